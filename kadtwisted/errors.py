@@ -1,0 +1,157 @@
+"""Every error this package raises, in one tree.
+
+The type says who is to blame: :class:`LocalError` is ours or the caller's, :class:`RemoteError`
+is another node's or the network's.  The message is the sentence a user reads: what happened, and
+what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class KadtwistedError(Exception):
+    """The root of the tree."""
+
+
+# --- Ours, or the caller's -------------------------------------------------------------------
+
+
+class LocalError(KadtwistedError):
+    """The fault lies on this side: bad input, a stopped node, a full disk, a taken port."""
+
+
+class InvalidInput(LocalError, ValueError):
+    """The caller handed in something no node could work with."""
+
+
+class InvalidKey(InvalidInput):
+    """The key of a record is empty, or is no name and no 20-byte key."""
+
+
+class InvalidAddress(InvalidInput):
+    """An address is not of the form ``HOST:PORT``, ``[IPV6]:PORT`` or ``KEY@HOST:PORT``."""
+
+
+class InvalidLifetime(InvalidInput):
+    """A lifetime is not positive, or lies beyond the cap of the network."""
+
+
+class RecordTooLarge(InvalidInput):
+    """A value does not fit into one datagram: bencoded, with its salt, it may have 1,000 bytes."""
+
+
+class InvalidRecord(InvalidInput):
+    """Bytes that should be a record are not one; ``reason`` is a short fixed word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not a valid record: {reason}")
+        self.reason = reason
+
+
+class ConfigurationError(InvalidInput):
+    """An option, or a combination of options, cannot be used."""
+
+
+class NodeStopped(LocalError):
+    """The node was stopped before the operation could end, or was never started."""
+
+    def __init__(self, message: str = "the node is stopped; start it first") -> None:
+        super().__init__(message)
+
+
+class CannotListen(LocalError):
+    """The UDP port cannot be bound: taken by another program, or not an address of this host."""
+
+
+class SendFailed(LocalError):
+    """The operating system refused to send a datagram (no route, not permitted, bad address)."""
+
+
+class TooManyRequests(LocalError):
+    """More requests are in flight than the node keeps track of; try again when some have ended."""
+
+
+class IdentityError(LocalError):
+    """The identity key on disk cannot be read or is damaged.  It is never replaced silently."""
+
+
+class StorageError(LocalError):
+    """The storage backend failed."""
+
+
+class StorageFull(StorageError):
+    """The storage backend has no room for the record."""
+
+
+class StorageBusy(StorageError):
+    """The storage backend has more writes queued than it accepts; try again shortly."""
+
+
+class Superseded(LocalError):
+    """A record that wins over this one is stored already."""
+
+
+class UnsupportedVersion(StorageError):
+    """The state on disk was written by a newer version of this program."""
+
+
+# --- Another node's, or the network's --------------------------------------------------------
+
+
+class RemoteError(KadtwistedError):
+    """The fault lies on the other side, or between."""
+
+
+class MalformedDatagram(RemoteError):
+    """A datagram that is dropped; ``reason`` is a short fixed word, used as the counter's name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RequestTimedOut(RemoteError):
+    """No valid reply arrived in time."""
+
+
+class ErrorReply(RemoteError):
+    """The other node answered with an error.
+
+    ``code`` is the number on the wire (:class:`kadtwisted.model.messages.ErrorCode`),
+    ``retry_after`` is in seconds, 0 if the other side named none.
+    """
+
+    def __init__(self, code: int, text: str, retry_after: float = 0.0) -> None:
+        super().__init__(f"the other node answered: {text} (code {code})")
+        self.code = code
+        self.text = text
+        self.retry_after = retry_after
+
+
+class NotFound(RemoteError, LookupError):
+    """The lookup ended and no holder had the record."""
+
+
+class Unavailable(RemoteError):
+    """Nobody answered; ``reasons`` maps an address to what went wrong there."""
+
+    def __init__(self, message: str, reasons: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reasons = dict(reasons or {})
+
+
+class BootstrapFailed(Unavailable):
+    """None of the bootstrap addresses answered."""
+
+
+class NoContacts(Unavailable):
+    """The routing table is empty: bootstrap first."""
+
+
+class NotStored(Unavailable):
+    """No node acknowledged the record."""
+
+
+class ClockSkew(RemoteError):
+    """The record's publication time is more than five minutes ahead of the holder's clock."""

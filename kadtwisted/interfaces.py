@@ -1,0 +1,230 @@
+"""Every interface of the house on one page; each docstring is the whole contract.
+
+Implementers of plugins need :class:`ISerializer` with :class:`ISerializerFactory`, or
+:class:`IStorage` with :class:`IStorageFactory`.  Moments called ``now`` are seconds of a monotonic
+clock with an arbitrary origin; they are comparable within one run of one process only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from kadtwisted.model.contact import Contact
+    from kadtwisted.model.ids import NodeID
+    from kadtwisted.model.messages import Message, Reply, Request
+    from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+    from kadtwisted.model.results import (
+        BootstrapResult,
+        GetResult,
+        NodesResult,
+        PingResult,
+        Receipt,
+    )
+    from kadtwisted.node.status import NodeStatus, RoutingStatus
+
+
+class ISerializer(Interface):
+    """Turns messages into bytes and back.  Pure: no state, no clock, no logging.
+
+    A provider must accept what a newer program may add (unknown trailing items), refuse everything
+    else that is not well formed, and never need more than a few kilobytes of memory or time linear
+    in the datagram's length, whatever the bytes are.
+    """
+
+    name: str = Attribute("""The name by which options choose it, for example ``cbor``.""")
+
+    def encode_request(request: Request, length: int = 0) -> bytes:
+        """The request's bytes, padded with filler that decoding ignores to at least ``length``."""
+
+    def encode_reply(reply: Reply, limit: int) -> bytes:
+        """The reply's bytes, at most ``limit`` of them.
+
+        Contacts are left out, farthest first, until the rest fits; what does not fit even without
+        any contact raises :class:`~kadtwisted.errors.MalformedDatagram` (``reply-too-long``).
+        """
+
+    def decode(data: bytes) -> Message:
+        """The one message in ``data``.
+
+        Raises :class:`~kadtwisted.errors.MalformedDatagram` with a short reason for anything else,
+        and no other exception.
+        """
+
+
+class ISerializerFactory(Interface):
+    """A plugin that makes serializers."""
+
+    name: str = Attribute("""What ``--serializer NAME`` says.""")
+
+    def make() -> ISerializer:
+        """A new serializer."""
+
+
+class Header(NamedTuple):
+    """What is legible of a datagram before any public-key work.
+
+    ``form`` is one of :class:`~kadtwisted.sealing.forms.Form`; ``key`` is the sender's public key,
+    empty where the form carries none (a reply); ``token`` is all zeros if the sender has none;
+    ``network`` is the index of the network secret that the datagram was tagged with.
+    """
+
+    form: int
+    key: bytes
+    token: bytes
+    network: int
+
+
+class ISealer(Interface):
+    """Turns a message's bytes into a datagram that only its recipient can open, and back."""
+
+    request_overhead: int = Attribute("""Bytes by which a request's datagram exceeds its body.""")
+    reply_overhead: int = Attribute("""Bytes by which a reply's datagram exceeds its body.""")
+    networks: int = Attribute("""How many network secrets are accepted (at least 1).""")
+
+    def inspect(datagram: bytes) -> Header:
+        """Check form, length and tag: symmetric work only, under two microseconds.
+
+        Raises :class:`~kadtwisted.errors.MalformedDatagram` for what is not for this node on this
+        network.
+        """
+
+    def open(datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
+        """The message's bytes, if ``sender`` (a public key) sealed them for us.
+
+        ``remember`` keeps the shared secret in the bounded cache: only for senders with a valid
+        token and those we asked.  Raises :class:`~kadtwisted.errors.MalformedDatagram`.
+        """
+
+    def seal(form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
+        """A datagram of the given form for ``recipient`` (a public key, empty for a hello)."""
+
+
+class IStorage(Interface):
+    """Keeps bytes under keys until they expire; knows nothing of what they mean.
+
+    Every method returns a Deferred.  At most one writer calls at a time for one key, several for
+    different keys.  A ``put`` may fire only when the record would survive a crash of the process,
+    if the backend promises durability at all.
+    """
+
+    def open() -> Deferred[None]:
+        """Get ready; :class:`~kadtwisted.errors.StorageError` says in a sentence why not."""
+
+    def close() -> Deferred[None]:
+        """Finish what is queued and let go of every resource.  Idempotent."""
+
+    def get(kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
+        """The unexpired records of one kind under one key, ordered by ``sub``; maybe none."""
+
+    def put(record: StoredRecord, now: float) -> Deferred[None]:
+        """Store or replace the record at ``record.where``.
+
+        Expired records give way first.  Fails with :class:`~kadtwisted.errors.StorageFull` when
+        there is no room left, :class:`~kadtwisted.errors.StorageBusy` when too much is queued;
+        then nothing has changed.
+        """
+
+    def remove(where: StorageKey) -> Deferred[bool]:
+        """Forget one record; fires with whether it was there."""
+
+    def expire(now: float, limit: int) -> Deferred[int]:
+        """Forget at most ``limit`` records whose ``expires`` is not after ``now``; how many."""
+
+    def page(after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
+        """At most ``limit`` records in ascending order of ``where``, from just behind ``after``.
+
+        Expired ones that are still there may be among them.
+        """
+
+    def usage() -> Deferred[StorageUsage]:
+        """How many records and how many bytes of data are held."""
+
+
+class IStorageFactory(Interface):
+    """A plugin that makes storage backends."""
+
+    name: str = Attribute("""What ``--storage NAME:ARGUMENT`` says before the colon.""")
+
+    def make(argument: str) -> IStorage:
+        """A backend, not yet open; ``argument`` is what stood behind the colon, maybe empty."""
+
+
+class INode(Interface):
+    """A Kademlia node: what programs, the daemon's doors and tests all use.
+
+    Every Deferred ends: with its result, with one of the errors named, with ``CancelledError`` when
+    its caller cancels it, or with :class:`~kadtwisted.errors.NodeStopped`.
+    """
+
+    node_id: NodeID = Attribute("""This node's ID, derived from its public key.""")
+    public_key: bytes = Attribute("""This node's Ed25519 public key, 32 bytes.""")
+
+    def start() -> Deferred[None]:
+        """Open the storage and bind the ports.
+
+        Fails with :class:`~kadtwisted.errors.CannotListen` or
+        :class:`~kadtwisted.errors.StorageError`; then nothing is left open.
+        """
+
+    def stop() -> Deferred[None]:
+        """Fail everything in flight with ``NodeStopped``, then close ports and storage.
+
+        Never fails; idempotent.  A stopped node can be started again.
+        """
+
+    def bootstrap(addresses: Iterable[str]) -> Deferred[BootstrapResult]:
+        """Join the network through ``HOST:PORT`` or ``KEY@HOST:PORT`` addresses.
+
+        Asks all of them, then looks up our own ID.  Fails with
+        :class:`~kadtwisted.errors.InvalidAddress` before anything is sent, or with
+        :class:`~kadtwisted.errors.BootstrapFailed`, whose ``reasons`` tell each address's fault.
+        """
+
+    def ping(address: str | Contact) -> Deferred[PingResult]:
+        """Ask one node whether it is there.
+
+        Fails with :class:`~kadtwisted.errors.InvalidAddress`,
+        :class:`~kadtwisted.errors.Unavailable` (the name does not resolve),
+        :class:`~kadtwisted.errors.RequestTimedOut`, :class:`~kadtwisted.errors.SendFailed` or
+        :class:`~kadtwisted.errors.ErrorReply`.
+        """
+
+    def find_node(target: NodeID) -> Deferred[NodesResult]:
+        """The closest nodes to ``target`` that answer, in every family this node has.
+
+        Fails with :class:`~kadtwisted.errors.NoContacts`.
+        """
+
+    def get(
+        key: str | bytes, *, mode: Literal["first", "latest"] = "latest"
+    ) -> Deferred[GetResult]:
+        """The value under a name, or under a 20-byte key.
+
+        ``mode`` is ``first`` (the first valid record) or ``latest`` (the whole lookup, the highest
+        version of all answers).  Fails with :class:`~kadtwisted.errors.InvalidKey`,
+        :class:`~kadtwisted.errors.NotFound` or :class:`~kadtwisted.errors.NoContacts`.
+        """
+
+    def put(key: str | bytes, value: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+        """Store ``value`` on the closest nodes for ``lifetime`` seconds.
+
+        Fails with :class:`~kadtwisted.errors.InvalidKey`,
+        :class:`~kadtwisted.errors.RecordTooLarge`,
+        :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew` or
+        :class:`~kadtwisted.errors.NotStored`, whose ``reasons`` tell each node's refusal.
+        """
+
+    def delete(key: str | bytes) -> Deferred[Receipt]:
+        """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
+
+    def status() -> NodeStatus:
+        """A frozen picture of the node now: ports, contacts, counters."""
+
+    def routing() -> RoutingStatus:
+        """A frozen picture of the routing tables now, bucket by bucket."""

@@ -1,0 +1,1 @@
+"""The vocabulary: ids, contacts, messages, records.  No bytes here but bencode's."""

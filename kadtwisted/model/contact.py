@@ -1,0 +1,129 @@
+"""Where nodes are: endpoints, address families, contacts, and how people write addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from kadtwisted.errors import InvalidAddress
+from kadtwisted.model.ids import NodeID
+
+COMPACT_IPV4 = 6
+"""Bytes of an IPv4 address and port in network byte order (BEP 5)."""
+COMPACT_IPV6 = 18
+"""Bytes of an IPv6 address and port in network byte order (BEP 32)."""
+KEY_BYTES = 32
+"""Bytes of an Ed25519 public key (RFC 8032)."""
+
+
+class Family(IntEnum):
+    """The two address families; a node has one port, one table and one lookup in each."""
+
+    IPV4 = 4
+    IPV6 = 6
+
+
+class Endpoint(NamedTuple):
+    """An IP address in its shortest text form and a UDP port.
+
+    Equal to, and hashed like, the ``(host, port)`` tuple that Twisted hands to a protocol.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def family(self) -> Family:
+        return Family.IPV6 if ":" in self.host else Family.IPV4
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def compact(endpoint: Endpoint) -> bytes:
+    """Address and port in network byte order, 6 or 18 bytes (BEP 5, BEP 32).
+
+    :class:`InvalidAddress` for a host that is no plain IP address (a scoped ``fe80::1%eth0``
+    means something on one machine only) or a port outside 0 to 65535.
+    """
+    try:
+        return ipaddress.ip_address(endpoint.host).packed + endpoint.port.to_bytes(2, "big")
+    except (ValueError, OverflowError):
+        raise InvalidAddress(f"{endpoint} is no IP address and port") from None
+
+
+def endpoint_from_compact(raw: bytes) -> Endpoint:
+    """The endpoint written as 6 or 18 bytes; other lengths are :class:`InvalidAddress`."""
+    if len(raw) == COMPACT_IPV4:
+        host = "%d.%d.%d.%d" % (raw[0], raw[1], raw[2], raw[3])
+    elif len(raw) == COMPACT_IPV6:
+        host = str(ipaddress.IPv6Address(raw[:16]))
+    else:
+        raise InvalidAddress(f"a compact endpoint has 6 or 18 bytes, not {len(raw)}")
+    return Endpoint(host, int.from_bytes(raw[-2:], "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What is passed on about a node: its ID, where it is, and the public key that proves the ID.
+
+    ``compact`` is the endpoint in network byte order, kept because every answer needs it.
+    """
+
+    node_id: NodeID
+    endpoint: Endpoint
+    key: bytes
+    compact: bytes
+
+    @classmethod
+    def at(cls, node_id: NodeID, endpoint: Endpoint, key: bytes = b"") -> Contact:
+        """The contact of a node at an endpoint; :class:`InvalidAddress` if that is none."""
+        return cls(node_id, endpoint, key, compact(endpoint))
+
+    @property
+    def family(self) -> Family:
+        return self.endpoint.family
+
+    def __str__(self) -> str:
+        return f"{self.node_id:040x} at {self.endpoint}"
+
+
+class Address(NamedTuple):
+    """An address as people give it: a host name or IP address, a port, perhaps the node's key."""
+
+    host: str
+    port: int
+    key: bytes | None = None
+
+    def __str__(self) -> str:
+        pinned = f"{self.key.hex()}@" if self.key else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{pinned}{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read ``HOST:PORT``, ``[IPV6]:PORT`` or ``KEY@HOST:PORT`` (the key as 64 hexadecimal digits).
+
+    Anything else is :class:`InvalidAddress`, with a sentence that shows the right form.
+    """
+    key_text, at, rest = text.rpartition("@")
+    host, colon, port_text = rest.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise InvalidAddress(f"write an IPv6 address in brackets, as [{rest}]:8000, not {text!r}")
+    if not colon or not host or not (port_text.isascii() and port_text.isdigit()):
+        raise InvalidAddress(f"{text!r} is no address: write HOST:PORT, as 127.0.0.1:8000")
+    port = int(port_text) if len(port_text) < 6 else 65536
+    if not 0 < port < 65536:
+        raise InvalidAddress(f"the port in {text!r} must lie between 1 and 65535")
+    return Address(host, port, _parse_key(key_text, text) if at else None)
+
+
+def _parse_key(key_text: str, text: str) -> bytes:
+    digits = set("0123456789abcdefABCDEF")
+    if len(key_text) != 2 * KEY_BYTES or not set(key_text) <= digits:
+        raise InvalidAddress(f"the key in {text!r} must be {2 * KEY_BYTES} hexadecimal digits")
+    return bytes.fromhex(key_text)

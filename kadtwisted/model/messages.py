@@ -1,0 +1,197 @@
+"""The message schema: what nodes say to each other, before any encoding.
+
+Named tuples, because a server builds and reads several of them for every datagram.  What a
+request means is documented with the class; the bytes are ``wire/``'s.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.parameters import NO_TOKEN
+
+
+class Method(IntEnum):
+    """The numbers of methods on the wire.  240 to 255 are for experiments."""
+
+    PING = 1
+    FIND_NODE = 2
+    FIND_VALUE = 3
+    STORE = 4
+    HAVE = 5
+    PROBE = 6  # reserved
+    PUNCH = 7  # reserved
+    LISTEN = 8  # reserved
+    LEAVE = 9  # reserved
+
+
+class ErrorCode(IntEnum):
+    """The numbers of errors on the wire.  240 to 255 are for experiments."""
+
+    BAD_TOKEN = 1
+    UNKNOWN_METHOD = 2
+    BAD_REQUEST = 3
+    INVALID_RECORD = 4
+    RECORD_TOO_LARGE = 5
+    CLOCK_SKEW = 6
+    STORAGE_FULL = 7
+    BUSY = 8
+    SUPERSEDED = 9
+    CAS_CONFLICT = 10
+    NOT_ACCEPTED = 11
+    INTERNAL = 12
+
+
+class Want(IntFlag):
+    """Which families of contacts an answer should carry; none means the datagram's own."""
+
+    SAME = 0
+    IPV4 = 1
+    IPV6 = 2
+    BOTH = 3
+
+
+# --- Requests --------------------------------------------------------------------------------
+
+
+class Ping(NamedTuple):
+    """Are you there?  Answered by :class:`Pong`."""
+
+
+class FindNode(NamedTuple):
+    """The k closest contacts to ``target`` that you know?  Answered by :class:`Nodes`."""
+
+    target: NodeID
+    want: Want = Want.SAME
+
+
+class FindValue(NamedTuple):
+    """The records of ``kind`` under ``key``, and the closest contacts?  Answered by
+    :class:`Records`.
+
+    ``known_version`` (8 bytes, or empty) is the version the asker already has: a holder of just
+    that version answers ``unchanged`` and sends no record.  ``cursor`` continues an earlier
+    answer of many records.
+    """
+
+    key: NodeID
+    kind: int
+    known_version: bytes = b""
+    cursor: bytes = b""
+    want: Want = Want.SAME
+
+
+class Store(NamedTuple):
+    """Keep this record (its stored bytes) for ``remaining`` seconds.  Answered by :class:`Stored`.
+
+    ``cas`` is the sequence number that must be stored now, ``None`` to store regardless.
+    """
+
+    record: bytes
+    remaining: int
+    cas: int | None = None
+
+
+class HaveEntry(NamedTuple):
+    """One line of a :class:`Have`: the 8-byte version of a record under (kind, key)."""
+
+    kind: int
+    key: NodeID
+    version: bytes
+
+
+class Have(NamedTuple):
+    """I hold these, at most 32; which do you want?  Answered by :class:`Wanted`."""
+
+    entries: tuple[HaveEntry, ...]
+
+
+class UnknownRequest(NamedTuple):
+    """A well-formed request whose method this node does not know; answered by an error."""
+
+    method: int
+
+
+RequestBody = Ping | FindNode | FindValue | Store | Have | UnknownRequest
+
+
+class Request(NamedTuple):
+    """A request with its envelope.  A read-only sender never enters a table."""
+
+    transaction_id: bytes
+    body: RequestBody
+    read_only: bool = False
+
+
+# --- Replies ---------------------------------------------------------------------------------
+
+
+class Pong(NamedTuple):
+    """I am: the format versions I speak, a bitmap of features, my clock (Unix seconds), my name."""
+
+    formats: bytes
+    features: int
+    unix_time: int
+    agent: str | None = None
+
+
+class Nodes(NamedTuple):
+    """Contacts, closest first, in the families wanted."""
+
+    contacts: tuple[Contact, ...]
+
+
+class StoredItem(NamedTuple):
+    """A record's stored bytes and the whole seconds it has left."""
+
+    record: bytes
+    remaining: int
+
+
+class Records(NamedTuple):
+    """The records found, where to continue, and as many contacts as fit."""
+
+    items: tuple[StoredItem, ...]
+    contacts: tuple[Contact, ...]
+    cursor: bytes = b""
+    unchanged: bool = False
+
+
+class Stored(NamedTuple):
+    """Stored; the record will be kept for ``remaining`` seconds."""
+
+    remaining: int
+
+
+class Wanted(NamedTuple):
+    """The bitmap of a :class:`Have`'s entries to send: entry i is bit ``0x80 >> i % 8`` of byte
+    ``i // 8``."""
+
+    bitmap: bytes
+
+
+class Error(NamedTuple):
+    """The request was understood and refused; ``retry_after`` is in milliseconds."""
+
+    code: int
+    text: str = ""
+    retry_after: int = 0
+
+
+ReplyBody = Pong | Nodes | Records | Stored | Wanted | Error
+
+
+class Reply(NamedTuple):
+    """A reply or error with its envelope: the token that the asker may now use, and the endpoint
+    it was seen at (``None`` where the network's dialect does not tell)."""
+
+    transaction_id: bytes
+    body: ReplyBody
+    token: bytes = NO_TOKEN
+    observed: Endpoint | None = None
+
+
+Message = Request | Reply

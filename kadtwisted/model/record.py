@@ -1,0 +1,58 @@
+"""The record values.  Their bytes, their checks and which of two wins are ``records/``'s."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from kadtwisted.model.ids import NodeID
+
+
+class Kind(IntEnum):
+    """The kinds of record, as numbered on the wire and in storage."""
+
+    VALUE = 1
+    IMMUTABLE = 2  # reserved
+    MUTABLE = 3  # reserved
+    ANNOUNCEMENT = 4  # reserved
+
+
+class Value(NamedTuple):
+    """A value under a plain name's key that anyone on the network may write.
+
+    ``published`` is the writer's clock in microseconds since 1970; ``deleted`` marks a tombstone;
+    ``v`` is the value's canonical bencoding (``0:`` in a tombstone).
+    """
+
+    key: NodeID
+    published: int
+    deleted: bool
+    v: bytes
+
+
+class StorageKey(NamedTuple):
+    """Where a record is stored: ``sub`` tells apart the records of many writers under one key."""
+
+    kind: int
+    key: NodeID
+    sub: bytes = b""
+
+
+class StoredRecord(NamedTuple):
+    """What a storage backend keeps: dumb bytes under a key, with two monotonic moments.
+
+    ``expires`` is the deadline after which the record does not exist any more; ``arrived`` is when
+    it last came from outside (replication skips what arrived within the current period).
+    """
+
+    where: StorageKey
+    data: bytes
+    expires: float
+    arrived: float
+
+
+class StorageUsage(NamedTuple):
+    """How much a storage backend holds; ``size`` counts the bytes of the records' data."""
+
+    records: int
+    size: int

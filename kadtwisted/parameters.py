@@ -1,0 +1,143 @@
+"""Protocol constants and settings: the only place where a default stands.
+
+Options, configuration files and man pages derive from the classes below.  Durations are in
+seconds, sizes in bytes, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+
+ID_BITS = 160
+"""Width of node IDs and keys (Maymounkov and Mazieres 2002, section 2.1)."""
+
+DATAGRAM_LIMIT = 1232
+"""Largest UDP payload sent or accepted: IPv6's minimum MTU of 1,280 less 40 (IPv6) and 8 (UDP)."""
+
+RECORD_LIMIT = 1000
+"""Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44, made to fit into one datagram."""
+
+TOKEN_BYTES = 8
+"""Length of a write token (BEP 5 leaves it open)."""
+
+TRANSACTION_ID_BYTES = 8
+"""Length of a transaction ID: 64 random bits cannot be guessed within a request's life."""
+
+NO_TOKEN = bytes(TOKEN_BYTES)
+"""What stands in a request's header when the sender has no token yet."""
+
+HAVE_LIMIT = 32
+"""Largest number of records that one HAVE asks about."""
+
+CLOCK_SKEW_LIMIT = 5 * MINUTE
+"""A holder refuses a publication time further ahead of its own clock than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What all nodes of one network should agree on, and the pace at which they work."""
+
+    id_bits: int = ID_BITS
+    k: int = 20
+    """Contacts per k-bucket and holders per record (paper, section 2.1)."""
+    alpha: int = 5
+    """Requests of one lookup in flight (paper: 3; 5 by simulating lookups with dead contacts)."""
+    replacement_cache: int = 20
+    """Candidates remembered per k-bucket."""
+    max_remaining: float = 48 * HOUR
+    """Longest time a holder keeps a record without hearing of it again."""
+    default_lifetime: float = 24 * HOUR
+    """Lifetime of a put that names none (paper, section 2.5)."""
+    token_rotation: float = 5 * MINUTE
+    """A token's secret lives this long, and once more as the previous one (BEP 5)."""
+    refresh_period: float = HOUR
+    """A bucket without a lookup for this long is refreshed (paper, section 2.3)."""
+    replication_period: float = HOUR
+    """Holders replicate this often until session lengths are measured (paper, section 2.5)."""
+    verification_quiet: float = 90.0
+    """A tentative contact is pinged again no sooner than this after its last datagram: longer than
+    most UDP mappings of NATs live (RFC 4787, REQ-5 allows 120 s, many use 30 to 60)."""
+    drop_after_failures: int = 3
+    """Failures in a row, in separate probes, before a contact is dropped."""
+    drop_after_seconds: float = MINUTE
+    """...spread over at least this long, so that one outage is one failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a request is waited for; adaptive between these bounds."""
+
+    initial: float = 1.0
+    """Patience for an endpoint never asked while no RTT was ever measured (RFC 6298, 2.1)."""
+    floor: float = 0.1
+    ceiling: float = 2.0
+    unknown_factor: float = 3.0
+    """Patience for an endpoint never asked: this times the p99 of the node's recent RTTs."""
+    samples: int = 256
+    """Recent RTTs the p99 is taken over."""
+    store_floor: float = 2.0
+    """A STORE has an fsync in it."""
+    hard_factor: float = 3.0
+    """A request fails after this many soft timeouts (the retransmission is sent at the first)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Budgets in datagrams per second, and how many sources are remembered."""
+
+    proven_rate: float = 2000.0
+    """From one endpoint that holds a valid token."""
+    proven_burst: float = 4000.0
+    stranger_rate: float = 50.0
+    """From one source (IPv4 address, IPv6 /64) that has not shown a token."""
+    stranger_burst: float = 200.0
+    strangers_total_rate: float = 2000.0
+    """From all strangers together: each costs about 0.1 ms of public-key work."""
+    strangers_total_burst: float = 4000.0
+    max_sources: int = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much memory the tables of one node may take, each in entries unless named otherwise."""
+
+    pending_requests: int = 4096
+    secrets: int = 4096
+    """Shared secrets of other nodes' keys (a few hundred bytes each)."""
+    endpoints: int = 16384
+    """Endpoints whose RTT, token and failures are remembered."""
+    stored_records: int = 100_000
+    stored_bytes: int = 256 * 1024 * 1024
+    concurrent_verifications: int = 32
+    """Inbound-learnt contacts pinged at the same time."""
+    datagrams_per_read: int = 64
+    """Datagrams taken from a port before timers get their turn."""
+    receive_buffer: int = 4 * 1024 * 1024
+    """SO_RCVBUF; the default of 208 KiB holds 166 small datagrams."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What one node is told at its construction."""
+
+    port: int = 0
+    """UDP port in every family; 0 lets the system choose."""
+    interfaces: tuple[str, ...] = ("0.0.0.0",)
+    """Addresses to bind, at most one per family: ``("0.0.0.0", "::")`` serves both."""
+    network: str = "kad"
+    """Name of the network; nodes of another one get no answer."""
+    network_secrets: tuple[bytes, ...] = ()
+    """Secrets of a private network, the newest first; empty makes the network open."""
+    read_only: bool = False
+    """A short-lived node: never enters a table, stores nothing."""
+    sealer: str = "box"
+    """``box`` seals every datagram; ``plain`` is for simulation and measurement."""
+    agent: str | None = None
+    """Optional text shown in PONG."""
+    parameters: Parameters = field(default_factory=Parameters)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    bounds: Bounds = field(default_factory=Bounds)

@@ -1,0 +1,1 @@
+"""Whom to ask next, until the closest have answered: iterative lookups without any waiting."""

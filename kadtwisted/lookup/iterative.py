@@ -1,0 +1,293 @@
+"""The iterative lookup (Maymounkov and Mazieres 2002, section 2.3), asked "whom next?".
+
+Rules of this file.  It decides whom to ask, how many at once, and when the lookup is over.  It
+departs from the paper's rounds: every event frees its slot at once.  A contact past its soft
+patience frees its slot too, and the search goes on as if it had failed, but its reply still counts
+until the lookup is over, and after :meth:`Lookup.failed` as well.  At most three times alpha
+requests are in flight.  What other nodes tell is followed only until as many contacts were tried as
+the shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.
+
+It never sends, waits, reads a clock or draws a random number.  After every event the driver calls
+:meth:`Lookup.next`, reports each contact it asks by :meth:`Lookup.asked`, and calls again at
+:meth:`Lookup.wakes_at`.  While the lookup is not finished, something is in flight or ``next``
+names someone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kadtwisted.errors import InvalidInput
+from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.results import Trace, TraceStep
+
+CAPACITY_FACTOR = 16
+"""MAGIC: shortlist entries, and told contacts tried, per k.  With k=20 a lookup tries about 24 if
+all live, twice that if half are dead; simulated attacks would settle it."""
+
+IN_FLIGHT_FACTOR = 3
+"""Requests in flight per slot.  A request fails after three soft patiences (see
+:class:`kadtwisted.parameters.Timeouts`), so this many per slot never holds the slots up."""
+
+WAITING = "waiting"
+LATE = "late"
+
+
+class Attempt:
+    """One contact that was asked; ``outcome`` is a word of
+    :class:`~kadtwisted.model.results.TraceStep`."""
+
+    __slots__ = ("answered", "asked", "candidate", "charged", "contact", "outcome", "soft_at")
+
+    def __init__(self, candidate: Candidate, contact: Contact, now: float) -> None:
+        self.candidate = candidate
+        self.contact = contact
+        self.asked = now
+        self.soft_at = now
+        self.answered: float | None = None
+        self.outcome = WAITING
+        self.charged = False
+
+
+class Lookup:
+    """One search for the ``k`` nodes closest to ``target`` in one address family.
+
+    ``alpha`` is how many requests are waited for at once, ``own_id`` is never asked, ``now`` (s) is
+    the start that a trace counts from.  :class:`~kadtwisted.errors.InvalidInput` if ``k`` or
+    ``alpha`` is less than 1.
+    """
+
+    def __init__(
+        self,
+        target: NodeID,
+        *,
+        k: int,
+        alpha: int,
+        own_id: NodeID | None = None,
+        now: float = 0.0,
+    ) -> None:
+        if k < 1 or alpha < 1:
+            raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
+        self.target = target
+        self.k = k
+        self.alpha = alpha
+        self._started = now
+        self._shortlist = Shortlist(target, CAPACITY_FACTOR * k, own_id)
+        self._hosts = HostBudget()
+        self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
+        self._holding: list[Attempt] = []
+        self._in_flight = 0
+
+    # --- Whom next? --------------------------------------------------------------------------
+
+    def next(self, now: float) -> list[Contact]:
+        """Whom to ask now, closest first: no more than there are free slots, maybe nobody.
+
+        Changes nothing but the slots: who is not reported as asked is named again.
+        """
+        self._free_slots(now)
+        free = min(
+            self.alpha - len(self._holding),
+            IN_FLIGHT_FACTOR * self.alpha - self._in_flight,
+        )
+        return self._choose(free) if free > 0 else []
+
+    def wakes_at(self) -> float | None:
+        """The next moment (s) at which a soft patience ends, or ``None``."""
+        return min([each.soft_at for each in self._holding]) if self._holding else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the k closest known have all answered or failed.
+
+        Who failed is no longer among them: the next closest steps in.
+        """
+        missing = self.k
+        for candidate in self._shortlist.candidates:
+            if candidate.winner is not None:
+                missing -= 1
+                if not missing:
+                    return True
+            elif candidate.in_flight or self._hopeful(candidate):
+                return False
+        return True
+
+    def _free_slots(self, now: float) -> None:
+        for attempt in tuple(self._holding):
+            if attempt.soft_at <= now:
+                self._release(attempt)
+
+    def _release(self, attempt: Attempt) -> None:
+        self._holding.remove(attempt)
+        attempt.candidate.fresh -= 1
+
+    def _choose(self, free: int) -> list[Contact]:
+        """The closest untried among the k closest, not counting those past their patience."""
+        chosen: list[Contact] = []
+        hosts: list[str] = []
+        places = self.k
+        for candidate in self._shortlist.candidates:
+            if candidate.winner is None and not candidate.fresh:
+                contact = self._askable(candidate, hosts)
+                if contact is None:
+                    continue
+                chosen.append(contact)
+                if len(chosen) == free:
+                    break
+            places -= 1
+            if not places:
+                break
+        return chosen
+
+    def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
+        """The endpoint to try next; ``hosts`` collects those that this round asks on hearsay."""
+        if candidate.own:
+            return candidate.own[0]
+        if len(self._attempts) + len(hosts) >= self._shortlist.capacity:
+            return None
+        for contact in candidate.told:
+            host = contact.endpoint.host
+            if self._hosts.admits(host, hosts.count(host)):
+                hosts.append(host)
+                return contact
+        return None
+
+    def _hopeful(self, candidate: Candidate) -> bool:
+        """Whether an endpoint is left that may be tried, now or when its host has answered."""
+        if candidate.own:
+            return True
+        return len(self._attempts) < self._shortlist.capacity and any(
+            not self._hosts.exhausted(each.endpoint.host) for each in candidate.told
+        )
+
+    # --- What happened -----------------------------------------------------------------------
+
+    def add(self, contacts: Iterable[Contact], now: float) -> None:
+        """Start from these, or know these too: contacts of our own table or given by the user.
+
+        They are tried before what other nodes say of the same IDs, and whatever their hosts are.
+        """
+        for contact in contacts:
+            self._shortlist.seed(contact)
+
+    def asked(self, contact: Contact, now: float, soft: float) -> None:
+        """A request to this contact is on its way, with ``soft`` seconds of patience.
+
+        Asking the same contact again changes nothing.
+        """
+        attempt = self._begin(contact, now)
+        if attempt is None:
+            return
+        attempt.soft_at = now + soft
+        attempt.candidate.fresh += 1
+        attempt.candidate.in_flight += 1
+        self._holding.append(attempt)
+        self._in_flight += 1
+        if attempt.charged:
+            self._hosts.asked(contact.endpoint.host)
+
+    def replied(
+        self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "nodes"
+    ) -> None:
+        """The contact answered, naming ``contacts``; late replies and second ones count as well.
+
+        ``outcome`` is its word in the trace; ``late`` instead if the contact had failed before.
+        """
+        attempt = self._attempt(contact) or self._begin_settled(contact, now)
+        if attempt is None:
+            return
+        if attempt.answered is None:
+            self._answered(attempt, now, outcome)
+        self._shortlist.tell(contacts, attempt.candidate.depth + 1)
+
+    def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
+        """The contact will not answer: ``silent``, ``refused``, or ``failed`` if it was not sent.
+
+        Another endpoint of the same ID may be tried after this.  A contact that was named by
+        :meth:`next` may be declined with this without being asked.
+        """
+        attempt = self._attempt(contact)
+        if attempt is None and self._shortlist.get(contact.node_id) is not None:
+            attempt = self._begin_settled(contact, now)
+        if attempt is None:
+            return
+        if attempt.outcome == WAITING:
+            self._settle(attempt)
+            if attempt.charged:
+                self._hosts.failed(contact.endpoint.host)
+        if attempt.answered is None:
+            attempt.outcome = outcome
+
+    def _attempt(self, contact: Contact) -> Attempt | None:
+        return self._attempts.get((contact.node_id, contact.endpoint))
+
+    def _begin(self, contact: Contact, now: float) -> Attempt | None:
+        """Note that the contact is tried; ``None`` if it was before, or if it is ourselves."""
+        pair = (contact.node_id, contact.endpoint)
+        candidate = self._shortlist.get(contact.node_id) or self._shortlist.seed(contact)
+        if candidate is None or pair in self._attempts:
+            return None
+        attempt = self._attempts[pair] = Attempt(candidate, contact, now)
+        attempt.charged = candidate.take(contact)
+        return attempt
+
+    def _begin_settled(self, contact: Contact, now: float) -> Attempt | None:
+        """An attempt that was never in flight here: nothing was sent at our word."""
+        attempt = self._begin(contact, now)
+        if attempt is not None:
+            attempt.charged = False
+            attempt.outcome = ""
+        return attempt
+
+    def _settle(self, attempt: Attempt) -> None:
+        self._in_flight -= 1
+        attempt.candidate.in_flight -= 1
+        if attempt in self._holding:
+            self._release(attempt)
+
+    def _answered(self, attempt: Attempt, now: float, outcome: str) -> None:
+        host = attempt.contact.endpoint.host
+        if attempt.outcome == WAITING:
+            self._settle(attempt)
+            if attempt.charged:
+                self._hosts.answered(host)
+        elif attempt.outcome:
+            outcome = LATE
+            if attempt.charged:
+                self._hosts.answered_late(host)
+        attempt.answered = now
+        attempt.outcome = outcome
+        attempt.candidate.answered(attempt.contact)
+
+    # --- What came out -----------------------------------------------------------------------
+
+    def closest(self) -> list[Contact]:
+        """The k closest that answered, closest first; fewer if fewer did."""
+        found: list[Contact] = []
+        for candidate in self._shortlist.candidates:
+            if candidate.winner is not None:
+                found.append(candidate.winner)
+                if len(found) == self.k:
+                    break
+        return found
+
+    def trace(self, now: float) -> Trace:
+        """Who was asked, when it answered (s since the start), with what, up to ``now``.
+
+        ``hops`` is the depth of the closest that answered: 1 if we knew it ourselves, 0 if nobody
+        answered.
+        """
+        start = self._started
+        steps = tuple(
+            TraceStep(
+                each.contact,
+                each.asked - start,
+                None if each.answered is None else each.answered - start,
+                each.outcome,
+            )
+            for each in self._attempts.values()
+        )
+        depths = (each.depth for each in self._shortlist.candidates if each.winner is not None)
+        return Trace(steps, now - start, next(depths, 0))

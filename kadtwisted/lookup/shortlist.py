@@ -1,0 +1,225 @@
+"""What one lookup has heard of: candidates sorted by their distance to the target, bounded.
+
+Rules of this file.  A candidate is one node ID with at most three endpoints, because an ID cannot
+be claimed without its key but anyone can name it at a false address.  Endpoints handed in by this
+side (*own*: the routing table's verified ones, or those a user gave) come before those that other
+nodes *told*.  One reply may name an ID once, so one liar cannot fill all three places.  The list
+never grows beyond its capacity; what goes is the farthest that was told and never asked.
+
+A host that contact lists name is asked at most twice without having answered: lists cannot aim us
+at a victim.  Never done here: choosing how many to ask, timing, sending.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+
+ENDPOINTS_PER_ID = 3
+"""MAGIC: own, true and one false.  A simulation of colluding liars would settle it."""
+
+UNPROVEN_PER_HOST = 2
+"""MAGIC: requests per exact address that contact lists may cause without an answer from there;
+two, because two nodes often share one address.  A census of shared addresses would settle it."""
+
+
+class Candidate:
+    """One node ID on the shortlist.
+
+    ``own`` and ``told`` hold the contacts not tried yet, in the order to try them; ``endpoints``
+    all that take a place, tried or not.  ``fresh`` counts the requests within their soft patience,
+    ``in_flight`` all that are not decided; ``winner`` is the contact that answered, if any.
+    ``depth`` is 1 for what this side knew, else one more than that of the node that told of it.
+    """
+
+    __slots__ = (
+        "depth",
+        "distance",
+        "endpoints",
+        "fresh",
+        "in_flight",
+        "named",
+        "own",
+        "told",
+        "tried",
+        "winner",
+    )
+
+    def __init__(self, distance: int, depth: int, named: int) -> None:
+        self.distance = distance
+        self.depth = depth
+        self.named = named
+        self.own: tuple[Contact, ...] = ()
+        self.told: tuple[Contact, ...] = ()
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.tried = False
+        self.fresh = 0
+        self.in_flight = 0
+        self.winner: Contact | None = None
+
+    def add_own(self, contact: Contact) -> None:
+        """Note an endpoint of our own knowledge; it may push out the last one told."""
+        endpoint = contact.endpoint
+        self._forget_told(endpoint)
+        if endpoint in self.endpoints:
+            return
+        if len(self.endpoints) == ENDPOINTS_PER_ID and self.told:
+            self._forget_told(self.told[-1].endpoint)
+        if len(self.endpoints) < ENDPOINTS_PER_ID and self.winner is None:
+            self.endpoints += (endpoint,)
+            self.own += (contact,)
+
+    def add_told(self, contact: Contact) -> None:
+        """Note an endpoint another node named, if there is a place and nobody has answered yet."""
+        if len(self.endpoints) < ENDPOINTS_PER_ID and self.winner is None:
+            self.endpoints += (contact.endpoint,)
+            self.told += (contact,)
+
+    def _forget_told(self, endpoint: Endpoint) -> None:
+        if any(each.endpoint == endpoint for each in self.told):
+            self.told = tuple(each for each in self.told if each.endpoint != endpoint)
+            self.endpoints = tuple(each for each in self.endpoints if each != endpoint)
+
+    def take(self, contact: Contact) -> bool:
+        """This contact is tried now: it leaves the untried.  Whether it was merely told."""
+        endpoint = contact.endpoint
+        self.tried = True
+        told = any(each.endpoint == endpoint for each in self.told)
+        self.own = tuple(each for each in self.own if each.endpoint != endpoint)
+        self.told = tuple(each for each in self.told if each.endpoint != endpoint)
+        return told
+
+    def answered(self, contact: Contact) -> None:
+        """The first contact to answer for the ID is the one; the untried rest is dropped."""
+        if self.winner is None:
+            self.winner = contact
+            self.own = self.told = ()
+
+
+class Shortlist:
+    """The candidates of one lookup, closest first.
+
+    ``candidates`` is that order, for reading only; ``capacity`` its largest length.  A node never
+    lists ``own_id``.
+    """
+
+    __slots__ = ("_by_id", "_distances", "_reply", "candidates", "capacity", "own_id", "target")
+
+    def __init__(self, target: NodeID, capacity: int, own_id: NodeID | None = None) -> None:
+        self.target = target
+        self.capacity = capacity
+        self.own_id = own_id
+        self.candidates: list[Candidate] = []
+        self._distances: list[int] = []
+        self._by_id: dict[NodeID, Candidate] = {}
+        self._reply = 0
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def get(self, node_id: NodeID) -> Candidate | None:
+        """The candidate with this ID, if it is listed."""
+        return self._by_id.get(node_id)
+
+    def seed(self, contact: Contact) -> Candidate | None:
+        """List a contact of our own knowledge; ``None`` for ourselves, who are never listed."""
+        node_id = contact.node_id
+        if node_id == self.own_id:
+            return None
+        candidate = self._by_id.get(node_id)
+        if candidate is None:
+            candidate = Candidate(node_id ^ self.target, 1, 0)
+            candidate.add_own(contact)
+            self._insert(node_id, candidate)
+        else:
+            candidate.add_own(contact)
+        return candidate
+
+    def tell(self, contacts: Iterable[Contact], depth: int) -> None:
+        """List what one reply names; ``depth`` is the replier's own depth plus one."""
+        self._reply = reply = self._reply + 1
+        by_id = self._by_id
+        for contact in contacts:
+            candidate = by_id.get(contact.node_id)
+            if candidate is None:
+                self._tell_new(contact, depth)
+            elif candidate.named != reply:
+                candidate.named = reply
+                if contact.endpoint not in candidate.endpoints:
+                    candidate.add_told(contact)
+
+    def _tell_new(self, contact: Contact, depth: int) -> None:
+        node_id = contact.node_id
+        distance = node_id ^ self.target
+        distances = self._distances
+        full = len(distances) >= self.capacity and distance > distances[-1]
+        if full or node_id == self.own_id:
+            return
+        candidate = Candidate(distance, depth, self._reply)
+        candidate.told = (contact,)
+        candidate.endpoints = (contact.endpoint,)
+        self._insert(node_id, candidate)
+
+    def _insert(self, node_id: NodeID, candidate: Candidate) -> None:
+        place = bisect_left(self._distances, candidate.distance)
+        self._distances.insert(place, candidate.distance)
+        self.candidates.insert(place, candidate)
+        self._by_id[node_id] = candidate
+        if len(self.candidates) > self.capacity:
+            self._drop_farthest()
+
+    def _drop_farthest(self) -> None:
+        """Asked ones stay because their answers count, own ones because nobody can forge them;
+        only a list of nothing else loses its last entry."""
+        candidates = self.candidates
+        place = len(candidates) - 1
+        for index in range(place, -1, -1):
+            if not candidates[index].tried and not candidates[index].own:
+                place = index
+                break
+        del candidates[place]
+        distance = self._distances.pop(place)
+        del self._by_id[NodeID(distance ^ self.target)]
+
+
+class HostBudget:
+    """How often contact lists may still make us ask each exact address.
+
+    An answer gives its share back: who answers is no victim, and many nodes may live at one
+    address.  Failures do not.  Loopback addresses are no one else's and are exempt.
+    """
+
+    __slots__ = ("_failed", "_in_flight")
+
+    def __init__(self) -> None:
+        self._in_flight: dict[str, int] = {}
+        self._failed: dict[str, int] = {}
+
+    def admits(self, host: str, besides: int = 0) -> bool:
+        """Whether one more may be asked now, ``besides`` others that are about to be."""
+        used = self._in_flight.get(host, 0) + self._failed.get(host, 0) + besides
+        return used < UNPROVEN_PER_HOST or _is_loopback(host)
+
+    def exhausted(self, host: str) -> bool:
+        """Whether only a late answer could open this address again."""
+        return self._failed.get(host, 0) >= UNPROVEN_PER_HOST and not _is_loopback(host)
+
+    def asked(self, host: str) -> None:
+        self._in_flight[host] = self._in_flight.get(host, 0) + 1
+
+    def answered(self, host: str) -> None:
+        self._in_flight[host] -= 1
+
+    def failed(self, host: str) -> None:
+        self._in_flight[host] -= 1
+        self._failed[host] = self._failed.get(host, 0) + 1
+
+    def answered_late(self, host: str) -> None:
+        self._failed[host] -= 1
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"

@@ -1,0 +1,1 @@
+"""Who a node is: its key, and the ID that follows from it."""

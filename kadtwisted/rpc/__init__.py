@@ -1,0 +1,1 @@
+"""What a node knows of its exchanges: tokens it issued, budgets, endpoints, requests in flight."""

@@ -1,0 +1,1 @@
+"""Bytes to datagrams and back: sealed for one recipient (``box``), or in the clear (``plain``)."""

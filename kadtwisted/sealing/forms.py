@@ -1,0 +1,74 @@
+"""The forms of a datagram, its first byte, and which fields its clear header carries.
+
+Both sealers share these rules.  The first byte of a datagram is a mark, which names the sealer and
+the format version, plus the number of the form.  It is never ``d`` (0x64, where a bencoded
+dictionary of BEP 5 starts) nor 0x00 to 0x03 (where STUN starts, RFC 8489 section 5), so that all
+three may share a port.  Nothing here looks at more than lengths and the first byte.
+
+Hello is frozen for ever: a node must be able to greet one of any later version.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from kadtwisted.model.contact import KEY_BYTES
+from kadtwisted.parameters import TOKEN_BYTES
+
+FORMAT_VERSION = 1
+"""The version of the datagram format that the marks below stand for."""
+
+SEALED_MARK = 0x88
+"""First byte of a sealed datagram, version 1, less its form (three low bits)."""
+
+PLAIN_MARK = 0x98
+"""First byte of a plain datagram, version 1, less its form (three low bits)."""
+
+
+class Form(IntEnum):
+    """What kind of datagram it is."""
+
+    REQUEST = 0
+    """Sealed for one recipient; shows the sender's public key and a token."""
+    REPLY = 1
+    """Sealed for one recipient; shows nothing: the asker knows whom it asked."""
+    HELLO = 2
+    """A PING to an address whose key is unknown; legible to the whole network."""
+    HELLO_ANSWER = 3
+    """Sealed for the sender of the hello; shows the responder's public key."""
+    COOKIE = 4
+    """Come again with this token: no public-key work was done; legible to the whole network."""
+
+
+FORMS = tuple(Form)
+
+SHOWS_KEY = frozenset((Form.REQUEST, Form.HELLO, Form.HELLO_ANSWER))
+"""Forms whose header carries the sender's public key."""
+
+SHOWS_TOKEN = frozenset((Form.REQUEST, Form.HELLO))
+"""Forms whose header carries a token, behind the key."""
+
+FOR_ALL = frozenset((Form.HELLO, Form.COOKIE))
+"""Forms that any node of the network can open: nobody's key is needed."""
+
+
+class Layout(NamedTuple):
+    """Offsets of one form: where the key and the header end, and the shortest whole datagram."""
+
+    form: Form
+    key_end: int
+    header_end: int
+    shortest: int
+
+
+def layouts(key_start: int, trailer: int) -> tuple[Layout, ...]:
+    """The layouts of all forms, indexed by form: a key, if any, stands at ``key_start``, and
+    ``trailer`` bytes of the rest are not the body's."""
+    return tuple(_layout(form, key_start, trailer) for form in FORMS)
+
+
+def _layout(form: Form, key_start: int, trailer: int) -> Layout:
+    key_end = key_start + (KEY_BYTES if form in SHOWS_KEY else 0)
+    header_end = key_end + (TOKEN_BYTES if form in SHOWS_TOKEN else 0)
+    return Layout(form, key_end, header_end, header_end + trailer)

@@ -1,0 +1,104 @@
+"""The plain form of a datagram: no secrecy, no proof of the sender, the same shape.
+
+::
+
+    first byte 1 | network tag 8 | [key 32] [token 8] | body
+
+For simulations and measurements, where sealing would only cost time: requests still show the key
+that IDs are made of, and networks still do not hear each other.  Anybody can forge anything:
+a live network never uses this.  Who the recipient is is not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from types import MappingProxyType
+
+from zope.interface import implementer
+
+from kadtwisted.errors import InvalidInput, MalformedDatagram
+from kadtwisted.interfaces import Header, ISealer
+from kadtwisted.model.contact import KEY_BYTES
+from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
+from kadtwisted.sealing.box import checked_network_keys
+from kadtwisted.sealing.forms import (
+    FORMS,
+    PLAIN_MARK,
+    SHOWS_KEY,
+    SHOWS_TOKEN,
+    Form,
+    layouts,
+)
+
+NETWORK_TAG_BYTES = 8
+HEADER_START = 1 + NETWORK_TAG_BYTES
+
+LAYOUTS = layouts(HEADER_START, 0)
+BY_FIRST_BYTE = MappingProxyType({PLAIN_MARK | form: LAYOUTS[form] for form in FORMS})
+
+
+def network_tag(network_key: bytes) -> bytes:
+    """The 8 bytes by which nodes of one network know each other's datagrams."""
+    return blake2b(network_key, digest_size=NETWORK_TAG_BYTES, person=b"kad/1 plain").digest()
+
+
+@implementer(ISealer)
+class PlainSealer:
+    """Wraps and unwraps the datagrams of one node.
+
+    ``public_key`` has 32 bytes, ``network_keys`` are 32 bytes each, newest first.  Wrong lengths
+    raise :class:`~kadtwisted.errors.InvalidInput`.
+    """
+
+    request_overhead = LAYOUTS[Form.REQUEST].shortest
+    reply_overhead = LAYOUTS[Form.REPLY].shortest
+    hello_answer_overhead = LAYOUTS[Form.HELLO_ANSWER].shortest
+
+    def __init__(self, public_key: bytes, network_keys: Sequence[bytes]) -> None:
+        if len(public_key) != KEY_BYTES:
+            raise InvalidInput(f"a public key has {KEY_BYTES} bytes, this has {len(public_key)}")
+        self.public_key = public_key
+        tags = tuple(network_tag(key) for key in checked_network_keys(network_keys))
+        self.networks = len(tags)
+        self._networks = {tag: index for index, tag in reversed(tuple(enumerate(tags)))}
+        self._starts = tuple(
+            tuple(bytes((PLAIN_MARK | form,)) + tag for tag in tags) for form in FORMS
+        )
+        self._shown = tuple(public_key if form in SHOWS_KEY else b"" for form in FORMS)
+        self._with_token = tuple(form in SHOWS_TOKEN for form in FORMS)
+
+    def inspect(self, datagram: bytes) -> Header:
+        """See :meth:`ISealer.inspect`: ``too-short``, ``unknown-form``, ``wrong-tag`` (another
+        network's) or ``reflected`` (our own hello)."""
+        if not datagram:
+            raise MalformedDatagram("too-short")
+        found = BY_FIRST_BYTE.get(datagram[0])
+        if found is None:
+            raise MalformedDatagram("unknown-form")
+        form, key_end, header_end, shortest = found
+        if len(datagram) < shortest:
+            raise MalformedDatagram("too-short")
+        network = self._networks.get(datagram[1:HEADER_START])
+        if network is None:
+            raise MalformedDatagram("wrong-tag")
+        key = datagram[HEADER_START:key_end]
+        if form is Form.HELLO and key == self.public_key:
+            raise MalformedDatagram("reflected")
+        return Header(form, key, datagram[key_end:header_end] or NO_TOKEN, network)
+
+    def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
+        """See :meth:`ISealer.open`: ``bad-key`` if the datagram shows another key than
+        ``sender``."""
+        if header.key and header.key != sender:
+            raise MalformedDatagram("bad-key")
+        return datagram[LAYOUTS[header.form].header_end :]
+
+    def seal(self, form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
+        """See :meth:`ISealer.seal`.  ``token`` (8 bytes) goes into a request or a hello only."""
+        start = self._starts[form][network] + self._shown[form]
+        if not self._with_token[form]:
+            return start + body
+        if len(token) != TOKEN_BYTES:
+            raise InvalidInput(f"a token has {TOKEN_BYTES} bytes, this has {len(token)}")
+        return start + token + body

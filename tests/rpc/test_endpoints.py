@@ -1,0 +1,206 @@
+"""What is known of endpoints: patience, tokens, failures."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.parameters import NO_TOKEN, Timeouts
+from kadtwisted.rpc.endpoints import NEVER, EndpointRecord, Endpoints, Patience, RecentRTTs
+
+HERE = Endpoint("192.0.2.1", 4000)
+THERE = Endpoint("192.0.2.2", 4000)
+TOKEN = b"8 bytes!"
+ALICE, BOB = b"a" * 32, b"b" * 32
+WIDE = Timeouts(floor=0.0, ceiling=1000.0)
+
+
+class EstimatorTests(SynchronousTestCase):
+    """RFC 6298 against numbers computed by hand."""
+
+    def test_by_hand(self):
+        record = EndpointRecord()
+        # R = 0.800: SRTT = R, RTTVAR = R / 2.
+        record.measured(0.8)
+        self.assertEqual((record.srtt, record.rttvar), (0.8, 0.4))
+        # R = 1.600: RTTVAR = 3/4 x 0.4 + 1/4 x |0.8 - 1.6| = 0.5, SRTT = 7/8 x 0.8 + 0.2 = 0.9.
+        record.measured(1.6)
+        self.assertAlmostEqual(record.rttvar, 0.5, 12)
+        self.assertAlmostEqual(record.srtt, 0.9, 12)
+        # R = 0.100: RTTVAR = 0.375 + 0.2 = 0.575, SRTT = 0.7875 + 0.0125 = 0.8.
+        record.measured(0.1)
+        self.assertAlmostEqual(record.rttvar, 0.575, 12)
+        self.assertAlmostEqual(record.srtt, 0.8, 12)
+
+    def test_a_known_endpoint_is_waited_for_by_its_own_estimate(self):
+        endpoints = Endpoints(WIDE, 10)
+        for rtt, rto in ((0.8, 2.4), (1.6, 2.9), (0.1, 3.1)):
+            endpoints.answered(HERE, rtt, 0.0)
+            soft, hard = endpoints.patience(HERE)
+            self.assertAlmostEqual(soft, rto, 12)
+            self.assertAlmostEqual(hard, 3 * rto, 12)
+
+    def test_no_sample_moves_no_estimate(self):
+        endpoints = Endpoints(WIDE, 10)
+        endpoints.answered(HERE, 0.5, 0.0)
+        before = endpoints.patience(HERE), endpoints.patience(THERE)
+        endpoints.failed(HERE, 1.0)
+        endpoints.answered(HERE, None, 2.0)
+        self.assertEqual((endpoints.patience(HERE), endpoints.patience(THERE)), before)
+        self.assertEqual(endpoints.get(HERE).failures, 0)
+        self.assertEqual(endpoints.get(HERE).last_heard, 2.0)
+
+    def test_an_answer_without_sample_leaves_the_endpoint_unmeasured(self):
+        endpoints = Endpoints(Timeouts(), 10)
+        endpoints.answered(HERE, None, 0.0)
+        self.assertEqual(endpoints.patience(HERE), Patience(1.0, 3.0))
+        endpoints.answered(THERE, 0.1, 0.0)
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 0.3, 12)
+
+
+class PatienceTests(SynchronousTestCase):
+    def test_nothing_was_ever_measured(self):
+        self.assertEqual(Endpoints(Timeouts(), 10).patience(HERE), Patience(1.0, 3.0))
+
+    def test_an_endpoint_never_asked_is_judged_by_the_others(self):
+        endpoints = Endpoints(WIDE, 1000)
+        for number in range(100):
+            endpoints.answered(Endpoint("192.0.2.9", number), number / 1000, 0.0)
+        # The last computation saw 96 samples, 0 to 95 ms: rank ceil(95.04) = 96.
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.095, 12)
+
+    def test_clamped(self):
+        endpoints = Endpoints(Timeouts(), 10)
+        endpoints.answered(HERE, 0.001, 0.0)
+        self.assertEqual(endpoints.patience(HERE).soft, 0.1)
+        self.assertEqual(endpoints.patience(THERE).soft, 0.1)
+        endpoints.answered(THERE, 10.0, 0.0)
+        self.assertEqual(endpoints.patience(THERE), Patience(2.0, 6.0))
+        self.assertEqual(endpoints.patience(Endpoint("192.0.2.3", 1)).soft, 2.0)
+
+    def test_a_floor_of_ones_own(self):
+        endpoints = Endpoints(Timeouts(), 10)
+        endpoints.answered(HERE, 0.05, 0.0)
+        self.assertAlmostEqual(endpoints.patience(HERE, 0.01).soft, 0.15, 12)
+        self.assertEqual(endpoints.patience(HERE, 0.5), Patience(0.5, 1.5))
+        self.assertEqual(endpoints.patience(HERE, 5.0), Patience(5.0, 15.0))
+        self.assertEqual(endpoints.patience(THERE, 2.0), Patience(2.0, 6.0))
+
+
+class RecentTests(SynchronousTestCase):
+    def test_nothing_yet(self):
+        self.assertIsNone(RecentRTTs(256).p99)
+
+    def test_by_nearest_rank(self):
+        recent = RecentRTTs(256)
+        for number in range(1, 257):
+            recent.add(float(number))
+        # ceil(0.99 x 256) = 254.
+        self.assertEqual(recent.p99, 254.0)
+
+    @settings(max_examples=30, deadline=None, derandomize=True)
+    @given(st.integers(0, 2**32), st.integers(1, 256), st.integers(0, 600))
+    def test_like_the_plain_computation(self, seed, size, count):
+        draw = random.Random(seed).random
+        recent, every = RecentRTTs(size), []
+        for seen in range(1, count + 1):
+            every.append(draw())
+            before = recent.p99
+            recent.add(every[-1])
+            if seen <= 16 or seen % 16 == 0:
+                window = sorted(every[-size:])
+                self.assertEqual(recent.p99, window[math.ceil(len(window) * 99 / 100) - 1])
+            else:
+                self.assertEqual(recent.p99, before)
+
+
+class TokenTests(SynchronousTestCase):
+    def setUp(self):
+        self.endpoints = Endpoints(Timeouts(), 10)
+
+    def test_none(self):
+        self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
+        self.endpoints.asked(HERE, 0.0)
+        self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
+        self.assertEqual(self.endpoints.token(HERE, 0.0, ALICE), NO_TOKEN)
+
+    def test_kept_for_one_rotation_and_a_half(self):
+        self.endpoints.remember_token(HERE, TOKEN, 1000.0)
+        self.assertEqual(self.endpoints.token(HERE, 1000.0), TOKEN)
+        self.assertEqual(self.endpoints.token(HERE, 1450.0), TOKEN)
+        self.assertEqual(self.endpoints.token(HERE, 1450.1), NO_TOKEN)
+        self.assertEqual(self.endpoints.token(THERE, 1000.0), NO_TOKEN)
+
+    def test_the_rotation_is_the_networks(self):
+        endpoints = Endpoints(Timeouts(), 10, rotation=10.0)
+        endpoints.remember_token(HERE, TOKEN, 0.0)
+        self.assertEqual(endpoints.token(HERE, 15.0), TOKEN)
+        self.assertEqual(endpoints.token(HERE, 15.1), NO_TOKEN)
+
+    def test_of_use_with_the_node_that_gave_it_only(self):
+        self.endpoints.remember_token(HERE, TOKEN, 0.0, ALICE)
+        self.assertEqual(self.endpoints.token(HERE, 0.0, ALICE), TOKEN)
+        self.assertEqual(self.endpoints.token(HERE, 0.0), TOKEN)
+        self.assertEqual(self.endpoints.token(HERE, 0.0, BOB), NO_TOKEN)
+        self.endpoints.remember_token(HERE, TOKEN, 0.0)
+        self.assertEqual(self.endpoints.token(HERE, 0.0, BOB), TOKEN)
+
+    def test_forgotten(self):
+        self.endpoints.remember_token(HERE, TOKEN, 0.0, ALICE)
+        self.endpoints.forget_token(HERE)
+        self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
+        self.assertEqual(self.endpoints.get(HERE).token_key, b"")
+        self.endpoints.forget_token(THERE)
+        self.assertEqual(len(self.endpoints), 1)
+
+
+class RecordTests(SynchronousTestCase):
+    def setUp(self):
+        self.endpoints = Endpoints(Timeouts(), 3)
+
+    def test_nothing_known(self):
+        self.assertIsNone(self.endpoints.get(HERE))
+        self.assertIsNone(self.endpoints.network(HERE))
+        self.endpoints.asked(HERE, 1.0)
+        record = self.endpoints.get(HERE)
+        self.assertEqual((record.failures, record.network, record.srtt), (0, None, None))
+        self.assertEqual((record.last_heard, record.last_failed), (NEVER, NEVER))
+        self.assertEqual(record.last_asked, 1.0)
+
+    def test_failures_in_a_row(self):
+        self.endpoints.failed(HERE, 1.0)
+        self.endpoints.failed(HERE, 2.0)
+        record = self.endpoints.get(HERE)
+        self.assertEqual((record.failures, record.last_failed), (2, 2.0))
+        self.endpoints.answered(HERE, 0.1, 3.0)
+        self.assertEqual((record.failures, record.last_heard), (0, 3.0))
+
+    def test_the_network_last_accepted(self):
+        self.endpoints.remember_network(HERE, 0)
+        self.assertEqual(self.endpoints.network(HERE), 0)
+        self.endpoints.remember_network(HERE, 1)
+        self.assertEqual(self.endpoints.network(HERE), 1)
+        self.assertIsNone(self.endpoints.network(THERE))
+
+    def test_the_least_recently_used_goes_first(self):
+        ports = [Endpoint("192.0.2.1", port) for port in range(4)]
+        for endpoint in ports[:3]:
+            self.endpoints.answered(endpoint, None, 0.0)
+        self.endpoints.failed(ports[0], 1.0)
+        self.endpoints.asked(ports[3], 2.0)
+        self.assertEqual(len(self.endpoints), 3)
+        self.assertEqual(
+            [self.endpoints.get(each) is not None for each in ports], [True, False, True, True]
+        )
+
+    def test_looking_makes_no_record(self):
+        self.endpoints.patience(HERE)
+        self.endpoints.token(HERE, 0.0)
+        self.endpoints.network(HERE)
+        self.endpoints.forget_token(HERE)
+        self.assertEqual(len(self.endpoints), 0)

@@ -1,0 +1,135 @@
+"""The record of kind 1: a value under a plain name's key that anyone on the network may write.
+
+This file decides the bytes, which bytes are valid, and which of two records wins: the newest
+publication time, then the larger hash.  It never compares a record with a clock of its own and
+keeps no state.
+
+    kind u8 (1) | key 20 bytes | published u64, microseconds | flags u8 | v, canonical bencode
+
+Integers are big-endian.  Flag bit 0 marks a tombstone, whose ``v`` is ``0:``; the other bits are 0.
+One record has exactly one form, so equal records have equal bytes and equal versions.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+from typing import Final
+
+from kadtwisted.errors import ClockSkew, InvalidRecord, RecordTooLarge
+from kadtwisted.model import bencode
+from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
+from kadtwisted.model.record import Kind, StorageKey, Value
+from kadtwisted.parameters import CLOCK_SKEW_LIMIT, RECORD_LIMIT
+
+TOMBSTONE: Final = b"0:"
+"""What stands in place of a deleted value: the empty byte string, in bencode."""
+VERSION_BYTES: Final = 8
+"""Length of a version: collisions matter only between records of one key."""
+MICROSECONDS: Final = 1_000_000
+
+_HEADER: Final = struct.Struct(">B20sQB")
+_PUBLISHED: Final = struct.Struct(">Q")
+_PUBLISHED_AT: Final = 21
+_DELETED: Final = 1
+_TIME_END: Final = 2**63
+_VERSION_PERSON: Final = b"kad/1 version"
+
+
+def encode(record: Value) -> bytes:
+    """The bytes of a record: on the wire, in storage and under its hash the same.
+
+    :class:`RecordTooLarge` if ``v`` has more than 1,000 bytes; :class:`InvalidRecord` if it is no
+    record that :func:`decode` would accept.
+    """
+    if len(record.v) > RECORD_LIMIT:
+        raise RecordTooLarge(
+            f"the value has {len(record.v)} bytes in bencode; at most {RECORD_LIMIT} fit"
+        )
+    _check_fields(record)
+    flags = _DELETED if record.deleted else 0
+    head = _HEADER.pack(Kind.VALUE, id_to_bytes(record.key), record.published, flags)
+    return head + record.v
+
+
+def decode(data: bytes) -> Value:
+    """The record in ``data``, or :class:`InvalidRecord`.
+
+    Reasons of its own: ``truncated``, ``wrong-kind``, ``unknown-flags``, ``bad-time``,
+    ``bad-tombstone``, ``too-large``; else those of :mod:`~kadtwisted.model.bencode`.
+    """
+    if len(data) < _HEADER.size:
+        raise InvalidRecord("truncated")
+    kind, key, published, flags = _HEADER.unpack_from(data)
+    if kind != Kind.VALUE:
+        raise InvalidRecord("wrong-kind")
+    if flags & ~_DELETED:
+        raise InvalidRecord("unknown-flags")
+    record = Value(id_from_bytes(key), published, bool(flags), data[_HEADER.size :])
+    _check_fields(record)
+    return record
+
+
+def _check_fields(record: Value) -> None:
+    if not 0 <= record.published < _TIME_END:
+        raise InvalidRecord("bad-time")
+    if len(record.v) > RECORD_LIMIT:
+        raise InvalidRecord("too-large")
+    if record.deleted and record.v != TOMBSTONE:
+        raise InvalidRecord("bad-tombstone")
+    bencode.decode(record.v)
+
+
+def identify(data: bytes) -> StorageKey:
+    """Where the record in ``data`` is stored; :class:`InvalidRecord` as :func:`decode`."""
+    return StorageKey(Kind.VALUE, decode(data).key)
+
+
+def check(data: bytes, unix_now: float) -> None:
+    """:class:`ClockSkew` if the (valid) record is from more than five minutes ahead of us."""
+    ahead = _published(data) / MICROSECONDS - unix_now
+    if ahead > CLOCK_SKEW_LIMIT:
+        raise ClockSkew(
+            f"the record was published {ahead:.0f} s in the future; check the writer's clock"
+        )
+
+
+def wins(a: bytes, b: bytes) -> bool:
+    """Whether valid record ``a`` replaces valid record ``b``: a total order, the same everywhere.
+
+    The larger publication time wins, then the larger BLAKE2b-256 of the bytes; a record does not
+    replace itself.
+    """
+    published_a, published_b = _published(a), _published(b)
+    if published_a != published_b:
+        return published_a > published_b
+    return blake2b(a, digest_size=32).digest() > blake2b(b, digest_size=32).digest()
+
+
+def version(data: bytes) -> bytes:
+    """Eight bytes that tell versions of a record apart: BLAKE2b-64, personalised, of its bytes."""
+    return blake2b(data, digest_size=VERSION_BYTES, person=_VERSION_PERSON).digest()
+
+
+def publication_time(unix_now: float, seen: int | None = None) -> int:
+    """What a writer publishes with, in microseconds: now, but later than the ``seen`` record.
+
+    So a second write wins over the first one even where the clock stood still or went back.
+    """
+    now = int(unix_now * MICROSECONDS)
+    return now if seen is None else max(now, seen + 1)
+
+
+def value_of(key: NodeID, value: bytes, published: int) -> Value:
+    """The record that keeps the byte string ``value``."""
+    return Value(key, published, False, bencode.encode(value))
+
+
+def tombstone_of(key: NodeID, published: int) -> Value:
+    """The record that says that the value was deleted."""
+    return Value(key, published, True, TOMBSTONE)
+
+
+def _published(data: bytes) -> int:
+    published: int = _PUBLISHED.unpack_from(data, _PUBLISHED_AT)[0]
+    return published

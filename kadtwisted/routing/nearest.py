@@ -1,0 +1,66 @@
+"""The IDs nearest to a target, exactly, from a sorted list of IDs.
+
+IDs that share a prefix stand side by side in a sorted list, and all of them are nearer to a target
+with that prefix than any ID without it.  So a few bisections find a short run that holds the
+nearest ones, and only that run is sorted by distance: the cost hardly grows with the list.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from kadtwisted.model.ids import NodeID
+
+_SLACK = 16
+"""A run longer than wanted by this is sorted whole.  By measurement: from 8 to 24 the time is the
+same within noise; at 0, halving costs more than it saves."""
+
+
+def nearest(ids: list[NodeID], target: NodeID, count: int) -> list[NodeID]:
+    """The ``count`` IDs nearest to ``target`` by XOR, nearest first; fewer if there are fewer.
+
+    ``ids`` must be sorted and without duplicates.
+    """
+    if count < 1:
+        return []
+    distance = target.__xor__
+    low, high = _run_around(ids, target, count) if len(ids) > 2 * count else (0, len(ids))
+    found: list[NodeID] = []
+    missing = count
+    while high - low > missing + _SLACK:
+        # The run is the two halves of a subtree: the nearer half goes first, as a whole.
+        first = ids[low]
+        shift = (first ^ ids[high - 1]).bit_length() - 1
+        middle = bisect_left(ids, (first >> shift | 1) << shift, low, high)
+        if target >> shift & 1:
+            near, rest = (middle, high), (low, middle)
+        else:
+            near, rest = (low, middle), (middle, high)
+        size = near[1] - near[0]
+        if size >= missing:
+            low, high = near
+        else:
+            found += sorted(ids[near[0] : near[1]], key=distance)
+            missing -= size
+            low, high = rest
+    run = ids[low:high]
+    run.sort(key=distance)
+    del run[missing:]
+    return found + run if found else run
+
+
+def _run_around(ids: list[NodeID], target: NodeID, count: int) -> tuple[int, int]:
+    """Where the IDs stand that share a prefix with ``target``, a long one that at least ``count``
+    share.  ``ids`` must hold more than twice as many.
+
+    Whoever is ``count`` places away on one side shares a prefix with all those between.
+    """
+    place = bisect_left(ids, target)
+    widths = []
+    if place >= count:
+        widths.append((target ^ ids[place - count]).bit_length())
+    if place + count <= len(ids):
+        widths.append((target ^ ids[place + count - 1]).bit_length())
+    width = min(widths)
+    start = target >> width << width
+    return bisect_left(ids, start, 0, place), bisect_left(ids, start + (1 << width), place)

@@ -1,0 +1,318 @@
+"""The routing table of one address family: who is in, who waits, who is passed on.
+
+The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.1):
+
+* A newcomer who answered us takes a free place in its bucket, or that of a tentative contact, or
+  waits in the replacement cache.  It never takes the place of a verified one, not even of a
+  suspect: that one is named to be asked, and leaves by the rules of ``liveness`` or not at all.
+* Tentative contacts take free places only, and are passed on only where the verified ones do not
+  suffice.
+* A known ID at another endpoint is adopted only when the known endpoint has failed.
+* Our own ID never enters.
+
+The table asks nobody and knows no clock.  Every method that may change it returns a
+:class:`Change`: what came, what went, and whom the caller should ask now.  Which bucket covers
+what, and when one is split, is ``buckets``' to say.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import NamedTuple
+
+from kadtwisted.errors import InvalidInput
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID, RandomBits
+from kadtwisted.parameters import Parameters
+from kadtwisted.routing.buckets import Buckets
+from kadtwisted.routing.kbucket import KBucket
+from kadtwisted.routing.liveness import Entry, Liveness
+from kadtwisted.routing.nearest import nearest
+
+_DEFAULTS = Parameters()
+_LIVENESS = Liveness()
+
+
+class Change(NamedTuple):
+    """What an operation did to a table's contacts, and whom to ask (with a PING) because of it.
+
+    A contact that moved to another endpoint is removed at the old and added at the new one.
+    """
+
+    added: tuple[Contact, ...] = ()
+    removed: tuple[Contact, ...] = ()
+    ping: Contact | None = None
+
+
+_NOTHING = Change()
+
+
+class BucketView(NamedTuple):
+    """A bucket from outside: it covers the IDs that share the first ``length`` bits of ``prefix``.
+
+    ``replacements`` counts its replacement cache; ``last_lookup`` is the moment a lookup last went
+    through it, minus infinity if none did.
+    """
+
+    prefix: NodeID
+    length: int
+    entries: tuple[Entry, ...]
+    replacements: int
+    last_lookup: float
+
+
+class RoutingTable:
+    """The contacts of the node ``own_id``: IDs of ``bits`` bits, buckets of ``k`` entries, each
+    with a cache of ``replacements`` candidates.
+
+    ``bits``, ``k`` or ``replacements`` out of range raise
+    :class:`~kadtwisted.errors.InvalidInput`.
+    """
+
+    __slots__ = (
+        "_buckets",
+        "_entries",
+        "_k",
+        "_liveness",
+        "_replacements",
+        "_tentative",
+        "_verified",
+        "own_id",
+    )
+
+    def __init__(
+        self,
+        own_id: NodeID,
+        *,
+        bits: int = _DEFAULTS.id_bits,
+        k: int = _DEFAULTS.k,
+        replacements: int = _DEFAULTS.replacement_cache,
+        liveness: Liveness = _LIVENESS,
+    ) -> None:
+        if not 0 <= own_id < 1 << bits:
+            raise InvalidInput(f"the own ID {own_id:#x} does not have {bits} bits")
+        if k < 1 or replacements < 0:
+            raise InvalidInput("a k-bucket needs room for one contact, a cache for none or more")
+        self.own_id = own_id
+        self._k = k
+        self._replacements = replacements
+        self._liveness = liveness
+        self._buckets = Buckets(own_id, bits, k)
+        self._entries: dict[NodeID, Entry] = {}
+        # The IDs of the entries, sorted, each in one of two lists.
+        self._verified: list[NodeID] = []
+        self._tentative: list[NodeID] = []
+
+    # --- Asking the table ------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, node_id: NodeID) -> bool:
+        return node_id in self._entries
+
+    @property
+    def tentative(self) -> int:
+        """How many of the contacts are tentative."""
+        return len(self._tentative)
+
+    def get(self, node_id: NodeID) -> Entry | None:
+        """What is known of a contact; ``None`` if it is not in the table."""
+        return self._entries.get(node_id)
+
+    def contacts(self) -> list[Contact]:
+        """Every contact, verified and tentative."""
+        return [each.contact for each in self._entries.values()]
+
+    def closest(self, target: NodeID, count: int | None = None) -> list[Contact]:
+        """The ``count`` (default: k) contacts to pass on for ``target``, by XOR distance.
+
+        These are exactly the closest verified ones (suspects are among them until they are
+        dropped), closest first.  Only if there are not enough of them, the closest tentative ones
+        follow, closest first.
+        """
+        wanted = self._k if count is None else count
+        found = nearest(self._verified, target, wanted)
+        if len(found) < wanted and self._tentative:
+            found += nearest(self._tentative, target, wanted - len(found))
+        entries = self._entries
+        return [entries[each].contact for each in found]
+
+    def wants(self, node_id: NodeID, endpoint: Endpoint) -> bool:
+        """Whether it is worth asking this node if it is there: it would be :meth:`introduced`.
+
+        It would if its ID is unknown and a place is free for it, or if its ID is known at another
+        endpoint that has failed.
+        """
+        entry = self._entries.get(node_id)
+        if entry is not None:
+            return entry.failures > 0 and entry.contact.endpoint != endpoint
+        return node_id != self.own_id and self._buckets.has_room(node_id)
+
+    # --- What happened ---------------------------------------------------------------------------
+
+    def answered(self, contact: Contact, now: float) -> Change:
+        """The contact answered a request of ours.
+
+        ``ping`` names the contact whose place it would take if that one does not answer any more.
+        """
+        entry = self._entries.get(contact.node_id)
+        if entry is not None:
+            return self._known_answered(entry, contact, now)
+        if contact.node_id == self.own_id:
+            return _NOTHING
+        bucket = self._buckets.split_for(contact.node_id)
+        newcomer = Entry(contact, now, now)
+        if len(bucket.entries) < self._k:
+            return self._add(bucket, newcomer)
+        tentative = bucket.stalest_tentative()
+        if tentative is None:
+            bucket.wait(newcomer, self._replacements)
+            ask_again = self._liveness.ask_again
+            return self._check(bucket.stalest(lambda each: ask_again(each, now)), now)
+        bucket.candidates.pop(contact.node_id, None)
+        self._remove(bucket, tentative)
+        self._add(bucket, newcomer)
+        return Change(added=(contact,), removed=(tentative.contact,))
+
+    def introduced(self, contact: Contact, now: float) -> Change:
+        """The contact answered the ping that an unsolicited request of its own made us send.
+
+        It becomes a tentative contact if the table :meth:`wants` it; otherwise nothing happens.
+        """
+        if not self.wants(contact.node_id, contact.endpoint):
+            return _NOTHING
+        entry = self._entries.get(contact.node_id)
+        if entry is None:
+            bucket = self._buckets.split_for(contact.node_id)
+            return self._add(bucket, Entry(contact, now, now, tentative=True))
+        self._regroup(entry, tentative=True)
+        return self._move(entry, contact, now)
+
+    def heard(self, node_id: NodeID, endpoint: Endpoint, now: float) -> None:
+        """A request of this node arrived: a tentative contact's silence starts anew."""
+        entry = self._entries.get(node_id)
+        if entry is not None and entry.tentative and entry.contact.endpoint == endpoint:
+            entry.last_seen = now
+
+    def failed(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
+        """A request to this node at this endpoint failed.
+
+        A contact known at another endpoint is not charged.  Where a contact goes, the newest
+        candidate moves up as a tentative contact, and ``ping`` names it: its answer makes it
+        verified.
+        """
+        bucket = self._buckets.of(node_id)
+        entry = self._entries.get(node_id)
+        if entry is None:
+            candidate = bucket.candidates.get(node_id)
+            if candidate is not None and candidate.contact.endpoint == endpoint:
+                del bucket.candidates[node_id]
+            return _NOTHING
+        if entry.contact.endpoint != endpoint or not self._liveness.failed(entry, now):
+            return _NOTHING
+        self._remove(bucket, entry)
+        promoted = bucket.newest_candidate()
+        if promoted is None:
+            return Change(removed=(entry.contact,))
+        promoted.tentative = True
+        promoted.probed = now
+        self._add(bucket, promoted)
+        return Change((promoted.contact,), (entry.contact,), ping=promoted.contact)
+
+    # --- What is due -----------------------------------------------------------------------------
+
+    def verify_due(self, now: float, quiet: float) -> list[Contact]:
+        """The tentative contacts not heard of for ``quiet`` seconds: an answer verifies them."""
+        due = [self._entries[each] for each in self._tentative]
+        due = [each for each in due if now - each.last_seen >= quiet]
+        for each in due:
+            each.probed = now
+        return [each.contact for each in due]
+
+    def probe_due(self, now: float) -> list[Contact]:
+        """The suspects that should be asked again by now, each named once for each probe."""
+        ask_again = self._liveness.ask_again
+        due = [each for each in self._entries.values() if each.failures and ask_again(each, now)]
+        for each in due:
+            each.probed = now
+        return [each.contact for each in due]
+
+    def looked_up(self, target: NodeID, now: float) -> None:
+        """A lookup for ``target`` was made."""
+        self._buckets.of(target).looked_up(target, now)
+
+    def refresh_due(self, now: float, period: float) -> list[int]:
+        """The indices of the buckets through which no lookup went for ``period`` seconds (paper,
+        section 2.3).
+
+        A bucket that no lookup ever went through is due at once.  So a lookup for our own ID and
+        then a refresh of what is due is how a node joins.
+        """
+        return [i for i, each in enumerate(self._buckets) if now - each.last_lookup >= period]
+
+    # --- Buckets ---------------------------------------------------------------------------------
+
+    def buckets(self) -> list[BucketView]:
+        """Every bucket, farthest from our own ID first; their ranges are the whole space."""
+        return [
+            BucketView(
+                *self._buckets.range_of(index),
+                tuple(each.entries),
+                len(each.candidates),
+                each.last_lookup,
+            )
+            for index, each in enumerate(self._buckets)
+        ]
+
+    def random_id_in(self, index: int, random: RandomBits) -> NodeID:
+        """An ID drawn evenly from a bucket's range; ``IndexError`` if there is no such bucket."""
+        return self._buckets.random_id_in(index, random)
+
+    # --- Entries ---------------------------------------------------------------------------------
+
+    def _known_answered(self, entry: Entry, contact: Contact, now: float) -> Change:
+        if entry.contact.endpoint == contact.endpoint:
+            if self._liveness.answered(entry, now):
+                self._regroup(entry, tentative=False)
+            return _NOTHING
+        if entry.failures:
+            return self._move(entry, contact, now)
+        # It may have moved: ask where we know it, so that a failure can let it in elsewhere.
+        return self._check(entry if self._liveness.ask_again(entry, now) else None, now)
+
+    def _check(self, entry: Entry | None, now: float) -> Change:
+        if entry is None:
+            return _NOTHING
+        entry.probed = now
+        return Change(ping=entry.contact)
+
+    def _move(self, entry: Entry, contact: Contact, now: float) -> Change:
+        change = Change(added=(contact,), removed=(entry.contact,))
+        entry.contact = contact
+        entry.last_seen = now
+        entry.failures = 0
+        return change
+
+    def _add(self, bucket: KBucket, entry: Entry) -> Change:
+        bucket.entries.append(entry)
+        self._entries[entry.contact.node_id] = entry
+        insort(self._group(entry), entry.contact.node_id)
+        return Change(added=(entry.contact,))
+
+    def _remove(self, bucket: KBucket, entry: Entry) -> None:
+        bucket.entries.remove(entry)
+        del self._entries[entry.contact.node_id]
+        self._leave_group(entry)
+
+    def _regroup(self, entry: Entry, *, tentative: bool) -> None:
+        self._leave_group(entry)
+        entry.tentative = tentative
+        insort(self._group(entry), entry.contact.node_id)
+
+    def _leave_group(self, entry: Entry) -> None:
+        ids = self._group(entry)
+        del ids[bisect_left(ids, entry.contact.node_id)]
+
+    def _group(self, entry: Entry) -> list[NodeID]:
+        return self._tentative if entry.tentative else self._verified

@@ -1,0 +1,150 @@
+"""Records in memory: forgotten with the process, bounded in number and in bytes.
+
+It decides what gives way when there is no room: expired records, earliest first, and nothing else;
+then a put fails with :class:`~kadtwisted.errors.StorageFull`.  It never looks into the data, never
+takes the time from anywhere but its caller, and every Deferred has fired when it is returned.
+
+The expiry heap holds ``(expires, where)``; an entry counts only while the record at ``where`` still
+expires at that moment.  The others are swept out before they outnumber the records.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from kadtwisted.errors import ConfigurationError, StorageFull
+from kadtwisted.interfaces import IStorage
+from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+
+if TYPE_CHECKING:
+    from kadtwisted.model.ids import NodeID
+
+_SLACK = 64
+"""MAGIC: left-over heap entries worth keeping; settled by profiling a nearly empty storage."""
+
+
+@implementer(IStorage)
+class MemoryStorage:
+    """At most ``max_records`` records with at most ``max_bytes`` bytes of data in all.
+
+    Bounds that are not positive are a :class:`~kadtwisted.errors.ConfigurationError`.
+    """
+
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        if max_records < 1 or max_bytes < 1:
+            raise ConfigurationError("a storage needs room for at least one record and one byte")
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._records: dict[StorageKey, StoredRecord] = {}
+        self._order: list[StorageKey] = []
+        self._expiry: list[tuple[float, StorageKey]] = []
+        self._size = 0
+
+    def open(self) -> Deferred[None]:
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """Forget everything."""
+        self._records.clear()
+        self._order.clear()
+        self._expiry.clear()
+        self._size = 0
+        return succeed(None)
+
+    def get(self, kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
+        found: list[StoredRecord] = []
+        order = self._order
+        at = bisect_left(order, (kind, key, b""))
+        while at < len(order) and order[at].key == key and order[at].kind == kind:
+            record = self._records[order[at]]
+            if record.expires > now:
+                found.append(record)
+            at += 1
+        return succeed(found)
+
+    def put(self, record: StoredRecord, now: float) -> Deferred[None]:
+        if not self._make_room(record, now):
+            return fail(
+                StorageFull(
+                    f"no room for {len(record.data)} bytes more beside {len(self._records)} records"
+                    f" of {self._size} bytes: raise the limits, or wait until records expire"
+                )
+            )
+        self._store(record)
+        return succeed(None)
+
+    def remove(self, where: StorageKey) -> Deferred[bool]:
+        there = where in self._records
+        if there:
+            self._forget(where)
+        return succeed(there)
+
+    def expire(self, now: float, limit: int) -> Deferred[int]:
+        count = 0
+        while count < limit and self._forget_expired(now):
+            count += 1
+        return succeed(count)
+
+    def page(self, after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
+        start = 0 if after is None else bisect_right(self._order, after)
+        return succeed([self._records[where] for where in self._order[start : start + limit]])
+
+    def usage(self) -> Deferred[StorageUsage]:
+        return succeed(StorageUsage(len(self._records), self._size))
+
+    def heap_size(self) -> int:
+        """Entries in the expiry heap, left-over ones included: at most 2 x records + 64."""
+        return len(self._expiry)
+
+    def _make_room(self, record: StoredRecord, now: float) -> bool:
+        if len(record.data) > self._max_bytes:
+            return False  # however much gave way
+        while not self._fits(record):
+            if not self._forget_expired(now):
+                return False
+        return True
+
+    def _fits(self, record: StoredRecord) -> bool:
+        old = self._records.get(record.where)
+        records = len(self._records) + (old is None)
+        size = self._size + len(record.data) - (len(old.data) if old else 0)
+        return records <= self._max_records and size <= self._max_bytes
+
+    def _store(self, record: StoredRecord) -> None:
+        where = record.where
+        old = self._records.get(where)
+        if old is None:
+            insort(self._order, where)
+        else:
+            self._size -= len(old.data)
+        self._records[where] = record
+        self._size += len(record.data)
+        if old is None or old.expires != record.expires:
+            heappush(self._expiry, (record.expires, where))
+            self._sweep()
+
+    def _forget(self, where: StorageKey) -> None:
+        self._size -= len(self._records.pop(where).data)
+        del self._order[bisect_left(self._order, where)]
+        self._sweep()
+
+    def _forget_expired(self, now: float) -> bool:
+        """Forget the record that expired first; False if none has."""
+        while self._expiry and self._expiry[0][0] <= now:
+            expires, where = heappop(self._expiry)
+            record = self._records.get(where)
+            if record is not None and record.expires == expires:
+                self._forget(where)
+                return True
+        return False
+
+    def _sweep(self) -> None:
+        if len(self._expiry) > 2 * len(self._records) + _SLACK:
+            self._expiry = [(each.expires, where) for where, each in self._records.items()]
+            heapify(self._expiry)

@@ -1,0 +1,1 @@
+"""Messages to bytes and back.  Nothing else is decided here: no state, no clock, no policy."""

@@ -1,0 +1,261 @@
+"""CBOR to messages, as ``layout`` lays them out.
+
+After the strict scan every item is an integer, a byte string, text, a boolean, ``null`` or an
+array; here each one's type and range is compared with the schema.  Raises only
+:class:`MalformedDatagram`, whose reason is the name of the item at fault.  Never judges content: a
+record is any bytes, a contact any address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cbor2 import loads
+
+from kadtwisted.errors import MalformedDatagram
+from kadtwisted.model.ids import ID_BYTES, NodeID
+from kadtwisted.model.messages import (
+    Error,
+    FindNode,
+    FindValue,
+    Have,
+    Message,
+    Method,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    Reply,
+    ReplyBody,
+    Request,
+    RequestBody,
+    Store,
+    Stored,
+    StoredItem,
+    UnknownRequest,
+    Want,
+    Wanted,
+)
+from kadtwisted.parameters import TOKEN_BYTES, TRANSACTION_ID_BYTES
+from kadtwisted.wire.layout import (
+    AGENT_BYTES,
+    BITMAP_BYTES,
+    CAS_BOUND,
+    CURSOR_BYTES,
+    FEATURES_BOUND,
+    HEADER_ITEMS,
+    METHOD_BOUND,
+    READ_ONLY,
+    RECORD_BYTES,
+    RECORDS_LIMIT,
+    REMAINING_BOUND,
+    RETRY_AFTER_BOUND,
+    TEXT_BYTES,
+    UNIX_TIME_BOUND,
+    VERSION_BYTES,
+)
+from kadtwisted.wire.packed import unpack_contacts, unpack_entries, unpack_observed
+from kadtwisted.wire.strict_scan import scan
+
+Items = list[Any]
+Identify = Callable[[bytes], NodeID]
+
+_WANTS = tuple(Want(number) for number in range(4))
+
+
+def decode(data: bytes, identify: Identify) -> Message:
+    """The one message in ``data``; ``identify`` turns a contact's public key into its node ID."""
+    scan(data)
+    items: Items = loads(data)
+    if len(items) < HEADER_ITEMS:
+        raise MalformedDatagram("missing-items")
+    number, transaction_id = items[0], items[1]
+    if type(transaction_id) is not bytes or len(transaction_id) != TRANSACTION_ID_BYTES:
+        raise MalformedDatagram("transaction-id")
+    if type(number) is not int:
+        raise MalformedDatagram("method")
+    return _request(items) if number > 0 else _reply(items, identify)
+
+
+# --- Requests --------------------------------------------------------------------------------
+
+
+def _request(items: Items) -> Request:
+    method, transaction_id, flags, padding = items[:HEADER_ITEMS]
+    if type(flags) is not int or flags < 0:
+        raise MalformedDatagram("flags")
+    if type(padding) is not bytes:
+        raise MalformedDatagram("padding")
+    body: RequestBody
+    known = _REQUESTS.get(method)
+    if known is None:
+        body = UnknownRequest(_uint(method, METHOD_BOUND, "method"))
+    else:
+        length, read = known
+        if len(items) < length:
+            raise MalformedDatagram("missing-items")
+        body = read(items)
+    return Request(transaction_id, body, flags & READ_ONLY == READ_ONLY)
+
+
+def _ping(items: Items) -> Ping:
+    return Ping()
+
+
+def _find_node(items: Items) -> FindNode:
+    return FindNode(_id(items[4], "target"), _want(items[5]))
+
+
+def _find_value(items: Items) -> FindValue:
+    key, kind, known_version, cursor, want = items[4:9]
+    if type(known_version) is not bytes or len(known_version) not in (0, VERSION_BYTES):
+        raise MalformedDatagram("known-version")
+    return FindValue(
+        _id(key, "key"),
+        _uint(kind, METHOD_BOUND, "kind"),
+        known_version,
+        _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
+        _want(want),
+    )
+
+
+def _store(items: Items) -> Store:
+    record, remaining, cas = items[4:7]
+    return Store(
+        _bytes(record, 1, RECORD_BYTES, "record"),
+        _uint(remaining, REMAINING_BOUND, "remaining"),
+        None if cas is None else _uint(cas, CAS_BOUND, "cas"),
+    )
+
+
+def _have(items: Items) -> Have:
+    return Have(unpack_entries(items[4]))
+
+
+_REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingProxyType(
+    {
+        int(Method.PING): (4, _ping),
+        int(Method.FIND_NODE): (6, _find_node),
+        int(Method.FIND_VALUE): (9, _find_value),
+        int(Method.STORE): (7, _store),
+        int(Method.HAVE): (5, _have),
+    }
+)
+"""For each method the length of its array, without unknown trailing items, and its reader."""
+
+
+# --- Replies ---------------------------------------------------------------------------------
+
+
+def _reply(items: Items, identify: Identify) -> Reply:
+    number, transaction_id, token, observed = items[:HEADER_ITEMS]
+    if type(token) is not bytes or len(token) != TOKEN_BYTES:
+        raise MalformedDatagram("token")
+    known = _REPLIES.get(-number)
+    if known is None:
+        raise MalformedDatagram("unknown-reply")
+    length, read = known
+    if len(items) < length:
+        raise MalformedDatagram("missing-items")
+    return Reply(transaction_id, read(items, identify), token, unpack_observed(observed))
+
+
+def _pong(items: Items, identify: Identify) -> Pong:
+    formats, features, unix_time, agent = items[4:8]
+    if type(formats) is not bytes:
+        raise MalformedDatagram("formats")
+    return Pong(
+        formats,
+        _uint(features, FEATURES_BOUND, "features"),
+        _uint(unix_time, UNIX_TIME_BOUND, "unix-time"),
+        None if agent is None else _text(agent, AGENT_BYTES, "agent"),
+    )
+
+
+def _nodes(items: Items, identify: Identify) -> Nodes:
+    return Nodes(unpack_contacts(items[4], items[5], identify))
+
+
+def _records(items: Items, identify: Identify) -> Records:
+    pairs, cursor, packed4, packed6, unchanged = items[4:9]
+    if type(pairs) is not list or len(pairs) > RECORDS_LIMIT:
+        raise MalformedDatagram("records")
+    if type(unchanged) is not bool:
+        raise MalformedDatagram("unchanged")
+    return Records(
+        tuple([_stored_item(pair) for pair in pairs]),
+        unpack_contacts(packed4, packed6, identify),
+        _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
+        unchanged,
+    )
+
+
+def _stored_item(pair: object) -> StoredItem:
+    if type(pair) is not list or len(pair) < 2:
+        raise MalformedDatagram("records")
+    return StoredItem(
+        _bytes(pair[0], 1, RECORD_BYTES, "record"),
+        _uint(pair[1], REMAINING_BOUND, "remaining"),
+    )
+
+
+def _stored(items: Items, identify: Identify) -> Stored:
+    return Stored(_uint(items[4], REMAINING_BOUND, "remaining"))
+
+
+def _wanted(items: Items, identify: Identify) -> Wanted:
+    return Wanted(_bytes(items[4], 0, BITMAP_BYTES, "bitmap"))
+
+
+def _error(items: Items, identify: Identify) -> Error:
+    return Error(
+        _uint(items[4], METHOD_BOUND, "code"),
+        _text(items[5], TEXT_BYTES, "text"),
+        _uint(items[6], RETRY_AFTER_BOUND, "retry-after"),
+    )
+
+
+_REPLIES: Mapping[int, tuple[int, Callable[[Items, Identify], ReplyBody]]] = MappingProxyType(
+    {
+        0: (7, _error),
+        int(Method.PING): (8, _pong),
+        int(Method.FIND_NODE): (6, _nodes),
+        int(Method.FIND_VALUE): (9, _records),
+        int(Method.STORE): (5, _stored),
+        int(Method.HAVE): (5, _wanted),
+    }
+)
+
+
+# --- Items: each raises MalformedDatagram(reason) --------------------------------------------
+# ``type(...) is`` and not ``isinstance``: a boolean is an integer to Python, not on the wire.
+
+
+def _uint(item: object, bound: int, reason: str) -> int:
+    if type(item) is not int or not 0 <= item < bound:
+        raise MalformedDatagram(reason)
+    return item
+
+
+def _bytes(item: object, least: int, most: int, reason: str) -> bytes:
+    if type(item) is not bytes or not least <= len(item) <= most:
+        raise MalformedDatagram(reason)
+    return item
+
+
+def _text(item: object, most: int, reason: str) -> str:
+    if type(item) is not str or len(item.encode()) > most:
+        raise MalformedDatagram(reason)
+    return item
+
+
+def _id(item: object, reason: str) -> NodeID:
+    if type(item) is not bytes or len(item) != ID_BYTES:
+        raise MalformedDatagram(reason)
+    return NodeID(int.from_bytes(item, "big"))
+
+
+def _want(item: object) -> Want:
+    return _WANTS[_uint(item, len(_WANTS), "want")]

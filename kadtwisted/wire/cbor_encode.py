@@ -1,0 +1,148 @@
+"""Messages to CBOR, as ``layout`` lays them out.
+
+Decides how much filler a request gets and what a reply leaves out to fit.  Trusts its caller: the
+values of a message are within the bounds of the schema, except texts, which people write and which
+are cut here.
+"""
+
+from __future__ import annotations
+
+from cbor2 import dumps
+
+from kadtwisted.errors import MalformedDatagram
+from kadtwisted.model.contact import KEY_BYTES, Contact
+from kadtwisted.model.ids import id_to_bytes
+from kadtwisted.model.messages import (
+    Error,
+    FindNode,
+    FindValue,
+    Have,
+    Method,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    Reply,
+    ReplyBody,
+    Request,
+    RequestBody,
+    Store,
+    Stored,
+)
+from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES
+from kadtwisted.wire.packed import pack_contacts, pack_entries, pack_observed, split_families
+
+# Plain integers: the CBOR library takes a slower way for enumerations.
+_PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(Method)[:5])
+
+_SHRINKING_HEADS = 4
+"""The heads of two byte strings become at most this much shorter when contacts are left out."""
+
+
+def encode_request(request: Request, length: int = 0) -> bytes:
+    """The request's bytes: exactly ``length`` if it is shorter, or one more where that is
+    impossible (24 or 257 bytes short: the head of the padding grows by a byte)."""
+    items = request_items(request)
+    data = dumps(items)
+    missing = length - len(data)
+    if missing > 0:
+        items[PADDING] = bytes(_padding(missing))
+        data = dumps(items)
+    return data
+
+
+def _padding(missing: int) -> int:
+    """How many zeros make a request at least ``missing`` bytes longer, counting their head."""
+    if missing < 24:
+        return missing
+    return max(24, missing - 1) if missing < 257 else max(256, missing - 2)
+
+
+def request_items(request: Request) -> list[object]:
+    """The items of an unpadded request's array."""
+    method, arguments = _request_body(request.body)
+    flags = READ_ONLY if request.read_only else 0
+    return [method, request.transaction_id, flags, b"", *arguments]
+
+
+def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
+    if isinstance(body, FindNode):
+        return _FIND_NODE, (id_to_bytes(body.target), int(body.want))
+    if isinstance(body, Ping):
+        return _PING, ()
+    if isinstance(body, FindValue):
+        key, kind, known_version, cursor, want = body
+        return _FIND_VALUE, (id_to_bytes(key), kind, known_version, cursor, int(want))
+    if isinstance(body, Store):
+        return _STORE, body
+    if isinstance(body, Have):
+        return _HAVE, (pack_entries(body.entries),)
+    return int(body.method), ()
+
+
+def encode_reply(reply: Reply, limit: int) -> bytes:
+    """The reply's bytes, at most ``limit``.
+
+    What is too long loses contacts, from the end of the longer family first (IPv6 if equal), so
+    that the closest stay; an error loses the end of its text, PONG its agent.
+    :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
+    """
+    data = dumps(reply_items(reply))
+    while len(data) > limit:
+        reply = reply._replace(body=_shorter(reply.body, len(data) - limit))
+        data = dumps(reply_items(reply))
+    return data
+
+
+def reply_items(reply: Reply) -> list[object]:
+    """The items of a reply's array, with nothing left out."""
+    transaction_id, body, token, observed = reply
+    number, items = _reply_body(body)
+    return [number, transaction_id, token, pack_observed(observed), *items]
+
+
+def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
+    if isinstance(body, Nodes):
+        return -_FIND_NODE, pack_contacts(body.contacts)
+    if isinstance(body, Pong):
+        formats, features, unix_time, agent = body
+        name = None if agent is None else _clipped(agent, AGENT_BYTES)
+        return -_PING, (formats, features, unix_time, name)
+    if isinstance(body, Records):
+        packed4, packed6 = pack_contacts(body.contacts)
+        return -_FIND_VALUE, (body.items, body.cursor, packed4, packed6, body.unchanged)
+    if isinstance(body, Stored):
+        return -_STORE, body
+    if isinstance(body, Error):
+        text = _clipped(body.text, TEXT_BYTES)
+        return 0, (int(body.code), text, body.retry_after)
+    return -_HAVE, body
+
+
+def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
+    """The body without what can be left out first; it may need more than one turn."""
+    if isinstance(body, (Nodes, Records)):
+        return body._replace(contacts=_without_farthest(body.contacts, excess))
+    if isinstance(body, Error) and body.text:
+        kept = len(_clipped(body.text, TEXT_BYTES).encode()) - excess
+        return body._replace(text=_clipped(body.text, max(0, kept)))
+    if isinstance(body, Pong) and body.agent is not None:
+        return body._replace(agent=None)
+    raise MalformedDatagram("reply-too-long")
+
+
+def _without_farthest(contacts: tuple[Contact, ...], excess: int) -> tuple[Contact, ...]:
+    """Leave out at least one contact, and never one more than ``excess`` bytes ask for."""
+    four, six = split_families(contacts)
+    freed = 0
+    while freed == 0 or freed + _SHRINKING_HEADS < excess:
+        longer = four if len(four) > len(six) else six
+        if not longer:
+            raise MalformedDatagram("reply-too-long")
+        freed += KEY_BYTES + len(longer.pop().compact)
+    return (*four, *six)
+
+
+def _clipped(text: str, limit: int) -> str:
+    """The text in at most ``limit`` bytes of UTF-8, cut between characters."""
+    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")

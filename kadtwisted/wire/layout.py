@@ -1,0 +1,73 @@
+"""The layout of kad/1's messages: CBOR arrays (RFC 8949) with fixed leading positions.
+
+This file holds the positions and the bounds that the encoder and the decoder share; it never
+touches bytes itself.  Unknown items after the last known one are ignored, so that a newer
+program can add some.
+
+Requests, ``[method, transaction ID, flags, padding, ...]``::
+
+    PING        -
+    FIND_NODE   target, want
+    FIND_VALUE  key, kind, known version, cursor, want
+    STORE       record, remaining seconds, cas or null
+    HAVE        entries, packed: kind 1, key 20, version 8 bytes each
+
+Replies, ``[-method, transaction ID, token, observed endpoint, ...]``, 0 in front for an error::
+
+    PING        formats, features, Unix time, agent or null
+    FIND_NODE   contacts4, contacts6, packed: key 32, endpoint 6 or 18 bytes each
+    FIND_VALUE  [[record, remaining seconds], ...], cursor, contacts4, contacts6, unchanged
+    STORE       remaining seconds
+    HAVE        bitmap
+    error       code, text, retry after (milliseconds)
+"""
+
+from __future__ import annotations
+
+from kadtwisted.model.contact import COMPACT_IPV4, COMPACT_IPV6, KEY_BYTES
+from kadtwisted.model.ids import ID_BYTES
+from kadtwisted.parameters import DATAGRAM_LIMIT
+
+HEADER_ITEMS = 4
+"""Leading items that every message has."""
+
+PADDING = 3
+"""Position of a request's padding: zeros, whose content no receiver looks at."""
+
+READ_ONLY = 1
+"""Bit of a request's flags; the others are reserved and ignored."""
+
+METHOD_BOUND = 256
+"""Methods and error codes are numbers below this."""
+
+VERSION_BYTES = 8
+"""A record's version: a hash of the whole record."""
+
+RECORD_BYTES = DATAGRAM_LIMIT - 81
+"""No record is longer than a whole request without the sealing's 81 bytes."""
+
+CURSOR_BYTES = 64
+"""MAGIC: room for a key and a counter; a kind of record with a longer cursor would settle it."""
+
+AGENT_BYTES = 64
+"""Bytes of UTF-8 in PONG's agent: names of programs in Mainline's field have 4 to 40."""
+
+TEXT_BYTES = 128
+"""Bytes of UTF-8 in an error's text: one sentence, yet shorter than most requests."""
+
+RECORDS_LIMIT = 32
+"""Records in one reply; 32 of the smallest kind (about 40 bytes) fill a datagram."""
+
+BITMAP_BYTES = 4
+"""One bit for each of the 32 entries of a HAVE."""
+
+REMAINING_BOUND = 1 << 32
+CAS_BOUND = 1 << 63
+"""A sequence number is below this (BEP 44: a signed 64-bit integer)."""
+FEATURES_BOUND = 1 << 64
+UNIX_TIME_BOUND = 1 << 40
+RETRY_AFTER_BOUND = 1 << 32
+
+CONTACT_IPV4 = KEY_BYTES + COMPACT_IPV4
+CONTACT_IPV6 = KEY_BYTES + COMPACT_IPV6
+HAVE_ENTRY = 1 + ID_BYTES + VERSION_BYTES

@@ -1,0 +1,105 @@
+"""Byte strings inside messages: packed contacts, entries of a HAVE, observed endpoints.
+
+Many small values in one byte string cost the strict scan and the CBOR library one item.  Nothing
+is judged here: martians, port 0 and contacts listed twice are the business of whoever uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kadtwisted.errors import InvalidAddress, MalformedDatagram
+from kadtwisted.model.contact import (
+    COMPACT_IPV4,
+    COMPACT_IPV6,
+    KEY_BYTES,
+    Contact,
+    Endpoint,
+    compact,
+    endpoint_from_compact,
+)
+from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
+from kadtwisted.model.messages import HaveEntry
+from kadtwisted.parameters import HAVE_LIMIT
+from kadtwisted.wire.layout import CONTACT_IPV4, CONTACT_IPV6, HAVE_ENTRY, VERSION_BYTES
+
+
+def pack_contacts(contacts: Sequence[Contact]) -> tuple[bytes, bytes]:
+    """The IPv4 contacts of 38 bytes each and the IPv6 contacts of 50, both in the order given."""
+    together = b"".join([each.key + each.compact for each in contacts])
+    if len(together) == CONTACT_IPV4 * len(contacts):
+        return together, b""
+    four, six = split_families(contacts)
+    return (
+        b"".join([each.key + each.compact for each in four]),
+        b"".join([each.key + each.compact for each in six]),
+    )
+
+
+def split_families(contacts: Sequence[Contact]) -> tuple[list[Contact], list[Contact]]:
+    """The IPv4 and the IPv6 contacts, both in the order given."""
+    four = [each for each in contacts if len(each.compact) == COMPACT_IPV4]
+    six = [each for each in contacts if len(each.compact) == COMPACT_IPV6]
+    return four, six
+
+
+def unpack_contacts(
+    packed4: object, packed6: object, identify: Callable[[bytes], NodeID]
+) -> tuple[Contact, ...]:
+    """All contacts, IPv4 before IPv6; ``identify`` turns a public key into its node ID.
+
+    :class:`MalformedDatagram` (``contacts``) for what is no byte string of whole contacts.
+    """
+    contacts = []
+    for packed, size in ((packed4, CONTACT_IPV4), (packed6, CONTACT_IPV6)):
+        if type(packed) is not bytes or len(packed) % size:
+            raise MalformedDatagram("contacts")
+        for start in range(0, len(packed), size):
+            key = packed[start : start + KEY_BYTES]
+            raw = packed[start + KEY_BYTES : start + size]
+            contacts.append(Contact(identify(key), endpoint_from_compact(raw), key, raw))
+    return tuple(contacts)
+
+
+def pack_entries(entries: Sequence[HaveEntry]) -> bytes:
+    """The entries of a HAVE, 29 bytes each: kind, key, version."""
+    return b"".join([bytes((kind,)) + id_to_bytes(key) + version for kind, key, version in entries])
+
+
+def unpack_entries(packed: object) -> tuple[HaveEntry, ...]:
+    """1 to 32 entries of a HAVE; :class:`MalformedDatagram` (``entries``) for anything else."""
+    if type(packed) is not bytes or len(packed) % HAVE_ENTRY:
+        raise MalformedDatagram("entries")
+    if not 0 < len(packed) <= HAVE_LIMIT * HAVE_ENTRY:
+        raise MalformedDatagram("entries")
+    return tuple(
+        HaveEntry(raw[0], id_from_bytes(raw[1:-VERSION_BYTES]), raw[-VERSION_BYTES:])
+        for raw in (
+            packed[start : start + HAVE_ENTRY] for start in range(0, len(packed), HAVE_ENTRY)
+        )
+    )
+
+
+def pack_observed(endpoint: Endpoint | None) -> bytes:
+    """The endpoint a requester was seen at, 6 or 18 bytes; empty where there is none to tell.
+
+    An endpoint that means something on this machine only (``fe80::1%eth0``) is none to tell.
+    """
+    if endpoint is None:
+        return b""
+    host, port = endpoint
+    try:
+        if ":" not in host:
+            # Every reply carries one, and this is a third of what compact() costs.
+            raw = bytes((*map(int, host.split(".")), port >> 8, port & 0xFF))
+            return raw if len(raw) == COMPACT_IPV4 else b""
+        return compact(endpoint)
+    except (ValueError, InvalidAddress):
+        return b""
+
+
+def unpack_observed(raw: object) -> Endpoint | None:
+    """The inverse; :class:`MalformedDatagram` (``observed``) for other lengths and types."""
+    if type(raw) is not bytes or len(raw) not in (0, COMPACT_IPV4, COMPACT_IPV6):
+        raise MalformedDatagram("observed")
+    return endpoint_from_compact(raw) if raw else None

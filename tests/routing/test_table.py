@@ -1,0 +1,382 @@
+"""The routing table by example, most of it with 8-bit IDs around our own ID 0 and buckets of 2.
+
+With k=2 the IDs from 128 to 255 share one bucket as soon as anything else is known.
+"""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import InvalidInput
+from kadtwisted.model.ids import NodeID
+from kadtwisted.routing.liveness import NEVER
+from kadtwisted.routing.table import Change, RoutingTable
+from tests.routing.helpers import contact, fail, small_table
+
+NOTHING = Change()
+
+
+def ids(table: RoutingTable) -> list[int]:
+    return sorted(each.node_id for each in table.contacts())
+
+
+def full_far_bucket(now: float = 0.0) -> RoutingTable:
+    """A table whose far bucket is full with 200 and 201."""
+    table = small_table()
+    table.answered(contact(200), now)
+    table.answered(contact(201), now + 1.0)
+    return table
+
+
+class ConstructionTests(SynchronousTestCase):
+    def test_wrong_wiring_fails_at_once(self) -> None:
+        for own_id, k, replacements in ((256, 2, 2), (-1, 2, 2), (0, 0, 2), (0, 2, -1)):
+            with self.assertRaises(InvalidInput):
+                RoutingTable(NodeID(own_id), bits=8, k=k, replacements=replacements)
+
+    def test_an_empty_table(self) -> None:
+        table = RoutingTable(NodeID(2**159))
+        self.assertEqual((len(table), table.contacts(), table.closest(NodeID(1))), (0, [], []))
+        (bucket,) = table.buckets()
+        self.assertEqual((bucket.prefix, bucket.length, bucket.entries), (0, 0, ()))
+
+
+class AnsweredTests(SynchronousTestCase):
+    def test_a_newcomer_takes_a_free_place(self) -> None:
+        table = small_table()
+        self.assertEqual(table.answered(contact(200), 5.0), Change(added=(contact(200),)))
+        entry = table.get(NodeID(200))
+        assert entry is not None
+        self.assertEqual((entry.first_seen, entry.last_seen, entry.tentative), (5.0, 5.0, False))
+        self.assertIn(200, table)
+        self.assertNotIn(201, table)
+
+    def test_our_own_id_never_enters(self) -> None:
+        table = small_table(own_id=7)
+        self.assertEqual(table.answered(contact(7), 0.0), NOTHING)
+        self.assertEqual(table.introduced(contact(7), 0.0), NOTHING)
+        self.assertEqual(table.failed(NodeID(7), contact(7).endpoint, 0.0), NOTHING)
+        self.assertFalse(table.wants(NodeID(7), contact(7).endpoint))
+        self.assertEqual(len(table), 0)
+
+    def test_an_answer_is_noted(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 3.0)
+        self.assertEqual(table.answered(contact(200), 4.0), NOTHING)
+        entry = table.get(NodeID(200))
+        assert entry is not None
+        self.assertEqual((entry.first_seen, entry.last_seen, entry.suspect), (0.0, 4.0, False))
+
+    def test_a_full_bucket_far_away_keeps_whom_it_has(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.answered(contact(202), 2.0), NOTHING)
+        self.assertEqual(ids(table), [200, 201])
+        self.assertEqual([each.replacements for each in table.buckets()], [1, 0])
+
+    def test_the_least_recently_seen_is_to_be_asked_first(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.answered(contact(202), 60.0), NOTHING)
+        self.assertEqual(table.answered(contact(202), 60.5), Change(ping=contact(200)))
+        self.assertEqual(table.answered(contact(203), 60.9), NOTHING)
+        self.assertEqual(table.answered(contact(203), 61.5), Change(ping=contact(201)))
+        self.assertEqual(table.answered(contact(204), 100.0), NOTHING)
+        table.answered(contact(200), 100.0)
+        self.assertEqual(table.answered(contact(204), 130.0), Change(ping=contact(201)))
+
+    def test_a_suspect_is_asked_again_but_not_replaced(self) -> None:
+        table = full_far_bucket()
+        fail(table, 201, 10.0)
+        self.assertEqual(table.answered(contact(202), 30.0), NOTHING)
+        self.assertEqual(table.answered(contact(202), 31.0), Change(ping=contact(201)))
+        self.assertEqual(ids(table), [200, 201])
+
+    def test_the_tentative_gives_way_the_stalest_first(self) -> None:
+        table = small_table()
+        table.introduced(contact(200), 2.0)
+        table.introduced(contact(201), 1.0)
+        change = table.answered(contact(202), 3.0)
+        self.assertEqual(change, Change(added=(contact(202),), removed=(contact(201),)))
+        change = table.answered(contact(203), 3.0)
+        self.assertEqual(change, Change(added=(contact(203),), removed=(contact(200),)))
+        self.assertEqual(table.answered(contact(204), 3.0), NOTHING)
+        self.assertEqual((ids(table), table.tentative), ([202, 203], 0))
+
+    def test_a_candidate_that_gets_a_place_waits_no_longer(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(202), 2.0)
+        table.answered(contact(203), 3.0)
+        fail(table, 200, 10.0, 40.0, 70.0)  # 203 moves up, tentative
+        change = table.answered(contact(202), 71.0)
+        self.assertEqual(change, Change(added=(contact(202),), removed=(contact(203),)))
+        self.assertEqual([each.replacements for each in table.buckets()], [0, 0])
+
+
+class EndpointTests(SynchronousTestCase):
+    def test_a_known_id_elsewhere_is_not_adopted(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.answered(contact(200, port=9), 50.0), NOTHING)
+        self.assertEqual(table.introduced(contact(200, port=9), 50.0), NOTHING)
+        self.assertFalse(table.wants(NodeID(200), contact(200, port=9).endpoint))
+        self.assertIn(contact(200), table.contacts())
+
+    def test_but_the_known_endpoint_is_asked(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.answered(contact(200, port=9), 61.0), Change(ping=contact(200)))
+        self.assertEqual(table.answered(contact(200, port=9), 62.0), NOTHING)
+
+    def test_after_a_failure_it_is_adopted(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0)
+        moved = Change(added=(contact(200, port=9),), removed=(contact(200),))
+        self.assertEqual(table.answered(contact(200, port=9), 6.0), moved)
+        entry = table.get(NodeID(200))
+        assert entry is not None
+        self.assertEqual((entry.suspect, entry.tentative, entry.first_seen), (False, False, 0.0))
+
+    def test_after_a_failure_a_request_from_elsewhere_is_followed_up(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 6.0)
+        self.assertFalse(table.wants(NodeID(200), contact(200).endpoint))
+        self.assertTrue(table.wants(NodeID(200), contact(200, port=9).endpoint))
+        moved = Change(added=(contact(200, port=9),), removed=(contact(200),))
+        self.assertEqual(table.introduced(contact(200, port=9), 6.0), moved)
+        entry = table.get(NodeID(200))
+        assert entry is not None
+        self.assertEqual((entry.suspect, entry.tentative), (False, True))
+        self.assertEqual(table.answered(contact(200, port=9), 7.0), NOTHING)
+        self.assertEqual((entry.tentative, table.tentative), (True, 1))
+
+    def test_failures_elsewhere_are_not_charged(self) -> None:
+        table = full_far_bucket()
+        for moment in (0.0, 50.0, 100.0):
+            table.failed(NodeID(200), contact(200, port=9).endpoint, moment)
+        entry = table.get(NodeID(200))
+        assert entry is not None
+        self.assertFalse(entry.suspect)
+
+
+class IntroducedTests(SynchronousTestCase):
+    def test_it_enters_as_tentative(self) -> None:
+        table = small_table()
+        self.assertTrue(table.wants(NodeID(200), contact(200).endpoint))
+        self.assertEqual(table.introduced(contact(200), 1.0), Change(added=(contact(200),)))
+        self.assertEqual((len(table), table.tentative), (1, 1))
+        self.assertFalse(table.wants(NodeID(200), contact(200).endpoint))
+        self.assertEqual(table.introduced(contact(200), 2.0), NOTHING)
+
+    def test_it_displaces_nobody_and_does_not_wait(self) -> None:
+        table = small_table()
+        table.introduced(contact(200), 0.0)
+        table.introduced(contact(201), 0.0)
+        self.assertFalse(table.wants(NodeID(202), contact(202).endpoint))
+        self.assertEqual(table.introduced(contact(202), 100.0), NOTHING)
+        self.assertEqual((ids(table), table.buckets()[0].replacements), ([200, 201], 0))
+
+    def test_a_full_bucket_around_our_id_is_split_for_it(self) -> None:
+        table = full_far_bucket()
+        self.assertTrue(table.wants(NodeID(1), contact(1).endpoint))
+        self.assertEqual(len(table.buckets()), 1)
+        self.assertEqual(table.introduced(contact(1), 2.0), Change(added=(contact(1),)))
+        self.assertEqual(len(table.buckets()), 2)
+
+
+class VerificationTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.table = small_table()
+        self.table.introduced(contact(200), 10.0)
+
+    def test_due_after_silence(self) -> None:
+        self.assertEqual(self.table.verify_due(99.0, 90.0), [])
+        self.assertEqual(self.table.verify_due(100.0, 90.0), [contact(200)])
+        self.assertEqual(self.table.answered(contact(200), 100.1), NOTHING)
+        self.assertEqual((self.table.tentative, self.table.verify_due(900.0, 90.0)), (0, []))
+
+    def test_a_shorter_silence_will_do_if_the_caller_says_so(self) -> None:
+        self.assertEqual(self.table.verify_due(12.0, 2.0), [contact(200)])
+        self.table.answered(contact(200), 12.1)
+        self.assertEqual(self.table.tentative, 0)
+
+    def test_an_answer_before_that_does_not_verify(self) -> None:
+        self.table.answered(contact(200), 50.0)
+        self.assertEqual(self.table.tentative, 1)
+        self.assertEqual(self.table.verify_due(139.0, 90.0), [])
+        self.assertEqual(self.table.verify_due(140.0, 90.0), [contact(200)])
+
+    def test_its_own_requests_break_the_silence(self) -> None:
+        self.table.heard(NodeID(200), contact(200).endpoint, 60.0)
+        self.assertEqual(self.table.verify_due(149.0, 90.0), [])
+        self.assertEqual(self.table.verify_due(150.0, 90.0), [contact(200)])
+        self.table.heard(NodeID(200), contact(200).endpoint, 150.5)
+        self.table.answered(contact(200), 151.0)
+        self.assertEqual(self.table.tentative, 1)
+
+    def test_requests_of_others_do_not(self) -> None:
+        self.table.heard(NodeID(200), contact(200, port=9).endpoint, 60.0)
+        self.table.heard(NodeID(201), contact(201).endpoint, 60.0)
+        self.assertEqual(self.table.verify_due(100.0, 90.0), [contact(200)])
+
+    def test_requests_prove_nothing_about_a_verified_contact(self) -> None:
+        self.table.answered(contact(1), 10.0)
+        self.table.heard(NodeID(1), contact(1).endpoint, 60.0)
+        entry = self.table.get(NodeID(1))
+        assert entry is not None
+        self.assertEqual(entry.last_seen, 10.0)
+
+
+class FailedTests(SynchronousTestCase):
+    def test_unknown_contacts_do_not_matter(self) -> None:
+        self.assertEqual(small_table().failed(NodeID(1), contact(1).endpoint, 0.0), NOTHING)
+
+    def test_a_tentative_contact_is_dropped_at_once(self) -> None:
+        table = small_table()
+        table.introduced(contact(200), 0.0)
+        change = table.failed(NodeID(200), contact(200).endpoint, 1.0)
+        self.assertEqual(change, Change(removed=(contact(200),)))
+        self.assertEqual((len(table), table.tentative), (0, 0))
+
+    def test_three_failures_over_a_minute_drop_even_without_a_replacement(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 10.0, 69.0, 69.5)
+        self.assertEqual(ids(table), [200, 201])
+        change = table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual(change, Change(removed=(contact(200),)))
+
+    def test_the_newest_candidate_moves_up_and_its_answer_verifies_it(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(202), 2.0)
+        table.answered(contact(203), 3.0)
+        fail(table, 200, 10.0, 40.0)
+        change = table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual(change, Change((contact(203),), (contact(200),), contact(203)))
+        self.assertEqual(table.tentative, 1)
+        table.answered(contact(203), 70.1)
+        self.assertEqual(table.tentative, 0)
+
+    def test_a_candidate_that_does_not_answer_makes_way_for_the_next(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(202), 2.0)
+        table.answered(contact(203), 3.0)
+        fail(table, 200, 10.0, 40.0, 70.0)
+        change = table.failed(NodeID(203), contact(203).endpoint, 72.0)
+        self.assertEqual(change, Change((contact(202),), (contact(203),), contact(202)))
+
+    def test_a_candidate_that_failed_is_forgotten(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(202), 2.0)
+        table.failed(NodeID(202), contact(202, port=9).endpoint, 3.0)
+        self.assertEqual(table.buckets()[0].replacements, 1)
+        self.assertEqual(table.failed(NodeID(202), contact(202).endpoint, 3.0), NOTHING)
+        self.assertEqual(table.buckets()[0].replacements, 0)
+
+    def test_suspects_are_due_for_a_probe_until_they_are_gone(self) -> None:
+        table = full_far_bucket()
+        table.introduced(contact(1), 0.0)
+        self.assertEqual(table.probe_due(500.0), [])
+        fail(table, 201, 500.0)
+        probes = []
+        for moment in range(501, 600):
+            for each in table.probe_due(float(moment)):
+                probes.append(moment)
+                table.failed(each.node_id, each.endpoint, moment + 1.5)
+        self.assertEqual(probes, [521, 543, 565])
+        self.assertEqual(ids(table), [1, 200])
+
+    def test_a_probe_is_named_once(self) -> None:
+        table = full_far_bucket()
+        fail(table, 201, 500.0)
+        self.assertEqual(table.probe_due(530.0), [contact(201)])
+        self.assertEqual(table.probe_due(540.0), [])
+
+
+class ClosestTests(SynchronousTestCase):
+    def test_by_distance_whatever_bucket_they_are_in(self) -> None:
+        table = small_table(k=4)
+        for each in (0b0001, 0b0111, 0b1000, 0b1111, 0b0100):
+            table.answered(contact(each), 0.0)
+        found = [each.node_id for each in table.closest(NodeID(0b0101))]
+        self.assertEqual(found, [0b0100, 0b0111, 0b0001, 0b1111])
+        self.assertEqual(table.closest(NodeID(0b1011), 1), [contact(0b1000)])
+
+    def test_tentative_ones_only_fill_up_and_come_last(self) -> None:
+        table = small_table(k=4)
+        table.introduced(contact(5), 0.0)
+        table.introduced(contact(4), 0.0)
+        table.answered(contact(200), 0.0)
+        table.answered(contact(7), 0.0)
+        target = NodeID(5)
+        self.assertEqual(table.closest(target, 2), [contact(7), contact(200)])
+        self.assertEqual(table.closest(target, 3), [contact(7), contact(200), contact(5)])
+        everyone = [contact(7), contact(200), contact(5), contact(4)]
+        self.assertEqual(table.closest(target), everyone)
+
+    def test_a_suspect_is_still_passed_on(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0)
+        self.assertEqual(table.closest(NodeID(200)), [contact(200), contact(201)])
+
+
+class LookupTests(SynchronousTestCase):
+    def test_a_bucket_no_lookup_went_through_is_due(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(1), 2.0)
+        self.assertEqual(table.refresh_due(2.0, 3600.0), [0, 1])
+        self.assertEqual([each.last_lookup for each in table.buckets()], [NEVER, NEVER])
+
+    def test_due_again_after_the_period(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(1), 2.0)
+        table.looked_up(NodeID(255), 10.0)
+        table.looked_up(NodeID(0), 20.0)
+        self.assertEqual([each.last_lookup for each in table.buckets()], [10.0, 20.0])
+        self.assertEqual(table.refresh_due(3609.0, 3600.0), [])
+        self.assertEqual(table.refresh_due(3610.0, 3600.0), [0])
+        self.assertEqual(table.refresh_due(3620.0, 3600.0), [0, 1])
+
+    def test_after_the_lookup_of_our_own_id_all_but_our_own_bucket_are_due(self) -> None:
+        table = small_table()
+        table.looked_up(NodeID(0), 1.0)
+        for each in (200, 201, 100, 101, 50, 51, 1):
+            table.answered(contact(each), 1.0)
+        self.assertEqual(len(table.buckets()), 4)
+        self.assertEqual(table.refresh_due(2.0, 3600.0), [0, 1, 2])
+
+    def test_random_ids_fall_into_the_bucket(self) -> None:
+        table = full_far_bucket()
+        table.answered(contact(1), 2.0)
+        source = random.Random(1)
+        far = {table.random_id_in(0, source) for _ in range(2000)}
+        self.assertEqual(far, set(range(128, 256)))
+
+
+class LiveSizeTests(SynchronousTestCase):
+    """160 bits, k=20, as many random nodes as a large network shows to one table."""
+
+    def setUp(self) -> None:
+        source = random.Random(20)
+        self.table = RoutingTable(NodeID(source.getrandbits(160)))
+        self.seen = [contact(source.getrandbits(160)) for _ in range(2000)]
+        for each in self.seen:
+            self.table.answered(each, 0.0)
+
+    def test_buckets_exist_only_where_there_are_nodes(self) -> None:
+        buckets = self.table.buckets()
+        self.assertLessEqual(len(buckets), 12)
+        for each in buckets:
+            self.assertTrue(each.entries)
+            self.assertLessEqual(len(each.entries), 20)
+            self.assertLessEqual(each.replacements, 20)
+
+    def test_all_our_neighbours_are_known(self) -> None:
+        own = self.table.own_id
+        neighbours = sorted(self.seen, key=lambda each: each.node_id ^ own)[:5]
+        self.assertEqual(self.table.closest(own, 5), neighbours)
+
+    def test_closest_is_exact(self) -> None:
+        source = random.Random(21)
+        known = self.table.contacts()
+        for _ in range(50):
+            target = NodeID(source.getrandbits(160))
+            expected = sorted(known, key=lambda each: each.node_id ^ target)[:20]
+            self.assertEqual(self.table.closest(target), expected)

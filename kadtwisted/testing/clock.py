@@ -1,0 +1,196 @@
+"""A clock for tests and simulations: time moves only when it is told to.
+
+It decides the order of events: earliest first, and of those due at one moment the one scheduled (or
+rescheduled) first.  Each event sees its own moment, where ``task.Clock.advance`` shows every event
+the final one.  It never sleeps and never reads the machine's clocks.
+
+What a callback raises is logged and the clock goes on, as the real reactor does it; under trial a
+logged error fails the test.
+
+The heap holds ``(moment, order, call)``.  A call that is cancelled or moved leaves its old entry
+behind, which is told by its order number; such entries never outnumber the pending ones by more
+than a constant.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python import log
+from zope.interface import implementer
+from zope.interface.verify import verifyClass
+
+_CALLED = -1
+_CANCELLED = -2
+_SLACK = 64
+"""MAGIC: left-over entries worth keeping in a small heap; settled by profiling tiny heaps."""
+
+
+@implementer(IDelayedCall)
+class HeapCall:
+    """One scheduled call; made by :meth:`HeapClock.callLater` only."""
+
+    __slots__ = ("_arguments", "_clock", "_function", "_keywords", "_order", "_when")
+
+    def __init__(
+        self,
+        clock: HeapClock,
+        when: float,
+        function: Callable[..., Any],
+        arguments: tuple[object, ...],
+        keywords: dict[str, object],
+    ) -> None:
+        self._clock = clock
+        self._when = when
+        self._order = _CALLED  # until the clock files it
+        self._function: Callable[..., Any] | None = function
+        self._arguments = arguments
+        self._keywords = keywords
+
+    def getTime(self) -> float:
+        """The moment of the call, in seconds of its clock."""
+        return self._when
+
+    def active(self) -> bool:
+        """Whether the call is still to be made."""
+        return self._order >= 0
+
+    def cancel(self) -> None:
+        """Make the call never happen; ``AlreadyCalled``, ``AlreadyCancelled`` if it is too late."""
+        self._check_active()
+        self._end(_CANCELLED)
+        self._clock._left_behind()
+
+    def reset(self, secondsFromNow: float) -> None:
+        """Move the call to ``secondsFromNow`` from now; fails as :meth:`cancel` does."""
+        self._check_active()
+        self._clock._move(self, self._clock._now + secondsFromNow)
+
+    def delay(self, secondsLater: float) -> None:
+        """Move the call ``secondsLater`` than it was due; fails as :meth:`cancel` does."""
+        self._check_active()
+        self._clock._move(self, self._when + secondsLater)
+
+    def _check_active(self) -> None:
+        if self._order == _CANCELLED:
+            raise AlreadyCancelled
+        if self._order == _CALLED:
+            raise AlreadyCalled
+
+    def _end(self, state: int) -> None:
+        """Leave the clock, and let go of what the call would have needed."""
+        self._order = state
+        self._clock._pending -= 1
+        self._function = None
+        self._arguments = ()
+        self._keywords = {}
+
+    def __repr__(self) -> str:
+        state = {_CALLED: "called", _CANCELLED: "cancelled"}.get(self._order, "pending")
+        return f"<HeapCall at {self._when}, {state}: {self._function!r}>"
+
+
+verifyClass(IDelayedCall, HeapCall)
+
+
+@implementer(IReactorTime)
+class HeapClock:
+    """Time for a whole simulated network, fast with 100,000 calls pending.
+
+    ``start`` is the first moment in seconds: anything, as the origin of a monotonic clock is.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = start
+        self._heap: list[tuple[float, int, HeapCall]] = []
+        self._filed = 0
+        self._pending = 0
+
+    def seconds(self) -> float:
+        """The present moment; inside a call, the moment of that call."""
+        return self._now
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002 - as IReactorTime names it
+        *args: object,
+        **kwargs: object,
+    ) -> HeapCall:
+        """Call ``callable(*args, **kwargs)`` in ``delay`` seconds.
+
+        A negative delay or something that cannot be called is an ``AssertionError``, as with the
+        real reactor.
+        """
+        assert builtins.callable(callable), f"{callable!r} is not callable"
+        assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
+        call = HeapCall(self, self._now + delay, callable, args, kwargs)
+        self._pending += 1
+        self._file(call)
+        return call
+
+    def getDelayedCalls(self) -> Sequence[HeapCall]:
+        """Every call still to be made, in no particular order."""
+        return [call for _, order, call in self._heap if call._order == order]
+
+    def pending(self) -> int:
+        """How many calls are still to be made."""
+        return self._pending
+
+    def heap_size(self) -> int:
+        """Entries in the heap, those left behind included: at most ``2 * pending() + 64``."""
+        return len(self._heap)
+
+    def advance(self, seconds: float) -> None:
+        """Move on by ``seconds`` and make every call due by then; negative is ``ValueError``."""
+        self.run_until(self._now + seconds)
+
+    def run_until(self, moment: float) -> None:
+        """Make every call due up to ``moment``, which is the present afterwards.
+
+        Calls scheduled meanwhile take part.  A moment in the past is ``ValueError``.
+        """
+        if moment < self._now:
+            raise ValueError(f"time does not run backwards, from {self._now} to {moment}")
+        heap = self._heap
+        while heap and heap[0][0] <= moment:
+            when, order, call = heappop(heap)
+            if call._order == order:
+                self._now = max(self._now, when)  # a call can be moved into the past
+                self._make(call)
+        self._now = max(self._now, moment)  # a call may have moved the clock itself
+
+    def _make(self, call: HeapCall) -> None:
+        function, arguments, keywords = call._function, call._arguments, call._keywords
+        call._end(_CALLED)
+        assert function is not None  # only an ended call has none
+        try:
+            function(*arguments, **keywords)
+        except Exception:
+            log.err(None, "Unexpected error in a delayed call")
+
+    def _file(self, call: HeapCall) -> None:
+        order = call._order = self._filed
+        self._filed = order + 1
+        heappush(self._heap, (call._when, order, call))
+
+    def _move(self, call: HeapCall, when: float) -> None:
+        call._when = when
+        self._file(call)
+        self._left_behind()
+
+    def _left_behind(self) -> None:
+        """An entry lost its call: sweep the heap when most of it is such entries."""
+        heap = self._heap
+        if len(heap) > 2 * self._pending + _SLACK:
+            # In place: run_until holds this very list.
+            heap[:] = [entry for entry in heap if entry[2]._order == entry[1]]
+            heapify(heap)
+
+
+verifyClass(IReactorTime, HeapClock)

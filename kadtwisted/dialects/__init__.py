@@ -1,0 +1,1 @@
+"""All that differs between networks, brought together in one frozen value each."""

@@ -1,0 +1,1 @@
+"""The Deferred shell around the pure rooms: protocol, handlers, lookups, the node itself."""

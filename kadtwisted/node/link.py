@@ -1,0 +1,251 @@
+"""One address family of a node: its port, protocol, routing table, and where others see us.
+
+Every request of the node goes through :meth:`Link.ask`, which keeps the table honest: who answers
+enters it, who is silent is suspected, and whoever the table wants asked before it decides is asked.
+A port that closes unasked is bound again with back-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import (
+    CannotListen,
+    ErrorReply,
+    InvalidAddress,
+    KadtwistedError,
+    RequestTimedOut,
+    SendFailed,
+)
+from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.messages import Ping, RequestBody
+from kadtwisted.node.counters import FaultLog
+from kadtwisted.node.protocol import Answer, KademliaProtocol, Received
+from kadtwisted.node.status import BucketStatus, ContactStatus, LinkStatus
+from kadtwisted.node.udp_port import listen
+from kadtwisted.node.world import World
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.endpoints import NEVER
+from kadtwisted.rpc.outreach import Outreach
+
+REBIND_FIRST = 0.1
+REBIND_LAST = 2.0
+"""Seconds between attempts to bind a port that died: doubled from the first to the last."""
+
+
+class Link:
+    """What a node has in one address family."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        world: World,
+        settings: NodeSettings,
+        interface: str,
+        table: RoutingTable,
+        faults: FaultLog,
+        identify: Callable[[bytes], Any],
+        make_protocol: Callable[[Link], KademliaProtocol],
+    ) -> None:
+        self.family = Family.IPV6 if ":" in interface else Family.IPV4
+        self.interface = interface
+        self.table = table
+        self.observed: Endpoint | None = None
+        self._reactor = reactor
+        self._now = world.now
+        self._settings = settings
+        self._faults = faults
+        self._identify = identify
+        self._outreach = None if settings.network_secrets else Outreach(settings.bounds.endpoints)
+        self._probing: dict[Contact, None] = {}
+        self._port: IListeningPort | None = None
+        self._port_number = 0
+        self._rebind: IDelayedCall | None = None
+        self.protocol = make_protocol(self)
+
+    # --- The port ----------------------------------------------------------------------------
+
+    def listen(self, port: int) -> int:
+        """Bind the port and return its number; :class:`CannotListen` if that cannot be."""
+        bounds = self._settings.bounds
+        self._port = listen(self._reactor, self.protocol, self.interface, port, bounds)
+        self._port_number = _bound(self._port).port
+        return self._port_number
+
+    def close(self) -> Deferred[object]:
+        """Fail what is in flight, then let go of the port."""
+        self.protocol.shut()
+        if self._rebind is not None:
+            self._rebind.cancel()
+            self._rebind = None
+        port, self._port = self._port, None
+        return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(int)
+
+    def revive(self, wait: float = REBIND_FIRST) -> None:
+        """The port died unasked: bind it again, later and later until it works."""
+        self._port = None
+        self._faults.report("port", f"the UDP port {self._port_number} died; binding it again")
+        self._rebind = self._reactor.callLater(wait, self._bind_again, wait)
+
+    def _bind_again(self, waited: float) -> None:
+        self._rebind = None
+        try:
+            self.listen(self._port_number)
+        except CannotListen:
+            self.revive(min(2 * waited, REBIND_LAST))
+
+    # --- Asking ------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        contact: Contact,
+        body: RequestBody,
+        *,
+        on_soft: Callable[[], None] | None = None,
+        known: bool = False,
+    ) -> Deferred[Answer]:
+        """Ask a contact and let the table know how it went.
+
+        An endpoint that never answered and is not ``known`` (from our table, or given by a user)
+        is asked once, without retransmission, and not again for a minute: then this fails with
+        ``SendFailed`` at once.  Otherwise it fails as the protocol's ``request`` does.
+        """
+        proven = known or self._has_answered(contact.endpoint)
+        if not proven and not self._may_reach_out(contact.endpoint):
+            return fail(SendFailed(f"{contact.endpoint} never answered, and was asked just now"))
+        retransmit = proven or self._outreach is None
+        asking = self.protocol.request(contact, body, retransmit=retransmit, on_soft=on_soft)
+        return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact,))
+
+    def hello(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
+        """Ask an endpoint that a user gave us who it is."""
+        return self.protocol.hello(endpoint, pinned).addCallback(self._answered)
+
+    def _has_answered(self, endpoint: Endpoint) -> bool:
+        record = self.protocol.endpoints.get(endpoint)
+        return record is not None and record.last_heard > NEVER
+
+    def _may_reach_out(self, endpoint: Endpoint) -> bool:
+        return self._outreach is None or self._outreach.may_ask(endpoint, self._now())
+
+    def _answered(self, answer: Answer) -> Answer:
+        if self._outreach is not None:
+            self._outreach.answered(answer.contact.endpoint)
+        if answer.reply.observed is not None:
+            self.observed = answer.reply.observed
+        change = self.table.answered(answer.contact, self._now())
+        if change.ping is not None:
+            self._probe(change.ping)
+        return answer
+
+    def _failed(self, failure: Failure, contact: Contact) -> Failure:
+        change = None
+        if failure.check(RequestTimedOut):
+            change = self.table.failed(contact.node_id, contact.endpoint, self._now())
+        elif failure.check(ErrorReply):
+            change = self.table.answered(contact, self._now())
+        if change is not None and change.ping is not None:
+            self._probe(change.ping)
+        return failure
+
+    def _probe(self, contact: Contact) -> None:
+        """Ping a contact so that the table can decide; what comes of it, :meth:`ask` tells it."""
+        if contact in self._probing or self._full_of_probes():
+            return
+        self._probing[contact] = None
+        self.ask(contact, Ping(), known=True).addBoth(self._probed, contact)
+
+    def _full_of_probes(self) -> bool:
+        return len(self._probing) >= self._settings.bounds.concurrent_verifications
+
+    def _probed(self, result: object, contact: Contact) -> None:
+        self._probing.pop(contact, None)
+        if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
+            self._faults.report("probe", "a contact could not be probed", result)
+
+    # --- Being asked -------------------------------------------------------------------------
+
+    def learn(self, received: Received) -> None:
+        """A request came in: its sender may be worth knowing.
+
+        Only one that has proven where it receives is pinged, and only if the table has room; if it
+        answers, it enters as tentative.
+        """
+        if received.read_only or not received.proven or self._settings.read_only:
+            return
+        node_id = self._identify(received.key)
+        endpoint = Endpoint(*received.endpoint)
+        self.table.heard(node_id, endpoint, self._now())
+        if not self.table.wants(node_id, endpoint) or self._full_of_probes():
+            return
+        try:
+            contact = Contact.at(node_id, endpoint, received.key)
+        except InvalidAddress:
+            return  # a scoped address means something on this machine only
+        if contact in self._probing:
+            return
+        if not self._may_reach_out(endpoint):
+            return
+        self._probing[contact] = None
+        asking = self.protocol.request(contact, Ping(), retransmit=False)
+        asking.addCallback(self._introduced).addBoth(self._probed, contact)
+
+    def _introduced(self, answer: Answer) -> None:
+        if self._outreach is not None:
+            self._outreach.answered(answer.contact.endpoint)
+        self.table.introduced(answer.contact, self._now())
+
+    # --- Being looked at ---------------------------------------------------------------------
+
+    def status(self) -> LinkStatus:
+        """A picture of this family now."""
+        entries = [e for bucket in self.table.buckets() for e in bucket.entries]
+        tentative = sum(entry.tentative for entry in entries)
+        return LinkStatus(
+            self.family,
+            _bound(self._port) if self._port is not None else None,
+            self.observed,
+            len(entries) - tentative,
+            tentative,
+            len(self.protocol.transactions),
+        )
+
+    def bucket_statuses(self) -> list[BucketStatus]:
+        """A picture of the routing table now."""
+        now = self._now()
+        return [
+            BucketStatus(
+                self.family,
+                view.prefix,
+                view.length,
+                tuple(self._contact_status(entry, now) for entry in view.entries),
+                view.replacements,
+                now - view.last_lookup,
+            )
+            for view in self.table.buckets()
+        ]
+
+    def _contact_status(self, entry: Any, now: float) -> ContactStatus:
+        known = self.protocol.endpoints.get(entry.contact.endpoint)
+        state = "tentative" if entry.tentative else "suspect" if entry.suspect else "verified"
+        return ContactStatus(
+            entry.contact.node_id,
+            entry.contact.endpoint,
+            state,
+            now - entry.first_seen,
+            now - entry.last_seen,
+            known.srtt if known is not None else None,
+            entry.failures,
+        )
+
+
+def _bound(port: IListeningPort) -> Endpoint:
+    """Where a port is bound."""
+    address: Any = port.getHost()
+    return Endpoint(address.host, address.port)

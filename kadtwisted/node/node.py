@@ -1,0 +1,342 @@
+"""The public API: a node in a Twisted application.
+
+Life cycle and wiring are here, and nothing else: one :class:`~kadtwisted.node.link.Link` per
+address family, the operations around them, and the order in which they start and stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kadtwisted.dialects.native import native_dialect
+from kadtwisted.errors import (
+    CannotListen,
+    ConfigurationError,
+    InvalidInput,
+    NoContacts,
+    NodeStopped,
+    RequestTimedOut,
+)
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INode, ISerializer, IStorage
+from kadtwisted.lookup.values import Mode
+from kadtwisted.model.contact import Contact, Family, parse_address
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import Ping, Pong
+from kadtwisted.model.record import StorageUsage
+from kadtwisted.model.results import (
+    BootstrapResult,
+    GetResult,
+    NodesResult,
+    PingResult,
+    Receipt,
+)
+from kadtwisted.node.counters import Counters, FaultLog
+from kadtwisted.node.handlers import Handlers, Introduction
+from kadtwisted.node.joining import Joining, read_addresses
+from kadtwisted.node.link import Link
+from kadtwisted.node.protocol import Answer, KademliaProtocol, make_door
+from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
+from kadtwisted.node.status import NodeStatus, RoutingStatus
+from kadtwisted.node.values import MODES, TOMBSTONE, Values, check_lifetime, encode_value, key_id
+from kadtwisted.node.world import World, real_world
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.limits import Limits
+from kadtwisted.rpc.tokens import Tokens
+from kadtwisted.storage.memory import MemoryStorage
+
+T = TypeVar("T")
+
+FEATURES = 0
+"""The bitmap of optional features in PONG: none yet."""
+
+
+@implementer(INode)
+class Node:
+    """A Kademlia node on ``reactor``.
+
+    ``key`` is its identity.  Without ``storage`` records are kept in memory, without ``serializer``
+    the wire is CBOR; ``world`` is for simulation.  Nothing happens before :meth:`start`.
+    :class:`~kadtwisted.errors.ConfigurationError` for settings that cannot work.
+    """
+
+    _log = Logger(namespace="kadtwisted.node")
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: NodeSettings,
+        key: NodeKey,
+        *,
+        storage: IStorage | None = None,
+        serializer: ISerializer | None = None,
+        world: World | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._world = world or real_world(reactor)
+        self._dialect = native_dialect(key, settings, self._world.secure_random, serializer)
+        self.public_key = key.public_key
+        self.node_id: NodeID = self._dialect.identify(key.public_key)
+        bounds = settings.bounds
+        self._storage = storage or MemoryStorage(bounds.stored_records, bounds.stored_bytes)
+        self.counters = Counters()
+        self._faults = FaultLog(self._log, self._world.now)
+        self._records = RecordStore(
+            self._storage, self._dialect.kinds, settings.parameters, self._world
+        )
+        self._usage = StorageUsage(0, 0)
+        self._operations: dict[Deferred[Any], None] = {}
+        self._running = False
+        self._started_at = 0.0
+        self._make_links()
+
+    # --- Wiring ------------------------------------------------------------------------------
+
+    def _make_links(self) -> None:
+        """Fresh ports, books and tables: a node that starts again starts clean."""
+        settings, world = self._settings, self._world
+        parameters = settings.parameters
+        interfaces = {_family(each): each for each in settings.interfaces}
+        if not interfaces or len(interfaces) != len(settings.interfaces):
+            raise ConfigurationError("give one interface for each address family, at least one")
+        self._tokens = Tokens(world.secure_random, parameters.token_rotation)
+        self._limits = Limits(settings.limits)
+        self._tables = {
+            family: RoutingTable(
+                self.node_id,
+                bits=parameters.id_bits,
+                k=parameters.k,
+                replacements=parameters.replacement_cache,
+            )
+            for family in interfaces
+        }
+        self._links: dict[Family, Link] = {}
+        for family, interface in interfaces.items():
+            self._links[family] = Link(
+                self._reactor,
+                world,
+                settings,
+                interface,
+                self._tables[family],
+                self._faults,
+                self._dialect.identify,
+                self._make_protocol,
+            )
+        self._around = Surroundings(
+            self.node_id, self.public_key, self._dialect, parameters, world, self._links
+        )
+        self._values = Values(self._around, self._records, settings.read_only)
+        self._joining = Joining(self._around, settings.read_only)
+
+    def _make_protocol(self, link: Link) -> KademliaProtocol:
+        settings = self._settings
+        handlers = Handlers(
+            link.family,
+            self._tables,
+            self._records,
+            self._world,
+            self.counters,
+            Introduction(self._dialect.formats, FEATURES, settings.agent),
+            k=settings.parameters.k,
+            read_only=settings.read_only,
+        )
+        door = make_door(
+            self._dialect, self._tokens, self._limits, settings.timeouts, settings.bounds
+        )
+        return KademliaProtocol(
+            self._reactor,
+            self._world,
+            door,
+            handlers.handle,
+            link.learn,
+            link.revive,
+            self.counters,
+            self._faults,
+            public_key=self.public_key,
+            read_only=settings.read_only,
+            store_floor=settings.timeouts.store_floor,
+        )
+
+    # --- Life --------------------------------------------------------------------------------
+
+    def start(self) -> Deferred[None]:
+        """See :meth:`INode.start`."""
+        if self._running:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        self._make_links()
+        await self._storage.open()
+        try:
+            self._bind()
+        except CannotListen:
+            await self._close()
+            raise
+        self._running = True
+        self._started_at = self._world.now()
+
+    def _bind(self) -> None:
+        """Bind every family to one port number, if the system lets us."""
+        port = self._settings.port
+        for link in self._links.values():
+            bound = link.listen(port)
+            port = port or bound
+
+    def stop(self) -> Deferred[None]:
+        """See :meth:`INode.stop`."""
+        if not self._running:
+            return succeed(None)
+        self._running = False
+        for operation in list(self._operations):
+            operation.cancel()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
+        try:
+            await self._storage.close()
+        except Exception:
+            self._log.failure("the storage did not close cleanly")
+
+    def _operate(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run one public operation so that a stop ends it with :class:`NodeStopped`."""
+        if not self._running:
+            working.close()
+            return fail(NodeStopped())
+        operation = Deferred.fromCoroutine(working)
+
+        def ended(result: T | Failure) -> T | Failure:
+            self._operations.pop(operation, None)
+            if isinstance(result, Failure) and result.check(CancelledError) and not self._running:
+                return Failure(NodeStopped())
+            return result
+
+        self._operations[operation] = None
+        operation.addBoth(ended)
+        return operation
+
+    # --- Operations --------------------------------------------------------------------------
+
+    def bootstrap(self, addresses: Iterable[str]) -> Deferred[BootstrapResult]:
+        """See :meth:`INode.bootstrap`."""
+        try:
+            parsed = read_addresses(addresses)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operate(self._joining.bootstrap(parsed))
+
+    def ping(self, address: str | Contact) -> Deferred[PingResult]:
+        """See :meth:`INode.ping`."""
+        return self._operate(self._ping(address))
+
+    async def _ping(self, address: str | Contact) -> PingResult:
+        started = self._world.now()
+        if isinstance(address, Contact):
+            if address.family not in self._links:
+                raise RequestTimedOut(f"this node has no IPv{address.family:d} port")
+            answer = await self._links[address.family].ask(address, Ping(), known=True)
+        else:
+            _, answer = await self._joining.hello(parse_address(address))
+        return _ping_result(answer, self._world.now() - started)
+
+    def find_node(self, target: NodeID) -> Deferred[NodesResult]:
+        """See :meth:`INode.find_node`."""
+        return self._operate(self._find_node(target))
+
+    async def _find_node(self, target: NodeID) -> NodesResult:
+        links = self._around.connected_links()
+        if not links:
+            raise NoContacts("no other node is known: bootstrap first")
+        lookups = await all_of([find_nodes(self._around, link, target) for link in links])
+        contacts = [contact for lookup in lookups for contact in lookup.closest()]
+        contacts.sort(key=lambda contact: contact.node_id ^ target)
+        now = self._world.now()
+        return NodesResult(target, tuple(contacts), merge_traces([e.trace(now) for e in lookups]))
+
+    def get(self, key: str | bytes, *, mode: Mode = "latest") -> Deferred[GetResult]:
+        """See :meth:`INode.get`."""
+        try:
+            target = key_id(key)
+            if mode not in MODES:
+                raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r}")
+        except InvalidInput as error:
+            return fail(error)
+        return self._operate(self._values.get(target, mode))
+
+    def put(
+        self, key: str | bytes, value: bytes, *, lifetime: float | None = None
+    ) -> Deferred[Receipt]:
+        """See :meth:`INode.put`."""
+        parameters = self._settings.parameters
+        try:
+            target = key_id(key)
+            v = encode_value(value)
+            wanted = parameters.default_lifetime if lifetime is None else lifetime
+            check_lifetime(wanted, parameters.max_remaining)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operate(self._values.put(target, v, wanted, deleted=False))
+
+    def delete(self, key: str | bytes) -> Deferred[Receipt]:
+        """See :meth:`INode.delete`."""
+        try:
+            target = key_id(key)
+        except InvalidInput as error:
+            return fail(error)
+        longest = self._settings.parameters.max_remaining
+        return self._operate(self._values.put(target, TOMBSTONE, longest, deleted=True))
+
+    # --- Pictures ----------------------------------------------------------------------------
+
+    def status(self) -> NodeStatus:
+        """See :meth:`INode.status`."""
+        self._refresh_usage()
+        return NodeStatus(
+            node_id=self.node_id,
+            public_key=self.public_key,
+            running=self._running,
+            read_only=self._settings.read_only,
+            network=self._settings.network,
+            private=bool(self._settings.network_secrets),
+            uptime=self._world.now() - self._started_at if self._running else 0.0,
+            links=tuple(link.status() for link in self._links.values()),
+            stored_records=self._usage.records,
+            stored_bytes=self._usage.size,
+            counters=self.counters.snapshot(),
+        )
+
+    def _refresh_usage(self) -> None:
+        """Ask the storage how full it is; a slow one answers in time for the next picture."""
+        if self._running:
+            self._storage.usage().addCallbacks(self._take_usage, lambda _: None)
+
+    def _take_usage(self, usage: StorageUsage) -> None:
+        self._usage = usage
+
+    def routing(self) -> RoutingStatus:
+        """See :meth:`INode.routing`."""
+        buckets = [b for link in self._links.values() for b in link.bucket_statuses()]
+        return RoutingStatus(self.node_id, tuple(buckets))
+
+
+def _family(interface: str) -> Family:
+    return Family.IPV6 if ":" in interface else Family.IPV4
+
+
+def _ping_result(answer: Answer, took: float) -> PingResult:
+    """What a PONG says; a hello's round trip is measured here, because it may be retransmitted."""
+    pong = answer.reply.body
+    if not isinstance(pong, Pong):
+        raise RequestTimedOut(f"{answer.contact.endpoint} answered something that is no PONG")
+    rtt = took if answer.rtt is None else answer.rtt
+    return PingResult(answer.contact, rtt, answer.reply.observed, pong.unix_time, pong.agent)

@@ -1,0 +1,103 @@
+"""The policy around a dumb storage: what is accepted, which record stays, and until when.
+
+Every write of one key waits for the one before it, so that comparing and storing is one step for
+any backend.  What comes in is checked on arrival; reading hands out what was checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
+
+from kadtwisted.errors import KadtwistedError, Superseded
+from kadtwisted.interfaces import IStorage
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import Have
+from kadtwisted.model.record import StorageKey, StoredRecord
+from kadtwisted.node.world import World
+from kadtwisted.parameters import Parameters
+from kadtwisted.records.kinds import RecordKinds
+from kadtwisted.records.lifetime import clamp, deadline, remaining_at
+from kadtwisted.records.value import version
+
+
+class RecordStore:
+    """Stores and finds records for the node and for those who ask it."""
+
+    def __init__(
+        self, storage: IStorage, kinds: RecordKinds, parameters: Parameters, world: World
+    ) -> None:
+        self.storage = storage
+        self._kinds = kinds
+        self._maximum = parameters.max_remaining
+        self._now = world.now
+        self._unix_time = world.unix_time
+        self._locks: dict[StorageKey, DeferredLock] = {}
+        self.find = storage_reader(storage, world.now)
+
+    def store(self, record: bytes, remaining: float) -> Deferred[int]:
+        """Keep a record for ``remaining`` seconds, capped; fires with the seconds it will be kept.
+
+        Fails with ``InvalidRecord``, ``ClockSkew``, ``Superseded`` or a ``StorageError``.
+        """
+        try:
+            where = self._kinds.identify(record)
+            self._kinds.check(record, self._unix_time())
+        except KadtwistedError as error:
+            return fail(error)
+        lock = self._locks.setdefault(where, DeferredLock())
+        writing = lock.run(lambda: self._write(where, record, clamp(remaining, self._maximum)))
+        return writing.addBoth(self._unlock, where, lock)
+
+    def _unlock(self, result: Any, where: StorageKey, lock: DeferredLock) -> Any:
+        if not lock.locked and not lock.waiting:
+            self._locks.pop(where, None)
+        return result
+
+    def _write(self, where: StorageKey, record: bytes, remaining: float) -> Deferred[int]:
+        reading = self.storage.get(where.kind, where.key, self._now())
+        return reading.addCallback(self._decide, where, record, remaining)
+
+    def _decide(
+        self, found: Sequence[StoredRecord], where: StorageKey, record: bytes, remaining: float
+    ) -> Deferred[int]:
+        now = self._now()
+        existing = next((each for each in found if each.where == where), None)
+        same = existing is not None and existing.data == record
+        if existing is not None and not (same or self._kinds.supersedes(record, existing.data)):
+            raise Superseded("a newer record is stored here already")
+        expires = deadline(existing, same, remaining, now, self._maximum)
+        left = remaining_at(expires, now)
+        writing = self.storage.put(StoredRecord(where, record, expires, now), now)
+        return writing.addCallback(lambda _: left)
+
+    def wanted(self, have: Have) -> Deferred[bytes]:
+        """The bitmap of those entries whose version is not the one stored here."""
+        entries = have.entries
+        bitmap = bytearray((len(entries) + 7) // 8)
+
+        def compare(found: Sequence[StoredRecord], index: int) -> None:
+            held = {version(each.data) for each in found}
+            if entries[index].version not in held and self._kinds.known(entries[index].kind):
+                bitmap[index // 8] |= 0x80 >> index % 8
+
+        def step(_: object, index: int) -> Any:
+            if index == len(entries):
+                return bytes(bitmap)
+            reading = self.find(entries[index].kind, entries[index].key)
+            return reading.addCallback(compare, index).addCallback(step, index + 1)
+
+        return succeed(None).addCallback(step, 0)
+
+
+def storage_reader(
+    storage: IStorage, now: Callable[[], float]
+) -> Callable[[int, NodeID], Deferred[Sequence[StoredRecord]]]:
+    """Read the unexpired records of a kind under a key: one call deep, for the serving path."""
+
+    def find(kind: int, key: NodeID) -> Deferred[Sequence[StoredRecord]]:
+        return storage.get(kind, key, now())
+
+    return find

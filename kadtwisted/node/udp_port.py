@@ -1,0 +1,90 @@
+"""The UDP port: bounded reads, plain writes, and no silent death.
+
+Twisted's own port reads until 256 KiB of bytes are in, so a flood of tiny datagrams starves every
+timer; this one counts datagrams.  Twisted's own also checks on each write that the host is an IP
+address; ours is only ever given endpoints that were received or parsed, so it goes straight to the
+socket.  An unexpected error of ``recvfrom`` closes the port, which its protocol sees as an
+unrequested ``stopProtocol`` and binds anew.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, cast
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.udp import Port
+
+from kadtwisted.errors import CannotListen
+from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
+
+READ_SIZE = DATAGRAM_LIMIT + 1
+"""One byte more than is allowed, so that a longer datagram is seen to be too long."""
+
+
+class BoundedPort(Port):
+    """A UDP port that takes at most ``bounds.datagrams_per_read`` datagrams a turn."""
+
+    def __init__(
+        self, port: int, protocol: DatagramProtocol, interface: str, reactor: Any, bounds: Bounds
+    ) -> None:
+        super().__init__(port, protocol, interface, READ_SIZE, reactor)
+        self._bounds = bounds
+
+    def createInternetSocket(self) -> socket.socket:
+        """A socket with a roomy receive buffer, and for IPv6 without IPv4 mapped into it."""
+        made = super().createInternetSocket()
+        if made.family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+        return made
+
+    def doRead(self) -> None:
+        """Hand over what has arrived, then let the reactor turn to others."""
+        receive = self.socket.recvfrom
+        deliver = self.protocol.datagramReceived
+        for _ in range(self._bounds.datagrams_per_read):
+            try:
+                datagram, address = receive(READ_SIZE)
+            except (BlockingIOError, InterruptedError, ConnectionRefusedError):
+                return
+            except OSError:
+                self.stopListening()
+                return
+            deliver(datagram, address[:2])
+            if not self.reading_wanted:
+                return
+
+    @property
+    def reading_wanted(self) -> bool:
+        """Whether the port is still open: a datagram may have led to its closing."""
+        return bool(self.connected and not self.disconnecting)
+
+    def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
+        """Send one datagram; every ``OSError`` is the caller's to handle."""
+        self.socket.sendto(datagram, addr or ())
+
+
+def listen(
+    reactor: Any, protocol: DatagramProtocol, interface: str, port: int, bounds: Bounds
+) -> IListeningPort:
+    """Bind a UDP port and connect ``protocol`` to it.
+
+    ``reactor`` is a real one, or anything that provides ``IReactorUDP``.  Fails with
+    :class:`~kadtwisted.errors.CannotListen`.
+    """
+    try:
+        if not IReactorFDSet.providedBy(reactor):
+            made = reactor.listenUDP(port, protocol, interface=interface, maxPacketSize=READ_SIZE)
+            return cast(IListeningPort, made)
+        bound = BoundedPort(port, protocol, interface, reactor, bounds)
+        bound.startListening()
+        return cast(IListeningPort, bound)
+    except CannotListenError as error:
+        why = getattr(error.socketError, "strerror", None) or str(error.socketError)
+        raise CannotListen(
+            f"cannot listen on UDP port {port} of {interface}: {why}; "
+            "choose another port or interface, or stop what uses it"
+        ) from None

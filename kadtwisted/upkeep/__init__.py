@@ -1,0 +1,1 @@
+"""What waits to be done in the background, and when: pure schedules."""

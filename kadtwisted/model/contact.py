@@ -49,6 +49,8 @@ def compact(endpoint: Endpoint) -> bytes:
     means something on one machine only) or a port outside 0 to 65535.
     """
     try:
+        if "%" in endpoint.host:  # ipaddress would take it, and drop the scope
+            raise ValueError
         return ipaddress.ip_address(endpoint.host).packed + endpoint.port.to_bytes(2, "big")
     except (ValueError, OverflowError):
         raise InvalidAddress(f"{endpoint} is no IP address and port") from None

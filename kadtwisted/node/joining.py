@@ -12,7 +12,13 @@ from collections.abc import Iterable
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import BootstrapFailed, KadtwistedError, NodeStopped, Unavailable
+from kadtwisted.errors import (
+    BootstrapFailed,
+    InvalidAddress,
+    KadtwistedError,
+    NodeStopped,
+    Unavailable,
+)
 from kadtwisted.model.contact import Address, Contact, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
@@ -93,8 +99,8 @@ class Joining:
         await find_nodes(around, link, around.node_id)
         if self._read_only:
             return
-        buckets = len(link.table.buckets())
-        for index in range(min(buckets - 1, MAX_BUCKET_LOOKUPS)):
+        due = link.table.refresh_due(around.world.now(), around.parameters.refresh_period)
+        for index in due[:MAX_BUCKET_LOOKUPS]:
             target = link.table.random_id_in(index, around.world.random)
             await find_nodes(around, link, target)
         await self._introduce(link)
@@ -107,4 +113,7 @@ class Joining:
 
 def read_addresses(addresses: Iterable[str]) -> list[Address]:
     """Parse them all before anything is sent; :class:`InvalidAddress` for the first bad one."""
-    return [parse_address(each) for each in addresses]
+    parsed = [parse_address(each) for each in addresses]
+    if not parsed:
+        raise InvalidAddress("give at least one bootstrap address, as 127.0.0.1:8000")
+    return parsed

@@ -134,11 +134,15 @@ class Link:
     def _may_reach_out(self, endpoint: Endpoint) -> bool:
         return self._outreach is None or self._outreach.may_ask(endpoint, self._now())
 
-    def _answered(self, answer: Answer) -> Answer:
+    def _proven(self, answer: Answer) -> None:
+        """Somebody is there, and saw us somewhere."""
         if self._outreach is not None:
             self._outreach.answered(answer.contact.endpoint)
         if answer.reply.observed is not None:
             self.observed = answer.reply.observed
+
+    def _answered(self, answer: Answer) -> Answer:
+        self._proven(answer)
         change = self.table.answered(answer.contact, self._now())
         if change.ping is not None:
             self._probe(change.ping)
@@ -180,7 +184,7 @@ class Link:
         if received.read_only or not received.proven or self._settings.read_only:
             return
         node_id = self._identify(received.key)
-        endpoint = Endpoint(*received.endpoint)
+        endpoint = received.endpoint
         self.table.heard(node_id, endpoint, self._now())
         if not self.table.wants(node_id, endpoint) or self._full_of_probes():
             return
@@ -197,8 +201,7 @@ class Link:
         asking.addCallback(self._introduced).addBoth(self._probed, contact)
 
     def _introduced(self, answer: Answer) -> None:
-        if self._outreach is not None:
-            self._outreach.answered(answer.contact.endpoint)
+        self._proven(answer)
         self.table.introduced(answer.contact, self._now())
 
     # --- Being looked at ---------------------------------------------------------------------
@@ -226,7 +229,7 @@ class Link:
                 view.length,
                 tuple(self._contact_status(entry, now) for entry in view.entries),
                 view.replacements,
-                now - view.last_lookup,
+                now - view.last_lookup if view.last_lookup > NEVER else None,
             )
             for view in self.table.buckets()
         ]

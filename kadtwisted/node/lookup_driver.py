@@ -131,18 +131,21 @@ def _outcome(failure: Failure) -> str:
 
 
 class Best(NamedTuple):
-    """The winning record of a search, and the seconds it has left at its freshest holder."""
+    """The winning record of a search, the seconds it has left at its freshest holder, and who
+    holds it."""
 
     record: bytes
     version: bytes
     remaining: int
+    holders: tuple[Contact, ...] = ()
 
 
 class ValueDriver(LookupDriver):
-    """Runs a search for the records of one kind under one key; ``best`` is the winner so far.
+    """Runs a search for the records of one kind under one key; :meth:`best` is what it found.
 
-    What a holder returns is verified here: a record that is invalid, of another key, or published
-    in the future counts as none.
+    What a holder returns is verified here: a record that is invalid or of another key counts as
+    none.  One published in the future by our clock counts only if more than half of the holders
+    have it: then it is our clock that is wrong, else that holder's word.
     """
 
     lookup: ValueLookup
@@ -161,7 +164,9 @@ class ValueDriver(LookupDriver):
         self._kinds = kinds
         self._kind = kind
         self._unix_time = world.unix_time
-        self.best: Best | None = None
+        self._plausible: dict[bytes, StoredItem] = {}
+        self._doubtful: dict[bytes, StoredItem] = {}
+        self._doubters: dict[bytes, list[Contact]] = {}
 
     def _take(self, answer: Answer) -> None:
         body = answer.reply.body
@@ -169,28 +174,50 @@ class ValueDriver(LookupDriver):
             super()._take(answer)
             return
         contacts = self._usable(body.contacts)
-        valid = [item for item in body.items if self._is_valid(item.record)]
-        if not valid:
+        item = next(iter(body.items), None)  # a kind with many records a key reads by cursor
+        if item is None or not self._is_of_this_key(item.record):
             self.lookup.replied(answer.contact, contacts, self._now())
             return
-        for item in valid:
-            held = self._consider(item)
+        held = version(item.record)
+        if self._is_from_the_future(item.record):
+            _keep_longest(self._doubtful, held, item)
+            self._doubters.setdefault(held, []).append(answer.contact)
+            self.lookup.replied(answer.contact, contacts, self._now())
+        else:
+            _keep_longest(self._plausible, held, item)
             self.lookup.found(answer.contact, held, contacts, self._now())
 
-    def _is_valid(self, record: bytes) -> bool:
+    def best(self) -> Best | None:
+        """The winning record of all that holders returned, with who holds it."""
+        holders = {each: self.lookup.holders(each) for each in self._plausible}
+        records = dict(self._plausible)
+        answered = sum(map(len, holders.values())) + sum(map(len, self._doubters.values()))
+        for held, doubters in self._doubters.items():
+            if 2 * len(doubters) > answered:
+                holders[held], records[held] = doubters, self._doubtful[held]
+        winner: Best | None = None
+        for held, item in records.items():
+            if winner is None or self._kinds.supersedes(item.record, winner.record):
+                winner = Best(item.record, held, item.remaining, tuple(holders[held]))
+        return winner
+
+    def _is_of_this_key(self, record: bytes) -> bool:
         try:
             where = self._kinds.identify(record)
-            self._kinds.check(record, self._unix_time())
-        except (InvalidRecord, ClockSkew):
+        except InvalidRecord:
             return False
         return where.kind == self._kind and where.key == self.lookup.target
 
-    def _consider(self, item: StoredItem) -> bytes:
-        """Compare a holder's record with the best so far; its version."""
-        held = version(item.record)
-        best = self.best
-        if best is None or self._kinds.supersedes(item.record, best.record):
-            self.best = Best(item.record, held, item.remaining)
-        elif held == best.version and item.remaining > best.remaining:
-            self.best = best._replace(remaining=item.remaining)
-        return held
+    def _is_from_the_future(self, record: bytes) -> bool:
+        try:
+            self._kinds.check(record, self._unix_time())
+        except ClockSkew:
+            return True
+        return False
+
+
+def _keep_longest(items: dict[bytes, StoredItem], held: bytes, item: StoredItem) -> None:
+    """Remember the item of each version that has the most time left."""
+    known = items.get(held)
+    if known is None or item.remaining > known.remaining:
+        items[held] = item

@@ -48,6 +48,7 @@ from kadtwisted.node.status import NodeStatus, RoutingStatus
 from kadtwisted.node.values import MODES, TOMBSTONE, Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
@@ -116,6 +117,11 @@ class Node:
                 bits=parameters.id_bits,
                 k=parameters.k,
                 replacements=parameters.replacement_cache,
+                liveness=Liveness(
+                    parameters.drop_after_failures,
+                    parameters.drop_after_seconds,
+                    parameters.verification_quiet,
+                ),
             )
             for family in interfaces
         }

@@ -199,6 +199,8 @@ class KademliaProtocol(DatagramProtocol):
         if not self.running:
             return
         self._counts["datagrams.in"] += 1
+        if type(addr) is not Endpoint:
+            addr = Endpoint(addr[0], addr[1])
         try:
             if len(datagram) > DATAGRAM_LIMIT:
                 raise MalformedDatagram("oversized")
@@ -220,7 +222,7 @@ class KademliaProtocol(DatagramProtocol):
             self._counters.dropped("fault")
             self._faults.report("receive", "a datagram could not be handled", Failure())
 
-    def _receive_request(self, datagram: bytes, header: Header, addr: Any) -> None:
+    def _receive_request(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         now = self._now()
         key = header.key
         if key == self._public_key:
@@ -253,7 +255,7 @@ class KademliaProtocol(DatagramProtocol):
         if proven:
             self._learn(received)
 
-    def _receive_hello(self, datagram: bytes, header: Header, addr: Any) -> None:
+    def _receive_hello(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         now = self._now()
         if not self._limits.admit_stranger(addr, now):
             raise MalformedDatagram("stranger-over-budget")
@@ -268,7 +270,7 @@ class KademliaProtocol(DatagramProtocol):
         if body is not None and not isinstance(body, Deferred):
             self._reply(Form.HELLO_ANSWER, envelope, body)
 
-    def _receive_reply(self, datagram: bytes, header: Header, addr: Any) -> None:
+    def _receive_reply(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         for key in self.transactions.expected_keys(addr):
             try:
                 data = self._sealer.open(datagram, header, key, True)
@@ -278,13 +280,13 @@ class KademliaProtocol(DatagramProtocol):
             return
         raise MalformedDatagram("unexpected-reply")
 
-    def _receive_hello_answer(self, datagram: bytes, header: Header, addr: Any) -> None:
+    def _receive_hello_answer(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         if header.key == self._public_key or not self.transactions.hello_pending(addr):
             raise MalformedDatagram("unexpected-reply")
         data = self._sealer.open(datagram, header, header.key, False)
         self._take_reply(data, header, header.key, addr)
 
-    def _take_reply(self, data: bytes, header: Header, key: bytes, addr: Any) -> None:
+    def _take_reply(self, data: bytes, header: Header, key: bytes, addr: Endpoint) -> None:
         reply = self._serializer.decode(data)
         if type(reply) is not Reply:
             raise MalformedDatagram("request-as-reply")
@@ -480,7 +482,7 @@ class KademliaProtocol(DatagramProtocol):
             self._counts["send.full"] += 1  # the send buffer is full: as good as lost on the way
         except (OSError, MessageLengthError, InvalidAddressError, OverflowError) as error:
             self._counts["send.failed"] += 1
-            raise SendFailed(f"cannot send to {Endpoint(*endpoint)}: {error}") from None
+            raise SendFailed(f"cannot send to {endpoint}: {error}") from None
         else:
             self._counts["datagrams.out"] += 1
 

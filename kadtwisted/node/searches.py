@@ -43,11 +43,10 @@ class Surroundings:
 
 
 class Found(NamedTuple):
-    """The end of one search over one link: the winner, who holds it, and the closest nodes."""
+    """The end of one search over one link: the winner, if any, and the closest nodes."""
 
     link: Link
     best: Best | None
-    holders: tuple[Contact, ...]
     closest: tuple[Contact, ...]
     trace: Trace
 
@@ -82,10 +81,8 @@ def find_records(
     driver = ValueDriver(link, around.world, lookup, around.public_key, around.dialect.kinds, kind)
 
     def ended(_: None) -> Found:
-        best = driver.best
-        holders = tuple(lookup.holders(best.version)) if best is not None else ()
         trace = lookup.trace(around.world.now())
-        return Found(link, best, holders, tuple(lookup.closest()), trace)
+        return Found(link, driver.best(), tuple(lookup.closest()), trace)
 
     return driver.run().addCallback(ended)
 

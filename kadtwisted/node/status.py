@@ -37,14 +37,14 @@ class ContactStatus(NamedTuple):
 
 class BucketStatus(NamedTuple):
     """One k-bucket: the prefix it covers, its contacts, its replacement cache's size, and the
-    seconds since a lookup last went through it."""
+    seconds since a lookup last went through it (``None``: never)."""
 
     family: Family
     prefix: NodeID
     length: int
     contacts: tuple[ContactStatus, ...]
     replacements: int
-    last_lookup: float
+    last_lookup: float | None
 
 
 class NodeStatus(NamedTuple):

@@ -18,6 +18,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 
 from kadtwisted.errors import CannotListen
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
 
 READ_SIZE = DATAGRAM_LIMIT + 1
@@ -53,7 +54,7 @@ class BoundedPort(Port):
             except OSError:
                 self.stopListening()
                 return
-            deliver(datagram, address[:2])
+            deliver(datagram, Endpoint(address[0], address[1]))
             if not self.reading_wanted:
                 return
 

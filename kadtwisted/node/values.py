@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import (
     ClockSkew,
     ErrorReply,
+    InvalidInput,
     InvalidKey,
     InvalidLifetime,
     KadtwistedError,
@@ -66,7 +67,7 @@ def key_id(key: str | bytes) -> NodeID:
 def encode_value(value: bytes) -> bytes:
     """The bencoding of a value; :class:`RecordTooLarge` if it does not fit into one record."""
     if not isinstance(value, bytes):
-        raise TypeError(f"a value is bytes, not {type(value).__name__}")
+        raise InvalidInput(f"a value is bytes, not {type(value).__name__}")
     v = bencode.encode(value)
     if len(v) > RECORD_LIMIT:
         raise RecordTooLarge(
@@ -98,7 +99,7 @@ class Values:
             gone = "was deleted" if best is not None else "was not found"
             raise NotFound(f"{id_to_hex(key)} {gone}")
         holders = sum(
-            len(each.holders)
+            len(each.best.holders)
             for each in founds
             if each.best is not None and each.best.version == best.version
         )

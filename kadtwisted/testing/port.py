@@ -1,8 +1,8 @@
 """A UDP port in memory, standing in for Twisted's ``udp.Port``.
 
-It decides what a protocol is told and when ``write`` fails: as the real one does on a Linux machine,
-so that what is punished there is not forgiven here.  Which ports a host has, and what its system
-refuses, is the host's.  It never touches a socket.
+It decides what a protocol is told and when ``write`` fails: as the real one does it on a Linux
+machine, so that what is punished there is not forgiven here.  Which ports a host has, and what its
+system refuses, is the host's.  It never touches a socket.
 
 Where it differs: no broadcast and no ICMP, so ``connectionRefused`` is called on injected errors
 only.

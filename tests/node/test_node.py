@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import random
+from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -25,8 +28,9 @@ from kadtwisted.errors import (
     StorageError,
     Unavailable,
 )
+from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
-from kadtwisted.model.contact import Family
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, id_to_bytes, key_of_name
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.storage.memory import MemoryStorage
@@ -103,7 +107,7 @@ class LifeTests(SynchronousTestCase):
             self.assertRaises(ConfigurationError, simulated_node, self.host, 1, settings)
 
     def test_start_stop_a_hundred_times_with_requests_in_flight(self) -> None:
-        """RPCs, lookups, puts and bootstraps in the air; all end with NodeStopped, nothing stays."""
+        """RPCs, lookups, puts, bootstraps in the air; all end with NodeStopped, nothing stays."""
         others = Swarm(8, network=self.network)
         outcomes: list[object] = []
         started = 0
@@ -159,8 +163,6 @@ class LifeTests(SynchronousTestCase):
         self.flushLoggedErrors(OSError)
 
     def _refuse(self, *_: object, **__: object) -> None:
-        from twisted.internet.error import CannotListenError
-
         raise CannotListenError("", 8000, OSError(98, "Address already in use"))
 
 
@@ -460,11 +462,82 @@ class FamiliesTests(SynchronousTestCase):
         self.assertEqual(clock.pending(), 0)
 
 
-class VictimTests(SynchronousTestCase):
-    """Contact lists cannot aim us at a victim, nor hide an honest holder."""
-
+class ParameterTests(SynchronousTestCase):
     def test_a_smaller_k_is_a_parameter(self) -> None:
         swarm = Swarm(12, parameters=Parameters(k=4, alpha=2))
         receipt = swarm.wait(swarm.nodes[0].put("k", b"v"))
         self.assertLessEqual(receipt.remote_acks, 4)
         swarm.stop()
+
+
+class VictimTests(SynchronousTestCase):
+    """Contact lists cannot aim us at a victim, nor hide an honest holder."""
+
+    def setUp(self) -> None:
+        self.swarm = Swarm(12)
+        self.clock = self.swarm.clock
+        self.network = self.swarm.network
+        self.sent: list[tuple[str, int]] = []
+        self.addCleanup(self.swarm.stop)
+
+    def poison(self, contacts: Callable[[NodeID], tuple[Contact, ...]]) -> None:
+        """Let every node but the first name these contacts whenever it is asked."""
+        for node in self.swarm.nodes[1:]:
+            handlers = node._links[Family.IPV4].protocol._handle.__self__
+            self.patch(handlers, "_closest", lambda target, want: contacts(target))
+        self.network.watch(lambda datagram: self.sent.append(datagram.destination))
+
+    def towards(self, host: str) -> int:
+        return sum(1 for destination in self.sent if destination[0] == host)
+
+    def liars(self, endpoint: Callable[[], Endpoint]) -> Callable[[NodeID], tuple[Contact, ...]]:
+        """Name twenty nodes that nobody ever saw, at these endpoints."""
+        source = random.Random(4)
+        self.named = 0
+
+        def name(_: NodeID) -> tuple[Contact, ...]:
+            self.named += 20
+            keys = [NodeKey.generate(source.randbytes) for _ in range(20)]
+            return tuple(Contact.at(key.node_id, endpoint(), key.public_key) for key in keys)
+
+        return name
+
+    def test_a_victim_named_everywhere_gets_two_datagrams_a_lookup(self) -> None:
+        ports = iter(range(10_000, 65_000))
+        self.poison(self.liars(lambda: Endpoint("203.0.113.66", next(ports))))
+        lookups = 10
+        for number in range(lookups):
+            self.swarm.wait(self.swarm.nodes[0].find_node(key_of_name(str(number))))
+        self.assertGreater(self.towards("203.0.113.66"), lookups)
+        self.assertLessEqual(self.towards("203.0.113.66"), 2 * lookups)
+
+    def test_one_endpoint_named_ten_thousand_times_gets_one_datagram_a_minute(self) -> None:
+        victim = Endpoint("203.0.113.66", 53)
+        self.poison(self.liars(lambda: victim))
+        began = self.clock.seconds()
+        for number in range(50):
+            self.swarm.wait(self.swarm.nodes[0].find_node(key_of_name(str(number))))
+            self.clock.advance(2)
+        minutes = (self.clock.seconds() - began) / 60
+        self.assertGreater(self.named, 10_000)
+        self.assertGreater(self.towards(victim.host), 1)
+        self.assertLessEqual(self.towards(victim.host), minutes + 1)
+
+    def test_an_honest_key_at_a_false_address_hides_nobody(self) -> None:
+        honest = self.swarm.nodes[5]
+        address = self.swarm.host_of(honest).addresses[0]
+        others = [n for n in self.swarm.nodes[1:] if n is not honest]
+        true = [
+            Contact.at(n.node_id, Endpoint(self.swarm.host_of(n).addresses[0], 8000), n.public_key)
+            for n in [honest, *others]
+        ]
+        false = Contact.at(honest.node_id, Endpoint("203.0.113.66", 8000), honest.public_key)
+        fresh = simulated_node(self.network.host("198.51.100.7"), 321)
+        self.swarm.wait(fresh.start())
+        count = iter(range(10**6))
+        self.poison(lambda _: (false, *true[1:]) if next(count) % 3 else tuple(true))
+        self.swarm.wait(fresh.bootstrap([self.swarm.address_of(others[0])]))
+        found = self.swarm.wait(fresh.find_node(honest.node_id))
+        self.assertEqual(found.contacts[0].node_id, honest.node_id)
+        self.assertEqual(found.contacts[0].endpoint, Endpoint(address, 8000))
+        self.swarm.wait(fresh.stop())

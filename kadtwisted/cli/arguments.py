@@ -1,0 +1,141 @@
+"""The options and verbs of ``kad``, as an argument parser.
+
+Global options may stand before or after the verb.  Anything wrong ends with one sentence on
+standard error and code 64.  Nothing but the standard library is imported for it: ``kad --help`` is
+quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from kadtwisted import __version__
+
+_UNITS = MappingProxyType({"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0})
+_ADDRESS = "[KEY@]HOST:PORT"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one sentence."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"kad: {' '.join(message.split())} (see {self.prog} --help)\n")
+        raise SystemExit(os.EX_USAGE)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; its result names the verb's ``module`` and ``function``."""
+    parser = Parser(
+        prog="kad",
+        description="Use a Kademlia network: run a node, store and fetch values.",
+    )
+    parser.add_argument("--version", action="version", version=f"kad {__version__}")
+    _add_global_options(parser, in_verb=False)
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+
+    def verb(name: str, target: str, text: str) -> Parser:
+        made: Parser = verbs.add_parser(name, help=text, description=text)
+        _add_global_options(made, in_verb=True)
+        module, _, function = target.partition(":")
+        made.set_defaults(module=module, function=function)
+        return made
+
+    _add_bootstrap(verb("bootstrap", "serve:bootstrap", "Run the first node of a network."))
+    _add_bootstrap(verb("join", "serve:join", "Run a node that joins a network."))
+    _add_value_verbs(verb)
+    _add_node_verbs(verb)
+    verb("status", "running:status", "Show the state of a running node.")
+    verb("routing", "running:routing", "Show the routing tables of a running node.")
+    return parser
+
+
+def _add_value_verbs(verb: Any) -> None:
+    store = verb("store", "values:store", "Store a value under a name.")
+    _add_bootstrap(store)
+    _add_key(store)
+    store.add_argument(
+        "--value", required=True, metavar="VALUE", help="the value; - reads it from standard input"
+    )
+    store.add_argument(
+        "--lifetime", type=seconds, metavar="TIME", help="how long: seconds, or 90m, 24h, 2d"
+    )
+    get = verb("get", "values:get", "Fetch the value under a name.")
+    _add_bootstrap(get)
+    _add_key(get)
+    get.add_argument(
+        "--first", action="store_true", help="take the first answer, not the newest of all"
+    )
+    get.add_argument("--trace", action="store_true", help="show the lookup on standard error")
+    delete = verb("delete", "values:delete", "Delete the value under a name.")
+    _add_bootstrap(delete)
+    _add_key(delete)
+
+
+def _add_node_verbs(verb: Any) -> None:
+    ping = verb("ping", "nodes:ping", "Ask one node whether it is there.")
+    ping.add_argument("address", metavar=_ADDRESS, help="the node to ask")
+    find_node = verb("find-node", "nodes:find_node", "Find the nodes closest to an ID.")
+    find_node.add_argument("id", nargs="?", metavar="ID", help="40 hexadecimal digits")
+    find_node.add_argument("--key", metavar="NAME", help="a name, for its key instead of an ID")
+    _add_bootstrap(find_node)
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", required=True, metavar="NAME", help="the name it is stored under")
+
+
+def _add_bootstrap(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bootstrap",
+        action="append",
+        default=[],
+        metavar=_ADDRESS,
+        help="a node to join through; may be given several times",
+    )
+
+
+def _add_global_options(parser: argparse.ArgumentParser, in_verb: bool) -> None:
+    group = parser.add_argument_group("global options")
+
+    def add(name: str, default: Any, text: str, **kwargs: Any) -> None:
+        # A verb's parser must not overwrite with a default what stood before the verb.
+        chosen = argparse.SUPPRESS if in_verb else default
+        group.add_argument(name, default=chosen, help=text, **kwargs)
+
+    add("--port", None, "UDP port to use", type=port, metavar="PORT")
+    add("--interface", None, "IP address to bind, at most one in each address family",
+        action="append", metavar="ADDRESS")  # fmt: skip
+    add("--network", "kad", "name of the network (default: kad)", metavar="NAME")
+    add("--network-secret-file", None, "file with the secrets of a private network",
+        metavar="FILE")  # fmt: skip
+    add("--state-dir", None, "directory with a node's identity and control socket",
+        metavar="DIRECTORY")  # fmt: skip
+    add("--json", False, "print one JSON object", action="store_true")
+    add("--timeout", 10.0, "patience in seconds (default: 10)", type=seconds, metavar="TIME")
+
+
+def port(text: str) -> int:
+    """A UDP port, 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A positive time: seconds, or with one of the units s, m, h, d."""
+    factor = _UNITS.get(text[-1:], 0.0)
+    try:
+        value = float(text[:-1]) * factor if factor else float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"a time is written as 10, 90m, 24h or 2d, not {text!r}")
+    return value

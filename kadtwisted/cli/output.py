@@ -1,0 +1,262 @@
+"""What ``kad`` writes: results on standard output, everything else on standard error.
+
+Texts for people are made from the same dictionaries that ``--json`` prints, so both say the same.
+Nothing here waits, and nothing here asks a node.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, TextIO
+
+Described = Mapping[str, Any]
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SHOWN_BITS = 16
+"""Bits of a k-bucket's prefix that are written out."""
+
+
+class Output:
+    """The two streams of one run."""
+
+    def __init__(self, stdout: BinaryIO, stderr: TextIO, as_json: bool) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._json = as_json
+
+    def result(self, described: Described, text: str) -> None:
+        """A result: as JSON, or as text for people, on standard output."""
+        self._write(
+            (self._as_json(described) if self._json else text + "\n").encode(
+                "utf-8", "backslashreplace"
+            )
+        )
+
+    def report(self, described: Described, text: str) -> None:
+        """A result that is no data: as JSON on standard output, or as text on standard error."""
+        if self._json:
+            self._write(self._as_json(described).encode())
+        else:
+            self.note(text)
+
+    def value(self, described: Described) -> None:
+        """A value: its bytes as they are, with a line feed only for a terminal; or as JSON."""
+        if self._json:
+            self._write(self._as_json(described).encode())
+            return
+        encoded = described["value_base64"]
+        data = b64decode(described["raw_base64"] if encoded is None else encoded)
+        self._write(data + (b"\n" if self._stdout.isatty() else b""))
+
+    def error(self, described: Described) -> None:
+        """An error: one sentence on standard error; with ``--json`` also an object."""
+        sentence = " ".join(str(described["message"]).split())
+        reasons = described.get("reasons", {})
+        if not any(why in sentence for why in reasons.values()):
+            sentence += "".join(f"; {who}: {why}" for who, why in reasons.items())
+        self.note(f"kad: {sentence}")
+        if self._json:
+            self._write(self._as_json({"error": dict(described)}).encode())
+
+    def note(self, text: str) -> None:
+        """A line or more on standard error."""
+        self._stderr.write(printable(text) + "\n")
+        self._stderr.flush()
+
+    def _as_json(self, described: Described) -> str:
+        return json.dumps(described, ensure_ascii=True) + "\n"
+
+    def _write(self, data: bytes) -> None:
+        self._stdout.write(data)
+        self._stdout.flush()
+
+
+def printable(text: str) -> str:
+    """Text without control characters, so that no other node's words reach a terminal as orders."""
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+
+
+# --- Results for people ----------------------------------------------------------------------
+
+
+def ping_text(ping: Described) -> str:
+    """One line: who answered, and how fast."""
+    agent = f", {printable(ping['agent'])}" if ping["agent"] else ""
+    observed = f"; it sees us at {ping['observed']}" if ping["observed"] else ""
+    return f"{ping['address']} answered in {milliseconds(ping['rtt_seconds'])}{agent}{observed}"
+
+
+def nodes_text(nodes: Described) -> str:
+    """The nodes found, one a line, closest first."""
+    if not nodes["contacts"]:
+        return "no nodes"
+    return table(
+        ("NODE ID", "ENDPOINT", "SHARED BITS"),
+        [
+            (each["node_id"], each["endpoint"], str(160 - int(each["distance"], 16).bit_length()))
+            for each in nodes["contacts"]
+        ],
+    )
+
+
+def receipt_text(receipt: Described, name: str) -> str:
+    """Who keeps the record."""
+    count = receipt["remote_acks"]
+    verb = "deleted" if receipt["deleted"] else "stored"
+    where = f"{count} node{'' if count == 1 else 's'}" if count else "this node alone"
+    lines = [f"{verb} {name!r} on {where}, under {receipt['key']}"]
+    for each in receipt["acknowledged"]:
+        who = each["endpoint"] or "this node"
+        lines.append(f"  {who} keeps it for {duration(each['remaining_seconds'])}")
+    lines += [f"  {who} did not: {why}" for who, why in receipt["failures"].items()]
+    return "\n".join(lines)
+
+
+def trace_text(trace: Described) -> str:
+    """A lookup, one contact a line."""
+    rows = [
+        (
+            milliseconds(step["asked_seconds"]),
+            "-" if step["answered_seconds"] is None else milliseconds(step["answered_seconds"]),
+            step["outcome"],
+            step["endpoint"],
+            step["node_id"],
+        )
+        for step in trace["steps"]
+    ]
+    head = f"lookup: {milliseconds(trace['duration_seconds'])}, {count_of(trace['hops'], 'hop')}"
+    return head + "\n" + table(("ASKED", "ANSWERED", "WITH", "ENDPOINT", "NODE ID"), rows)
+
+
+def status_text(status: Described) -> str:
+    """A running node on one screen."""
+    kind = "read-only" if status["read_only"] else "full node"
+    access = "private" if status["private"] else "open"
+    running = f"for {duration(status['uptime_seconds'])}" if status["running"] else "no: stopped"
+    lines = [("Node", status["node_id"])]
+    lines += [("Address", address) for address in status["addresses"]]
+    lines += [
+        ("Network", f"{status['network']} ({access})"),
+        ("Running", f"{running}, {kind}"),
+        ("Records", f"{status['stored_records']:,} ({size(status['stored_bytes'])})"),
+    ]
+    parts = ["\n".join(f"{name:<9}{text}" for name, text in lines), _links_text(status["links"])]
+    counters = [(name, f"{count:,}") for name, count in sorted(status["counters"].items()) if count]
+    if counters:
+        parts.append(table(("COUNTER", "TOTAL"), counters, right=(1,)))
+    return "\n\n".join(parts)
+
+
+def routing_text(routing: Described) -> str:
+    """The routing tables, bucket by bucket."""
+    buckets = [each for each in routing["buckets"] if each["contacts"] or each["replacements"]]
+    total = sum(len(each["contacts"]) for each in buckets)
+    head = (
+        f"node {routing['node_id']}: {count_of(total, 'contact')} in "
+        f"{count_of(len(buckets), 'k-bucket')}"
+    )
+    return "\n\n".join([head, *(_bucket_text(each) for each in buckets)])
+
+
+def _links_text(links: Iterable[Described]) -> str:
+    rows = [
+        (
+            link["family"],
+            link["listening"] or "-",
+            link["observed"] or "-",
+            str(link["contacts"]),
+            str(link["tentative"]),
+            str(link["requests_in_flight"]),
+        )
+        for link in links
+    ]
+    head = ("FAMILY", "LISTENING", "SEEN BY OTHERS AS", "CONTACTS", "TENTATIVE", "IN FLIGHT")
+    return table(head, rows, right=(3, 4, 5))
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{duration(seconds)} ago"
+
+
+def _bucket_text(bucket: Described) -> str:
+    head = (
+        f"{bucket['family']} {prefix_text(bucket['prefix'], bucket['length'])}: "
+        f"{count_of(len(bucket['contacts']), 'contact')}, "
+        f"{count_of(bucket['replacements'], 'replacement')}, "
+        f"last lookup {_ago(bucket['last_lookup_seconds'])}"
+    )
+    rows = [
+        (
+            each["node_id"],
+            each["endpoint"],
+            each["state"],
+            duration(each["known_for_seconds"]),
+            duration(each["last_seen_seconds"]) + " ago",
+            "-" if each["rtt_seconds"] is None else milliseconds(each["rtt_seconds"]),
+            str(each["failures"]),
+        )
+        for each in bucket["contacts"]
+    ]
+    names = ("NODE ID", "ENDPOINT", "STATE", "KNOWN FOR", "LAST SEEN", "RTT", "FAILURES")
+    return head + ("\n" + table(names, rows, right=(5, 6)) if rows else "")
+
+
+# --- Words and numbers -----------------------------------------------------------------------
+
+
+def prefix_text(prefix: str, length: int) -> str:
+    """A k-bucket's prefix: its bits while they are few, how many there are in any case."""
+    if length == 0:
+        return "whole space"
+    bits = f"{int(prefix, 16):0{4 * len(prefix)}b}"[:length]
+    shown = bits if length <= _SHOWN_BITS else bits[:_SHOWN_BITS] + "..."
+    return f"{shown} ({count_of(length, 'bit')})"
+
+
+def duration(seconds: float) -> str:
+    """The two largest units, as ``2 h 13 min``."""
+    left = int(seconds)
+    parts: list[str] = []
+    for length, unit in _UNITS:
+        count, left = divmod(left, length)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def milliseconds(seconds: float) -> str:
+    """``0.42 ms``, ``17.3 ms`` or ``1,204 ms``."""
+    value = seconds * 1000
+    return f"{value:,.{2 if value < 10 else 1 if value < 1000 else 0}f} ms"
+
+
+def size(count: int) -> str:
+    """Bytes, in powers of 1,024."""
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1024:
+            return f"{count:,} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} GiB"
+
+
+def count_of(count: int, noun: str) -> str:
+    """``1 contact``, ``2 contacts``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns as wide as they need to be; those in ``right`` are flush right."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            f"{cell:>{width}}" if column in right else f"{cell:<{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

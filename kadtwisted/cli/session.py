@@ -1,0 +1,149 @@
+"""One run of ``kad``: what was asked, the world it runs in, and who performs its verb.
+
+A verb is performed by a short-lived, read-only node of our own, or by a running node through its
+control socket: by the latter if ``--state-dir`` names one and no ``--bootstrap`` is given.  The
+verbs themselves need not know.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from twisted.internet.defer import Deferred
+
+from kadtwisted.cli.output import Output
+from kadtwisted.daemon import config, control_client
+from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.daemon.control_client import ControlUnavailable
+from kadtwisted.daemon.operations import Operations, Performer
+from kadtwisted.errors import InvalidInput
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INode
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.storage.state_directory import StateDirectory
+
+MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
+"""Makes a node on a reactor, not yet started."""
+Run = Callable[[Callable[[Any], Deferred[int]]], int]
+"""Runs a reactor until the Deferred that the function makes on it has fired."""
+
+
+class UsageError(InvalidInput):
+    """The options of a verb do not go together."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What ``kad`` touches outside itself; tests hand in another one."""
+
+    stdin: BinaryIO
+    stdout: BinaryIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    secure_random: Callable[[int], bytes]
+    random: Callable[[], float]
+    make_node: MakeNode
+    run: Run
+
+
+class Session:
+    """One run.  ``somebody_answered`` tells apart the two ways in which time can run out."""
+
+    def __init__(self, arguments: argparse.Namespace, world: World, output: Output) -> None:
+        self.arguments = arguments
+        self.world = world
+        self.output = output
+        self.reactor: Any = None
+        self.somebody_answered = False
+
+    @property
+    def state_dir(self) -> Path | None:
+        given = self.arguments.state_dir
+        return None if given is None else config.check_state_dir(given)
+
+    def settings(
+        self, *, bootstrap: tuple[str, ...], port: int, read_only: bool, towards: tuple[str, ...]
+    ) -> DaemonSettings:
+        """The settings of a node of our own; ``port`` counts if none was given, the interfaces
+        follow from the addresses in ``towards`` likewise."""
+        given = self.arguments
+        secret_file = given.network_secret_file
+        return DaemonSettings(
+            node=NodeSettings(
+                port=port if given.port is None else given.port,
+                interfaces=config.check_interfaces(
+                    given.interface or config.interfaces_towards(towards)
+                ),
+                network=config.check_network(given.network),
+                network_secrets=config.read_secrets(secret_file) if secret_file else (),
+                read_only=read_only,
+            ),
+            bootstrap=bootstrap,
+            state_dir=self.state_dir,
+        )
+
+    @asynccontextmanager
+    async def performer(self, towards: str | None = None) -> AsyncIterator[Performer]:
+        """Who performs the verb: a running node, or one of our own that joins through
+        ``--bootstrap`` first.  A verb that needs no network but one address gives it."""
+        bootstrap = config.check_bootstrap(getattr(self.arguments, "bootstrap", ()))
+        if not bootstrap and self.state_dir is not None:
+            client = await self._running_node(self.state_dir, required=towards is None)
+            if client is not None:
+                try:
+                    yield client
+                finally:
+                    client.close()
+                return
+        if not bootstrap and towards is None:
+            raise UsageError("give --bootstrap HOST:PORT, or --state-dir of a running node")
+        async with self._own_node(bootstrap, bootstrap or (towards or "",)) as performer:
+            yield performer
+
+    async def control(self, path: Path) -> control_client.ControlClient:
+        """A connection to the running node with this control socket."""
+        client = await control_client.connect(self.reactor, path)
+        self.somebody_answered = True
+        return client
+
+    async def _running_node(
+        self, state_dir: Path, required: bool
+    ) -> control_client.ControlClient | None:
+        try:
+            return await self.control(state_dir / "control.sock")
+        except ControlUnavailable:
+            if required:
+                raise
+            return None
+
+    @asynccontextmanager
+    async def _own_node(
+        self, bootstrap: tuple[str, ...], towards: tuple[str, ...]
+    ) -> AsyncIterator[Performer]:
+        settings = self.settings(bootstrap=bootstrap, port=0, read_only=True, towards=towards)
+        state = None if settings.state_dir is None else StateDirectory(settings.state_dir)
+        try:
+            if state is not None:
+                state.open()
+            node = self.world.make_node(self.reactor, settings, self._identity(state))
+            await node.start()
+            try:
+                if bootstrap:
+                    await node.bootstrap(bootstrap)
+                    self.somebody_answered = True
+                yield Operations(node)
+            finally:
+                await node.stop()
+        finally:
+            if state is not None:
+                state.close()
+
+    def _identity(self, state: StateDirectory | None) -> NodeKey:
+        if state is None:
+            return NodeKey.generate(self.world.secure_random)
+        return state.identity(self.world.secure_random)

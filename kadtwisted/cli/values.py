@@ -1,0 +1,53 @@
+"""``kad store``, ``kad get`` and ``kad delete``: values under names."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+
+from kadtwisted.cli.output import receipt_text, trace_text
+from kadtwisted.cli.session import Session
+from kadtwisted.errors import RecordTooLarge
+from kadtwisted.parameters import RECORD_LIMIT
+
+
+async def store(session: Session) -> int:
+    """Store a value; its receipt goes to standard error."""
+    arguments = session.arguments
+    request = {"key": arguments.key, "value_base64": b64encode(_value(session)).decode()}
+    if arguments.lifetime is not None:
+        request["lifetime"] = arguments.lifetime
+    async with session.performer() as performer:
+        receipt = await performer.perform("put", request)
+    session.output.report(receipt, receipt_text(receipt, arguments.key))
+    return os.EX_OK
+
+
+async def get(session: Session) -> int:
+    """Fetch a value; its bytes go to standard output as they are."""
+    arguments = session.arguments
+    request = {"key": arguments.key, "mode": "first" if arguments.first else "latest"}
+    async with session.performer() as performer:
+        found = await performer.perform("get", request)
+    if arguments.trace:
+        session.output.note(trace_text(found["trace"]))
+    session.output.value(found)
+    return os.EX_OK
+
+
+async def delete(session: Session) -> int:
+    """Replace a value by a tombstone; the receipt goes to standard error."""
+    key = session.arguments.key
+    async with session.performer() as performer:
+        receipt = await performer.perform("delete", {"key": key})
+    session.output.report(receipt, receipt_text(receipt, key))
+    return os.EX_OK
+
+
+def _value(session: Session) -> bytes:
+    text = session.arguments.value
+    # What was typed, byte for byte, even where it is not valid text.
+    data = session.world.stdin.read(RECORD_LIMIT + 1) if text == "-" else os.fsencode(text)
+    if len(data) > RECORD_LIMIT:
+        raise RecordTooLarge(f"a value has at most {RECORD_LIMIT} bytes with its encoding")
+    return data

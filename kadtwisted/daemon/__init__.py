@@ -1,0 +1,1 @@
+"""The ``twistd kademlia`` daemon: options, settings, one service."""

@@ -1,0 +1,172 @@
+"""From what people write (options, environment) to checked settings.
+
+Used by ``twistd kademlia`` and by ``kad``.  Every refusal is a :class:`ConfigurationError`, or an
+:class:`InvalidAddress`, whose message is one sentence.  Nothing is created and nothing is bound
+here; secret files are read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from kadtwisted.dialects.native import RESERVED_NETWORKS
+from kadtwisted.errors import ConfigurationError, InvalidAddress
+from kadtwisted.model.contact import Family, parse_address
+from kadtwisted.parameters import NodeSettings
+
+DEFAULT_PORT = 8000
+"""The UDP port of a daemon that is told none."""
+SEALERS = ("box", "plain")
+
+NETWORK_NAME_BYTES = 255
+"""MAGIC: long enough for any name; what is hashed has no limit of its own."""
+SECRET_FILE_BYTES = 65536
+"""MAGIC: a secret file is a few lines; a larger file is a mistake (a wrong path)."""
+SOCKET_PATH_BYTES = 107
+"""``sun_path`` holds 108 bytes with its terminator (Linux, unix(7))."""
+ANY_ADDRESS = MappingProxyType({Family.IPV4: "0.0.0.0", Family.IPV6: "::"})
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """All that a daemon is told.  ``state_dir`` is ``None`` for a node that keeps no state."""
+
+    node: NodeSettings = field(default_factory=NodeSettings)
+    bootstrap: tuple[str, ...] = ()
+    storage: str = "memory"
+    serializer: str = "cbor"
+    state_dir: Path | None = None
+
+
+def parse_port(text: str) -> int:
+    """A UDP port, 0 to 65535 (0 lets the system choose)."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise ConfigurationError(f"the port must be a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def check_interfaces(interfaces: Sequence[str]) -> tuple[str, ...]:
+    """IP addresses to bind, at most one in each family, in their shortest text form."""
+    chosen: dict[Family, str] = {}
+    for text in interfaces:
+        family, address = _parse_interface(text)
+        if chosen.setdefault(family, address) != address:
+            raise ConfigurationError(
+                f"the interfaces {chosen[family]} and {address} are of one address family; "
+                "give at most one IPv4 and one IPv6 address"
+            )
+    return tuple(chosen[family] for family in sorted(chosen))
+
+
+def _parse_interface(text: str) -> tuple[Family, str]:
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        raise InvalidAddress(
+            f"an interface is given by its IP address, as 192.0.2.1 or ::, not {text!r}"
+        ) from None
+    return Family(address.version), str(address)
+
+
+def check_bootstrap(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Bootstrap addresses, each once, in their normal form."""
+    return tuple(dict.fromkeys(str(parse_address(text)) for text in addresses))
+
+
+def check_network(name: str) -> str:
+    """The name of a network."""
+    if name in RESERVED_NETWORKS:
+        raise ConfigurationError(f"the network name {name!r} is reserved; choose another one")
+    if not name or not name.isprintable() or len(name.encode()) > NETWORK_NAME_BYTES:
+        raise ConfigurationError(
+            f"a network's name has 1 to {NETWORK_NAME_BYTES} bytes of printable text, "
+            f"not {name[:40]!r}"
+        )
+    return name
+
+
+def check_sealer(name: str) -> str:
+    """The name of a sealer."""
+    if name not in SEALERS:
+        raise ConfigurationError(f"the sealer is one of {', '.join(SEALERS)}, not {name!r}")
+    return name
+
+
+def read_secrets(path: str | Path) -> tuple[bytes, ...]:
+    """The secrets in a file, one a line, the newest first; blanks around them do not count.
+
+    :class:`ConfigurationError` if it cannot be read or holds none.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(SECRET_FILE_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigurationError(f"cannot read the network secret file {path}: {reason}") from error
+    if len(text) > SECRET_FILE_BYTES:
+        raise ConfigurationError(f"the network secret file {path} is larger than 64 KiB")
+    secrets = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    if not secrets:
+        raise ConfigurationError(
+            f"the network secret file {path} holds no secret; write one a line"
+        )
+    return secrets
+
+
+def default_state_dir(environ: Mapping[str, str], port: int) -> Path:
+    """Where a daemon keeps its state: ``$STATE_DIRECTORY`` (systemd), else by XDG and port."""
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if given:
+        return Path(given)
+    base = environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):  # the XDG specification: relative paths are to be ignored
+        home = environ.get("HOME", "")
+        base = str((Path(home) if home else Path.home()) / ".local" / "state")
+    return Path(base) / "kademlia" / str(port)
+
+
+def check_state_dir(path: str | Path) -> Path:
+    """A state directory, absolute, whose control socket's path the system can hold."""
+    absolute = Path(path).expanduser().absolute()
+    if len(bytes(absolute / "control.sock")) > SOCKET_PATH_BYTES:
+        raise ConfigurationError(
+            f"the path of the state directory {absolute} is too long: with /control.sock it may "
+            f"have {SOCKET_PATH_BYTES} bytes"
+        )
+    return absolute
+
+
+def interfaces_towards(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The wildcard interfaces a node needs to reach addresses: a host name may be of both families.
+
+    IPv4 if there are none.  The addresses were checked.
+    """
+    families: set[Family] = set()
+    for text in addresses:
+        families |= _families_of(parse_address(text).host)
+    if len(families) > 1 and not ipv6_works():
+        families.discard(Family.IPV6)
+    return tuple(ANY_ADDRESS[family] for family in sorted(families or {Family.IPV4}))
+
+
+def _families_of(host: str) -> set[Family]:
+    try:
+        return {Family(ipaddress.ip_address(host).version)}
+    except ValueError:
+        return set(Family)
+
+
+def ipv6_works() -> bool:
+    """Whether this host has IPv6 at all: a kernel without it cannot bind even ``::1``."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

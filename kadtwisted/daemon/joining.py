@@ -1,0 +1,104 @@
+"""Joins the network through bootstrap addresses, again and again until one of them answers.
+
+Decides only when to try: at once, then after a jittered pause that doubles from 1 s to 30 s.  Logs
+each change of state, not each try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import BootstrapFailed, NodeStopped
+from kadtwisted.interfaces import INode
+from kadtwisted.model.results import BootstrapResult
+
+SHORTEST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries.  A pause is drawn from the upper half of its doubling bound, so that a
+thousand nodes restarted together do not come together."""
+
+
+class Joining:
+    """The endeavour of one node to join; ``random`` gives floats in [0, 1)."""
+
+    log = Logger(namespace="kadtwisted.daemon")
+
+    def __init__(
+        self,
+        reactor: Any,
+        random: Callable[[], float],
+        joined: Callable[[BootstrapResult], None],
+    ) -> None:
+        self._reactor = reactor
+        self._random = random
+        self._joined = joined
+        self._node: INode | None = None
+        self._addresses: tuple[str, ...] = ()
+        self._tries = 0
+        self._complained = False
+        self._attempt: Deferred[Any] | None = None
+        self._timer: Any = None
+
+    def start(self, node: INode, addresses: tuple[str, ...]) -> None:
+        """Begin; whatever was under way before is given up."""
+        self.stop()
+        self._node = node
+        self._addresses = addresses
+        self._tries = 0
+        self._complained = False
+        self.log.info("joining through {addresses}", addresses=", ".join(addresses))
+        self._try()
+
+    def stop(self) -> None:
+        """Give up.  Idempotent."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
+
+    def _try(self) -> None:
+        assert self._node is not None
+        self._timer = None
+        attempt = self._node.bootstrap(self._addresses)
+        self._attempt = attempt
+        attempt.addCallbacks(self._on_joined, self._on_failure)
+
+    def _on_joined(self, result: BootstrapResult) -> None:
+        self._attempt = None
+        self.log.info(
+            "joined the network: {answered} of {asked} bootstrap addresses answered, "
+            "{contacts} contacts known",
+            answered=len(result.answered),
+            asked=len(self._addresses),
+            contacts=result.contacts,
+        )
+        self._joined(result)
+
+    def _on_failure(self, failure: Failure) -> None:
+        self._attempt = None
+        if failure.check(CancelledError, NodeStopped):
+            return
+        self._complain(failure)
+        self._timer = self._reactor.callLater(self._pause(), self._try)
+
+    def _complain(self, failure: Failure) -> None:
+        if self._complained:
+            return
+        self._complained = True
+        error = failure.value
+        if not isinstance(error, BootstrapFailed):
+            self.log.failure("Bootstrapping failed unexpectedly; trying again", failure)
+            return
+        self.log.warn("{error}; trying again until one answers", error=error)
+
+    def _pause(self) -> float:
+        bound = min(LONGEST_PAUSE, 2 * SHORTEST_PAUSE * 2.0 ** min(self._tries, 16))
+        self._tries += 1
+        return bound * (0.5 + 0.5 * self._random())

@@ -1,0 +1,162 @@
+"""One node as one Twisted service, with its state directory, control socket and joining.
+
+Order: state directory, identity, node (its storage and ports), control socket; backwards at the
+end.  Whatever can fail for good fails in :meth:`NodeService.privilegedStartService`, before the
+reactor runs; joining the network is tried in the background until it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kadtwisted.daemon import control
+from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.daemon.describe import address_to_share
+from kadtwisted.daemon.joining import Joining
+from kadtwisted.daemon.operations import Operations
+from kadtwisted.errors import NodeStopped
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INode
+from kadtwisted.model.results import BootstrapResult
+from kadtwisted.storage.state_directory import StateDirectory
+
+MakeNode = Callable[[NodeKey], INode]
+"""Makes the node, not yet started, once its identity is known."""
+
+
+class NodeService(Service):
+    """Runs a node.
+
+    ``reactor`` provides timers and Unix sockets; ``secure_random(n)`` gives n unpredictable bytes,
+    ``random`` floats in [0, 1).  ``joined`` is called when bootstrapping succeeded, ``failed`` with
+    the error of a node that could not start after all (a storage that takes its time to open).
+    """
+
+    name = "kademlia"
+    log = Logger(namespace="kadtwisted.daemon")
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: DaemonSettings,
+        make_node: MakeNode,
+        *,
+        secure_random: Callable[[int], bytes],
+        random: Callable[[], float],
+        joined: Callable[[BootstrapResult], None] = lambda result: None,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._make_node = make_node
+        self._secure_random = secure_random
+        self._failed = failed
+        self._state: StateDirectory | None = None
+        self._node: INode | None = None
+        self._node_is_up = False
+        self._control: tuple[IListeningPort, control.ControlFactory] | None = None
+        self._joining = Joining(reactor, random, joined)
+
+    @property
+    def node(self) -> INode:
+        """The node; :class:`NodeStopped` while there is none."""
+        if self._node is None:
+            raise NodeStopped
+        return self._node
+
+    def privilegedStartService(self) -> None:
+        """Take the state directory, load the identity, bind the ports.
+
+        Raises a :class:`~kadtwisted.errors.LocalError` whose message is the sentence to show; then
+        nothing is left open.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        try:
+            self._open()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def startService(self) -> None:
+        """Join the network in the background."""
+        if self._node is None:
+            self.privilegedStartService()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._join()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop joining, hang up on the control socket, stop the node, let go of the lock."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._joining.stop()
+        return self._let_go()
+
+    def _open(self) -> None:
+        node = self._node = self._make_node(self._identity())
+        failures: list[Failure] = []
+        starting: Deferred[Any] = node.start().addErrback(failures.append)
+        if failures:
+            failures[0].raiseException()
+        if self._state is not None:
+            factory = control.ControlFactory(Operations(node))
+            port = control.listen(self._reactor, self._state.socket_path, factory)
+            self._control = (port, factory)
+        # A storage that takes its time has not opened yet: then this runs when it has.
+        starting.addCallback(lambda _: self._opened(failures))
+
+    def _opened(self, failures: list[Failure]) -> None:
+        if not failures:
+            self._started()
+        for failure in failures:
+            self._failed(failure.value or NodeStopped())
+
+    def _identity(self) -> NodeKey:
+        if self._settings.state_dir is None:
+            return NodeKey.generate(self._secure_random)
+        self._state = StateDirectory(self._settings.state_dir)
+        self._state.open()
+        return self._state.identity(self._secure_random)
+
+    def _started(self) -> None:
+        self._node_is_up = True
+        status = self.node.status()
+        for link in status.links:
+            if link.listening is not None:
+                self.log.info(
+                    "node {address} serves the network {network!r} at {listening}",
+                    address=address_to_share(status.public_key, link.listening),
+                    network=status.network,
+                    listening=link.listening,
+                )
+        self._join()
+
+    def _join(self) -> None:
+        if self.running and self._node_is_up and self._settings.bootstrap:
+            self._joining.start(self.node, self._settings.bootstrap)
+
+    def _let_go(self) -> Deferred[None]:
+        node, self._node, self._node_is_up = self._node, None, False
+        closing: Deferred[Any] = maybeDeferred(self._close_control)
+        closing.addBoth(lambda _: node.stop() if node is not None else None)
+        return closing.addBoth(self._close_state)
+
+    def _close_control(self) -> Any:
+        opened, self._control = self._control, None
+        if opened is None:
+            return None
+        port, factory = opened
+        factory.close()
+        return port.stopListening()
+
+    def _close_state(self, result: object) -> None:
+        if isinstance(result, Failure):
+            self.log.failure("Stopping did not go well", result)
+        state, self._state = self._state, None
+        if state is not None:
+            state.close()

@@ -1,0 +1,96 @@
+"""Runs ``kad`` without a process: a fake node, a fake clock, streams in memory."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from kadtwisted.cli.main import main
+from kadtwisted.cli.session import World
+from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.identity.keys import NodeKey
+from tests.daemon.fakes import FakeNode
+
+Meanwhile = Callable[["Kad", Deferred[int]], object]
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Timers(Clock):
+    """A reactor with timers, on a machine where no node runs."""
+
+    def connectUNIX(self, path: str, factory: Any, **options: object) -> None:
+        factory.clientConnectionFailed(None, Failure(ConnectError(osError=errno.ENOENT)))
+
+
+class Kad:
+    """One run after the other; ``settings`` and ``keys`` are those of the nodes made."""
+
+    def __init__(self, node: FakeNode | None = None, stdin: bytes = b"") -> None:
+        self.node = node or FakeNode()
+        self.stdin = io.BytesIO(stdin)
+        self.stdout: io.BytesIO = io.BytesIO()
+        self.stderr = io.StringIO()
+        self.environ: dict[str, str] = {"XDG_STATE_HOME": "/nonexistent"}
+        self.clock = Timers()
+        self.settings: list[DaemonSettings] = []
+        self.keys: list[NodeKey] = []
+        self.meanwhile: Meanwhile = lambda kad, running: None
+
+    def __call__(self, *argv: str, meanwhile: Meanwhile | None = None) -> int:
+        self.meanwhile = meanwhile or (lambda kad, running: None)
+        return main(argv, self.world)
+
+    def world(self) -> World:
+        return World(
+            stdin=self.stdin,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            environ=self.environ,
+            secure_random=bytes,
+            random=lambda: 1.0,
+            make_node=self.make_node,
+            run=self.run,
+        )
+
+    def make_node(self, reactor: Any, settings: DaemonSettings, key: NodeKey) -> FakeNode:
+        assert reactor is self.clock
+        self.settings.append(settings)
+        self.keys.append(key)
+        return self.node
+
+    def run(self, start: Callable[[Any], Deferred[int]]) -> int:
+        running = start(self.clock)
+        outcome: list[Any] = []
+        running.addBoth(outcome.append)
+        if not outcome:
+            self.meanwhile(self, running)
+        (result,) = outcome
+        if isinstance(result, Failure):
+            result.raiseException()
+        assert isinstance(result, int)
+        return result
+
+    @property
+    def said(self) -> str:
+        return self.stderr.getvalue()
+
+    @property
+    def printed(self) -> bytes:
+        return self.stdout.getvalue()
+
+    @property
+    def json(self) -> Any:
+        (line,) = self.printed.splitlines()
+        return json.loads(line)

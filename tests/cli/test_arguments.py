@@ -1,0 +1,78 @@
+"""Options before and after the verb; whatever is wrong is one sentence and code 64."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from twisted.trial import unittest
+
+from kadtwisted.cli.arguments import make_parser
+from kadtwisted.cli.main import main
+
+
+class ParserTests(unittest.SynchronousTestCase):
+    def test_defaults(self) -> None:
+        parsed = make_parser().parse_args(["get", "--key", "name"])
+        self.assertEqual(
+            (parsed.port, parsed.interface, parsed.network, parsed.json, parsed.timeout),
+            (None, None, "kad", False, 10.0),
+        )
+        self.assertEqual((parsed.bootstrap, parsed.module, parsed.function), ([], "values", "get"))
+
+    def test_global_options_on_either_side_of_the_verb(self) -> None:
+        options = ["--port", "8002", "--interface", "::1", "--network", "fleet", "--json",
+                   "--network-secret-file", "f", "--state-dir", "d", "--timeout", "2m"]  # fmt: skip
+        verb = ["get", "--key", "name"]
+        before = make_parser().parse_args([*options, *verb])
+        after = make_parser().parse_args([*verb, *options])
+        self.assertEqual(before, after)
+        self.assertEqual((before.port, before.timeout, before.interface), (8002, 120.0, ["::1"]))
+
+    def test_an_option_after_the_verb_wins(self) -> None:
+        parsed = make_parser().parse_args(["--port", "1", "get", "--key", "name", "--port", "2"])
+        self.assertEqual(parsed.port, 2)
+
+    def test_times(self) -> None:
+        for text, expected in (("0.5", 0.5), ("90m", 5400.0), ("24h", 86400.0), ("2d", 172800.0),
+                               ("7s", 7.0)):  # fmt: skip
+            parsed = make_parser().parse_args(
+                ["store", "--key", "k", "--value", "v", "--lifetime", text]
+            )
+            self.assertEqual(parsed.lifetime, expected)
+
+
+class UsageTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.stdout, self.stderr = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.stdout)
+        self.patch(sys, "stderr", self.stderr)
+
+    def test_mistakes(self) -> None:
+        for argv in (
+            [],
+            ["fly"],
+            ["get"],
+            ["get", "--key", "k", "surplus"],
+            ["get", "--ke", "k"],
+            ["--port", "70000", "status"],
+            ["--port", "x", "status"],
+            ["--timeout", "0", "status"],
+            ["--timeout", "inf", "status"],
+            ["--timeout", "soon", "status"],
+            ["--timeout", "-1h", "status"],
+            ["ping"],
+        ):
+            self.stderr.truncate(0)
+            self.stderr.seek(0)
+            self.assertEqual(main(argv), 64, argv)
+            said = self.stderr.getvalue()
+            self.assertTrue(said.startswith("kad: "), said)
+            self.assertEqual(said.count("\n"), 1, said)
+
+    def test_help_and_version(self) -> None:
+        self.assertEqual(main(["--help"]), 0)
+        self.assertIn("find-node", self.stdout.getvalue())
+        self.assertEqual(main(["get", "--help"]), 0)
+        self.assertEqual(main(["--version"]), 0)
+        self.assertIn("kad 0.", self.stdout.getvalue())

@@ -1,0 +1,67 @@
+"""Every error has its exit code."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.error import ConnectError
+from twisted.python.failure import Failure
+from twisted.trial import unittest
+
+from kadtwisted import errors
+from kadtwisted.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, NOT_FOUND, exit_code_of
+from kadtwisted.daemon.control_client import ControlUnavailable, connect
+from kadtwisted.errors import KadtwistedError
+
+EXPECTED = {
+    "CannotListen": 71,
+    "ClockSkew": 65,
+    "ConfigurationError": 78,
+    "IdentityError": 78,
+    "InvalidAddress": 64,
+    "InvalidInput": 64,
+    "InvalidKey": 64,
+    "InvalidLifetime": 64,
+    "InvalidRecord": 65,
+    "KadtwistedError": 70,
+    "LocalError": 71,
+    "NodeStopped": 69,
+    "NotFound": 1,
+    "RecordTooLarge": 65,
+    "SendFailed": 69,
+    "Superseded": 69,
+    "StorageBusy": 73,
+    "StorageError": 73,
+    "StorageFull": 73,
+    "TooManyRequests": 69,
+    "UnsupportedVersion": 73,
+}
+"""Those of this side; every error of the other side is 69 unless it stands here."""
+
+
+class ExitCodeTests(unittest.SynchronousTestCase):
+    def test_every_error(self) -> None:
+        for name, kind in vars(errors).items():
+            if isinstance(kind, type) and issubclass(kind, KadtwistedError):
+                expected = EXPECTED.get(name, 69)
+                error = kind.__new__(kind)
+                self.assertEqual(exit_code_of(error), expected, name)
+                self.assertTrue(name in EXPECTED or isinstance(error, errors.RemoteError), name)
+
+    def test_a_fault_of_this_program(self) -> None:
+        self.assertEqual(exit_code_of(RuntimeError()), 70)
+
+    def test_a_control_socket_of_somebody_else(self) -> None:
+        class Reactor:
+            def connectUNIX(self, path: str, factory: Any, **options: object) -> None:
+                factory.clientConnectionFailed(None, Failure(ConnectError(osError=errno.EACCES)))
+
+        connecting = connect(Reactor(), Path("/somewhere"))
+        error = self.failureResultOf(connecting, ControlUnavailable).value
+        self.assertEqual(exit_code_of(error), 77)
+        self.assertEqual(exit_code_of(ControlUnavailable("no")), 69)
+
+    def test_constants(self) -> None:
+        self.assertEqual((NOT_FOUND, INTERRUPTED, BROKEN_PIPE), (1, 130, 141))

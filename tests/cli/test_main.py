@@ -1,0 +1,42 @@
+"""What surrounds the verbs: the log, and leaving early."""
+
+from __future__ import annotations
+
+import io
+
+from twisted.logger import Logger, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial import unittest
+
+from kadtwisted.cli.main import main, warnings_to
+from kadtwisted.cli.session import World
+
+
+class LogTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.stderr = io.StringIO()
+        observer = warnings_to(self.stderr)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.ours = Logger(namespace="kadtwisted.daemon")
+        self.others = Logger(namespace="elsewhere")
+
+    def test_warnings_of_ours_and_faults_of_anyone(self) -> None:
+        self.ours.info("quiet")
+        self.others.warn("quiet")
+        self.ours.warn("{what} is odd", what="this")
+        self.others.critical("broken")
+        self.assertEqual(self.stderr.getvalue(), "kad: this is odd\nkad: broken\n")
+
+    def test_a_fault_has_no_traceback(self) -> None:
+        self.others.failure("Unhandled", Failure(RuntimeError("a fault")))
+        self.flushLoggedErrors(RuntimeError)
+        self.assertEqual(self.stderr.getvalue(), "kad: Unhandled: a fault\n")
+
+
+class EarlyTests(unittest.SynchronousTestCase):
+    def test_interrupted_before_anything_ran(self) -> None:
+        def interrupted() -> World:
+            raise KeyboardInterrupt
+
+        self.assertEqual(main(["status"], interrupted), 130)

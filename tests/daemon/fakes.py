@@ -1,0 +1,177 @@
+"""A node that does what a test says, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+from zope.interface.verify import verifyClass
+
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INode
+from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.record import Value
+from kadtwisted.model.results import (
+    Acknowledgement,
+    BootstrapResult,
+    GetResult,
+    NodesResult,
+    PingResult,
+    Receipt,
+    Trace,
+    TraceStep,
+)
+from kadtwisted.node.status import (
+    BucketStatus,
+    ContactStatus,
+    LinkStatus,
+    NodeStatus,
+    RoutingStatus,
+)
+
+KEY = NodeKey.from_seed(bytes(32))
+OTHER = NodeKey.from_seed(b"other" + bytes(27))
+CONTACT = Contact.at(OTHER.node_id, Endpoint("192.0.2.7", 8000), OTHER.public_key)
+NAME_KEY = key_of_name("name")
+TRACE = Trace(
+    (TraceStep(CONTACT, 0.0, 0.0123, "record"), TraceStep(CONTACT, 0.001, None, "silent")), 0.02, 1
+)
+JOINED = BootstrapResult((CONTACT,), {}, 3)
+
+
+def a_get(value: bytes | None = b"value", raw: bytes = b"5:value") -> GetResult:
+    record = Value(NAME_KEY, 1_700_000_000_500_000, False, raw)
+    return GetResult(NAME_KEY, value, raw, record, 3600, 2, TRACE)
+
+
+def a_receipt(*, deleted: bool = False, alone: bool = False) -> Receipt:
+    record = Value(NAME_KEY, 1_700_000_000_500_000, deleted, b"5:value")
+    acknowledged: tuple[Acknowledgement, ...] = (Acknowledgement(None, 5, 3600),)
+    if not alone:
+        acknowledged += (Acknowledgement(CONTACT, 7, 7200),)
+    return Receipt(NAME_KEY, record, acknowledged, {"192.0.2.9:8000": "storage full"}, TRACE)
+
+
+def a_ping(agent: str | None = "kad/1") -> PingResult:
+    return PingResult(CONTACT, 0.0042, Endpoint("198.51.100.1", 9), 1_700_000_000, agent)
+
+
+def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
+    status = NodeStatus(
+        node_id=key.node_id,
+        public_key=key.public_key,
+        running=True,
+        read_only=False,
+        network="kad",
+        private=False,
+        uptime=7980.0,
+        links=(
+            LinkStatus(Family.IPV4, Endpoint("0.0.0.0", 8000), None, 57, 2, 1),
+            LinkStatus(Family.IPV6, None, Endpoint("2001:db8::1", 8000), 0, 0, 0),
+        ),
+        stored_records=1234,
+        stored_bytes=5000,
+        counters={"in.Ping": 12345, "in.Have": 0},
+    )
+    return status._replace(**changes)
+
+
+def a_routing() -> RoutingStatus:
+    endpoint = Endpoint("192.0.2.7", 8000)
+    known = ContactStatus(OTHER.node_id, endpoint, "verified", 7200.0, 61.0, 0.0173, 0)
+    unknown = ContactStatus(OTHER.node_id, endpoint, "tentative", 3.0, 0.0, None, 1)
+    prefix = NodeID(0b101 << 157)
+    return RoutingStatus(
+        KEY.node_id,
+        (
+            BucketStatus(Family.IPV4, prefix, 3, (known, unknown), 4, 240.0),
+            BucketStatus(Family.IPV4, NodeID(0), 0, (), 0, 1.0),
+        ),
+    )
+
+
+@implementer(INode)
+class FakeNode:
+    """Answers each method from ``answers[name]``: a result, an exception, a Deferred, or a list of
+    these, one for each call."""
+
+    def __init__(self, key: NodeKey = KEY, **answers: Any) -> None:
+        self.node_id = key.node_id
+        self.public_key = key.public_key
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers: dict[str, Any] = {
+            "start": None,
+            "stop": None,
+            "bootstrap": JOINED,
+            "ping": a_ping(),
+            "find_node": NodesResult(NAME_KEY, (CONTACT,), TRACE),
+            "get": a_get(),
+            "put": a_receipt(),
+            "delete": a_receipt(deleted=True),
+            **answers,
+        }
+
+    def names(self) -> list[str]:
+        return [call[0] for call in self.calls]
+
+    def _answer(self, name: str, *arguments: Any) -> Deferred[Any]:
+        self.calls.append((name, *arguments))
+        answer = self.answers[name]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Deferred):
+            return answer
+        return fail(answer) if isinstance(answer, BaseException) else succeed(answer)
+
+    def start(self) -> Deferred[None]:
+        return self._answer("start")
+
+    def stop(self) -> Deferred[None]:
+        return self._answer("stop")
+
+    def bootstrap(self, addresses: Iterable[str]) -> Deferred[BootstrapResult]:
+        return self._answer("bootstrap", tuple(addresses))
+
+    def ping(self, address: str | Contact) -> Deferred[PingResult]:
+        return self._answer("ping", address)
+
+    def find_node(self, target: NodeID) -> Deferred[NodesResult]:
+        return self._answer("find_node", target)
+
+    def get(self, key: str | bytes, *, mode: str = "latest") -> Deferred[GetResult]:
+        return self._answer("get", key, mode)
+
+    def put(
+        self, key: str | bytes, value: bytes, *, lifetime: float | None = None
+    ) -> Deferred[Any]:
+        return self._answer("put", key, value, lifetime)
+
+    def delete(self, key: str | bytes) -> Deferred[Receipt]:
+        return self._answer("delete", key)
+
+    def status(self) -> NodeStatus:
+        return a_status()
+
+    def routing(self) -> RoutingStatus:
+        return a_routing()
+
+
+verifyClass(INode, FakeNode)
+
+__all__: Sequence[str] = (
+    "CONTACT",
+    "JOINED",
+    "KEY",
+    "NAME_KEY",
+    "OTHER",
+    "TRACE",
+    "FakeNode",
+    "a_get",
+    "a_ping",
+    "a_receipt",
+    "a_routing",
+    "a_status",
+)

@@ -1,0 +1,20 @@
+"""A storage plugin as another distribution would bring it."""
+
+from __future__ import annotations
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from kadtwisted.interfaces import IStorage, IStorageFactory
+from kadtwisted.storage.memory import MemoryStorage
+
+
+@implementer(IPlugin, IStorageFactory)
+class Attic:
+    name = "attic"
+
+    def make(self, argument: str) -> IStorage:
+        return MemoryStorage(1, 1)
+
+
+attic = Attic()

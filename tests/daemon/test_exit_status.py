@@ -1,0 +1,49 @@
+"""What stopped a node from starting decides the exit code."""
+
+from __future__ import annotations
+
+from twisted.internet.error import CannotListenError
+from twisted.trial import unittest
+
+from kadtwisted.daemon.exit_status import startup_exit_code
+from kadtwisted.errors import (
+    CannotListen,
+    ConfigurationError,
+    IdentityError,
+    LocalError,
+    StorageError,
+    UnsupportedVersion,
+)
+from kadtwisted.storage.state_directory import StateDirectoryError, StateDirectoryInUse
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+class ExitStatusTests(unittest.SynchronousTestCase):
+    def test_codes(self) -> None:
+        for error, code in (
+            (CannotListen("taken"), 71),
+            (LocalError("else"), 71),
+            (StateDirectoryError("full"), 73),
+            (StateDirectoryInUse("taken"), 73),
+            (StorageError("broken"), 73),
+            (UnsupportedVersion("newer"), 73),
+            (IdentityError("damaged"), 78),
+            (ConfigurationError("odd"), 78),
+        ):
+            self.assertEqual(startup_exit_code(error), code, repr(error))
+
+    def test_not_allowed_by_the_system(self) -> None:
+        denied = PermissionError(13, "Permission denied")
+        port = CannotListenError("0.0.0.0", 80, denied)
+        for error in (
+            caused(StateDirectoryError("x"), denied),
+            caused(IdentityError("x"), denied),
+            caused(CannotListen("x"), port),
+        ):
+            self.assertEqual(startup_exit_code(error), 77)
+        taken = CannotListenError("0.0.0.0", 80, OSError(98, "Address already in use"))
+        self.assertEqual(startup_exit_code(caused(CannotListen("x"), taken)), 71)

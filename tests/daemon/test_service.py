@@ -1,0 +1,189 @@
+"""One node as one service: what is opened, in which order, and that nothing is left open."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial import unittest
+
+from kadtwisted.daemon import control
+from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.daemon.service import NodeService
+from kadtwisted.errors import BootstrapFailed, CannotListen, NodeStopped, StorageError
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.storage.state_directory import StateDirectory, StateDirectoryInUse
+from tests.daemon.fakes import JOINED, KEY, FakeNode
+
+ADDRESSES = ("192.0.2.7:8000",)
+
+
+class FakePort:
+    def __init__(self, events: list[str]) -> None:
+        self._events = events
+
+    def stopListening(self) -> Deferred[None]:
+        self._events.append("control closed")
+        return succeed(None)
+
+
+class FakeReactor(Clock):
+    """Timers, and Unix ports that remember what happens to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def listenUNIX(self, path: str, factory: control.ControlFactory, mode: int) -> FakePort:
+        self.events.append("control opened")
+        return FakePort(self.events)
+
+
+class ServiceTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory(prefix="kad")
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name) / "state"
+        self.reactor = FakeReactor()
+        self.node = FakeNode()
+        self.keys: list[NodeKey] = []
+        self.joined: list[object] = []
+        self.failed: list[BaseException] = []
+
+    def service(self, *, state: bool = True, bootstrap: tuple[str, ...] = ()) -> NodeService:
+        def make_node(key: NodeKey) -> FakeNode:
+            self.keys.append(key)
+            return self.node
+
+        settings = DaemonSettings(bootstrap=bootstrap, state_dir=self.path if state else None)
+        return NodeService(
+            self.reactor,
+            settings,
+            make_node,
+            secure_random=bytes,
+            random=lambda: 1.0,
+            joined=self.joined.append,
+            failed=self.failed.append,
+        )
+
+    def assert_nothing_is_held(self) -> None:
+        other = StateDirectory(self.path)
+        other.open()
+        other.close()
+
+    def test_ports_first_then_joining(self) -> None:
+        service = self.service(bootstrap=ADDRESSES)
+        service.privilegedStartService()
+        self.assertEqual(self.node.names(), ["start"])
+        service.startService()
+        self.assertEqual(self.node.names(), ["start", "bootstrap"])
+        self.assertEqual(self.joined, [JOINED])
+        self.assertIs(service.node, self.node)
+
+    def test_start_without_privileges_before(self) -> None:
+        service = self.service()
+        service.startService()
+        self.assertEqual(self.node.names(), ["start"])
+
+    def test_without_bootstrap_addresses_nobody_is_asked(self) -> None:
+        self.service().startService()
+        self.assertNotIn("bootstrap", self.node.names())
+
+    def test_identity_is_kept_in_the_state_directory(self) -> None:
+        service = self.service()
+        service.startService()
+        self.assertEqual(self.keys, [KEY])
+        self.successResultOf(service.stopService())
+        self.service().startService()
+        self.assertEqual(self.keys, [KEY, KEY])
+
+    def test_without_state_nothing_is_written(self) -> None:
+        service = self.service(state=False)
+        service.startService()
+        self.assertEqual(self.keys, [KEY])
+        self.assertFalse(self.path.exists())
+        self.assertEqual(self.reactor.events, [])
+        self.successResultOf(service.stopService())
+
+    def test_stop_goes_backwards_and_waits(self) -> None:
+        stopping: Deferred[None] = Deferred()
+        self.node.answers["stop"] = stopping
+        service = self.service()
+        service.startService()
+        stopped = service.stopService()
+        self.assertEqual(self.reactor.events, ["control opened", "control closed"])
+        self.assertNoResult(stopped)
+        self.assertRaises(StateDirectoryInUse, StateDirectory(self.path).open)
+        stopping.callback(None)
+        self.successResultOf(stopped)
+        self.assert_nothing_is_held()
+        self.assertRaises(NodeStopped, lambda: service.node)
+
+    def test_stop_ends_joining(self) -> None:
+        self.node.answers["bootstrap"] = BootstrapFailed("nobody")
+        service = self.service(bootstrap=ADDRESSES)
+        service.startService()
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_stop_that_goes_wrong_still_lets_go_of_the_lock(self) -> None:
+        self.node.answers["stop"] = RuntimeError("a fault")
+        service = self.service()
+        service.startService()
+        self.successResultOf(service.stopService())
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assert_nothing_is_held()
+
+    def test_ports_that_cannot_be_bound(self) -> None:
+        self.node.answers["start"] = CannotListen("the port is taken")
+        service = self.service()
+        self.assertRaises(CannotListen, service.privilegedStartService)
+        self.assert_nothing_is_held()
+        self.assertEqual(self.failed, [])
+
+    def test_a_control_socket_that_cannot_be_made_stops_the_node(self) -> None:
+        self.path.mkdir()
+        self.patch(self.reactor, "listenUNIX", lambda *args, **kwargs: self.fail_to_listen())
+        self.assertRaises(CannotListen, self.service().privilegedStartService)
+        self.assertEqual(self.node.names(), ["start", "stop"])
+        self.assert_nothing_is_held()
+
+    def fail_to_listen(self) -> Any:
+        raise OSError(28, "No space left on device")
+
+    def test_a_second_service_is_refused(self) -> None:
+        first = self.service()
+        first.startService()
+        self.assertRaises(StateDirectoryInUse, self.service().privilegedStartService)
+        self.assertEqual(self.node.names(), ["start"])
+        self.successResultOf(first.stopService())
+
+    def test_a_storage_that_takes_its_time(self) -> None:
+        starting: Deferred[None] = Deferred()
+        self.node.answers["start"] = starting
+        service = self.service(bootstrap=ADDRESSES)
+        service.startService()
+        self.assertEqual(self.node.names(), ["start"])
+        starting.callback(None)
+        self.assertEqual(self.node.names(), ["start", "bootstrap"])
+
+    def test_a_storage_that_fails_later(self) -> None:
+        starting: Deferred[None] = Deferred()
+        self.node.answers["start"] = starting
+        self.service(bootstrap=ADDRESSES).startService()
+        error = StorageError("the disk is full")
+        starting.errback(error)
+        self.assertEqual(self.failed, [error])
+        self.assertEqual(self.node.names(), ["start"])
+
+    def test_the_log_tells_the_address_to_copy(self) -> None:
+        with capturedLogs() as events:
+            self.service().startService()
+        (line,) = [formatEvent(event) for event in events]
+        address = f"{KEY.public_key.hex()}@127.0.0.1:8000"
+        self.assertEqual(line, f"node {address} serves the network 'kad' at 0.0.0.0:8000")

@@ -19,8 +19,7 @@ FORMATS = bytes([1])
 """The format versions this program speaks."""
 
 SHORT_ANSWER = 216
-"""Room for any PONG, STORED, WANTED or error: the longest PONG (73 bytes around the body, 101 of
-fixed items, 42 of agent) in a hello answer."""
+"""Room for any PONG, STORED, WANTED or error: the longest is an error with 128 bytes of text."""
 
 RESERVED_NETWORKS = frozenset({"mainline"})
 """Names that choose another dialect."""

@@ -39,7 +39,7 @@ def _encode(value: BValue, parts: list[bytes]) -> None:
     elif isinstance(value, dict):
         parts.append(b"d")
         for key in sorted(value):
-            _encode(key, parts)
+            parts.append(b"%d:%b" % (len(key), key))  # TypeError unless the key is bytes
             _encode(value[key], parts)
         parts.append(b"e")
     else:

@@ -144,8 +144,11 @@ class Handlers:
                 found += self._tables[family].closest(target, each)
         return tuple(found)
 
-    def _find_value(self, body: FindValue) -> Deferred[ReplyBody]:
-        return self._records.find(body.kind, body.key).addCallback(self._records_reply, body)
+    def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
+        finding = self._records.find(body.kind, body.key)
+        if finding.called and isinstance(finding.result, Sequence):
+            return self._records_reply(finding.result, body)  # nothing to wait for: save the calls
+        return finding.addCallback(self._records_reply, body)
 
     def _records_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
         contacts = self._closest(body.key, body.want)

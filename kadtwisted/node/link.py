@@ -38,6 +38,11 @@ REBIND_FIRST = 0.1
 REBIND_LAST = 2.0
 """Seconds between attempts to bind a port that died: doubled from the first to the last."""
 
+CONSIDER_EVERY = 5.0
+"""Seconds between two looks at whether the sender of requests is worth knowing."""
+MAX_CONSIDERED = 4096
+"""Senders looked at lately that are remembered; then all are forgotten at once."""
+
 
 class Link:
     """What a node has in one address family."""
@@ -63,7 +68,8 @@ class Link:
         self._faults = faults
         self._identify = identify
         self._outreach = None if settings.network_secrets else Outreach(settings.bounds.endpoints)
-        self._probing: dict[Contact, None] = {}
+        self._probing: dict[Endpoint, None] = {}
+        self._considered: dict[Endpoint, float] = {}
         self._port: IListeningPort | None = None
         self._port_number = 0
         self._rebind: IDelayedCall | None = None
@@ -160,16 +166,17 @@ class Link:
 
     def _probe(self, contact: Contact) -> None:
         """Ping a contact so that the table can decide; what comes of it, :meth:`ask` tells it."""
-        if contact in self._probing or self._full_of_probes():
+        endpoint = contact.endpoint
+        if endpoint in self._probing or self._full_of_probes():
             return
-        self._probing[contact] = None
-        self.ask(contact, Ping(), known=True).addBoth(self._probed, contact)
+        self._probing[endpoint] = None
+        self.ask(contact, Ping(), known=True).addBoth(self._probed, endpoint)
 
     def _full_of_probes(self) -> bool:
         return len(self._probing) >= self._settings.bounds.concurrent_verifications
 
-    def _probed(self, result: object, contact: Contact) -> None:
-        self._probing.pop(contact, None)
+    def _probed(self, result: object, endpoint: Endpoint) -> None:
+        self._probing.pop(endpoint, None)
         if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
             self._faults.report("probe", "a contact could not be probed", result)
 
@@ -181,24 +188,31 @@ class Link:
         Only one that has proven where it receives is pinged, and only if the table has room; if it
         answers, it enters as tentative.
         """
-        if received.read_only or not received.proven or self._settings.read_only:
-            return
-        node_id = self._identify(received.key)
         endpoint = received.endpoint
-        self.table.heard(node_id, endpoint, self._now())
+        now = self._now()
+        if now - self._considered.get(endpoint, NEVER) < CONSIDER_EVERY:
+            return
+        if len(self._considered) >= MAX_CONSIDERED:
+            self._considered.clear()
+        self._considered[endpoint] = now
+        if not (received.read_only or not received.proven or self._settings.read_only):
+            self._consider(received, now)
+
+    def _consider(self, received: Received, now: float) -> None:
+        endpoint = received.endpoint
+        node_id = self._identify(received.key)
+        self.table.heard(node_id, endpoint, now)
         if not self.table.wants(node_id, endpoint) or self._full_of_probes():
             return
         try:
             contact = Contact.at(node_id, endpoint, received.key)
         except InvalidAddress:
             return  # a scoped address means something on this machine only
-        if contact in self._probing:
+        if endpoint in self._probing or not self._may_reach_out(endpoint):
             return
-        if not self._may_reach_out(endpoint):
-            return
-        self._probing[contact] = None
+        self._probing[endpoint] = None
         asking = self.protocol.request(contact, Ping(), retransmit=False)
-        asking.addCallback(self._introduced).addBoth(self._probed, contact)
+        asking.addCallback(self._introduced).addBoth(self._probed, endpoint)
 
     def _introduced(self, answer: Answer) -> None:
         self._proven(answer)

@@ -144,8 +144,8 @@ class ValueDriver(LookupDriver):
     """Runs a search for the records of one kind under one key; :meth:`best` is what it found.
 
     What a holder returns is verified here: a record that is invalid or of another key counts as
-    none.  One published in the future by our clock counts only if more than half of the holders
-    have it: then it is our clock that is wrong, else that holder's word.
+    none.  One published in the future by our clock counts only if more than half of the closest
+    nodes have it: then it is our clock that is wrong, else it is their word against ours.
     """
 
     lookup: ValueLookup
@@ -191,9 +191,9 @@ class ValueDriver(LookupDriver):
         """The winning record of all that holders returned, with who holds it."""
         holders = {each: self.lookup.holders(each) for each in self._plausible}
         records = dict(self._plausible)
-        answered = sum(map(len, holders.values())) + sum(map(len, self._doubters.values()))
+        closest = set(self.lookup.closest())
         for held, doubters in self._doubters.items():
-            if 2 * len(doubters) > answered:
+            if 2 * len(closest.intersection(doubters)) > len(closest):
                 holders[held], records[held] = doubters, self._doubtful[held]
         winner: Best | None = None
         for held, item in records.items():

@@ -244,14 +244,16 @@ class KademliaProtocol(DatagramProtocol):
             and isinstance(message.body, FindNode | FindValue)
         ):
             # Its token has just become invalid, so it did not pad: tell it instead of cutting.
-            body: Any = Error(ErrorCode.BAD_TOKEN, "the token is not valid here any more")
+            body: ReplyBody | Deferred[ReplyBody] | None = Error(
+                ErrorCode.BAD_TOKEN, "the token is not valid here any more"
+            )
         else:
             body = self._handle(received)
         envelope = _Envelope(addr, key, header.network, message.transaction_id, token, limit)
-        if isinstance(body, Deferred):
-            self._reply_later(envelope, body)
-        elif body is not None:
+        if isinstance(body, tuple):
             self._reply(Form.REPLY, envelope, body)
+        elif body is not None:
+            self._reply_later(envelope, body)
         if proven:
             self._learn(received)
 

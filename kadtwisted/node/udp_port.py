@@ -88,4 +88,4 @@ def listen(
         raise CannotListen(
             f"cannot listen on UDP port {port} of {interface}: {why}; "
             "choose another port or interface, or stop what uses it"
-        ) from None
+        ) from error

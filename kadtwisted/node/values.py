@@ -91,9 +91,7 @@ class Values:
     async def get(self, key: NodeID, mode: Mode) -> GetResult:
         """The value under a key; see :meth:`INode.get`."""
         local = await self._local(key)
-        if local is not None and mode == "first":
-            return self._result(key, local, [], 1)
-        founds = await self._search(key, mode)
+        founds = [] if local is not None and mode == "first" else await self._search(key, mode)
         best = self._winner([each.best for each in founds] + [local])
         if best is None or value_rules.decode(best.record).deleted:
             gone = "was deleted" if best is not None else "was not found"

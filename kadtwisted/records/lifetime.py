@@ -13,6 +13,10 @@ import math
 from kadtwisted.model.record import StoredRecord
 
 
+ROUNDING = 1e-6
+"""Seconds by which a deadline computed in floating point may miss a whole second."""
+
+
 def clamp(remaining: float, maximum: float) -> float:
     """The seconds a holder grants of those it is asked for: from 0 to ``maximum``."""
     return min(max(remaining, 0.0), maximum)
@@ -20,7 +24,7 @@ def clamp(remaining: float, maximum: float) -> float:
 
 def remaining_at(expires: float, now: float) -> int:
     """Whole seconds left until ``expires``, rounded down; 0 when it has passed."""
-    return max(math.floor(expires - now), 0)
+    return max(math.floor(expires - now + ROUNDING), 0)
 
 
 def deadline(

@@ -1,0 +1,224 @@
+"""How many requests a second of CPU time serves: ``python -m benchmarks.serve``.
+
+A bare Twisted echo, a sealed node and an unsealed one run as processes of their own on one
+processor, the load generator on another.  Each scenario is measured once a round, one after the
+other, so that whatever slows the machine down slows all of them; the medians of all rounds count.
+
+The unit is replies per second of the server's own CPU time, and the figure to quote is the ratio
+to the echo of the same run: absolute times belong to the machine.
+
+Scenarios of a node: PING, FIND_NODE answered with k contacts, FIND_VALUE answered with a record of
+100 bytes and the contacts that fit.  Each is asked with a valid token by one sender, for whom the
+node's table has no room (``token``), and padded by strangers without one (``padded``: 64 identities
+in turn, because a stranger's public-key work is never remembered).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.asker import Asker, Server, Writer
+from benchmarks.load import Generator, Processors, Sample, choose_processors, describe_machine, pin
+from benchmarks.servers import CONTACTS, settings
+from kadtwisted.model import bencode
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.messages import (
+    FindNode,
+    FindValue,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    RequestBody,
+    Store,
+    Stored,
+)
+from kadtwisted.model.record import Kind, Value
+from kadtwisted.records.value import encode
+
+DATAGRAMS = 256
+"""Different datagrams of one measurement; the generator cycles through them."""
+STRANGERS = 64
+VALUE = bytes(100)
+KEY = key_of_name("benchmark")
+ECHOED = bytes(100)
+"""Payload of the echo: the length of a sealed PING, to ten bytes."""
+K = 20
+
+BODIES: tuple[tuple[str, Callable[[], RequestBody]], ...] = (
+    ("PING", Ping),
+    ("FIND_NODE", lambda: FindNode(NodeID(int.from_bytes(os.urandom(20), "big")))),
+    ("FIND_VALUE", lambda: FindValue(KEY, Kind.VALUE)),
+)
+
+
+class Process:
+    """A server under test; ends with its context."""
+
+    def __init__(self, name: str, processor: int | None) -> None:
+        words = [sys.executable, "-m", "benchmarks.servers", name]
+        words += [] if processor is None else [str(processor)]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the server {name!r} did not start")
+        told = json.loads(line)
+        self.pid = self._process.pid
+        self.server = Server(Endpoint("127.0.0.1", told["port"]), bytes.fromhex(told["key"]))
+
+    def close(self) -> None:
+        """Close its standard input, which ends it."""
+        self._process.communicate(timeout=30)
+
+
+class NodeUnderTest:
+    """A node that holds a record; makes the datagrams of each scenario."""
+
+    def __init__(self, name: str, sealer: str, process: Process) -> None:
+        self.name = name
+        self.process = process
+        self._settings = settings(sealer)
+        self.asker = Asker(process.server, self._settings)
+        self._strangers = [Writer(process.server, self._settings) for _ in range(STRANGERS)]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Store the record, and see that every answer is the one meant."""
+        self.asker.renew_token()
+        published = int(time.time() * 1e6)
+        record = encode(Value(KEY, published, False, bencode.encode(VALUE)))
+        expect(Stored, self.asker.ask(Store(record, 24 * 3600)).body)
+        expect(Pong, self.asker.ask(Ping()).body)
+        nodes = expect(Nodes, self.asker.ask(BODIES[1][1]()).body)
+        found = expect(Records, self.asker.ask(FindValue(KEY, Kind.VALUE)).body)
+        if len(nodes.contacts) != K or [each.record for each in found.items] != [record]:
+            raise SystemExit(f"{self.name}: a FIND answer is not the one to be measured")
+        self.asker.close()
+
+    def proven(self, make: Callable[[], RequestBody]) -> list[bytes]:
+        """Requests of one sender, with a token just given out."""
+        self.asker.open()
+        self.asker.renew_token()
+        self.asker.close()
+        writer, token = self.asker.writer, self.asker.token
+        return [writer.request(make(), token) for _ in range(DATAGRAMS)]
+
+    def padded(self, make: Callable[[], RequestBody]) -> list[bytes]:
+        """Requests of strangers in turn, as long as the answers they want."""
+        turns = itertools.islice(itertools.cycle(self._strangers), DATAGRAMS)
+        return [writer.request(make()) for writer in turns]
+
+
+def expect(kind: type[Any], body: object) -> Any:
+    """``body``, if it is of the kind that a scenario measures."""
+    if not isinstance(body, kind):
+        raise SystemExit(f"expected {kind.__name__}, got {body}")
+    return body
+
+
+def scenarios(
+    nodes: Sequence[NodeUnderTest], echo: Process, generator: Generator
+) -> dict[str, Callable[[], Sample]]:
+    """What is measured in each round, by name."""
+
+    def node_scenario(
+        node: NodeUnderTest,
+        datagrams: Callable[[Callable[[], RequestBody]], list[bytes]],
+        make: Any,
+    ) -> Callable[[], Sample]:
+        port, pid = node.process.server.endpoint.port, node.process.pid
+        bind_to = str(node.asker.endpoint)
+        return lambda: generator.measure(port, pid, bind_to, datagrams(make))
+
+    port = echo.server.endpoint.port
+    all_of_them = {
+        "echo": lambda: generator.measure(port, echo.pid, "127.0.0.1:0", [ECHOED]),
+    }
+    for node in nodes:
+        for way, datagrams in (("token", node.proven), ("padded", node.padded)):
+            for method, make in BODIES:
+                name = f"{node.name} {method} {way}"
+                all_of_them[name] = node_scenario(node, datagrams, make)
+    return all_of_them
+
+
+def summary(samples: dict[str, list[Sample]]) -> dict[str, dict[str, float]]:
+    """Medians over the rounds and the ratio to the echo, by scenario."""
+    echo = median(each.per_cpu_second for each in samples["echo"])
+    rows = {}
+    for name, rounds in samples.items():
+        row = {field: median(getattr(each, field) for each in rounds) for field in Sample._fields}
+        rows[name] = {"to_echo": row["per_cpu_second"] / echo, **row}
+    return rows
+
+
+def print_table(rows: dict[str, dict[str, float]]) -> None:
+    """The medians, one scenario a line."""
+    print(f"{'scenario':<26}{'to echo':>8}{'per CPU-s':>11}{'reply B':>9}{'p50 us':>9}{'lost':>6}")
+    for name, row in rows.items():
+        print(
+            f"{name:<26}{row['to_echo']:>8.3f}{row['per_cpu_second']:>11,.0f}"
+            f"{row['reply_bytes']:>9.0f}{row['p50_us']:>9.0f}{row['lost']:>6.0f}"
+        )
+
+
+def run(rounds: int, seconds: float, window: int, processors: Processors) -> dict[str, Any]:
+    """Start the servers, measure all rounds, end the servers."""
+    processes = {name: Process(name, processors.server) for name in ("echo", "box", "plain")}
+    pin(processors.generator)
+    samples: dict[str, list[Sample]] = {}
+    try:
+        nodes = [
+            NodeUnderTest("sealed", "box", processes["box"]),
+            NodeUnderTest("plain", "plain", processes["plain"]),
+        ]
+        with Generator(seconds, window) as generator:
+            todo = scenarios(nodes, processes["echo"], generator)
+            for number in range(rounds):
+                print(f"round {number + 1} of {rounds}", file=sys.stderr)
+                for name, measure in todo.items():
+                    samples.setdefault(name, []).append(measure())
+    finally:
+        for process in processes.values():
+            process.close()
+    return {
+        "unit": "replies per second of the server's CPU time, medians of interleaved rounds",
+        "settings": {"rounds": rounds, "seconds": seconds, "window": window, "contacts": CONTACTS},
+        "machine": describe_machine(processors),
+        "scenarios": summary(samples),
+    }
+
+
+def main() -> None:
+    """Read the command line, measure, print, write the JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
+    parser.add_argument("--window", type=int, default=64, help="requests open at a time")
+    parser.add_argument("--json", type=Path, default=Path("build/serve.json"), metavar="FILE")
+    options = parser.parse_args()
+    processors = choose_processors()
+    if processors.server is None:
+        print("only one processor: generator and server disturb each other", file=sys.stderr)
+    result = run(options.rounds, options.seconds, options.window, processors)
+    print_table(result["scenarios"])
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    print(f"written to {options.json}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

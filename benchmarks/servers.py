@@ -1,0 +1,131 @@
+"""The servers under test, each a process of its own: ``python -m benchmarks.servers NAME [CPU]``.
+
+``echo`` is Twisted's bare ``DatagramProtocol`` that writes back what it read; ``box`` and ``plain``
+are whole nodes, sealed and unsealed.  A server prints one line of JSON (``port``, ``key``) when it
+listens, and ends when its standard input closes, so that none outlives its driver.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import DatagramProtocol, Protocol
+from twisted.internet.stdio import StandardIO
+from twisted.internet.task import react
+
+from benchmarks.load import pin
+from kadtwisted.identity.keys import NodeKey, node_id_of
+from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
+from kadtwisted.routing.table import RoutingTable
+
+CONTACTS = 200
+"""Contacts in the table of a node under test: about as many as a node of 20,000 has."""
+
+NO_LIMIT = 1e9
+LIMITS = LimitSettings(
+    proven_rate=NO_LIMIT,
+    proven_burst=NO_LIMIT,
+    stranger_rate=NO_LIMIT,
+    stranger_burst=NO_LIMIT,
+    strangers_total_rate=NO_LIMIT,
+    strangers_total_burst=NO_LIMIT,
+)
+QUIET = Parameters(refresh_period=24 * HOUR, verification_quiet=24 * HOUR)
+"""No upkeep while serving is measured."""
+
+
+def settings(sealer: str) -> NodeSettings:
+    """What a node under test, and whoever asks it, is told."""
+    return NodeSettings(
+        interfaces=("127.0.0.1",),
+        network="benchmark",
+        sealer=sealer,
+        parameters=QUIET,
+        limits=LIMITS,
+    )
+
+
+def fill(table: RoutingTable, wanted: int, now: float) -> None:
+    """Put contacts into the table until it holds ``wanted``: silent loopback endpoints, seeded.
+
+    Each bucket takes k contacts, so finding those close to the own ID takes many candidates.
+    """
+    random = Random(20021007)
+    while len(table) < wanted:
+        key = random.randbytes(KEY_BYTES)
+        host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+        endpoint = Endpoint(host, random.randrange(1024, 65536))
+        node_id = node_id_of(key)
+        if table.wants(node_id, endpoint):
+            table.answered(Contact.at(node_id, endpoint, key), now)
+
+
+class Echo(DatagramProtocol):
+    """What everything is compared with."""
+
+    noisy = False
+    transport: Any
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        self.transport.write(datagram, addr)
+
+
+class UntilClosed(Protocol):
+    """Fires ``closed`` when standard input ends."""
+
+    def __init__(self) -> None:
+        self.closed: Deferred[None] = Deferred()
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.closed.callback(None)
+
+
+def announce(port: int, key: bytes = b"") -> None:
+    """Tell the driver where we listen."""
+    print(json.dumps({"port": port, "key": key.hex()}), flush=True)
+
+
+async def serve_node(reactor: Any, sealer: str, closed: Deferred[None]) -> None:
+    """A whole node, its table filled."""
+    node = Node(reactor, settings(sealer), NodeKey.generate(os.urandom))
+    await node.start()
+    (table,) = node._tables.values()  # there is no public way to know contacts nobody answers for
+    fill(table, CONTACTS, time.monotonic())
+    listening = node.status().links[0].listening
+    assert listening is not None
+    announce(listening.port, node.public_key)
+    await closed
+    await node.stop()
+
+
+async def serve_echo(reactor: Any, closed: Deferred[None]) -> None:
+    """A port that writes back what it reads."""
+    port = reactor.listenUDP(0, Echo(), interface="127.0.0.1")
+    announce(port.getHost().port)
+    await closed
+    await succeed(port.stopListening())
+
+
+def main(reactor: Any, name: str, processor: str = "") -> Deferred[None]:
+    """Serve until standard input closes."""
+    pin(int(processor) if processor else None)
+    driver = UntilClosed()
+    StandardIO(driver, reactor=reactor)
+    serving = (
+        serve_echo(reactor, driver.closed)
+        if name == "echo"
+        else serve_node(reactor, name, driver.closed)
+    )
+    return Deferred.fromCoroutine(serving)
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])

@@ -211,8 +211,13 @@ class INode(Interface):
         :class:`~kadtwisted.errors.NotFound` or :class:`~kadtwisted.errors.NoContacts`.
         """
 
-    def put(key: str | bytes, value: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+    def put(
+        key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Deferred[Receipt]:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
+
+        With ``keep`` this node publishes it again at half its lifetime, for as long as it runs,
+        until it is deleted or another value takes its place.
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,

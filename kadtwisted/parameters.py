@@ -120,6 +120,34 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class UpkeepSettings:
+    """How often a node looks after itself, in seconds, and how much at once."""
+
+    contacts_every: float = 30.0
+    """Verification, probes and pings of contacts."""
+    ping_after: float = 15 * MINUTE
+    """A contact not heard of for this long is pinged (BEP 5 calls it questionable then)."""
+    pings_at_once: int = 8
+    refresh_check_every: float = MINUTE
+    expire_every: float = MINUTE
+    expire_at_once: int = 500
+    rejoin_check_every: float = 5.0
+    """How often a node asks itself whether it is isolated."""
+    rejoin_first: float = 1.0
+    rejoin_last: float = 30.0
+    """Between two attempts of an isolated node to come back: doubled from the first to the last."""
+    remembered_addresses: int = 64
+    """Bootstrap addresses remembered for that."""
+    hand_off_after: float = 10 * MINUTE
+    """A new contact must stay this long before records are handed to it."""
+    own_records: int = 100_000
+    """Records that one node keeps published."""
+    rate: float = 20.0
+    """Datagrams a second that all upkeep together sends in the long run."""
+    burst: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What one node is told at its construction."""
 
@@ -141,3 +169,4 @@ class NodeSettings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: LimitSettings = field(default_factory=LimitSettings)
     bounds: Bounds = field(default_factory=Bounds)
+    upkeep: UpkeepSettings = field(default_factory=UpkeepSettings)

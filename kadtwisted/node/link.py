@@ -30,9 +30,10 @@ from kadtwisted.node.status import BucketStatus, ContactStatus, LinkStatus
 from kadtwisted.node.udp_port import listen
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.routing.table import RoutingTable
+from kadtwisted.routing.table import Change, RoutingTable
 from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.rpc.outreach import Outreach
+from kadtwisted.upkeep.uplink import Uplink
 
 REBIND_FIRST = 0.1
 REBIND_LAST = 2.0
@@ -68,12 +69,22 @@ class Link:
         self._faults = faults
         self._identify = identify
         self._outreach = None if settings.network_secrets else Outreach(settings.bounds.endpoints)
+        self._uplink = Uplink(world.now())
+        self._on_added: Callable[[Contact], None] = _ignore
+        self._on_removed: Callable[[float], None] = _ignore
         self._probing: dict[Endpoint, None] = {}
         self._considered: dict[Endpoint, float] = {}
         self._port: IListeningPort | None = None
         self._port_number = 0
         self._rebind: IDelayedCall | None = None
         self.protocol = make_protocol(self)
+
+    def watch(
+        self, on_added: Callable[[Contact], None], on_removed: Callable[[float], None]
+    ) -> None:
+        """Tell of contacts that enter the table, and for how long those were known that leave."""
+        self._on_added = on_added
+        self._on_removed = on_removed
 
     # --- The port ----------------------------------------------------------------------------
 
@@ -127,7 +138,7 @@ class Link:
             return fail(SendFailed(f"{contact.endpoint} never answered, and was asked just now"))
         retransmit = proven or self._outreach is None
         asking = self.protocol.request(contact, body, retransmit=retransmit, on_soft=on_soft)
-        return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact,))
+        return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact, self._now()))
 
     def hello(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is."""
@@ -142,6 +153,7 @@ class Link:
 
     def _proven(self, answer: Answer) -> None:
         """Somebody is there, and saw us somewhere."""
+        self._uplink.heard(self._now())
         if self._outreach is not None:
             self._outreach.answered(answer.contact.endpoint)
         if answer.reply.observed is not None:
@@ -149,20 +161,29 @@ class Link:
 
     def _answered(self, answer: Answer) -> Answer:
         self._proven(answer)
-        change = self.table.answered(answer.contact, self._now())
-        if change.ping is not None:
-            self._probe(change.ping)
+        self._changed(self.table.answered(answer.contact, self._now()))
         return answer
 
-    def _failed(self, failure: Failure, contact: Contact) -> Failure:
-        change = None
-        if failure.check(RequestTimedOut):
-            change = self.table.failed(contact.node_id, contact.endpoint, self._now())
-        elif failure.check(ErrorReply):
-            change = self.table.answered(contact, self._now())
-        if change is not None and change.ping is not None:
-            self._probe(change.ping)
+    def _failed(self, failure: Failure, contact: Contact, asked_at: float) -> Failure:
+        """Silence is charged to the contact while others are heard; an error is an answer too."""
+        now = self._now()
+        if failure.check(ErrorReply):
+            self._uplink.heard(now)
+            self._changed(self.table.answered(contact, now))
+        elif failure.check(RequestTimedOut) and self._uplink.failed(contact.endpoint, asked_at):
+            entry = self.table.get(contact.node_id)
+            change = self.table.failed(contact.node_id, contact.endpoint, now)
+            if entry is not None and change.removed and not entry.tentative:
+                self._on_removed(entry.last_seen - entry.first_seen)
+            self._changed(change)
         return failure
+
+    def _changed(self, change: Change) -> None:
+        """Act on what changed in the table."""
+        for contact in change.added:
+            self._on_added(contact)
+        if change.ping is not None:
+            self._probe(change.ping)
 
     def _probe(self, contact: Contact) -> None:
         """Ping a contact so that the table can decide; what comes of it, :meth:`ask` tells it."""
@@ -216,7 +237,33 @@ class Link:
 
     def _introduced(self, answer: Answer) -> None:
         self._proven(answer)
-        self.table.introduced(answer.contact, self._now())
+        self._changed(self.table.introduced(answer.contact, self._now()))
+
+    # --- Upkeep's questions --------------------------------------------------------------------
+
+    def is_down(self) -> bool:
+        """Whether everything says that our own uplink in this family is down."""
+        return self._port is None or self._uplink.is_down(len(self.table), self._now())
+
+    def has_heard(self) -> bool:
+        """Whether anybody was ever heard."""
+        return self._uplink.ever_heard
+
+    def unheard_since(self, moment: float) -> list[Contact]:
+        """The verified contacts last heard of before ``moment``, the longest unheard first."""
+        entries = [
+            entry
+            for view in self.table.buckets()
+            for entry in view.entries
+            if not entry.tentative and entry.last_seen < moment
+        ]
+        return [entry.contact for entry in sorted(entries, key=lambda each: each.last_seen)]
+
+    def contact_ages(self) -> list[float]:
+        """How long each verified contact has been known, in seconds."""
+        now = self._now()
+        buckets = self.table.buckets()
+        return [now - e.first_seen for view in buckets for e in view.entries if not e.tentative]
 
     # --- Being looked at ---------------------------------------------------------------------
 
@@ -260,6 +307,10 @@ class Link:
             known.srtt if known is not None else None,
             entry.failures,
         )
+
+
+def _ignore(_: object) -> None:
+    """Nobody watches."""
 
 
 def _bound(port: IListeningPort) -> Endpoint:

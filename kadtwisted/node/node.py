@@ -22,6 +22,8 @@ from kadtwisted.errors import (
     NoContacts,
     NodeStopped,
     RequestTimedOut,
+    Superseded,
+    Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, ISerializer, IStorage
@@ -29,7 +31,7 @@ from kadtwisted.lookup.values import Mode
 from kadtwisted.model.contact import Contact, Family, parse_address
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
-from kadtwisted.model.record import StorageUsage
+from kadtwisted.model.record import Kind, StorageKey, StorageUsage
 from kadtwisted.model.results import (
     BootstrapResult,
     GetResult,
@@ -41,18 +43,23 @@ from kadtwisted.node.counters import Counters, FaultLog
 from kadtwisted.node.handlers import Handlers, Introduction
 from kadtwisted.node.joining import Joining, read_addresses
 from kadtwisted.node.link import Link
+from kadtwisted.node.maintenance import Maintenance
 from kadtwisted.node.protocol import Answer, KademliaProtocol, make_door
 from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.replication import Replication
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
 from kadtwisted.node.status import NodeStatus, RoutingStatus
 from kadtwisted.node.values import MODES, TOMBSTONE, Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.records.value import encode as encode_record
 from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.storage.memory import MemoryStorage
+from kadtwisted.upkeep.health import Health, Signs, verdict
+from kadtwisted.upkeep.publishing import Publication, Publishing
 
 T = TypeVar("T")
 
@@ -94,9 +101,12 @@ class Node:
         self._records = RecordStore(
             self._storage, self._dialect.kinds, settings.parameters, self._world
         )
+        self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
         self._usage = StorageUsage(0, 0)
         self._operations: dict[Deferred[Any], None] = {}
         self._running = False
+        self._starting = False
+        self._stopping = False
         self._started_at = 0.0
         self._make_links()
 
@@ -142,6 +152,20 @@ class Node:
         )
         self._values = Values(self._around, self._records, settings.read_only)
         self._joining = Joining(self._around, settings.read_only)
+        self._maintenance = Maintenance(
+            self._reactor,
+            self._around,
+            self._records,
+            self._joining,
+            Replication(self._around, self._records, self.counters),
+            self._publishing,
+            self._faults,
+            settings.upkeep,
+            read_only=settings.read_only,
+            republish=self._republish,
+        )
+        for link in self._links.values():
+            link.watch(self._maintenance.contact_added, self._maintenance.contact_removed)
 
     def _make_protocol(self, link: Link) -> KademliaProtocol:
         settings = self._settings
@@ -178,7 +202,12 @@ class Node:
         """See :meth:`INode.start`."""
         if self._running:
             return succeed(None)
-        return Deferred.fromCoroutine(self._start())
+        self._starting = True
+        return Deferred.fromCoroutine(self._start()).addBoth(self._started)
+
+    def _started(self, result: T) -> T:
+        self._starting = False
+        return result
 
     async def _start(self) -> None:
         self._make_links()
@@ -190,6 +219,9 @@ class Node:
             raise
         self._running = True
         self._started_at = self._world.now()
+        self._maintenance.start()
+        for publication in self._publishing.publications():
+            self._maintenance.publication_due(publication)
 
     def _bind(self) -> None:
         """Bind every family to one port number, if the system lets us."""
@@ -203,9 +235,15 @@ class Node:
         if not self._running:
             return succeed(None)
         self._running = False
+        self._maintenance.stop()
         for operation in list(self._operations):
             operation.cancel()
-        return Deferred.fromCoroutine(self._close())
+        self._stopping = True
+        return Deferred.fromCoroutine(self._close()).addBoth(self._stopped)
+
+    def _stopped(self, result: T) -> T:
+        self._stopping = False
+        return result
 
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
@@ -239,6 +277,7 @@ class Node:
             parsed = read_addresses(addresses)
         except InvalidInput as error:
             return fail(error)
+        self._maintenance.remember(parsed)
         return self._operate(self._joining.bootstrap(parsed))
 
     def ping(self, address: str | Contact) -> Deferred[PingResult]:
@@ -280,7 +319,12 @@ class Node:
         return self._operate(self._values.get(target, mode))
 
     def put(
-        self, key: str | bytes, value: bytes, *, lifetime: float | None = None
+        self,
+        key: str | bytes,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
         parameters = self._settings.parameters
@@ -291,7 +335,29 @@ class Node:
             check_lifetime(wanted, parameters.max_remaining)
         except InvalidInput as error:
             return fail(error)
-        return self._operate(self._values.put(target, v, wanted, deleted=False))
+        return self._operate(self._put(target, v, wanted, keep))
+
+    async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
+        receipt = await self._values.put(target, v, lifetime, deleted=False)
+        where = StorageKey(Kind.VALUE, target)
+        self._publishing.withdraw(where)
+        if keep:
+            unix_now = self._world.unix_time()
+            record = encode_record(receipt.record)
+            publication = self._publishing.published(where, record, lifetime, unix_now)
+            self._maintenance.publication_due(publication)
+        return receipt
+
+    async def _republish(self, publication: Publication) -> bool:
+        """Publish a record of our own again; no longer once another one has won."""
+        try:
+            await self._values.publish_again(publication.record, publication.lifetime)
+        except Superseded:
+            self._publishing.withdraw(publication.where)
+            return False
+        except Unavailable:
+            return False
+        return True
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         """See :meth:`INode.delete`."""
@@ -299,6 +365,7 @@ class Node:
             target = key_id(key)
         except InvalidInput as error:
             return fail(error)
+        self._publishing.withdraw(StorageKey(Kind.VALUE, target))
         longest = self._settings.parameters.max_remaining
         return self._operate(self._values.put(target, TOMBSTONE, longest, deleted=True))
 
@@ -310,6 +377,7 @@ class Node:
         return NodeStatus(
             node_id=self.node_id,
             public_key=self.public_key,
+            health=self.health().word,
             running=self._running,
             read_only=self._settings.read_only,
             network=self._settings.network,
@@ -318,7 +386,25 @@ class Node:
             links=tuple(link.status() for link in self._links.values()),
             stored_records=self._usage.records,
             stored_bytes=self._usage.size,
+            replication_period=self._maintenance.replication_period(),
+            own_records=len(self._publishing),
             counters=self.counters.snapshot(),
+        )
+
+    def health(self) -> Health:
+        """The one verdict on this node now."""
+        links = self._links.values()
+        return verdict(
+            Signs(
+                running=self._running,
+                started=self._starting or self._running,
+                stopping=self._stopping,
+                contacts=sum(len(link.table) for link in links),
+                first=not self._maintenance.was_told(),
+                heard=any(link.has_heard() for link in links),
+                uplink_down=bool(links) and all(link.is_down() for link in links),
+                storage_failing=self._records.is_failing(),
+            )
         )
 
     def _refresh_usage(self) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
+from twisted.python.failure import Failure
 
-from kadtwisted.errors import KadtwistedError, Superseded
+from kadtwisted.errors import KadtwistedError, StorageBusy, Superseded
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have
@@ -35,6 +36,8 @@ class RecordStore:
         self._now = world.now
         self._unix_time = world.unix_time
         self._locks: dict[StorageKey, DeferredLock] = {}
+        self._vouched: dict[StorageKey, float] = {}
+        self._failing = False
         self.find = storage_reader(storage, world.now)
 
     def store(self, record: bytes, remaining: float) -> Deferred[int]:
@@ -71,16 +74,43 @@ class RecordStore:
         expires = deadline(existing, same, remaining, now, self._maximum)
         left = remaining_at(expires, now)
         writing = self.storage.put(StoredRecord(where, record, expires, now), now)
-        return writing.addCallback(lambda _: left)
+        return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(left,))
+
+    def _wrote(self, _: None, left: int) -> int:
+        self._failing = False
+        return left
+
+    def _refused(self, failure: Failure) -> Failure:
+        self._failing = not failure.check(StorageBusy)
+        return failure
+
+    def is_failing(self) -> bool:
+        """Whether the storage refused the last write for a fault or want of room of its own."""
+        return self._failing
+
+    def confirmed(self, record: StoredRecord) -> float:
+        """When a record last came in, or another holder vouched for the copy that is here."""
+        return max(record.arrived, self._vouched.get(record.where, record.arrived))
+
+    def forget_vouchers(self, before: float) -> None:
+        """Forget what others vouched for earlier than this; called once a replication period, so
+        that no more is remembered than was stored meanwhile."""
+        self._vouched = {w: at for w, at in self._vouched.items() if at >= before}
 
     def wanted(self, have: Have) -> Deferred[bytes]:
-        """The bitmap of those entries whose version is not the one stored here."""
+        """The bitmap of those entries whose version is not the one stored here.
+
+        Whoever offers what is here already vouches for it: this node need not replicate it too.
+        """
         entries = have.entries
         bitmap = bytearray((len(entries) + 7) // 8)
 
         def compare(found: Sequence[StoredRecord], index: int) -> None:
-            held = {version(each.data) for each in found}
-            if entries[index].version not in held and self._kinds.known(entries[index].kind):
+            kind, _, offered = entries[index]
+            same = [each.where for each in found if version(each.data) == offered]
+            if same:
+                self._vouched[same[0]] = self._now()
+            elif self._kinds.known(kind):
                 bitmap[index // 8] |= 0x80 >> index % 8
 
         def step(_: object, index: int) -> Any:

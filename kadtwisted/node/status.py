@@ -48,11 +48,14 @@ class BucketStatus(NamedTuple):
 
 
 class NodeStatus(NamedTuple):
-    """The whole node: ``counters`` are totals since the start, dropped datagrams by reason
-    under ``dropped.REASON``; ``uptime`` is in seconds."""
+    """The whole node: ``health`` is the one verdict (a word of
+    :class:`~kadtwisted.upkeep.health.Health`), ``counters`` are totals since the start, dropped
+    datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
+    seconds, ``own_records`` counts those kept published."""
 
     node_id: NodeID
     public_key: bytes
+    health: str
     running: bool
     read_only: bool
     network: str
@@ -61,6 +64,8 @@ class NodeStatus(NamedTuple):
     links: tuple[LinkStatus, ...]
     stored_records: int
     stored_bytes: int
+    replication_period: float
+    own_records: int
     counters: dict[str, int]
 
 

@@ -26,6 +26,7 @@ from kadtwisted.errors import (
     NotFound,
     NotStored,
     RecordTooLarge,
+    Superseded,
 )
 from kadtwisted.lookup.values import Mode
 from kadtwisted.model import bencode
@@ -167,6 +168,20 @@ class Values:
         trace = merge_traces([each.trace for each in founds])
         reasons = {where: str(failure.value) for where, failure in failures.items()}
         return Receipt(key, record, tuple(acknowledged), reasons, trace)
+
+    async def publish_again(self, data: bytes, lifetime: float) -> None:
+        """Store a record of our own anew, unchanged, with a fresh lifetime.
+
+        ``Superseded`` if another one has won meanwhile, ``NotStored`` if nobody acknowledged it.
+        """
+        record = value_rules.decode(data)
+        founds = await self._search(record.key, "latest")
+        newest = self._winner([each.best for each in founds])
+        if newest is not None and self._kinds.supersedes(newest.record, data):
+            raise Superseded("another value has taken the place of the one kept published")
+        acknowledged, failures = await self._store(founds, record, math.ceil(lifetime))
+        if not acknowledged:
+            raise _not_stored(failures)
 
     async def _store(
         self, founds: Sequence[Found], record: Value, remaining: int

@@ -12,7 +12,6 @@ import math
 
 from kadtwisted.model.record import StoredRecord
 
-
 ROUNDING = 1e-6
 """Seconds by which a deadline computed in floating point may miss a whole second."""
 

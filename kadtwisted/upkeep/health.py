@@ -1,0 +1,57 @@
+"""The one verdict on a node, as a table: the log, the status, systemd and HTTP all show this one.
+
+Pure: :func:`verdict` looks at :class:`Signs` and nothing else.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Health(Enum):
+    """What a node is good for now, in one word and one sentence."""
+
+    STOPPED = "stopped", "not running"
+    STARTING = "starting", "opening its storage and ports"
+    JOINING = "joining", "looking for its network"
+    SERVING = "serving", "in its network, reading and writing"
+    ISOLATED = "isolated", "hears nobody; keeps its contacts and tries again"
+    DEGRADED = "degraded", "reads, but cannot store"
+    STOPPING = "stopping", "finishing what it does"
+
+    def __init__(self, word: str, sentence: str) -> None:
+        self.word = word
+        self.sentence = sentence
+
+
+class Signs(NamedTuple):
+    """What the verdict is made of.
+
+    ``contacts`` counts those in all tables.  ``first`` says that the node was told of no other, so
+    being alone is no fault.  ``heard`` says whether anybody was heard since the start.
+    """
+
+    running: bool
+    started: bool
+    stopping: bool
+    contacts: int
+    first: bool
+    heard: bool
+    uplink_down: bool
+    storage_failing: bool
+
+
+def verdict(signs: Signs) -> Health:
+    """The first line of the table that fits."""
+    table = (
+        (signs.stopping, Health.STOPPING),
+        (not signs.started, Health.STOPPED),
+        (not signs.running, Health.STARTING),
+        (signs.uplink_down, Health.ISOLATED),
+        (not signs.contacts and signs.heard and not signs.first, Health.ISOLATED),
+        (not signs.contacts and not signs.first, Health.JOINING),
+        (signs.storage_failing, Health.DEGRADED),
+        (True, Health.SERVING),
+    )
+    return next(health for fits, health in table if fits)

@@ -1,0 +1,94 @@
+"""What is due: a heap of moments, jittered, so that nodes started together do not stay in step.
+
+Every task of a node's upkeep waits here and nowhere else, so one timer serves them all and one
+budget covers what they send.  A task is any hashable value and stands in the heap at most once;
+setting it again moves it.  The schedule decides when, never what: it runs nothing and knows no
+clock, ``now`` is an argument in seconds of a monotonic one.
+
+Bounded by the tasks that exist: left-over heap entries never outnumber them by more than a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from heapq import heapify, heappop, heappush
+
+from kadtwisted.model.ids import RandomBits
+
+JITTER = 0.25
+"""A period is drawn from within this fraction of its length to either side."""
+
+SLACK = 64
+"""Left-over heap entries tolerated.  MAGIC: any small number keeps compaction rare."""
+
+
+class Schedule:
+    """The tasks of one node and when they are due; ``random`` draws the jitter."""
+
+    def __init__(self, random: RandomBits) -> None:
+        self._random = random
+        self._due: dict[Hashable, tuple[float, int]] = {}
+        self._heap: list[tuple[float, int, Hashable]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def __contains__(self, task: Hashable) -> bool:
+        return task in self._due
+
+    def at(self, task: Hashable, moment: float) -> None:
+        """The task is due at this moment, and at no other it was set to before."""
+        self._count += 1
+        self._due[task] = (moment, self._count)
+        heappush(self._heap, (moment, self._count, task))
+        if len(self._heap) > 2 * len(self._due) + SLACK:
+            self._heap = [(when, order, each) for each, (when, order) in self._due.items()]
+            heapify(self._heap)
+
+    def after(self, task: Hashable, now: float, period: float) -> None:
+        """The task is due in about ``period`` seconds."""
+        self.at(task, now + self.jittered(period))
+
+    def jittered(self, period: float) -> float:
+        """A length of time drawn evenly from within :data:`JITTER` of ``period``."""
+        return period * (1 - JITTER + 2 * JITTER * self._random.random())
+
+    def forget(self, task: Hashable) -> None:
+        """The task is not due any more; nothing happens if it was not."""
+        self._due.pop(task, None)
+
+    def wakes_at(self) -> float | None:
+        """When the next task is due, or ``None``."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: float) -> Hashable | None:
+        """The task that is due the longest, no longer scheduled; ``None`` if none is due."""
+        self._drop_stale()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        _, _, task = heappop(self._heap)
+        del self._due[task]
+        return task
+
+    def _drop_stale(self) -> None:
+        heap, due = self._heap, self._due
+        while heap and due.get(heap[0][2], (None, None))[1] != heap[0][1]:
+            heappop(heap)
+
+
+class Budget:
+    """A token bucket: ``rate`` a second, at most ``burst`` at once."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._left = burst
+        self._at = now
+
+    def spend(self, amount: float, now: float) -> float:
+        """Take ``amount`` out, into debt if need be; the seconds until the debt is paid."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - amount
+        self._at = now
+        return max(0.0, -self._left / self._rate)

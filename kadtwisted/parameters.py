@@ -45,6 +45,9 @@ class Parameters:
     """Contacts per k-bucket and holders per record (paper, section 2.1)."""
     alpha: int = 5
     """Requests of one lookup in flight (paper: 3; 5 by simulating lookups with dead contacts)."""
+    disjoint_paths: int = 4
+    """Paths of a lookup that liars must not mislead, on networks without a secret, as far as the
+    network has k nodes for each (S/Kademlia, Baumgart and Mies 2007, section 5: 4 to 8)."""
     replacement_cache: int = 20
     """Candidates remembered per k-bucket."""
     max_remaining: float = 48 * HOUR
@@ -104,15 +107,21 @@ class LimitSettings:
 class Bounds:
     """How much memory the tables of one node may take, each in entries unless named otherwise."""
 
-    pending_requests: int = 4096
+    pending_requests: int = 8192
     secrets: int = 4096
     """Shared secrets of other nodes' keys (a few hundred bytes each)."""
     endpoints: int = 16384
     """Endpoints whose RTT, token and failures are remembered."""
     stored_records: int = 100_000
     stored_bytes: int = 256 * 1024 * 1024
+    pending_answers: int = 1024
+    """Requests whose answer waits for the storage; more are told to come back."""
     concurrent_verifications: int = 32
-    """Inbound-learnt contacts pinged at the same time."""
+    """Inbound-learnt contacts pinged at the same time, and as many of our own."""
+    concurrent_operations: int = 128
+    """Public operations of a node that run at once; others wait their turn, so that their lookups
+    together stay within ``pending_requests``."""
+    waiting_operations: int = 16384
     datagrams_per_read: int = 64
     """Datagrams taken from a port before timers get their turn."""
     receive_buffer: int = 4 * 1024 * 1024

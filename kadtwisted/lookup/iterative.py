@@ -16,6 +16,7 @@ names someone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
@@ -55,8 +56,9 @@ class Lookup:
     """One search for the ``k`` nodes closest to ``target`` in one address family.
 
     ``alpha`` is how many requests are waited for at once, ``own_id`` is never asked, ``now`` (s) is
-    the start that a trace counts from.  :class:`~kadtwisted.errors.InvalidInput` if ``k`` or
-    ``alpha`` is less than 1.
+    the start that a trace counts from.  ``capacity`` bounds the shortlist and how many told
+    contacts are tried; without it that is ``CAPACITY_FACTOR`` times ``k``.
+    :class:`~kadtwisted.errors.InvalidInput` if ``k`` or ``alpha`` is less than 1.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Lookup:
         alpha: int,
         own_id: NodeID | None = None,
         now: float = 0.0,
+        capacity: int | None = None,
     ) -> None:
         if k < 1 or alpha < 1:
             raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
@@ -74,7 +77,7 @@ class Lookup:
         self.k = k
         self.alpha = alpha
         self._started = now
-        self._shortlist = Shortlist(target, CAPACITY_FACTOR * k, own_id)
+        self._shortlist = Shortlist(target, capacity or CAPACITY_FACTOR * k, own_id)
         self._hosts = HostBudget()
         self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
         self._holding: list[Attempt] = []
@@ -88,11 +91,7 @@ class Lookup:
         Changes nothing but the slots: who is not reported as asked is named again.
         """
         self._free_slots(now)
-        free = min(
-            self.alpha - len(self._holding),
-            IN_FLIGHT_FACTOR * self.alpha - self._in_flight,
-        )
-        return self._choose(free) if free > 0 else []
+        return self._choose([])
 
     def wakes_at(self) -> float | None:
         """The next moment (s) at which a soft patience ends, or ``None``."""
@@ -123,10 +122,18 @@ class Lookup:
         self._holding.remove(attempt)
         attempt.candidate.fresh -= 1
 
-    def _choose(self, free: int) -> list[Contact]:
-        """The closest untried among the k closest, not counting those past their patience."""
+    def _choose(self, hosts: list[str]) -> list[Contact]:
+        """The closest untried among the k closest, not counting those past their patience.
+
+        ``hosts`` collects the hosts that this round asks on hearsay.
+        """
         chosen: list[Contact] = []
-        hosts: list[str] = []
+        free = min(
+            self.alpha - len(self._holding),
+            IN_FLIGHT_FACTOR * self.alpha - self._in_flight,
+        )
+        if free <= 0:
+            return chosen
         places = self.k
         for candidate in self._shortlist.candidates:
             if candidate.winner is None and not candidate.fresh:
@@ -142,7 +149,7 @@ class Lookup:
         return chosen
 
     def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
-        """The endpoint to try next; ``hosts`` collects those that this round asks on hearsay."""
+        """The endpoint to try next, if one may be tried now; a told one's host joins ``hosts``."""
         if candidate.own:
             return candidate.own[0]
         if len(self._attempts) + len(hosts) >= self._shortlist.capacity:
@@ -263,15 +270,11 @@ class Lookup:
 
     # --- What came out -----------------------------------------------------------------------
 
-    def closest(self) -> list[Contact]:
-        """The k closest that answered, closest first; fewer if fewer did."""
-        found: list[Contact] = []
-        for candidate in self._shortlist.candidates:
-            if candidate.winner is not None:
-                found.append(candidate.winner)
-                if len(found) == self.k:
-                    break
-        return found
+    def closest(self, count: int | None = None) -> list[Contact]:
+        """The ``count`` (default: k) closest that answered, closest first; fewer if fewer did."""
+        wanted = self.k if count is None else count
+        winners = (each.winner for each in self._shortlist.candidates if each.winner is not None)
+        return list(islice(winners, wanted))
 
     def trace(self, now: float) -> Trace:
         """Who was asked, when it answered (s since the start), with what, up to ``now``.

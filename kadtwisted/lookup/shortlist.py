@@ -83,20 +83,27 @@ class Candidate:
             self.told = tuple(each for each in self.told if each.endpoint != endpoint)
             self.endpoints = tuple(each for each in self.endpoints if each != endpoint)
 
+    def forget(self, endpoint: Endpoint | None) -> None:
+        """What is untried at this endpoint, or at all with ``None``, is not to be tried here."""
+        if endpoint is None:
+            self.own = self.told = ()
+        else:
+            self.own = tuple(each for each in self.own if each.endpoint != endpoint)
+            self.told = tuple(each for each in self.told if each.endpoint != endpoint)
+
     def take(self, contact: Contact) -> bool:
         """This contact is tried now: it leaves the untried.  Whether it was merely told."""
         endpoint = contact.endpoint
         self.tried = True
         told = any(each.endpoint == endpoint for each in self.told)
-        self.own = tuple(each for each in self.own if each.endpoint != endpoint)
-        self.told = tuple(each for each in self.told if each.endpoint != endpoint)
+        self.forget(endpoint)
         return told
 
     def answered(self, contact: Contact) -> None:
         """The first contact to answer for the ID is the one; the untried rest is dropped."""
         if self.winner is None:
             self.winner = contact
-            self.own = self.told = ()
+            self.forget(None)
 
 
 class Shortlist:
@@ -151,6 +158,18 @@ class Shortlist:
                 if contact.endpoint not in candidate.endpoints:
                     candidate.add_told(contact)
 
+    def forget(self, node_id: NodeID, endpoint: Endpoint | None = None) -> None:
+        """Another shortlist has taken over this ID, at this endpoint or altogether: try it no more.
+
+        It leaves the list unless it was tried from here or may still be tried elsewhere.
+        """
+        candidate = self._by_id.get(node_id)
+        if candidate is None:
+            return
+        candidate.forget(endpoint)
+        if not (candidate.tried or candidate.own or candidate.told):
+            self._remove(bisect_left(self._distances, candidate.distance))
+
     def _tell_new(self, contact: Contact, depth: int) -> None:
         node_id = contact.node_id
         distance = node_id ^ self.target
@@ -180,7 +199,10 @@ class Shortlist:
             if not candidates[index].tried and not candidates[index].own:
                 place = index
                 break
-        del candidates[place]
+        self._remove(place)
+
+    def _remove(self, place: int) -> None:
+        del self.candidates[place]
         distance = self._distances.pop(place)
         del self._by_id[NodeID(distance ^ self.target)]
 

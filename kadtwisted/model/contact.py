@@ -112,11 +112,12 @@ def parse_address(text: str) -> Address:
     """
     key_text, at, rest = text.rpartition("@")
     host, colon, port_text = rest.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
+    if host.startswith("[") and host.endswith("]") and ":" in host:
         host = host[1:-1]
     elif ":" in host:
         raise InvalidAddress(f"write an IPv6 address in brackets, as [{rest}]:8000, not {text!r}")
-    if not colon or not host or not (port_text.isascii() and port_text.isdigit()):
+    odd = any(each in "[]" or each.isspace() for each in host)
+    if not colon or not host or odd or not (port_text.isascii() and port_text.isdigit()):
         raise InvalidAddress(f"{text!r} is no address: write HOST:PORT, as 127.0.0.1:8000")
     port = int(port_text) if len(port_text) < 6 else 65536
     if not 0 < port < 65536:

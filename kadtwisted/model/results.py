@@ -90,5 +90,5 @@ class Receipt(NamedTuple):
 
     @property
     def remote_acks(self) -> int:
-        """How many other nodes hold the record."""
-        return sum(1 for each in self.acknowledged if each.contact is not None)
+        """How many other nodes hold the record; one that has two addresses is one node."""
+        return len({each.contact.node_id for each in self.acknowledged if each.contact})

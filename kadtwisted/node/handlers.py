@@ -43,7 +43,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.counters import Counters
-from kadtwisted.node.protocol import Received
+from kadtwisted.node.protocol import BUSY_RETRY_MS, Received
 from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.world import World
 from kadtwisted.records.lifetime import remaining_at
@@ -52,8 +52,6 @@ from kadtwisted.routing.table import RoutingTable
 
 CONTACTS_OF_EACH = 12
 """Contacts of each family when both are wanted: 12 x 38 + 12 x 50 bytes fit into one datagram."""
-
-BUSY_RETRY_MS = 1000
 
 REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyType(
     {

@@ -7,7 +7,8 @@ sender that has shown a token is remembered by others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
@@ -26,6 +27,8 @@ from kadtwisted.node.link import Link
 from kadtwisted.node.protocol import Answer
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes
 
+T = TypeVar("T")
+
 MAX_BUCKET_LOOKUPS = 16
 """Lookups of farther buckets at a join: a network of 2 ** 16 x k nodes fills no more."""
 
@@ -42,7 +45,8 @@ class Joining:
         asked = list(addresses)
         answered: dict[Contact, Link] = {}
         failures: dict[str, str] = {}
-        await all_of([self._greet(address, answered, failures) for address in asked])
+        greetings = [self._greet(address, answered, failures) for address in asked]
+        await all_of([Deferred.fromCoroutine(each) for each in greetings])
         if not answered:
             listed = "; ".join(f"{where}: {why}" for where, why in failures.items())
             raise BootstrapFailed(f"no bootstrap address answered ({listed})", failures)
@@ -51,47 +55,69 @@ class Joining:
         known = sum(len(link.table) for link in self._around.links.values())
         return BootstrapResult(tuple(answered), failures, known)
 
-    def _greet(
+    async def _greet(
         self, address: Address, answered: dict[Contact, Link], failures: dict[str, str]
-    ) -> Deferred[None]:
-        """Say hello to every IP address of one address; one that answers is enough."""
-
-        def lose(failure: Failure) -> None:
-            failure.trap(KadtwistedError)
-            if failure.check(NodeStopped):
-                failure.raiseException()
-            failures[str(address)] = str(failure.value)
-
-        greeting = Deferred.fromCoroutine(self.hello(address))
-
-        def welcome(found: tuple[Link, Answer]) -> None:
-            answered[found[1].contact] = found[0]
-
-        return greeting.addCallback(welcome).addErrback(lose)
+    ) -> None:
+        """Say hello to an address in every family it and we have; one answer is enough."""
+        try:
+            by_link = await self._endpoints(address)
+        except Unavailable as error:
+            failures[str(address)] = str(error)
+            return
+        reasons: list[str] = []
+        greetings = [
+            self._first_answer(link, endpoints, address, reasons)
+            for link, endpoints in by_link.items()
+        ]
+        answers = [each for each in await all_of(greetings) if each is not None]
+        for link, answer in answers:
+            answered[answer.contact] = link
+        if not answers:
+            failures[str(address)] = reasons[-1]
 
     async def hello(self, address: Address) -> tuple[Link, Answer]:
-        """Say hello to an address in each of the families it has and we have; the first answer.
+        """Say hello to an address; the first answer, of whatever family.
 
-        Fails with ``Unavailable`` if it has none of ours, or with the last address's failure.
+        Fails with ``Unavailable`` if it has no address of our families, or as a request does.
         """
-        around = self._around
-        hosts = await around.world.resolve(address.host)
-        endpoints = [Endpoint(host, address.port) for host in hosts]
-        usable = [each for each in endpoints if each.family in around.links]
-        if not usable:
-            families = " and ".join(f"IPv{family:d}" for family in around.links)
+        by_link = await self._endpoints(address)
+        greetings = [
+            link.hello(endpoint, address.key)
+            for link, endpoints in by_link.items()
+            for endpoint in endpoints
+        ]
+        failures: list[Failure] = []
+        answer = await _first(greetings, failures)
+        if answer is None:
+            failures[-1].raiseException()
+            raise AssertionError("unreachable")
+        return self._around.links[answer.contact.family], answer
+
+    async def _endpoints(self, address: Address) -> dict[Link, list[Endpoint]]:
+        """Where an address is, in the families that we have."""
+        links = self._around.links
+        by_link: dict[Link, list[Endpoint]] = {}
+        for host in await self._around.world.resolve(address.host):
+            endpoint = Endpoint(host, address.port)
+            if endpoint.family in links:
+                by_link.setdefault(links[endpoint.family], []).append(endpoint)
+        if not by_link:
+            families = " and ".join(f"IPv{family:d}" for family in links)
             raise Unavailable(f"{address.host} has no {families} address, and this node no other")
-        greetings = [around.links[e.family].hello(e, address.key) for e in usable]
-        ended = DeferredList(greetings, fireOnOneCallback=True, consumeErrors=True)
-        outcome = await ended
-        if isinstance(outcome, tuple):
-            answer, index = outcome
-            for each in greetings:
-                each.cancel()
-            return around.links[usable[index].family], answer
-        failure = outcome[0][1]
-        assert isinstance(failure, Failure)
-        raise failure.value
+        return by_link
+
+    def _first_answer(
+        self, link: Link, endpoints: Sequence[Endpoint], address: Address, reasons: list[str]
+    ) -> Deferred[tuple[Link, Answer] | None]:
+        """The first answer over one link, or ``None`` and the reasons."""
+        failures: list[Failure] = []
+
+        def ended(answer: Answer | None) -> tuple[Link, Answer] | None:
+            reasons.extend(str(failure.value) for failure in failures)
+            return None if answer is None else (link, answer)
+
+        greetings = [link.hello(endpoint, address.key) for endpoint in endpoints]
+        return _first(greetings, failures).addCallback(ended)
 
     async def _settle(self, link: Link) -> None:
         """Find our place in one family's network, and introduce ourselves there."""
@@ -117,3 +143,36 @@ def read_addresses(addresses: Iterable[str]) -> list[Address]:
     if not parsed:
         raise InvalidAddress("give at least one bootstrap address, as 127.0.0.1:8000")
     return parsed
+
+
+def _first(greetings: Sequence[Deferred[T]], failures: list[Failure]) -> Deferred[T | None]:
+    """The first result, the others cancelled; ``None`` once all have failed, for these reasons.
+
+    A stopped node ends it at once with ``NodeStopped``.
+    """
+    waiting = len(greetings)
+    done: Deferred[T | None] = Deferred(lambda _: cancel_all())
+
+    def cancel_all() -> None:
+        for each in greetings:
+            each.cancel()
+
+    def ended(result: T | Failure) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if done.called:
+            return
+        if isinstance(result, Failure):
+            if not result.check(KadtwistedError) or result.check(NodeStopped):
+                done.errback(result)
+                return
+            failures.append(result)
+            if not waiting:
+                done.callback(None)
+            return
+        done.callback(result)
+        cancel_all()
+
+    for each in greetings:
+        each.addBoth(ended)
+    return done

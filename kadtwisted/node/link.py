@@ -72,7 +72,9 @@ class Link:
         self._uplink = Uplink(world.now())
         self._on_added: Callable[[Contact], None] = _ignore
         self._on_removed: Callable[[float], None] = _ignore
+        self._reaching: dict[Endpoint, _Reaching] = {}
         self._probing: dict[Endpoint, None] = {}
+        self._meeting: dict[Endpoint, None] = {}
         self._considered: dict[Endpoint, float] = {}
         self._port: IListeningPort | None = None
         self._port_number = 0
@@ -131,12 +133,33 @@ class Link:
 
         An endpoint that never answered and is not ``known`` (from our table, or given by a user)
         is asked once, without retransmission, and not again for a minute: then this fails with
-        ``SendFailed`` at once.  Otherwise it fails as the protocol's ``request`` does.
+        ``SendFailed`` at once.  While that one request is under way, others wait for its end.
+        Otherwise this fails as the protocol's ``request`` does.
         """
-        proven = known or self._has_answered(contact.endpoint)
-        if not proven and not self._may_reach_out(contact.endpoint):
-            return fail(SendFailed(f"{contact.endpoint} never answered, and was asked just now"))
-        retransmit = proven or self._outreach is None
+        endpoint = contact.endpoint
+        if self._outreach is None or known or self._has_answered(endpoint):
+            return self._request(contact, body, on_soft, retransmit=True)
+        reaching = self._reaching.get(endpoint)
+        if reaching is not None:
+            waiting = reaching.wait(on_soft)
+            return waiting.addCallback(lambda _: self.ask(contact, body, on_soft=on_soft))
+        if not self._outreach.may_ask(endpoint, self._now()):
+            return fail(SendFailed(f"{endpoint} never answered, and was asked just now"))
+        reaching = self._reaching[endpoint] = _Reaching(on_soft)
+        asking = self._request(contact, body, reaching.on_soft, retransmit=False)
+        return asking.addBoth(self._reached, endpoint)
+
+    def _reached(self, result: Answer | Failure, endpoint: Endpoint) -> Answer | Failure:
+        self._reaching.pop(endpoint).end()
+        return result
+
+    def _request(
+        self,
+        contact: Contact,
+        body: RequestBody,
+        on_soft: Callable[[], None] | None,
+        retransmit: bool,
+    ) -> Deferred[Answer]:
         asking = self.protocol.request(contact, body, retransmit=retransmit, on_soft=on_soft)
         return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact, self._now()))
 
@@ -188,16 +211,16 @@ class Link:
     def _probe(self, contact: Contact) -> None:
         """Ping a contact so that the table can decide; what comes of it, :meth:`ask` tells it."""
         endpoint = contact.endpoint
-        if endpoint in self._probing or self._full_of_probes():
-            return
-        self._probing[endpoint] = None
-        self.ask(contact, Ping(), known=True).addBoth(self._probed, endpoint)
+        if endpoint not in self._probing and self._has_room(self._probing):
+            self._probing[endpoint] = None
+            asking = self.ask(contact, Ping(), known=True)
+            asking.addBoth(self._probed, endpoint, self._probing)
 
-    def _full_of_probes(self) -> bool:
-        return len(self._probing) >= self._settings.bounds.concurrent_verifications
+    def _has_room(self, probes: dict[Endpoint, None]) -> bool:
+        return len(probes) < self._settings.bounds.concurrent_verifications
 
-    def _probed(self, result: object, endpoint: Endpoint) -> None:
-        self._probing.pop(endpoint, None)
+    def _probed(self, result: object, endpoint: Endpoint, probes: dict[Endpoint, None]) -> None:
+        probes.pop(endpoint, None)
         if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
             self._faults.report("probe", "a contact could not be probed", result)
 
@@ -216,24 +239,24 @@ class Link:
         if len(self._considered) >= MAX_CONSIDERED:
             self._considered.clear()
         self._considered[endpoint] = now
-        if not (received.read_only or not received.proven or self._settings.read_only):
+        if received.proven and not received.read_only and not self._settings.read_only:
             self._consider(received, now)
 
     def _consider(self, received: Received, now: float) -> None:
         endpoint = received.endpoint
         node_id = self._identify(received.key)
         self.table.heard(node_id, endpoint, now)
-        if not self.table.wants(node_id, endpoint) or self._full_of_probes():
+        if not self.table.wants(node_id, endpoint) or not self._has_room(self._meeting):
             return
         try:
             contact = Contact.at(node_id, endpoint, received.key)
         except InvalidAddress:
             return  # a scoped address means something on this machine only
-        if endpoint in self._probing or not self._may_reach_out(endpoint):
+        if endpoint in self._meeting or not self._may_reach_out(endpoint):
             return
-        self._probing[endpoint] = None
+        self._meeting[endpoint] = None
         asking = self.protocol.request(contact, Ping(), retransmit=False)
-        asking.addCallback(self._introduced).addBoth(self._probed, endpoint)
+        asking.addCallback(self._introduced).addBoth(self._probed, endpoint, self._meeting)
 
     def _introduced(self, answer: Answer) -> None:
         self._proven(answer)
@@ -307,6 +330,33 @@ class Link:
             known.srtt if known is not None else None,
             entry.failures,
         )
+
+
+class _Reaching:
+    """The one request under way to an endpoint that never answered, and who waits for its end."""
+
+    def __init__(self, on_soft: Callable[[], None] | None) -> None:
+        self._on_soft = [on_soft] if on_soft is not None else []
+        self._waiting: dict[Deferred[None], None] = {}
+
+    def wait(self, on_soft: Callable[[], None] | None) -> Deferred[None]:
+        """Fires when the request has ended, whatever came of it."""
+        waiting: Deferred[None] = Deferred(lambda gone: self._waiting.pop(gone, None))
+        self._waiting[waiting] = None
+        if on_soft is not None:
+            self._on_soft.append(on_soft)
+        return waiting
+
+    def on_soft(self) -> None:
+        """Everybody's patience ends with that of the first."""
+        for each in self._on_soft:
+            each()
+
+    def end(self) -> None:
+        """The request has ended."""
+        for waiting in list(self._waiting):
+            if not waiting.called:
+                waiting.callback(None)
 
 
 def _ignore(_: object) -> None:

@@ -21,8 +21,7 @@ from kadtwisted.errors import (
     NodeStopped,
     RequestTimedOut,
 )
-from kadtwisted.lookup.iterative import Lookup
-from kadtwisted.lookup.values import ValueLookup
+from kadtwisted.lookup.disjoint import AnyLookup, AnyValueLookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, FindValue, Nodes, Records, RequestBody, StoredItem
 from kadtwisted.node.link import Link
@@ -35,12 +34,11 @@ from kadtwisted.records.value import version
 class LookupDriver:
     """Runs one lookup over one link; :meth:`run` fires with the lookup when it is over."""
 
-    def __init__(self, link: Link, world: World, lookup: Lookup, own_key: bytes) -> None:
+    def __init__(self, link: Link, world: World, lookup: AnyLookup, own_key: bytes) -> None:
         self.lookup = lookup
         self._link = link
         self._now = world.now
         self._own_key = own_key
-        self._body: RequestBody = FindNode(lookup.target)
         self._asking: dict[Deferred[None], None] = {}
         self._done: Deferred[None] = Deferred(lambda _: self._abandon())
         self._advancing = False
@@ -63,18 +61,25 @@ class LookupDriver:
             while not self.lookup.finished and (contacts := self.lookup.next(self._now())):
                 for contact in contacts:
                     self._ask(contact)
+        except Exception:
+            self._finish(Failure())
         finally:
             self._advancing = False
         if self.lookup.finished:
             self._finish(None)
 
+    def _body(self, contact: Contact) -> RequestBody:
+        """What to ask a contact."""
+        return FindNode(self.lookup.target)
+
     def _ask(self, contact: Contact) -> None:
-        patience = self._link.protocol.patience(contact.endpoint, self._body)
+        body = self._body(contact)
+        patience = self._link.protocol.patience(contact.endpoint, body)
         self.lookup.asked(contact, self._now(), patience.soft)
         known = self._link.table.get(contact.node_id)
         asking = self._link.ask(
             contact,
-            self._body,
+            body,
             on_soft=self._advance,
             known=known is not None and known.contact.endpoint == contact.endpoint,
         )
@@ -148,25 +153,36 @@ class ValueDriver(LookupDriver):
     nodes have it: then it is our clock that is wrong, else it is their word against ours.
     """
 
-    lookup: ValueLookup
+    lookup: AnyValueLookup
 
     def __init__(
         self,
         link: Link,
         world: World,
-        lookup: ValueLookup,
+        lookup: AnyValueLookup,
         own_key: bytes,
         kinds: RecordKinds,
         kind: int,
+        *,
+        longest: int,
     ) -> None:
         super().__init__(link, world, lookup, own_key)
-        self._body = FindValue(lookup.target, kind)
         self._kinds = kinds
         self._kind = kind
         self._unix_time = world.unix_time
+        self._longest = longest
+        self._best_known: Best | None = None
+        self._named: dict[Contact, bytes] = {}
         self._plausible: dict[bytes, StoredItem] = {}
         self._doubtful: dict[bytes, StoredItem] = {}
         self._doubters: dict[bytes, list[Contact]] = {}
+
+    def _body(self, contact: Contact) -> RequestBody:
+        """Ask for the records; a holder of the best one known only says so and names contacts."""
+        known = self._best_known.version if self._best_known is not None else b""
+        if known:
+            self._named[contact] = known
+        return FindValue(self.lookup.target, self._kind, known)
 
     def _take(self, answer: Answer) -> None:
         body = answer.reply.body
@@ -174,7 +190,12 @@ class ValueDriver(LookupDriver):
             super()._take(answer)
             return
         contacts = self._usable(body.contacts)
+        if body.unchanged:
+            self._take_unchanged(answer.contact, contacts)
+            return
         item = next(iter(body.items), None)  # a kind with many records a key reads by cursor
+        if item is not None:
+            item = item._replace(remaining=min(item.remaining, self._longest))
         if item is None or not self._is_of_this_key(item.record):
             self.lookup.replied(answer.contact, contacts, self._now())
             return
@@ -185,7 +206,18 @@ class ValueDriver(LookupDriver):
             self.lookup.replied(answer.contact, contacts, self._now())
         else:
             _keep_longest(self._plausible, held, item)
+            best = self._best_known
+            if best is None or self._kinds.supersedes(item.record, best.record):
+                self._best_known = Best(item.record, held, item.remaining)
             self.lookup.found(answer.contact, held, contacts, self._now())
+
+    def _take_unchanged(self, contact: Contact, contacts: list[Contact]) -> None:
+        """The holder has the version that we named when we asked."""
+        held = self._named.get(contact)
+        if held is None:
+            self.lookup.replied(contact, contacts, self._now())
+        else:
+            self.lookup.found(contact, held, contacts, self._now(), "unchanged")
 
     def best(self) -> Best | None:
         """The winning record of all that holders returned, with who holds it."""

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+    DeferredLock,
+    DeferredSemaphore,
+    fail,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,12 +30,13 @@ from kadtwisted.errors import (
     NodeStopped,
     RequestTimedOut,
     Superseded,
+    TooManyRequests,
     Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, ISerializer, IStorage
 from kadtwisted.lookup.values import Mode
-from kadtwisted.model.contact import Contact, Family, parse_address
+from kadtwisted.model.contact import Contact, Endpoint, Family, parse_address
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
 from kadtwisted.model.record import Kind, StorageKey, StorageUsage
@@ -49,9 +57,10 @@ from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.replication import Replication
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
 from kadtwisted.node.status import NodeStatus, RoutingStatus
-from kadtwisted.node.values import MODES, TOMBSTONE, Values, check_lifetime, encode_value, key_id
-from kadtwisted.node.world import World, real_world
+from kadtwisted.node.values import MODES, Values, check_lifetime, encode_value, key_id
+from kadtwisted.node.world import World, ip_literal, real_world
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.records.value import TOMBSTONE
 from kadtwisted.records.value import encode as encode_record
 from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
@@ -104,6 +113,8 @@ class Node:
         self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
         self._usage = StorageUsage(0, 0)
         self._operations: dict[Deferred[Any], None] = {}
+        self._changing = DeferredLock()
+        self._turns = DeferredSemaphore(bounds.concurrent_operations)
         self._running = False
         self._starting = False
         self._stopping = False
@@ -116,9 +127,7 @@ class Node:
         """Fresh ports, books and tables: a node that starts again starts clean."""
         settings, world = self._settings, self._world
         parameters = settings.parameters
-        interfaces = {_family(each): each for each in settings.interfaces}
-        if not interfaces or len(interfaces) != len(settings.interfaces):
-            raise ConfigurationError("give one interface for each address family, at least one")
+        interfaces = _interfaces_by_family(settings)
         self._tokens = Tokens(world.secure_random, parameters.token_rotation)
         self._limits = Limits(settings.limits)
         self._tables = {
@@ -148,9 +157,15 @@ class Node:
                 self._make_protocol,
             )
         self._around = Surroundings(
-            self.node_id, self.public_key, self._dialect, parameters, world, self._links
+            self.node_id,
+            self.public_key,
+            self._dialect,
+            parameters,
+            world,
+            self._links,
+            open_network=not settings.network_secrets,
         )
-        self._values = Values(self._around, self._records, settings.read_only)
+        self._values = Values(self._around, self._records, settings.read_only, self.counters)
         self._joining = Joining(self._around, settings.read_only)
         self._maintenance = Maintenance(
             self._reactor,
@@ -179,9 +194,7 @@ class Node:
             k=settings.parameters.k,
             read_only=settings.read_only,
         )
-        door = make_door(
-            self._dialect, self._tokens, self._limits, settings.timeouts, settings.bounds
-        )
+        door = make_door(self._dialect, self._tokens, self._limits, settings)
         return KademliaProtocol(
             self._reactor,
             self._world,
@@ -191,59 +204,65 @@ class Node:
             link.revive,
             self.counters,
             self._faults,
-            public_key=self.public_key,
-            read_only=settings.read_only,
-            store_floor=settings.timeouts.store_floor,
+            self.public_key,
+            settings,
         )
 
     # --- Life --------------------------------------------------------------------------------
 
     def start(self) -> Deferred[None]:
         """See :meth:`INode.start`."""
-        if self._running:
-            return succeed(None)
-        self._starting = True
-        return Deferred.fromCoroutine(self._start()).addBoth(self._started)
-
-    def _started(self, result: T) -> T:
-        self._starting = False
-        return result
+        return self._changing.run(lambda: Deferred.fromCoroutine(self._start()))
 
     async def _start(self) -> None:
-        self._make_links()
-        await self._storage.open()
+        if self._running:
+            return
+        self._starting = True
         try:
-            self._bind()
-        except CannotListen:
-            await self._close()
-            raise
+            self._make_links()
+            await self._storage.open()
+            await self._bind_or_close()
+        finally:
+            self._starting = False
         self._running = True
         self._started_at = self._world.now()
         self._maintenance.start()
         for publication in self._publishing.publications():
             self._maintenance.publication_due(publication)
 
+    async def _bind_or_close(self) -> None:
+        try:
+            self._bind()
+        except BaseException:
+            await self._close()
+            raise
+
     def _bind(self) -> None:
         """Bind every family to one port number, if the system lets us."""
-        port = self._settings.port
+        wanted = self._settings.port
+        port = wanted
         for link in self._links.values():
-            bound = link.listen(port)
-            port = port or bound
+            try:
+                port = link.listen(port)
+            except CannotListen:
+                if wanted or not port:
+                    raise
+                link.listen(0)  # the first family's number is taken here; any other will do
 
     def stop(self) -> Deferred[None]:
         """See :meth:`INode.stop`."""
+        return self._changing.run(lambda: Deferred.fromCoroutine(self._stop()))
+
+    async def _stop(self) -> None:
         if not self._running:
-            return succeed(None)
+            return
         self._running = False
+        self._stopping = True
         self._maintenance.stop()
         for operation in list(self._operations):
             operation.cancel()
-        self._stopping = True
-        return Deferred.fromCoroutine(self._close()).addBoth(self._stopped)
-
-    def _stopped(self, result: T) -> T:
+        await self._close()
         self._stopping = False
-        return result
 
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
@@ -257,7 +276,10 @@ class Node:
         if not self._running:
             working.close()
             return fail(NodeStopped())
-        operation = Deferred.fromCoroutine(working)
+        if len(self._operations) >= self._settings.bounds.waiting_operations:
+            working.close()
+            return fail(TooManyRequests(f"{len(self._operations)} operations wait; let some end"))
+        operation = Deferred.fromCoroutine(self._in_turn(working))
 
         def ended(result: T | Failure) -> T | Failure:
             self._operations.pop(operation, None)
@@ -268,6 +290,18 @@ class Node:
         self._operations[operation] = None
         operation.addBoth(ended)
         return operation
+
+    async def _in_turn(self, working: Coroutine[Any, Any, T]) -> T:
+        """Wait until fewer operations run than may at once."""
+        try:
+            await self._turns.acquire()
+        except BaseException:
+            working.close()
+            raise
+        try:
+            return await working
+        finally:
+            self._turns.release()
 
     # --- Operations --------------------------------------------------------------------------
 
@@ -421,8 +455,19 @@ class Node:
         return RoutingStatus(self.node_id, tuple(buckets))
 
 
-def _family(interface: str) -> Family:
-    return Family.IPV6 if ":" in interface else Family.IPV4
+def _interfaces_by_family(settings: NodeSettings) -> dict[Family, str]:
+    """The interface of each family; :class:`ConfigurationError` for what cannot be bound."""
+    if not 0 <= settings.port <= 65535:
+        raise ConfigurationError(f"a port lies between 0 and 65535, not {settings.port}")
+    interfaces: dict[Family, str] = {}
+    for each in settings.interfaces:
+        address = ip_literal(each)
+        if address is None:
+            raise ConfigurationError(f"the interface {each!r} is no IP address")
+        interfaces[Endpoint(address, 0).family] = address
+    if not interfaces or len(interfaces) != len(settings.interfaces):
+        raise ConfigurationError("give one interface for each address family, at least one")
+    return interfaces
 
 
 def _ping_result(answer: Answer, took: float) -> PingResult:

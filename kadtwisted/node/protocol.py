@@ -11,9 +11,10 @@ asked.  One timer serves every request in flight.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -25,6 +26,7 @@ from twisted.python.failure import Failure
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.errors import (
     ErrorReply,
+    InvalidAddress,
     KadtwistedError,
     MalformedDatagram,
     NodeStopped,
@@ -38,12 +40,18 @@ from kadtwisted.model.messages import (
     ErrorCode,
     FindNode,
     FindValue,
+    Have,
+    Nodes,
     Ping,
+    Pong,
+    Records,
     Reply,
     ReplyBody,
     Request,
     RequestBody,
     Store,
+    Stored,
+    Wanted,
 )
 from kadtwisted.node.counters import Counters, FaultLog
 from kadtwisted.node.world import World
@@ -51,14 +59,16 @@ from kadtwisted.parameters import (
     DATAGRAM_LIMIT,
     NO_TOKEN,
     TRANSACTION_ID_BYTES,
-    Bounds,
-    Timeouts,
+    NodeSettings,
 )
 from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.rpc.transactions import Due, Transaction, Transactions
 from kadtwisted.sealing.forms import Form
+
+BUSY_RETRY_MS = 1000
+"""When an asker may try again that found the storage with too much to do."""
 
 
 class Received(NamedTuple):
@@ -78,6 +88,11 @@ class Answer(NamedTuple):
     reply: Reply
     rtt: float | None
 
+
+_ANSWERS: Mapping[type, type] = MappingProxyType(
+    {Ping: Pong, FindNode: Nodes, FindValue: Records, Store: Stored, Have: Wanted}
+)
+"""The one type of reply that answers each type of request."""
 
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 
@@ -109,16 +124,14 @@ class Door:
     transactions: Transactions[_Asked]
 
 
-def make_door(
-    dialect: Dialect, tokens: Tokens, limits: Limits, timeouts: Timeouts, bounds: Bounds
-) -> Door:
+def make_door(dialect: Dialect, tokens: Tokens, limits: Limits, settings: NodeSettings) -> Door:
     """A door with empty books; ``tokens`` and ``limits`` may be shared by the ports of a node."""
     return Door(
         dialect,
         tokens,
         limits,
-        Endpoints(timeouts, bounds.endpoints),
-        Transactions(bounds.pending_requests),
+        Endpoints(settings.timeouts, settings.bounds.endpoints, settings.parameters.token_rotation),
+        Transactions(settings.bounds.pending_requests),
     )
 
 
@@ -142,10 +155,8 @@ class KademliaProtocol(DatagramProtocol):
         on_death: Callable[[], None],
         counters: Counters,
         faults: FaultLog,
-        *,
         public_key: bytes,
-        read_only: bool,
-        store_floor: float,
+        settings: NodeSettings,
     ) -> None:
         self._reactor = reactor
         self._now = world.now
@@ -164,8 +175,9 @@ class KademliaProtocol(DatagramProtocol):
         self._counts = counters.counts
         self._faults = faults
         self._public_key = public_key
-        self._read_only = read_only
-        self._store_floor = store_floor
+        self._read_only = settings.read_only
+        self._store_floor = settings.timeouts.store_floor
+        self._max_answering = settings.bounds.pending_answers
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
         self._answering: dict[Deferred[ReplyBody], None] = {}
@@ -255,6 +267,8 @@ class KademliaProtocol(DatagramProtocol):
         elif body is not None:
             self._reply_later(envelope, body)
         if proven:
+            if self._sealer.networks > 1:
+                self.endpoints.remember_network(addr, header.network)
             self._learn(received)
 
     def _receive_hello(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
@@ -285,6 +299,8 @@ class KademliaProtocol(DatagramProtocol):
     def _receive_hello_answer(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         if header.key == self._public_key or not self.transactions.hello_pending(addr):
             raise MalformedDatagram("unexpected-reply")
+        if not self._limits.admit_stranger(addr, self._now()):
+            raise MalformedDatagram("stranger-over-budget")
         data = self._sealer.open(datagram, header, header.key, False)
         self._take_reply(data, header, header.key, addr)
 
@@ -303,6 +319,11 @@ class KademliaProtocol(DatagramProtocol):
         self.endpoints.remember_network(addr, header.network)
         if type(reply.body) is Error:
             self._take_error(asked, reply.body)
+            return
+        if type(reply.body) is not _ANSWERS[type(asked.body)]:
+            self._counts["replies.wrong"] += 1
+            wrong = f"{type(reply.body).__name__} to a {type(asked.body).__name__}"
+            asked.waiter.errback(ErrorReply(ErrorCode.BAD_REQUEST, f"answered {wrong}"))
             return
         contact = asked.contact
         if contact.key != key:  # a hello: its key, and so its ID, are known only now
@@ -343,7 +364,10 @@ class KademliaProtocol(DatagramProtocol):
 
         With ``pinned`` only the holder of that public key is believed.
         """
-        contact = Contact.at(self._dialect.identify(pinned or b""), endpoint, b"")
+        try:
+            contact = Contact.at(self._dialect.identify(pinned or b""), endpoint, b"")
+        except InvalidAddress as error:
+            return fail(error)
         return self._ask(contact, Ping(), Form.HELLO, pinned, True, None)
 
     def _ask(
@@ -420,20 +444,21 @@ class KademliaProtocol(DatagramProtocol):
 
     def _wake(self) -> None:
         self._timer = None
-        for transaction, due in self.transactions.due(self._now()):
-            if transaction.context.waiter.called:
-                continue  # cancelled or stopped by one that came before it
-            if due is Due.SOFT:
-                self._lost_patience(transaction)
-            else:
-                self._give_up(transaction)
-        self._arm()
+        try:
+            for transaction, due in self.transactions.due(self._now()):
+                if transaction.context.waiter.called:
+                    continue  # cancelled or stopped by one that came before it
+                if due is Due.SOFT:
+                    self._lost_patience(transaction)
+                else:
+                    self._give_up(transaction)
+        finally:
+            self._arm()  # whatever went wrong with one, the others are waited for
 
     def _lost_patience(self, transaction: Transaction[_Asked]) -> None:
         asked = transaction.context
         if asked.retransmit:
-            if self.endpoints.network(transaction.endpoint) is None:
-                asked.network = (asked.network + 1) % self._sealer.networks
+            asked.network = (asked.network + 1) % self._sealer.networks
             self.transactions.resent(transaction, self._now())
             with suppress(SendFailed):  # counted; the first datagram may still be answered
                 self._send_request(transaction)
@@ -461,6 +486,10 @@ class KademliaProtocol(DatagramProtocol):
             if self.running:
                 self._reply(Form.REPLY, envelope, result)
 
+        if len(self._answering) >= self._max_answering:
+            body.addErrback(lambda _: None)  # begun already; nobody will hear of its end
+            self._reply(Form.REPLY, envelope, Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS))
+            return
         self._answering[body] = None
         body.addBoth(finish)
 
@@ -478,6 +507,9 @@ class KademliaProtocol(DatagramProtocol):
 
     def _write(self, datagram: bytes, endpoint: Endpoint) -> None:
         """The only caller of ``transport.write``; raises :class:`SendFailed`, counted by kind."""
+        if self.transport is None:
+            self._counts["send.failed"] += 1
+            raise SendFailed("the UDP port died and is being bound again")
         try:
             self.transport.write(datagram, endpoint)
         except BlockingIOError:

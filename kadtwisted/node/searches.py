@@ -1,6 +1,11 @@
 """The node's lookups over all its address families: for nodes, and for the records under a key.
 
 Each family has its own table and its own lookup; they run side by side and are combined here.
+
+On a network without a secret anyone may join and lie.  So a search that reads all versions (a put
+begins with one) runs over disjoint paths there, and so does the second search that confirms a miss.
+How many paths there are, and how far from the key a record belongs, follows from the number of
+nodes that the density of our own neighbourhood suggests.
 """
 
 from __future__ import annotations
@@ -13,10 +18,11 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.dialect import Dialect
+from kadtwisted.lookup.disjoint import AnyValueLookup, DisjointValueLookup, effective_paths
 from kadtwisted.lookup.iterative import Lookup
 from kadtwisted.lookup.values import Mode, ValueLookup
 from kadtwisted.model.contact import Contact, Family
-from kadtwisted.model.ids import NodeID
+from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.results import Trace
 from kadtwisted.node.link import Link
 from kadtwisted.node.lookup_driver import Best, LookupDriver, ValueDriver
@@ -24,6 +30,10 @@ from kadtwisted.node.world import World
 from kadtwisted.parameters import Parameters
 
 T = TypeVar("T")
+
+KEEPERS_FACTOR = 3
+"""At most this many times k nodes are asked to store one record.  MAGIC: a simulation of liars who
+choose their IDs near a key would settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class Surroundings:
     parameters: Parameters
     world: World
     links: Mapping[Family, Link]
+    open_network: bool
+    """Whether anyone may join, because the network has no secret."""
 
     def connected_links(self) -> list[Link]:
         """The links whose table has contacts."""
@@ -43,12 +55,45 @@ class Surroundings:
 
 
 class Found(NamedTuple):
-    """The end of one search over one link: the winner, if any, and the closest nodes."""
+    """The end of one search over one link: the winner, if any, the k closest nodes, and those that
+    should keep a new record: the same and maybe some more.  Both closest first."""
 
     link: Link
+    lookup: AnyValueLookup
     best: Best | None
     closest: tuple[Contact, ...]
+    keepers: tuple[Contact, ...]
     trace: Trace
+
+    def lacking(self, version: bytes) -> list[Contact]:
+        """Who of the closest does not hold this version."""
+        return self.lookup.without_record(version)
+
+
+def estimated_size(around: Surroundings, link: Link) -> float:
+    """How many nodes the network has in this link's family, by how close our neighbours are.
+
+    Of N evenly spread nodes the i-th closest is expected i/N of the space away; this is the N that
+    fits the k closest best (least squares), and never less than the nodes we know.  Who knows fewer
+    than k knows all.
+    """
+    known = len(link.table) + 1
+    near = link.table.closest(around.node_id)
+    if len(near) < around.parameters.k:
+        return known
+    space = 1 << around.parameters.id_bits
+    distances = sorted(distance(each.node_id, around.node_id) / space for each in near)
+    weighted = sum(rank * share for rank, share in enumerate(distances, 1))
+    squares = sum(rank * rank for rank in range(1, len(distances) + 1))
+    return max(known, squares / weighted)
+
+
+def disjoint_paths(around: Surroundings, link: Link) -> int:
+    """How many paths a search takes over this link that liars must not mislead."""
+    if not around.open_network:
+        return 1
+    parameters = around.parameters
+    return effective_paths(parameters.disjoint_paths, estimated_size(around, link), parameters.k)
 
 
 def find_nodes(around: Surroundings, link: Link, target: NodeID) -> Deferred[Lookup]:
@@ -66,25 +111,67 @@ def find_nodes(around: Surroundings, link: Link, target: NodeID) -> Deferred[Loo
 
 
 def find_records(
-    around: Surroundings, link: Link, kind: int, key: NodeID, mode: Mode
+    around: Surroundings,
+    link: Link,
+    kind: int,
+    key: NodeID,
+    mode: Mode,
+    *,
+    paths: int = 1,
+    since: float | None = None,
 ) -> Deferred[Found]:
-    """Search the records of ``kind`` under ``key`` over one link."""
-    parameters = around.parameters
-    lookup = ValueLookup(
-        key,
-        k=parameters.k,
-        alpha=parameters.alpha,
-        mode=mode,
-        own_id=around.node_id,
-        now=around.world.now(),
+    """Search the records of ``kind`` under ``key`` over one link, on so many disjoint paths.
+
+    The trace counts from ``since``, or from now.
+    """
+    started = around.world.now() if since is None else since
+    lookup = _value_lookup(around, key, mode, paths, started)
+    driver = ValueDriver(
+        link,
+        around.world,
+        lookup,
+        around.public_key,
+        around.dialect.kinds,
+        kind,
+        longest=int(around.parameters.max_remaining),
     )
-    driver = ValueDriver(link, around.world, lookup, around.public_key, around.dialect.kinds, kind)
 
     def ended(_: None) -> Found:
         trace = lookup.trace(around.world.now())
-        return Found(link, driver.best(), tuple(lookup.closest()), trace)
+        closest, keepers = tuple(lookup.closest()), _keepers(around, link, lookup)
+        return Found(link, lookup, driver.best(), closest, keepers, trace)
 
     return driver.run().addCallback(ended)
+
+
+def _value_lookup(
+    around: Surroundings, key: NodeID, mode: Mode, paths: int, started: float
+) -> AnyValueLookup:
+    """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
+    one slot would be waited for one after the other."""
+    k, alpha, own_id = around.parameters.k, around.parameters.alpha, around.node_id
+    if paths == 1:
+        return ValueLookup(key, mode=mode, k=k, alpha=alpha, own_id=own_id, now=started)
+    return DisjointValueLookup(
+        key, mode=mode, paths=paths, k=k, alpha=paths * alpha, own_id=own_id, now=started
+    )
+
+
+def _keepers(around: Surroundings, link: Link, lookup: AnyValueLookup) -> tuple[Contact, ...]:
+    """The k closest; on an open network of at least 2k nodes also whoever else is as near to the
+    key as the k-th closest should be.
+
+    Nodes that crowd nearer than chance allows then push nobody out who would have kept the record
+    without them, until they are 3k.
+    """
+    k = around.parameters.k
+    size = estimated_size(around, link)
+    if not around.open_network or size < 2 * k:
+        return tuple(lookup.closest())
+    expected = (1 << around.parameters.id_bits) * k / size
+    reached = enumerate(lookup.closest(KEEPERS_FACTOR * k))
+    key = lookup.target
+    return tuple(c for place, c in reached if place < k or distance(c.node_id, key) <= expected)
 
 
 def all_of(running: Sequence[Deferred[T]]) -> Deferred[list[T]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import socket
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet
 from twisted.internet.protocol import DatagramProtocol
@@ -33,6 +34,13 @@ class BoundedPort(Port):
     ) -> None:
         super().__init__(port, protocol, interface, READ_SIZE, reactor)
         self._bounds = bounds
+        self._closing: Deferred[None] | None = None
+
+    def stopListening(self) -> Deferred[None]:
+        """Close, once: a port that fails while it is being closed has one end only."""
+        if self._closing is None:
+            self._closing = maybeDeferred(super().stopListening)
+        return self._closing
 
     def createInternetSocket(self) -> socket.socket:
         """A socket with a roomy receive buffer, and for IPv6 without IPv4 mapped into it."""
@@ -55,13 +63,8 @@ class BoundedPort(Port):
                 self.stopListening()
                 return
             deliver(datagram, Endpoint(address[0], address[1]))
-            if not self.reading_wanted:
-                return
-
-    @property
-    def reading_wanted(self) -> bool:
-        """Whether the port is still open: a datagram may have led to its closing."""
-        return bool(self.connected and not self.disconnecting)
+            if self._closing is not None:
+                return  # this datagram led to the closing of the port
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         """Send one datagram; every ``OSError`` is the caller's to handle."""

@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IHostResolution,
-    IReactorPluggableNameResolver,
     IResolutionReceiver,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kadtwisted.errors import Unavailable
@@ -28,6 +29,9 @@ from kadtwisted.model.ids import RandomBits
 
 MAX_ADDRESSES = 8
 """Addresses of one name that are tried."""
+
+RESOLVE_TIMEOUT = 10.0
+"""Seconds that resolving one name may take: two tries of a common resolver (resolv.conf(5))."""
 
 Resolve = Callable[[str], Deferred[Sequence[str]]]
 """Turns a host name or IP address into IP addresses; fails with :class:`Unavailable`."""
@@ -55,7 +59,7 @@ def real_world(reactor: Any) -> World:
     )
 
 
-def resolve_host(reactor: IReactorPluggableNameResolver, host: str) -> Deferred[Sequence[str]]:
+def resolve_host(reactor: Any, host: str) -> Deferred[Sequence[str]]:
     """The IP addresses of a host name, at most :data:`MAX_ADDRESSES`, by the reactor's resolver.
 
     Fails with :class:`~kadtwisted.errors.Unavailable` if it has none.
@@ -63,9 +67,19 @@ def resolve_host(reactor: IReactorPluggableNameResolver, host: str) -> Deferred[
     literal = ip_literal(host)
     if literal is not None:
         return succeed((literal,))
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return fail(Unavailable(f"{host!r} is no host name; check its spelling"))
     receiver = _Collector(host)
     reactor.nameResolver.resolveHostName(receiver, host)
-    return receiver.finished
+    resolving = receiver.finished.addTimeout(RESOLVE_TIMEOUT, reactor)
+    return resolving.addErrback(_timed_out, host)
+
+
+def _timed_out(failure: Failure, host: str) -> Sequence[str]:
+    failure.trap(defer.TimeoutError)
+    raise Unavailable(f"the name {host!r} did not resolve within {RESOLVE_TIMEOUT:g} seconds")
 
 
 def ip_literal(host: str) -> str | None:

@@ -147,9 +147,10 @@ class Endpoints:
             self._recent.add(rtt)
 
     def failed(self, endpoint: Endpoint, now: float) -> None:
-        """A request there was given up."""
+        """A request there was given up; maybe it was our network secret that it did not take."""
         record = self._touch(endpoint)
         record.failures += 1
+        record.network = None
         record.last_failed = now
 
     # --- Tokens and networks -----------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from kadtwisted.lookup.iterative import Lookup
+from kadtwisted.lookup.disjoint import AnyLookup
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 
@@ -39,9 +39,12 @@ def closest_of(node_ids: Iterable[int], target: int, k: int) -> list[int]:
 class World:
     """Nodes with full honest tables, of which those in ``dead`` never answer."""
 
-    def __init__(self, random: Random, size: int, k: int, dead_share: float = 0.0) -> None:
+    def __init__(
+        self, random: Random, size: int, k: int, dead_share: float = 0.0, bits: int = 8
+    ) -> None:
         self.k = k
-        self.nodes = random.sample(range(256), size)
+        self.bits = bits
+        self.nodes = random.sample(range(1 << bits), size)
         self.dead = frozenset(random.sample(self.nodes[1:], int(dead_share * size)))
         self.alive = [each for each in self.nodes if each not in self.dead]
         self._random = random
@@ -50,7 +53,7 @@ class World:
     def table(self, owner: int) -> list[int]:
         """Whom a node knows; drawn when first wanted, the same ever after."""
         if owner not in self._tables:
-            buckets: list[list[int]] = [[] for _ in range(9)]
+            buckets: list[list[int]] = [[] for _ in range(self.bits + 1)]
             for each in self.nodes:
                 buckets[(each ^ owner).bit_length()].append(each)
             self._tables[owner] = [
@@ -79,7 +82,7 @@ class Outcome:
 Answer = Callable[[Contact], list[Contact] | None]
 
 
-def run(lookup: Lookup, answer: Answer, rtt: Callable[[], float] = lambda: RTT) -> Outcome:
+def run(lookup: AnyLookup, answer: Answer, rtt: Callable[[], float] = lambda: RTT) -> Outcome:
     """Drive the lookup to its end; ``answer`` gives ``None`` for the silence of the dead."""
     seen = Outcome()
     now = 0.0

@@ -34,12 +34,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Kind
 from kadtwisted.node.counters import Counters
-from kadtwisted.node.handlers import (
-    BUSY_RETRY_MS,
-    CONTACTS_OF_EACH,
-    Handlers,
-    Introduction,
-)
+from kadtwisted.node.handlers import CONTACTS_OF_EACH, Handlers, Introduction
 from kadtwisted.node.protocol import Received
 from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.world import World
@@ -270,7 +265,7 @@ class StoreTests(HandlersCase):
     def test_a_storage_that_is_full_or_busy_says_so_and_reads_go_on(self) -> None:
         for error, code, retry_after in (
             (StorageFull("no room"), ErrorCode.STORAGE_FULL, 0),
-            (StorageBusy("too much is queued"), ErrorCode.BUSY, BUSY_RETRY_MS),
+            (StorageBusy("too much is queued"), ErrorCode.BUSY, 1000),
         ):
             self.use(FailingStorage(error))
             text = self.refused(self.answer(Store(record(b"a"), 100)), code, retry_after)

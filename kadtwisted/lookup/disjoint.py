@@ -1,0 +1,318 @@
+"""One lookup over several paths that share no node (Baumgart and Mies 2007, S/Kademlia, 4.2).
+
+A liar on a path can fill that path's shortlist with its friends.  So the contacts this side starts
+from are dealt out to ``paths`` lookups, and what a node tells is heard by its own path alone: who
+lies misleads one path of several.  Every path ends only when the k closest that it knows and no
+other path was faster to ask have answered or failed; together they ask about ``paths`` times k
+nodes, which is why a small network gets fewer paths (:func:`effective_paths`).
+
+Rules of this file.  It decides which path a contact belongs to and nothing else; whom a path asks
+next, and when it is over, is :class:`~.iterative.Lookup`'s.  It departs from the paper, where the
+first path to *list* a node keeps it: here an ID is blocked for the others only while a request to
+it is within its soft patience, and for good once it has answered.  Else a liar could name honest
+nodes at false addresses, and hide them from all the other paths.  A contact (an ID at an endpoint)
+is asked at most once by all paths together.  The budget of hearsay requests for each host is
+shared, and so is the bound on hearsay, of which every path has its own part: one that is led
+astray cannot use up that of the others.
+
+It never sends, waits, reads a clock or draws a random number.  To its driver it is a
+:class:`~.iterative.Lookup`: the methods are the same and mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kadtwisted.errors import InvalidInput
+from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Lookup
+from kadtwisted.lookup.shortlist import Candidate, HostBudget
+from kadtwisted.lookup.values import Mode, ValueLookup, Versions, check_mode
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.results import Trace
+
+LEAST_CAPACITY_FACTOR = 4
+"""Shortlist entries, and told contacts tried, per k that even the narrowest path may have: half of
+the closest may be dead, and as many lie.  With up to four paths this is their fair part of a plain
+lookup's bound, and the sum is the same."""
+
+
+def effective_paths(d: int, estimated_size: float, k: int) -> int:
+    """How many of ``d`` paths a network of this many nodes has room for, at least 1.
+
+    Every path needs k nodes of its own.
+    """
+    return max(1, min(d, int(estimated_size // k)))
+
+
+class Path(Lookup):
+    """One path: a lookup that leaves alone whom a sister is asking."""
+
+    def __init__(
+        self,
+        target: NodeID,
+        sisters: list[Path],
+        named: dict[NodeID, Path],
+        hosts: HostBudget,
+        *,
+        k: int,
+        alpha: int,
+        own_id: NodeID | None,
+        now: float,
+        capacity: int,
+    ) -> None:
+        super().__init__(target, k=k, alpha=alpha, own_id=own_id, now=now, capacity=capacity)
+        self._sisters = sisters
+        self._named = named
+        self._hosts = hosts
+
+    def free_slots(self, now: float) -> None:
+        """Let go of the requests past their soft patience."""
+        self._free_slots(now)
+
+    def choose(self, hosts: list[str]) -> list[Contact]:
+        """Whom to ask now, beside those that this round named already, who live on ``hosts``."""
+        return self._choose(hosts)
+
+    def lists(self, node_id: NodeID) -> bool:
+        return self._shortlist.get(node_id) is not None
+
+    def has_tried(self, contact: Contact) -> bool:
+        return self._attempt(contact) is not None
+
+    def waits_for(self, node_id: NodeID) -> bool:
+        """Whether a request to this ID is within its soft patience."""
+        candidate = self._shortlist.get(node_id)
+        return candidate is not None and candidate.fresh > 0
+
+    def leave(self, node_id: NodeID, endpoint: Endpoint | None = None) -> None:
+        """A sister has asked this contact, or with ``None`` had this ID's answer."""
+        self._shortlist.forget(node_id, endpoint)
+
+    def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
+        node_id = NodeID(candidate.distance ^ self.target)
+        if node_id in self._named or any(each.waits_for(node_id) for each in self._sisters):
+            return None
+        return super()._askable(candidate, hosts)
+
+
+class DisjointLookup:
+    """One search for the ``k`` nodes closest to ``target`` over ``paths`` paths.
+
+    ``alpha`` is shared out over the paths, at least 1 each; the rest is as in
+    :class:`~.iterative.Lookup`.  :class:`~kadtwisted.errors.InvalidInput` if ``paths``, ``k`` or
+    ``alpha`` is less than 1.
+    """
+
+    def __init__(
+        self,
+        target: NodeID,
+        *,
+        paths: int,
+        k: int,
+        alpha: int,
+        own_id: NodeID | None = None,
+        now: float = 0.0,
+    ) -> None:
+        if paths < 1 or alpha < 1:
+            raise InvalidInput(f"paths and alpha must be at least 1, not {paths} and {alpha}")
+        self.target = target
+        self.k = k
+        self._own_id = own_id
+        self._started = now
+        self._dealt = 0
+        self._named: dict[NodeID, Path] = {}
+        self._asked_by: dict[tuple[NodeID, Endpoint], Path] = {}
+        self._answered: dict[NodeID, None] = {}
+        self._paths: list[Path] = []
+        hosts = HostBudget()
+        for index in range(paths):
+            self._paths.append(
+                Path(
+                    target,
+                    self._paths,
+                    self._named,
+                    hosts,
+                    k=k,
+                    alpha=max(1, (alpha + index) // paths),
+                    own_id=own_id,
+                    now=now,
+                    capacity=max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths),
+                )
+            )
+
+    # --- Whom next? --------------------------------------------------------------------------
+
+    def next(self, now: float) -> list[Contact]:
+        """Whom to ask now, closest first: what every path wants, nobody twice."""
+        for path in self._paths:
+            path.free_slots(now)
+        self._named.clear()
+        hosts: list[str] = []
+        named: list[Contact] = []
+        for path in self._paths:
+            chosen = path.choose(hosts)
+            named += chosen
+            self._named.update((each.node_id, path) for each in chosen)
+        named.sort(key=self._distance)
+        return named
+
+    def wakes_at(self) -> float | None:
+        """The next moment (s) at which a soft patience ends, or ``None``."""
+        moments = [path.wakes_at() for path in self._paths]
+        return min((each for each in moments if each is not None), default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every path is."""
+        return all(path.finished for path in self._paths)
+
+    # --- What happened -----------------------------------------------------------------------
+
+    def add(self, contacts: Iterable[Contact], now: float) -> None:
+        """Deal these to the paths in turn, the closest first; a known ID stays where it is."""
+        for contact in sorted(contacts, key=self._distance):
+            if contact.node_id == self._own_id or contact.node_id in self._answered:
+                continue
+            path = self._owner(contact)
+            if path is None:
+                path = self._paths[self._dealt % len(self._paths)]
+                self._dealt += 1
+            path.add([contact], now)
+
+    def asked(self, contact: Contact, now: float, soft: float) -> None:
+        """A request to this contact is on its way, with ``soft`` seconds of patience."""
+        path = self._path_of(contact)
+        path.asked(contact, now, soft)
+        self._note(contact, path)
+
+    def replied(
+        self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "nodes"
+    ) -> None:
+        """The contact answered, naming ``contacts``, which its own path alone hears of."""
+        path = self._path_of(contact)
+        path.replied(contact, self._news(contacts), now, outcome)
+        if self._note(contact, path):
+            self._answered[contact.node_id] = None
+            for other in self._others(path):
+                other.leave(contact.node_id)
+
+    def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
+        """The contact will not answer; any path may try its ID at another endpoint."""
+        path = self._path_of(contact)
+        path.failed(contact, now, outcome)
+        self._note(contact, path)
+
+    def _news(self, contacts: Iterable[Contact]) -> list[Contact]:
+        """Those that no path has asked and whose ID has not answered."""
+        asked, answered = self._asked_by, self._answered
+        return [
+            each
+            for each in contacts
+            if each.node_id not in answered and (each.node_id, each.endpoint) not in asked
+        ]
+
+    def _note(self, contact: Contact, path: Path) -> bool:
+        """The others leave a contact that this path has tried; whether it has."""
+        pair = (contact.node_id, contact.endpoint)
+        if pair not in self._asked_by and path.has_tried(contact):
+            self._asked_by[pair] = path
+            for other in self._others(path):
+                other.leave(*pair)
+        return pair in self._asked_by
+
+    def _owner(self, contact: Contact) -> Path | None:
+        """The path that asked this contact, or was last named it, or lists it."""
+        node_id = contact.node_id
+        path = self._asked_by.get((node_id, contact.endpoint)) or self._named.get(node_id)
+        return path or next((each for each in self._paths if each.lists(node_id)), None)
+
+    def _path_of(self, contact: Contact) -> Path:
+        return self._owner(contact) or self._paths[0]
+
+    def _others(self, path: Path) -> list[Path]:
+        return [each for each in self._paths if each is not path]
+
+    def _distance(self, contact: Contact) -> int:
+        return contact.node_id ^ self.target
+
+    # --- What came out -----------------------------------------------------------------------
+
+    def closest(self, count: int | None = None) -> list[Contact]:
+        """The ``count`` (default: k) closest that answered on any path, closest first."""
+        wanted = self.k if count is None else count
+        found = {each.node_id: each for path in self._paths for each in path.closest(wanted)}
+        return sorted(found.values(), key=self._distance)[:wanted]
+
+    def trace(self, now: float) -> Trace:
+        """As in every lookup; ``hops`` is the depth on the path that found the closest."""
+        traces = [path.trace(now) for path in self._paths]
+        steps = sorted((step for each in traces for step in each.steps), key=lambda s: s.asked)
+        depths = [
+            (self._distance(nearest), trace.hops)
+            for path, trace in zip(self._paths, traces, strict=True)
+            for nearest in path.closest(1)
+        ]
+        return Trace(tuple(steps), now - self._started, min(depths, default=(0, 0))[1])
+
+
+class DisjointValueLookup(DisjointLookup):
+    """A search for a key's record over disjoint paths; see :class:`~.values.ValueLookup`."""
+
+    def __init__(
+        self,
+        target: NodeID,
+        *,
+        mode: Mode,
+        paths: int,
+        k: int,
+        alpha: int,
+        own_id: NodeID | None = None,
+        now: float = 0.0,
+    ) -> None:
+        super().__init__(target, paths=paths, k=k, alpha=alpha, own_id=own_id, now=now)
+        self.mode = check_mode(mode)
+        self._versions = Versions(target)
+
+    def found(
+        self,
+        contact: Contact,
+        version: bytes,
+        contacts: Iterable[Contact],
+        now: float,
+        outcome: str = "record",
+    ) -> None:
+        """The contact holds the record of this version (8 bytes) and names ``contacts``."""
+        self._versions.note(version, contact)
+        self.replied(contact, contacts, now, outcome)
+
+    def next(self, now: float) -> list[Contact]:
+        """As in every lookup, but nobody once ``first`` mode has its record."""
+        return [] if self._satisfied else super().next(now)
+
+    @property
+    def finished(self) -> bool:
+        """When every path is, and in ``first`` mode as soon as one record was found."""
+        return self._satisfied or super().finished
+
+    @property
+    def _satisfied(self) -> bool:
+        return self.mode == "first" and bool(self._versions.all())
+
+    def versions(self) -> list[bytes]:
+        """The versions found, in the order of their first finding."""
+        return self._versions.all()
+
+    def holders(self, version: bytes) -> list[Contact]:
+        """Who was found to hold this version, closest first, near the key or not."""
+        return self._versions.holders(version)
+
+    def without_record(self, version: bytes | None = None) -> list[Contact]:
+        """Who of the k closest that answered lacks this version, or any; closest first."""
+        return self._versions.lacking(self.closest(), version)
+
+
+AnyLookup = Lookup | DisjointLookup
+"""What a driver can drive without knowing how many paths there are."""
+
+AnyValueLookup = ValueLookup | DisjointValueLookup

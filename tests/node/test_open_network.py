@@ -1,0 +1,181 @@
+"""What a node does on a network that anyone may join: disjoint paths, misses confirmed, records
+kept by more than the k closest where others crowd before them."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+from random import Random
+from statistics import median
+from types import MappingProxyType
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import NotFound
+from kadtwisted.identity.keys import NodeKey, node_id_of
+from kadtwisted.model.contact import Family
+from kadtwisted.model.ids import id_to_bytes, key_of_name
+from kadtwisted.model.record import Value
+from kadtwisted.model.results import Receipt
+from kadtwisted.node.link import Link
+from kadtwisted.node.node import Node
+from kadtwisted.node.searches import KEEPERS_FACTOR, disjoint_paths, estimated_size
+from kadtwisted.parameters import NodeSettings, Parameters
+from kadtwisted.records import value as value_rules
+from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, simulated_node
+
+K = 4
+SIZE = 48
+SECRETS = (b"known to the members alone, 32 b",)
+SETTINGS = MappingProxyType({"parameters": Parameters(k=K, alpha=3)})
+
+
+def link_of(node: Node) -> Link:
+    return node._links[Family.IPV4]
+
+
+def paths_of(node: Node) -> int:
+    return disjoint_paths(node._around, link_of(node))
+
+
+class SwarmCase(SynchronousTestCase):
+    def swarm(self, size: int = SIZE, **settings: object) -> Swarm:
+        """Nodes of one network, stopped at the end."""
+        swarm = Swarm(size, **{**SETTINGS, **settings})
+        self.addCleanup(swarm.stop)
+        return swarm
+
+
+class PathsTests(SwarmCase):
+    def test_an_open_network_has_four_where_there_is_room(self) -> None:
+        self.assertEqual({paths_of(node) for node in self.swarm().nodes}, {4})
+
+    def test_a_private_one_has_one(self) -> None:
+        nodes = self.swarm(12, network_secrets=SECRETS).nodes
+        self.assertEqual({paths_of(node) for node in nodes}, {1})
+
+    def test_fewer_where_the_parameters_say_so(self) -> None:
+        for wanted in (1, 2):
+            nodes = self.swarm(20, parameters=Parameters(k=K, disjoint_paths=wanted)).nodes
+            self.assertEqual({paths_of(node) for node in nodes}, {wanted})
+
+    def test_one_where_there_is_no_room_for_more(self) -> None:
+        self.assertEqual({paths_of(node) for node in self.swarm(K).nodes}, {1})
+
+    def test_the_estimate_of_the_size(self) -> None:
+        sizes = [estimated_size(node._around, link_of(node)) for node in self.swarm().nodes]
+        self.assertLess(abs(median(sizes) / SIZE - 1), 0.5)
+        self.assertGreater(min(sizes), SIZE / 4)
+
+    def test_where_a_bucket_is_not_even_full_all_are_known(self) -> None:
+        nodes = self.swarm(K).nodes
+        sizes = [estimated_size(node._around, link_of(node)) for node in nodes]
+        self.assertEqual(sizes, [K] * K)
+
+
+class AskedTests(SwarmCase):
+    """How many are asked; ``first`` asks one path unless it misses."""
+
+    def asked(self, swarm: Swarm, mode: str) -> int:
+        """Whom twelve readers ask for the same value, each k nodes at least, on the average."""
+        swarm.wait(swarm.nodes[0].put("k", b"v"))
+        found = [swarm.wait(node.get("k", mode=mode)) for node in swarm.nodes[-12:]]  # type: ignore[arg-type]
+        return sum(len(each.trace.steps) for each in found) // 12
+
+    def test_the_latest_is_asked_for_on_all_paths(self) -> None:
+        private = self.swarm(network_secrets=SECRETS)
+        self.assertGreaterEqual(self.asked(self.swarm(), "latest"), 4 * K)
+        self.assertLess(self.asked(private, "latest"), 3 * K)
+
+    def test_the_first_is_asked_for_on_one(self) -> None:
+        self.assertLess(self.asked(self.swarm(), "first"), K)
+
+
+class MissTests(SwarmCase):
+    """One honest node has the record; the k that are closest to its key say they have none."""
+
+    def found(self, **settings: object) -> int:
+        """How many of all readers that do not hold it themselves find it."""
+        swarm = self.swarm(**settings)
+        key = key_of_name("k")
+        holder = sorted(swarm.nodes, key=lambda node: node.node_id ^ key)[2 * K]
+        published = int((EPOCH + swarm.clock.seconds()) * 1e6)
+        record = value_rules.encode(Value(key, published, False, b"1:v"))
+        swarm.wait(holder._records.store(record, 3600))
+        found = 0
+        for node in swarm.nodes:
+            before = swarm.clock.seconds()
+            try:
+                result = swarm.wait(node.get("k", mode="first"))
+            except NotFound:
+                continue
+            self.assertEqual(result.value, b"v")
+            if node is not holder:
+                self.assertAlmostEqual(result.trace.duration, swarm.clock.seconds() - before)
+                found += 1
+        return found
+
+    def test_a_miss_is_confirmed_on_disjoint_paths(self) -> None:
+        alone = self.found(network_secrets=SECRETS)
+        confirmed = self.found()
+        self.assertLess(alone, SIZE // 2)
+        self.assertGreater(confirmed, alone + SIZE // 4)
+        self.assertGreater(confirmed, SIZE * 3 // 4)
+
+
+class KeepersTests(SwarmCase):
+    """K + 2 nodes have made themselves IDs nearer to a key than any honest node's."""
+
+    KEY = key_of_name("the target")
+    CROWD = K + 2
+
+    def seeds(self) -> list[int]:
+        """Seeds of nodes whose IDs share their first eight bits with the key."""
+        candidates = (seed for seed in count(1) if not (id_of(seed) ^ self.KEY) >> 152)
+        return list(islice(candidates, self.CROWD))
+
+    def put(self, **settings: object) -> tuple[Swarm, Receipt]:
+        """An honest put under a crowded key."""
+        swarm = self.swarm(**settings)
+        for number, seed in enumerate(self.seeds(), 1):
+            address = f"198.51.100.{number}"
+            chosen = NodeSettings(port=PORT, interfaces=(address,), **{**SETTINGS, **settings})
+            node = simulated_node(swarm.network.host(address), seed, chosen)
+            swarm.wait(node.start())
+            swarm.wait(node.bootstrap([swarm.address_of(swarm.nodes[0])]))
+            self.addCleanup(lambda stopping=node.stop: swarm.wait(stopping()))
+        return swarm, swarm.wait(swarm.nodes[0].put(id_to_bytes(self.KEY), b"v"))
+
+    def honest(self, swarm: Swarm, receipt: Receipt) -> list[int]:
+        """The ranks, among the honest nodes, of those that acknowledged."""
+        ranks = sorted(node.node_id ^ self.KEY for node in swarm.nodes)
+        return [
+            ranks.index(each.distance) for each in receipt.acknowledged if each.distance in ranks
+        ]
+
+    def test_the_crowd_pushes_nobody_out(self) -> None:
+        swarm, receipt = self.put()
+        self.assertEqual(self.honest(swarm, receipt)[:2], [0, 1])
+        self.assertLessEqual(receipt.remote_acks, KEEPERS_FACTOR * K)
+        self.assertEqual(receipt.failures, {})
+
+    def test_on_a_private_network_there_are_no_crowds(self) -> None:
+        swarm, receipt = self.put(network_secrets=SECRETS)
+        self.assertEqual(self.honest(swarm, receipt), [])
+        self.assertEqual(receipt.remote_acks, K)
+
+    def test_a_key_like_others_is_kept_by_about_k(self) -> None:
+        swarm = self.swarm()
+        acks = [swarm.wait(n.put(f"key {i}", b"v")).remote_acks for i, n in enumerate(swarm.nodes)]
+        self.assertGreaterEqual(min(acks), K)
+        self.assertLessEqual(max(acks), KEEPERS_FACTOR * K)
+        self.assertLess(sum(acks) / len(acks), 2 * K)
+
+    def test_a_network_of_less_than_2k_has_no_more_than_k(self) -> None:
+        swarm = self.swarm(2 * K - 1, parameters=Parameters(k=K))
+        receipt = swarm.wait(swarm.nodes[0].put("k", b"v"))
+        self.assertEqual(receipt.remote_acks, K)
+
+
+def id_of(seed: int) -> int:
+    """The ID of the simulated node of this seed."""
+    return node_id_of(NodeKey.generate(Random(f"key {seed}").randbytes).public_key)

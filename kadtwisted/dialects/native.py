@@ -19,7 +19,8 @@ FORMATS = bytes([1])
 """The format versions this program speaks."""
 
 SHORT_ANSWER = 216
-"""Room for any PONG, STORED, WANTED or error: the longest is an error with 128 bytes of text."""
+"""Room for any PONG, STORED, WANTED or error: the longest is an error with 128 bytes of text and a
+code below 24, which all defined ones are."""
 
 RESERVED_NETWORKS = frozenset({"mainline"})
 """Names that choose another dialect."""

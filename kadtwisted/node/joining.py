@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
@@ -134,7 +134,14 @@ class Joining:
     async def _introduce(self, link: Link) -> None:
         """Ping everyone in the table: the token in the ping makes us worth knowing."""
         pings = [link.ask(contact, Ping(), known=True) for contact in link.table.contacts()]
-        await DeferredList(pings, consumeErrors=True)
+        await all_of([each.addErrback(_unless_stopped) for each in pings])
+
+
+def _unless_stopped(failure: Failure) -> None:
+    """That somebody did not answer is ordinary; that we are stopped, or cancelled, is not."""
+    failure.trap(KadtwistedError)
+    if failure.check(NodeStopped):
+        failure.raiseException()
 
 
 def read_addresses(addresses: Iterable[str]) -> list[Address]:

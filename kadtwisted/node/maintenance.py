@@ -35,6 +35,11 @@ LOOKUP_COST = 30.0
 PUBLICATION_COST = 50.0
 """...and a publication: a lookup and k STOREs."""
 
+PASSES_A_PERIOD = 2
+SKIP_WITHIN = 2 / 3
+"""A holder looks through its records twice a period and skips what was confirmed within two thirds
+of one: so with any number of holders copies are counted at least once a period."""
+
 
 class HandOff(NamedTuple):
     """The task of offering records to a contact that is new among the closest."""
@@ -283,10 +288,10 @@ class Maintenance:
     async def _replicate(self) -> float:
         """One page of the pass through our records; then the next, or the next pass."""
         period = self.replication_period()
-        self._again(self._replicate, period)
+        self._again(self._replicate, period / PASSES_A_PERIOD)
         if self.is_isolated():
             return 0.0
-        self._cursor, cost = await self._replication.step(self._cursor, period)
+        self._cursor, cost = await self._replication.step(self._cursor, period * SKIP_WITHIN)
         if self._cursor is not None:
             self._set(self._replicate, self._now())
         else:

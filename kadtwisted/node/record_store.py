@@ -55,7 +55,7 @@ class RecordStore:
         return writing.addBoth(self._unlock, where, lock)
 
     def _unlock(self, result: Any, where: StorageKey, lock: DeferredLock) -> Any:
-        if not lock.locked and not lock.waiting:
+        if not lock.locked and not lock.waiting and self._locks.get(where) is lock:
             self._locks.pop(where, None)
         return result
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.dialect import Dialect
@@ -78,14 +79,15 @@ def estimated_size(around: Surroundings, link: Link) -> float:
     than k knows all.
     """
     known = len(link.table) + 1
-    near = link.table.closest(around.node_id)
-    if len(near) < around.parameters.k:
+    k = around.parameters.k
+    if known <= k:
         return known
     space = 1 << around.parameters.id_bits
-    distances = sorted(distance(each.node_id, around.node_id) / space for each in near)
-    weighted = sum(rank * share for rank, share in enumerate(distances, 1))
-    squares = sum(rank * rank for rank in range(1, len(distances) + 1))
-    return max(known, squares / weighted)
+    shares = nsmallest(
+        k, (distance(each.node_id, around.node_id) / space for each in link.table.contacts())
+    )
+    weighted = sum(rank * share for rank, share in enumerate(shares, 1))
+    return max(known, sum(rank * rank for rank in range(1, k + 1)) / weighted)
 
 
 def disjoint_paths(around: Surroundings, link: Link) -> int:
@@ -165,8 +167,10 @@ def _keepers(around: Surroundings, link: Link, lookup: AnyValueLookup) -> tuple[
     without them, until they are 3k.
     """
     k = around.parameters.k
+    if not around.open_network or lookup.mode == "first":
+        return tuple(lookup.closest())
     size = estimated_size(around, link)
-    if not around.open_network or size < 2 * k:
+    if size < 2 * k:
         return tuple(lookup.closest())
     expected = (1 << around.parameters.id_bits) * k / size
     reached = enumerate(lookup.closest(KEEPERS_FACTOR * k))
@@ -192,6 +196,8 @@ def first_of(running: Sequence[Deferred[T]], good: Callable[[T], bool]) -> Defer
 
     Fires with the results that came in, the good one last.
     """
+    if not running:
+        return succeed([])
     results: list[T] = []
 
     def cancel_all(_: object) -> None:

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.base import BasePort
 from twisted.trial.unittest import TestCase
 
 from kadtwisted.node.udp_port import BoundedPort
@@ -48,9 +47,9 @@ def faulty_ports(case: TestCase, bound: Callable[[], None] = lambda: None) -> li
     """From now on every port of ours is made with such a socket; the list grows with each, and
     ``bound`` is called a turn later."""
     made: list[FaultySocket] = []
-    create: Callable[[BasePort], socket.socket] = BoundedPort.createInternetSocket
+    create = BoundedPort.createInternetSocket
 
-    def create_faulty(port: BoundedPort) -> Any:
+    def create_faulty(port: Any) -> Any:
         made.append(FaultySocket(create(port)))
         port.reactor.callLater(0, bound)
         return made[-1]

@@ -143,14 +143,14 @@ class WorkTests(NodesCase):
     async def test_nobody_answers(self) -> None:
         node = await self.start()
         host, port = loopback_socket(self).getsockname()
-        failed = await self.assertFailure(node.bootstrap([f"{host}:{port}"]), BootstrapFailed)
+        failed: Any = await self.assertFailure(node.bootstrap([f"{host}:{port}"]), BootstrapFailed)
         self.assertEqual(list(failed.reasons), [f"{host}:{port}"])
 
 
 class EndTests(NodesCase):
     async def stop(self, node: Node) -> None:
         """Stop a node; ``TimeoutError`` if that takes too long."""
-        await node.stop().addTimeout(STOP_SECONDS, reactor)  # type: ignore[arg-type]
+        await node.stop().addTimeout(STOP_SECONDS, reactor)
 
     async def test_start_and_stop_with_requests_in_flight(self) -> None:
         others = [await self.start("127.0.0.1", "::1") for _ in range(2)]
@@ -265,7 +265,7 @@ class DeadPortTests(NodesCase):
         family = Family.IPV6 if faulty.family == socket.AF_INET6 else Family.IPV4
         where = self.endpoint(node, family)
         loopback_socket(self, where.host).sendto(b"wakes the reactor", where)
-        await bound_again.addTimeout(5, reactor)  # type: ignore[arg-type]
+        await bound_again.addTimeout(5, reactor)
 
     async def test_it_is_bound_again_on_the_same_number_and_answers_again(self) -> None:
         for host in ("127.0.0.1", "::1"):
@@ -296,7 +296,7 @@ class DeadPortTests(NodesCase):
     async def die(self, node: Node, faulty: FaultySocket) -> None:
         """Let a port die, and wait until it is closed."""
         died: Deferred[None] = Deferred()
-        faulty.on_close = lambda: reactor.callLater(0, died.callback, None)  # type: ignore[attr-defined]
+        faulty.on_close = lambda: reactor.callLater(0, died.callback, None)
         faulty.faults = [OSError(errno.EIO, "injected")]
         where = self.endpoint(node)
         loopback_socket(self).sendto(b"wakes the reactor", where)
@@ -312,7 +312,7 @@ class DeadPortTests(NodesCase):
         self.awaited = (len(self.sockets), bound_again)
         await self.assertFailure(node.ping(self.address(other)), SendFailed)
         await self.assertFailure(node.get("nothing"), Unavailable)
-        await bound_again.addTimeout(5, reactor)  # type: ignore[arg-type]
+        await bound_again.addTimeout(5, reactor)
         await self.assertFailure(under_way, RequestTimedOut)
         self.assertEqual((await node.ping(self.address(other))).contact.node_id, other.node_id)
         self.assertEqual(node.status().counters["port.died"], 1)
@@ -321,17 +321,17 @@ class DeadPortTests(NodesCase):
         node = await self.start()
         where = self.endpoint(node)
         await self.die(node, self.sockets[0])
-        await node.stop().addTimeout(STOP_SECONDS, reactor)  # type: ignore[arg-type]
+        await node.stop().addTimeout(STOP_SECONDS, reactor)
         self.assertEqual(len(self.sockets), 1)
         loopback_socket(self, where.host, where.port)
 
     async def test_a_stop_in_the_turn_of_its_death(self) -> None:
         node = await self.start()
         where = self.endpoint(node)
-        readers = reactor.getReaders()  # type: ignore[attr-defined]
+        readers = reactor.getReaders()
         [port] = [each for each in readers if isinstance(each, BoundedPort)]
         self.sockets[0].faults = [OSError(errno.EIO, "injected")]
         port.doRead()
-        await node.stop().addTimeout(STOP_SECONDS, reactor)  # type: ignore[arg-type]
+        await node.stop().addTimeout(STOP_SECONDS, reactor)
         loopback_socket(self, where.host, where.port)
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -39,7 +39,7 @@ class Collector(DatagramProtocol):
         self.received.append((datagram, addr))
 
     def stopProtocol(self) -> None:
-        reactor.callLater(0, self.stopped.callback, None)  # type: ignore[attr-defined]
+        reactor.callLater(0, self.stopped.callback, None)
 
 
 class PortCase(TestCase):
@@ -78,7 +78,7 @@ class ReadTests(PortCase):
     def test_is_a_listening_port(self) -> None:
         _, port = self.open()
         verifyObject(IListeningPort, port)
-        self.assertIn(port, reactor.getReaders())  # type: ignore[attr-defined]
+        self.assertIn(port, reactor.getReaders())
 
     def test_datagrams_come_in_order_with_their_sender(self) -> None:
         for host in ("127.0.0.1", "::1"):
@@ -106,7 +106,7 @@ class ReadTests(PortCase):
         def tick() -> None:
             seen.append(len(protocol.received))
             if seen[-1] < 100:
-                reactor.callLater(0, tick)  # type: ignore[attr-defined]
+                reactor.callLater(0, tick)
             else:
                 enough.callback(None)
 
@@ -203,7 +203,7 @@ class FaultTests(PortCase):
             self.assertEqual(protocol.received, [])
             self.assertEqual(self.sockets[-1].reads, 1)
             self.assertFalse(port.connected)
-            self.assertNotIn(port, reactor.getReaders())  # type: ignore[attr-defined]
+            self.assertNotIn(port, reactor.getReaders())
             loopback_socket(self, address.host, address.port)  # the number is free again
 
     async def test_what_arrived_before_the_error_is_handed_over(self) -> None:

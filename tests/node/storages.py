@@ -24,7 +24,7 @@ class LateStorage(MemoryStorage):
     def __init__(self) -> None:
         super().__init__(100, 100_000)
         self.waiting: list[tuple[str, NodeID]] = []
-        self._steps: list[Callable[[], None]] = []
+        self._steps: list[Callable[[], object]] = []
 
     def get(self, kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
         found = super().get(kind, key, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,6 +20,7 @@ from kadtwisted.errors import (
 )
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import key_of_name
+from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
@@ -275,6 +277,36 @@ class HasteTests(SynchronousTestCase):
         wait_for(self.clock, node.put("k", b"v"))
         wait_for(self.clock, node.stop())
         self.assertEqual(self.clock.pending(), 0)
+
+
+class EveryMomentTests(SynchronousTestCase):
+    """A bootstrap can be cancelled, or its node stopped, at every moment."""
+
+    def interrupt(self, how: Callable[[Node, Deferred[object]], object], expected: type) -> None:
+        swarm = Swarm(3)
+        for step in range(1, 60):
+            node = simulated_node(swarm.network.host(f"198.51.100.{step}"), 99 + step)
+            swarm.wait(node.start())
+            ended: list[object] = []
+            joining = node.bootstrap([swarm.address_of(swarm.nodes[0])])
+            joining.addBoth(ended.append)
+            swarm.clock.advance(step * 0.005)
+            over = bool(ended)
+            if not over:
+                how(node, joining)
+                swarm.clock.advance(5)
+                self.assertTrue(ended[0].check(expected), (step, ended))  # type: ignore[attr-defined]
+            swarm.wait(node.stop())
+            if over:
+                break
+        self.assertGreater(step, 5)
+        swarm.stop()
+
+    def test_stop(self) -> None:
+        self.interrupt(lambda node, _: node.stop(), NodeStopped)
+
+    def test_cancel(self) -> None:
+        self.interrupt(lambda _, joining: joining.cancel(), CancelledError)
 
 
 class FamilyNameTests(SynchronousTestCase):

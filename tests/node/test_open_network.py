@@ -3,6 +3,7 @@ kept by more than the k closest where others crowd before them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count, islice
 from random import Random
 from statistics import median
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import NotFound
 from kadtwisted.identity.keys import NodeKey, node_id_of
+from kadtwisted.lookup.values import Mode
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import id_to_bytes, key_of_name
 from kadtwisted.model.record import Value
@@ -23,7 +25,7 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value as value_rules
 from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, simulated_node
 
-K = 4
+K = 8
 SIZE = 48
 SECRETS = (b"known to the members alone, 32 b",)
 SETTINGS = MappingProxyType({"parameters": Parameters(k=K, alpha=3)})
@@ -47,7 +49,12 @@ class SwarmCase(SynchronousTestCase):
 
 class PathsTests(SwarmCase):
     def test_an_open_network_has_four_where_there_is_room(self) -> None:
-        self.assertEqual({paths_of(node) for node in self.swarm().nodes}, {4})
+        nodes = self.swarm().nodes
+        counted = Counter(paths_of(node) for node in nodes)
+        self.assertGreater(counted[4], SIZE * 3 // 4)
+        self.assertGreaterEqual(min(counted), 2)
+        sizes = [estimated_size(node._around, link_of(node)) for node in nodes]
+        self.assertLess(abs(median(sizes) / SIZE - 1), 0.5)
 
     def test_a_private_one_has_one(self) -> None:
         nodes = self.swarm(12, network_secrets=SECRETS).nodes
@@ -55,39 +62,34 @@ class PathsTests(SwarmCase):
 
     def test_fewer_where_the_parameters_say_so(self) -> None:
         for wanted in (1, 2):
-            nodes = self.swarm(20, parameters=Parameters(k=K, disjoint_paths=wanted)).nodes
+            nodes = self.swarm(20, parameters=Parameters(k=2, disjoint_paths=wanted)).nodes
             self.assertEqual({paths_of(node) for node in nodes}, {wanted})
 
     def test_one_where_there_is_no_room_for_more(self) -> None:
         self.assertEqual({paths_of(node) for node in self.swarm(K).nodes}, {1})
 
-    def test_the_estimate_of_the_size(self) -> None:
-        sizes = [estimated_size(node._around, link_of(node)) for node in self.swarm().nodes]
-        self.assertLess(abs(median(sizes) / SIZE - 1), 0.5)
-        self.assertGreater(min(sizes), SIZE / 4)
-
     def test_where_a_bucket_is_not_even_full_all_are_known(self) -> None:
         nodes = self.swarm(K).nodes
         sizes = [estimated_size(node._around, link_of(node)) for node in nodes]
-        self.assertEqual(sizes, [K] * K)
+        self.assertEqual(sizes, [len(link_of(node).table) + 1 for node in nodes])
+        self.assertLessEqual(max(sizes), K)
 
 
 class AskedTests(SwarmCase):
     """How many are asked; ``first`` asks one path unless it misses."""
 
-    def asked(self, swarm: Swarm, mode: str) -> int:
-        """Whom twelve readers ask for the same value, each k nodes at least, on the average."""
-        swarm.wait(swarm.nodes[0].put("k", b"v"))
-        found = [swarm.wait(node.get("k", mode=mode)) for node in swarm.nodes[-12:]]  # type: ignore[arg-type]
-        return sum(len(each.trace.steps) for each in found) // 12
+    def asked(self, swarm: Swarm, mode: Mode) -> float:
+        """How many are asked by a reader, on the average of twelve."""
+        found = [swarm.wait(node.get("k", mode=mode)) for node in swarm.nodes[-12:]]
+        return sum(len(each.trace.steps) for each in found) / len(found)
 
-    def test_the_latest_is_asked_for_on_all_paths(self) -> None:
-        private = self.swarm(network_secrets=SECRETS)
-        self.assertGreaterEqual(self.asked(self.swarm(), "latest"), 4 * K)
-        self.assertLess(self.asked(private, "latest"), 3 * K)
-
-    def test_the_first_is_asked_for_on_one(self) -> None:
-        self.assertLess(self.asked(self.swarm(), "first"), K)
+    def test_the_latest_is_asked_for_on_all_paths_the_first_on_one(self) -> None:
+        public, private = self.swarm(), self.swarm(network_secrets=SECRETS)
+        for swarm in (public, private):
+            swarm.wait(swarm.nodes[0].put("k", b"v"))
+            self.assertLess(self.asked(swarm, "first"), K)
+        self.assertLess(self.asked(private, "latest"), 2 * K)
+        self.assertGreater(self.asked(public, "latest"), 3 * K)
 
 
 class MissTests(SwarmCase):
@@ -97,21 +99,20 @@ class MissTests(SwarmCase):
         """How many of all readers that do not hold it themselves find it."""
         swarm = self.swarm(**settings)
         key = key_of_name("k")
-        holder = sorted(swarm.nodes, key=lambda node: node.node_id ^ key)[2 * K]
+        holder = sorted(swarm.nodes, key=lambda node: node.node_id ^ key)[K * 3 // 2]
         published = int((EPOCH + swarm.clock.seconds()) * 1e6)
         record = value_rules.encode(Value(key, published, False, b"1:v"))
         swarm.wait(holder._records.store(record, 3600))
         found = 0
         for node in swarm.nodes:
-            before = swarm.clock.seconds()
             try:
                 result = swarm.wait(node.get("k", mode="first"))
             except NotFound:
                 continue
             self.assertEqual(result.value, b"v")
-            if node is not holder:
-                self.assertAlmostEqual(result.trace.duration, swarm.clock.seconds() - before)
-                found += 1
+            at_once = [step for step in result.trace.steps if step.asked == 0.0]
+            self.assertLessEqual(len(at_once), 3, "the second search begins after the first")
+            found += node is not holder
         return found
 
     def test_a_miss_is_confirmed_on_disjoint_paths(self) -> None:
@@ -143,7 +144,9 @@ class KeepersTests(SwarmCase):
             swarm.wait(node.start())
             swarm.wait(node.bootstrap([swarm.address_of(swarm.nodes[0])]))
             self.addCleanup(lambda stopping=node.stop: swarm.wait(stopping()))
-        return swarm, swarm.wait(swarm.nodes[0].put(id_to_bytes(self.KEY), b"v"))
+        # Not a neighbour of the crowd: its estimate of the network's size would be theirs.
+        writer = max(swarm.nodes, key=lambda node: node.node_id ^ self.KEY)
+        return swarm, swarm.wait(writer.put(id_to_bytes(self.KEY), b"v"))
 
     def honest(self, swarm: Swarm, receipt: Receipt) -> list[int]:
         """The ranks, among the honest nodes, of those that acknowledged."""
@@ -165,7 +168,9 @@ class KeepersTests(SwarmCase):
 
     def test_a_key_like_others_is_kept_by_about_k(self) -> None:
         swarm = self.swarm()
-        acks = [swarm.wait(n.put(f"key {i}", b"v")).remote_acks for i, n in enumerate(swarm.nodes)]
+        acks = [
+            swarm.wait(n.put(f"key {i}", b"v")).remote_acks for i, n in enumerate(swarm.nodes[:16])
+        ]
         self.assertGreaterEqual(min(acks), K)
         self.assertLessEqual(max(acks), KEEPERS_FACTOR * K)
         self.assertLess(sum(acks) / len(acks), 2 * K)

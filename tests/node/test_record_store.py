@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,7 +22,7 @@ from kadtwisted.errors import (
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry
-from kadtwisted.model.record import Kind, StorageKey
+from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.record_store import RecordStore, storage_reader
 from kadtwisted.node.world import World
 from kadtwisted.parameters import HOUR, MINUTE, Parameters
@@ -234,8 +235,9 @@ class OrderTests(StoreCase):
         self.assertEqual(len(self.ended), 50)
         self.assertEqual(self.records._locks, {})
 
-    def everything(self) -> list[object]:
-        return list(self.successResultOf(self.late.page(None, 100)))
+    def everything(self) -> list[StoredRecord]:
+        found: Any = self.successResultOf(self.late.page(None, 100))
+        return list(found)
 
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(
@@ -339,6 +341,65 @@ class WantedTests(StoreCase):
         self.patch(self.storage, "get", lambda *_: fail(StorageError("broken")))
         waiting = self.records.wanted(Have((self.entry(1, b"x"), self.entry(2, b"x"))))
         self.failureResultOf(waiting, StorageError)
+
+
+class VouchedTests(StoreCase):
+    """Who offers what is here already spares this node to replicate it."""
+
+    def moments(self) -> list[float]:
+        """When each record under the key was last confirmed."""
+        found = self.successResultOf(self.records.find(Kind.VALUE, KEY))
+        return [self.records.confirmed(each) for each in found]
+
+    def offer(self, data: bytes) -> None:
+        entry = HaveEntry(Kind.VALUE, KEY, version(data))
+        self.successResultOf(self.records.wanted(Have((entry,))))
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.successResultOf(self.records.store(record(b"a"), 1000))
+        self.time = 600.0
+
+    def test_a_record_is_confirmed_by_its_arrival_and_by_an_offer_of_the_same(self) -> None:
+        self.assertEqual(self.moments(), [500.0])
+        self.offer(record(b"other"))
+        self.assertEqual(self.moments(), [500.0])
+        self.offer(record(b"a"))
+        self.assertEqual(self.moments(), [600.0])
+        self.time = 700.0
+        self.successResultOf(self.records.store(record(b"a"), 1000))
+        self.assertEqual(self.moments(), [700.0])
+
+    def test_old_vouchers_are_forgotten(self) -> None:
+        self.offer(record(b"a"))
+        self.records.forget_vouchers(600.0)
+        self.assertEqual(self.moments(), [600.0])
+        self.records.forget_vouchers(600.5)
+        self.assertEqual(self.moments(), [500.0])
+
+
+class FailingTests(StoreCase):
+    def test_a_storage_that_refuses_for_itself_is_failing_until_it_writes(self) -> None:
+        storage = FailingStorage(StorageError("broken"))
+        self.records = self.make(storage)
+        self.assertFalse(self.records.is_failing())
+        for error, failing in (
+            (StorageError("broken"), True),
+            (StorageBusy("busy"), False),
+            (StorageFull("full"), True),
+        ):
+            storage.error = error
+            self.failureResultOf(self.records.store(record(b"a"), 10))
+            self.assertEqual(self.records.is_failing(), failing)
+        self.patch(storage, "put", lambda *_: succeed(None))
+        self.successResultOf(self.records.store(record(b"a"), 10))
+        self.assertFalse(self.records.is_failing())
+
+    def test_a_record_that_is_refused_says_nothing_of_the_storage(self) -> None:
+        self.successResultOf(self.records.store(record(b"new", 1), 10))
+        self.failureResultOf(self.records.store(record(b"old"), 10), Superseded)
+        self.failureResultOf(self.records.store(b"", 10), InvalidRecord)
+        self.assertFalse(self.records.is_failing())
 
 
 class ReaderTests(StoreCase):

@@ -1,0 +1,183 @@
+"""Upkeep on a simulated network: contacts verified, k copies kept, own records republished."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import NotFound
+from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.record import Kind, StorageKey
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import Parameters
+from kadtwisted.testing.nodes import Swarm
+
+HOUR = 3600.0
+
+
+class UpkeepCase(SynchronousTestCase):
+    SIZE = 30
+    PARAMETERS = Parameters(k=8)
+
+    def setUp(self) -> None:
+        self.swarm = Swarm(self.SIZE, parameters=self.PARAMETERS)
+        self.clock = self.swarm.clock
+        self.addCleanup(self.swarm.stop)
+
+    def holders(self, name: str) -> list[Node]:
+        """The running nodes that hold a record under a name, nearest first."""
+        key = key_of_name(name)
+        found = []
+        for node in self.swarm.nodes:
+            if node.status().running:
+                records = self.successResultOf(
+                    node._storage.get(Kind.VALUE, key, self.clock.seconds())
+                )
+                found += [node] if records else []
+        return sorted(found, key=lambda node: node.node_id ^ key)
+
+    def nearest(self, name: str, count: int) -> list[Node]:
+        """The running nodes nearest to a name."""
+        key = key_of_name(name)
+        running = [node for node in self.swarm.nodes if node.status().running]
+        return sorted(running, key=lambda node: node.node_id ^ key)[:count]
+
+    def counted(self, name: str) -> int:
+        return sum(node.status().counters.get(name, 0) for node in self.swarm.nodes)
+
+
+class ContactTests(UpkeepCase):
+    def test_tentative_contacts_are_verified_after_their_quiet_time(self) -> None:
+        def tentative() -> int:
+            return sum(n.status().links[0].tentative for n in self.swarm.nodes)
+
+        self.assertGreater(tentative(), 100)
+        self.clock.advance(600)
+        self.assertEqual(tentative(), 0)
+
+    def test_an_idle_network_keeps_its_tables_and_says_little(self) -> None:
+        self.clock.advance(HOUR)
+        before = [n.status().links[0].contacts for n in self.swarm.nodes]
+        sent = self.swarm.network.sent
+        self.clock.advance(HOUR)
+        after = [n.status().links[0].contacts for n in self.swarm.nodes]
+        self.assertTrue(all(now >= then for now, then in zip(after, before, strict=True)))
+        self.assertLess((self.swarm.network.sent - sent) / self.SIZE / HOUR, 0.5)
+
+    def test_buckets_without_a_lookup_are_refreshed(self) -> None:
+        self.clock.advance(3 * HOUR)
+        for node in self.swarm.nodes:
+            for bucket in node.routing().buckets:
+                assert bucket.last_lookup is not None
+                self.assertLess(bucket.last_lookup, 1.2 * HOUR)
+
+
+class ReplicationTests(UpkeepCase):
+    def test_copies_lost_are_made_again_within_a_period(self) -> None:
+        self.clock.advance(600)
+        self.swarm.wait(self.swarm.nodes[0].put("k", b"v"))
+        self.assertGreaterEqual(len(self.holders("k")), 8)
+        for node in self.nearest("k", 4):
+            self.swarm.wait(node.stop())
+        self.assertLess(len(self.holders("k")), 8)
+        self.clock.advance(1.5 * HOUR)
+        self.assertEqual(self.holders("k")[:8], self.nearest("k", 8))
+
+    def test_one_holder_speaks_for_all_and_what_is_there_is_not_sent(self) -> None:
+        self.clock.advance(600)
+        for number in range(20):
+            self.swarm.wait(self.swarm.nodes[number].put(f"k{number}", b"v"))
+        self.clock.advance(3 * HOUR)
+        offered, stored = self.counted("replication.offered"), self.counted("replication.stored")
+        # Three periods, twenty records, eight targets each: about 480 if one holder speaks.
+        self.assertLess(offered, 3 * 480)
+        self.assertGreater(offered, 300)
+        self.assertLess(stored, 60)
+
+    def test_passing_on_never_lengthens_a_life(self) -> None:
+        self.clock.advance(600)
+        self.swarm.wait(self.swarm.nodes[0].put("k", b"v", lifetime=4 * HOUR))
+        self.clock.advance(4 * HOUR - 5)
+        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")
+        self.clock.advance(5.1)
+        self.assertEqual(self.holders("k"), [])
+        self.assertRaises(NotFound, self.swarm.wait, self.swarm.nodes[9].get("k"))
+        self.clock.advance(120)
+        self.assertEqual(sum(n.status().stored_records for n in self.swarm.nodes), 0)
+        self.assertEqual(sum(n.status().stored_records for n in self.swarm.nodes), 0)
+
+    def test_a_newcomer_among_the_closest_is_handed_its_records(self) -> None:
+        self.clock.advance(600)
+        names = [f"k{number}" for number in range(60)]
+        for number, name in enumerate(names):
+            self.swarm.wait(self.swarm.nodes[number % 30].put(name, b"v"))
+        fresh = self.swarm.add()
+        due = [name for name in names if fresh in self.nearest(name, 4)]
+        self.assertGreater(len(due), 2)
+        self.clock.advance(1500)
+        held = [name for name in due if fresh in self.holders(name)]
+        self.assertGreaterEqual(len(held), 0.8 * len(due))
+
+    def test_the_period_follows_the_sessions_seen(self) -> None:
+        self.clock.advance(600)
+        node = self.swarm.nodes[0]
+        self.assertEqual(node.status().replication_period, HOUR)
+        for _ in range(64):
+            node._maintenance.contact_removed(120.0)
+        self.assertLess(node.status().replication_period, HOUR / 2)
+
+
+class RepairTests(UpkeepCase):
+    def test_a_latest_get_brings_the_winner_to_who_lacks_it(self) -> None:
+        self.clock.advance(600)
+        self.swarm.wait(self.swarm.nodes[0].put("k", b"v"))
+        where = StorageKey(Kind.VALUE, key_of_name("k"))
+        robbed = self.nearest("k", 3)
+        for node in robbed:
+            self.successResultOf(node._storage.remove(where))
+        self.swarm.wait(self.swarm.nodes[9].get("k"))
+        self.clock.advance(2)
+        self.assertTrue(set(robbed) - {self.swarm.nodes[9]} <= set(self.holders("k")))
+
+
+class PublishingTests(UpkeepCase):
+    def test_a_kept_record_outlives_its_lifetime_until_deleted(self) -> None:
+        publisher = self.swarm.nodes[3]
+        self.swarm.wait(publisher.put("kept", b"v", lifetime=HOUR, keep=True))
+        self.swarm.wait(publisher.put("not kept", b"v", lifetime=HOUR))
+        self.assertEqual(publisher.status().own_records, 1)
+        self.clock.advance(5 * HOUR)
+        reader = self.swarm.nodes[20]
+        self.assertEqual(self.swarm.wait(reader.get("kept")).value, b"v")
+        self.assertRaises(NotFound, self.swarm.wait, reader.get("not kept"))
+        self.swarm.wait(publisher.delete("kept"))
+        self.assertEqual(publisher.status().own_records, 0)
+        self.clock.advance(3 * HOUR)
+        self.assertRaises(NotFound, self.swarm.wait, reader.get("kept"))
+
+    def test_a_value_that_took_its_place_ends_it(self) -> None:
+        publisher, other = self.swarm.nodes[3], self.swarm.nodes[4]
+        self.swarm.wait(publisher.put("k", b"old", lifetime=HOUR, keep=True))
+        self.swarm.wait(other.put("k", b"new", lifetime=20 * HOUR))
+        self.clock.advance(2 * HOUR)
+        self.assertEqual(publisher.status().own_records, 0)
+        self.assertEqual(self.swarm.wait(publisher.get("k")).value, b"new")
+
+    def test_an_outage_only_delays_it(self) -> None:
+        publisher = self.swarm.nodes[3]
+        self.swarm.wait(publisher.put("k", b"v", lifetime=2 * HOUR, keep=True))
+        self.swarm.network.partition([self.swarm.host_of(publisher)])
+        self.clock.advance(3 * HOUR)
+        self.swarm.network.heal()
+        self.assertRaises(NotFound, self.swarm.wait, self.swarm.nodes[9].get("k"))
+        self.clock.advance(700)
+        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")
+
+    def test_a_restart_of_the_node_keeps_its_publications(self) -> None:
+        publisher = self.swarm.nodes[3]
+        self.swarm.wait(publisher.put("k", b"v", lifetime=2 * HOUR, keep=True))
+        self.swarm.wait(publisher.stop())
+        self.clock.advance(60)
+        self.swarm.wait(publisher.start())
+        self.swarm.wait(publisher.bootstrap([self.swarm.address_of(self.swarm.nodes[0])]))
+        self.clock.advance(4 * HOUR)
+        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")

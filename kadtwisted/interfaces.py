@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Receipt,
     )
     from kadtwisted.node.status import NodeStatus, RoutingStatus
+    from kadtwisted.upkeep.health import Health
 
 
 class ISerializer(Interface):
@@ -208,7 +209,8 @@ class INode(Interface):
 
         ``mode`` is ``first`` (the first valid record) or ``latest`` (the whole lookup, the highest
         version of all answers).  Fails with :class:`~kadtwisted.errors.InvalidKey`,
-        :class:`~kadtwisted.errors.NotFound` or :class:`~kadtwisted.errors.NoContacts`.
+        :class:`~kadtwisted.errors.NotFound`, :class:`~kadtwisted.errors.NoContacts` (nobody is
+        known) or :class:`~kadtwisted.errors.Unavailable` (nobody answered).
         """
 
     def put(
@@ -221,8 +223,10 @@ class INode(Interface):
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
-        :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew` or
-        :class:`~kadtwisted.errors.NotStored`, whose ``reasons`` tell each node's refusal.
+        :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew`,
+        :class:`~kadtwisted.errors.NoContacts`, :class:`~kadtwisted.errors.TooManyRequests` (too
+        many records are kept published) or :class:`~kadtwisted.errors.NotStored`, whose
+        ``reasons`` tell each node's refusal.
         """
 
     def delete(key: str | bytes) -> Deferred[Receipt]:
@@ -230,6 +234,9 @@ class INode(Interface):
 
     def status() -> NodeStatus:
         """A frozen picture of the node now: ports, contacts, counters."""
+
+    def health() -> Health:
+        """The one verdict on this node now; cheap enough to be asked every second."""
 
     def routing() -> RoutingStatus:
         """A frozen picture of the routing tables now, bucket by bucket."""

@@ -168,6 +168,9 @@ class NodeSettings:
     """Name of the network; nodes of another one get no answer."""
     network_secrets: tuple[bytes, ...] = ()
     """Secrets of a private network, the newest first; empty makes the network open."""
+    allow: tuple[str, ...] = ()
+    """Prefixes as ``10.0.0.0/8`` or ``fd00::/8``: although they are not public and our own address
+    is, nodes there are contacted and passed on."""
     read_only: bool = False
     """A short-lived node: never enters a table, stores nothing."""
     sealer: str = "box"

@@ -19,6 +19,12 @@ from kadtwisted import __version__
 _UNITS = MappingProxyType({"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0})
 _ADDRESS = "[KEY@]HOST:PORT"
 
+PATIENCE = 10.0
+DEMO_PATIENCE = 120.0
+"""Seconds before a verb is given up, unless ``--timeout`` says otherwise."""
+DEMO_NODES = (3, 100)
+"""The fewest of which a third can die, and (MAGIC) as many as one process bears with."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that complains in one sentence."""
@@ -32,7 +38,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser; its result names the verb's ``module`` and ``function``."""
+    """The parser; its result names the verb's ``module`` and ``function``, and its ``patience``
+    where no ``timeout`` is given."""
     parser = Parser(
         prog="kad",
         description="Use a Kademlia network: run a node, store and fetch values.",
@@ -45,15 +52,16 @@ def make_parser() -> argparse.ArgumentParser:
         made: Parser = verbs.add_parser(name, help=text, description=text)
         _add_global_options(made, in_verb=True)
         module, _, function = target.partition(":")
-        made.set_defaults(module=module, function=function)
+        made.set_defaults(module=module, function=function, patience=PATIENCE)
         return made
 
     _add_bootstrap(verb("bootstrap", "serve:bootstrap", "Run the first node of a network."))
     _add_bootstrap(verb("join", "serve:join", "Run a node that joins a network."))
     _add_value_verbs(verb)
     _add_node_verbs(verb)
-    verb("status", "running:status", "Show the state of a running node.")
-    verb("routing", "running:routing", "Show the routing tables of a running node.")
+    verb("status", "running:status", "Show the state of a node that runs with a state directory.")
+    verb("routing", "running:routing", "Show the routing tables of such a node.")
+    _add_demo(verb)
     return parser
 
 
@@ -88,6 +96,19 @@ def _add_node_verbs(verb: Any) -> None:
     _add_bootstrap(find_node)
 
 
+def _add_demo(verb: Any) -> None:
+    demo = verb("demo", "demo:demo", "Run a network on this machine, kill a third, lose nothing.")
+    demo.set_defaults(patience=DEMO_PATIENCE)
+    few, many = DEMO_NODES
+    demo.add_argument(
+        "--nodes", type=nodes, default=20, metavar="COUNT",
+        help=f"how many nodes, {few} to {many} (default: 20)",
+    )  # fmt: skip
+    demo.add_argument(
+        "--seed", type=int, metavar="NUMBER", help="repeat a run's choices of keys and victims"
+    )
+
+
 def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", required=True, metavar="NAME", help="the name it is stored under")
 
@@ -110,22 +131,34 @@ def _add_global_options(parser: argparse.ArgumentParser, in_verb: bool) -> None:
         chosen = argparse.SUPPRESS if in_verb else default
         group.add_argument(name, default=chosen, help=text, **kwargs)
 
-    add("--port", None, "UDP port to use", type=port, metavar="PORT")
+    add("--port", None, "UDP port (default: of a node that stays 8000, else any free one)",
+        type=port, metavar="PORT")  # fmt: skip
     add("--interface", None, "IP address to bind, at most one in each address family",
         action="append", metavar="ADDRESS")  # fmt: skip
     add("--network", "kad", "name of the network (default: kad)", metavar="NAME")
-    add("--network-secret-file", None, "file with the secrets of a private network",
+    add("--network-secret-file", None,
+        "file with the secrets of a private network, one a line, the newest first",
         metavar="FILE")  # fmt: skip
     add("--state-dir", None, "directory with a node's identity and control socket",
         metavar="DIRECTORY")  # fmt: skip
     add("--json", False, "print one JSON object", action="store_true")
-    add("--timeout", 10.0, "patience in seconds (default: 10)", type=seconds, metavar="TIME")
+    add("--timeout", None,
+        f"patience in seconds (default: {PATIENCE:g}, of the demo {DEMO_PATIENCE:g})",
+        type=seconds, metavar="TIME")  # fmt: skip
 
 
 def port(text: str) -> int:
     """A UDP port, 0 to 65535."""
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def nodes(text: str) -> int:
+    """How many nodes a demo has."""
+    few, many = DEMO_NODES
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and few <= int(text) <= many):
+        raise argparse.ArgumentTypeError(f"a demo has {few} to {many} nodes, not {text!r}")
     return int(text)
 
 

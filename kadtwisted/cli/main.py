@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None, make_world: Callable[[], World] | No
         arguments = make_parser().parse_args(argv)
     except SystemExit as leaving:  # --help, --version, or usage: said already
         return int(leaving.code or 0)
+    arguments.timeout = arguments.timeout or arguments.patience
     try:
         return _run(arguments, (make_world or real_world)())
     except BrokenPipeError:

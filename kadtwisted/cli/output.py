@@ -14,8 +14,6 @@ from typing import Any, BinaryIO, TextIO
 Described = Mapping[str, Any]
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_SHOWN_BITS = 16
-"""Bits of a k-bucket's prefix that are written out."""
 
 
 class Output:
@@ -104,12 +102,12 @@ def nodes_text(nodes: Described) -> str:
 def receipt_text(receipt: Described, name: str) -> str:
     """Who keeps the record."""
     count = receipt["remote_acks"]
-    verb = "deleted" if receipt["deleted"] else "stored"
+    verb, kept = ("deleted", "the deletion") if receipt["deleted"] else ("stored", "it")
     where = f"{count} node{'' if count == 1 else 's'}" if count else "this node alone"
     lines = [f"{verb} {name!r} on {where}, under {receipt['key']}"]
     for each in receipt["acknowledged"]:
         who = each["endpoint"] or "this node"
-        lines.append(f"  {who} keeps it for {duration(each['remaining_seconds'])}")
+        lines.append(f"  {who} keeps {kept} for {duration(each['remaining_seconds'])}")
     lines += [f"  {who} did not: {why}" for who, why in receipt["failures"].items()]
     return "\n".join(lines)
 
@@ -130,89 +128,7 @@ def trace_text(trace: Described) -> str:
     return head + "\n" + table(("ASKED", "ANSWERED", "WITH", "ENDPOINT", "NODE ID"), rows)
 
 
-def status_text(status: Described) -> str:
-    """A running node on one screen."""
-    kind = "read-only" if status["read_only"] else "full node"
-    access = "private" if status["private"] else "open"
-    running = f"for {duration(status['uptime_seconds'])}" if status["running"] else "no: stopped"
-    lines = [("Node", status["node_id"])]
-    lines += [("Address", address) for address in status["addresses"]]
-    lines += [
-        ("Network", f"{status['network']} ({access})"),
-        ("Running", f"{running}, {kind}"),
-        ("Records", f"{status['stored_records']:,} ({size(status['stored_bytes'])})"),
-    ]
-    parts = ["\n".join(f"{name:<9}{text}" for name, text in lines), _links_text(status["links"])]
-    counters = [(name, f"{count:,}") for name, count in sorted(status["counters"].items()) if count]
-    if counters:
-        parts.append(table(("COUNTER", "TOTAL"), counters, right=(1,)))
-    return "\n\n".join(parts)
-
-
-def routing_text(routing: Described) -> str:
-    """The routing tables, bucket by bucket."""
-    buckets = [each for each in routing["buckets"] if each["contacts"] or each["replacements"]]
-    total = sum(len(each["contacts"]) for each in buckets)
-    head = (
-        f"node {routing['node_id']}: {count_of(total, 'contact')} in "
-        f"{count_of(len(buckets), 'k-bucket')}"
-    )
-    return "\n\n".join([head, *(_bucket_text(each) for each in buckets)])
-
-
-def _links_text(links: Iterable[Described]) -> str:
-    rows = [
-        (
-            link["family"],
-            link["listening"] or "-",
-            link["observed"] or "-",
-            str(link["contacts"]),
-            str(link["tentative"]),
-            str(link["requests_in_flight"]),
-        )
-        for link in links
-    ]
-    head = ("FAMILY", "LISTENING", "SEEN BY OTHERS AS", "CONTACTS", "TENTATIVE", "IN FLIGHT")
-    return table(head, rows, right=(3, 4, 5))
-
-
-def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{duration(seconds)} ago"
-
-
-def _bucket_text(bucket: Described) -> str:
-    head = (
-        f"{bucket['family']} {prefix_text(bucket['prefix'], bucket['length'])}: "
-        f"{count_of(len(bucket['contacts']), 'contact')}, "
-        f"{count_of(bucket['replacements'], 'replacement')}, "
-        f"last lookup {_ago(bucket['last_lookup_seconds'])}"
-    )
-    rows = [
-        (
-            each["node_id"],
-            each["endpoint"],
-            each["state"],
-            duration(each["known_for_seconds"]),
-            duration(each["last_seen_seconds"]) + " ago",
-            "-" if each["rtt_seconds"] is None else milliseconds(each["rtt_seconds"]),
-            str(each["failures"]),
-        )
-        for each in bucket["contacts"]
-    ]
-    names = ("NODE ID", "ENDPOINT", "STATE", "KNOWN FOR", "LAST SEEN", "RTT", "FAILURES")
-    return head + ("\n" + table(names, rows, right=(5, 6)) if rows else "")
-
-
 # --- Words and numbers -----------------------------------------------------------------------
-
-
-def prefix_text(prefix: str, length: int) -> str:
-    """A k-bucket's prefix: its bits while they are few, how many there are in any case."""
-    if length == 0:
-        return "whole space"
-    bits = f"{int(prefix, 16):0{4 * len(prefix)}b}"[:length]
-    shown = bits if length <= _SHOWN_BITS else bits[:_SHOWN_BITS] + "..."
-    return f"{shown} ({count_of(length, 'bit')})"
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from kadtwisted.cli.output import Described, routing_text, status_text
+from kadtwisted.cli.output import Described
+from kadtwisted.cli.pictures import routing_text, status_text
 from kadtwisted.cli.session import Session
 from kadtwisted.daemon import config
 

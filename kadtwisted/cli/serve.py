@@ -66,8 +66,17 @@ def _announce(session: Session, service: NodeService, report_at: bool) -> None:
     picture = _picture(service)
     for address in picture["addresses"]:
         session.output.note(f"kad: running; others join with --bootstrap {address}")
+    if any(_is_wildcard(each["listening"]) for each in picture["links"]):
+        session.output.note(
+            "kad: (on another machine, with this one's address in place of the loopback address)"
+        )
     if report_at and session.arguments.json:
         session.output.report(picture, "")
+
+
+def _is_wildcard(listening: str | None) -> bool:
+    """Whether a port is bound to every address, of which only loopback could be named above."""
+    return listening is not None and listening.startswith(("0.0.0.0:", "[::]:"))
 
 
 def _picture(service: NodeService) -> dict[str, Any]:

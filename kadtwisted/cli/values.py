@@ -7,7 +7,8 @@ from base64 import b64encode
 
 from kadtwisted.cli.output import receipt_text, trace_text
 from kadtwisted.cli.session import Session
-from kadtwisted.errors import RecordTooLarge
+from kadtwisted.errors import NotFound, RecordTooLarge
+from kadtwisted.model.ids import id_to_hex, key_of_name
 from kadtwisted.parameters import RECORD_LIMIT
 
 
@@ -28,7 +29,10 @@ async def get(session: Session) -> int:
     arguments = session.arguments
     request = {"key": arguments.key, "mode": "first" if arguments.first else "latest"}
     async with session.performer() as performer:
-        found = await performer.perform("get", request)
+        try:
+            found = await performer.perform("get", request)
+        except NotFound as error:
+            raise NotFound(_by_name(str(error), arguments.key)) from None
     if arguments.trace:
         session.output.note(trace_text(found["trace"]))
     session.output.value(found)
@@ -42,6 +46,11 @@ async def delete(session: Session) -> int:
         receipt = await performer.perform("delete", {"key": key})
     session.output.report(receipt, receipt_text(receipt, key))
     return os.EX_OK
+
+
+def _by_name(sentence: str, name: str) -> str:
+    """A node's sentence about a key, in terms of the name that was asked for."""
+    return sentence.replace(id_to_hex(key_of_name(name)), repr(name))
 
 
 def _value(session: Session) -> bytes:

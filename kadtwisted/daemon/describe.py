@@ -30,6 +30,7 @@ from kadtwisted.node.status import (
     NodeStatus,
     RoutingStatus,
 )
+from kadtwisted.upkeep.health import Health
 
 Described = dict[str, Any]
 """An object of JSON."""
@@ -124,6 +125,8 @@ def of_status(status: NodeStatus) -> Described:
             for each in status.links
             if each.listening is not None
         ],
+        "health": status.health,
+        "health_sentence": Health.named(status.health).sentence,
         "running": status.running,
         "read_only": status.read_only,
         "network": status.network,
@@ -132,6 +135,8 @@ def of_status(status: NodeStatus) -> Described:
         "links": [_link(each) for each in status.links],
         "stored_records": status.stored_records,
         "stored_bytes": status.stored_bytes,
+        "own_records": status.own_records,
+        "replication_period_seconds": round(status.replication_period, 3),
         "counters": dict(status.counters),
     }
 

@@ -74,7 +74,7 @@ class Joining:
         self._attempt = None
         self.log.info(
             "joined the network: {answered} of {asked} bootstrap addresses answered, "
-            "{contacts} contacts known",
+            "contacts known: {contacts}",
             answered=len(result.answered),
             asked=len(self._addresses),
             contacts=result.contacts,

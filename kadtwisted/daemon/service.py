@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from kadtwisted.daemon import control
 from kadtwisted.daemon.config import DaemonSettings
 from kadtwisted.daemon.describe import address_to_share
+from kadtwisted.daemon.health_watch import HealthWatch
 from kadtwisted.daemon.joining import Joining
 from kadtwisted.daemon.operations import Operations
 from kadtwisted.errors import NodeStopped
@@ -61,6 +62,7 @@ class NodeService(Service):
         self._state: StateDirectory | None = None
         self._node: INode | None = None
         self._node_is_up = False
+        self._watch: HealthWatch | None = None
         self._control: tuple[IListeningPort, control.ControlFactory] | None = None
         self._joining = Joining(reactor, random, joined)
 
@@ -85,11 +87,13 @@ class NodeService(Service):
             raise
 
     def startService(self) -> None:
-        """Join the network in the background."""
+        """Join the network in the background, and tell the log how the node is."""
         if self._node is None:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._join()
+        self._join()  # before the first look: a node that was told of no other calls itself well
+        self._watch = HealthWatch(self._reactor, self.node.health)
+        self._watch.start()
 
     def stopService(self) -> Deferred[None]:
         """Stop joining, hang up on the control socket, stop the node, let go of the lock."""
@@ -143,8 +147,16 @@ class NodeService(Service):
     def _let_go(self) -> Deferred[None]:
         node, self._node, self._node_is_up = self._node, None, False
         closing: Deferred[Any] = maybeDeferred(self._close_control)
-        closing.addBoth(lambda _: node.stop() if node is not None else None)
+        closing.addBoth(lambda _: None if node is None else self._stop_node(node))
         return closing.addBoth(self._close_state)
+
+    def _stop_node(self, node: INode) -> Deferred[None]:
+        stopping = node.stop()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.look()
+            stopping.addBoth(watch.stop)
+        return stopping
 
     def _close_control(self) -> Any:
         opened, self._control = self._control, None

@@ -111,10 +111,25 @@ class DaemonService(NodeService):
             give_up(error)
 
 
+class CannotStart(SystemExit, Exception):
+    """Leaves the process with the error's code.
+
+    An :class:`Exception`, too: only of those does a ``twistd`` that daemonizes tell its parent,
+    which else waits for ever, and only for those does it remove its PID file.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(startup_exit_code(error))
+        self._sentence = str(error)
+
+    def __str__(self) -> str:
+        return self._sentence
+
+
 def give_up(error: BaseException) -> NoReturn:
     """One sentence on standard error (and in the log), then out, before the reactor ran."""
     _tell(error)
-    raise SystemExit(startup_exit_code(error))
+    raise CannotStart(error)
 
 
 def _tell(error: BaseException) -> None:

@@ -99,9 +99,10 @@ class Path(Lookup):
 class DisjointLookup:
     """One search for the ``k`` nodes closest to ``target`` over ``paths`` paths.
 
-    ``alpha`` is shared out over the paths, at least 1 each; the rest is as in
-    :class:`~.iterative.Lookup`.  :class:`~kadtwisted.errors.InvalidInput` if ``paths``, ``k`` or
-    ``alpha`` is less than 1.
+    ``alpha`` is shared out over the paths, at least 1 each.  ``seeds``, how many contacts to start
+    from, is k for every path: replies that all name the same k closest would leave a path that has
+    no others with nobody to ask.  The rest is as in :class:`~.iterative.Lookup`.
+    :class:`~kadtwisted.errors.InvalidInput` if ``paths``, ``k`` or ``alpha`` is less than 1.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class DisjointLookup:
             raise InvalidInput(f"paths and alpha must be at least 1, not {paths} and {alpha}")
         self.target = target
         self.k = k
+        self.seeds = paths * k
         self._own_id = own_id
         self._started = now
         self._dealt = 0

@@ -57,8 +57,9 @@ class Lookup:
 
     ``alpha`` is how many requests are waited for at once, ``own_id`` is never asked, ``now`` (s) is
     the start that a trace counts from.  ``capacity`` bounds the shortlist and how many told
-    contacts are tried; without it that is ``CAPACITY_FACTOR`` times ``k``.
-    :class:`~kadtwisted.errors.InvalidInput` if ``k`` or ``alpha`` is less than 1.
+    contacts are tried; without it that is ``CAPACITY_FACTOR`` times ``k``.  ``seeds`` is how many
+    contacts to start from.  :class:`~kadtwisted.errors.InvalidInput` if ``k`` or ``alpha`` is less
+    than 1.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Lookup:
         self.target = target
         self.k = k
         self.alpha = alpha
+        self.seeds = k
         self._started = now
         self._shortlist = Shortlist(target, capacity or CAPACITY_FACTOR * k, own_id)
         self._hosts = HostBudget()

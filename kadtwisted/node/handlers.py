@@ -65,6 +65,9 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
 """The error that tells an asker of each failure of its making, and when to try again (ms)."""
 
 
+Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
+
+
 class Introduction(NamedTuple):
     """What this node says of itself in a PONG."""
 
@@ -98,27 +101,23 @@ class Handlers:
         self._introduction = introduction
         self._k = k
         self._read_only = read_only
-        self._by_type: Mapping[type, Callable[[Any], ReplyBody | Deferred[ReplyBody]]] = (
-            MappingProxyType(
-                {
-                    Ping: self._ping,
-                    FindNode: self._find_node,
-                    FindValue: self._find_value,
-                    Store: self._store,
-                    Have: self._have,
-                }
-            )
-        )
+        self._by_type: dict[type, tuple[str, bool, Handler]] = {
+            Ping: ("in.Ping", False, self._ping),
+            FindNode: ("in.FindNode", False, self._find_node),
+            FindValue: ("in.FindValue", False, self._find_value),
+            Store: ("in.Store", True, self._store),
+            Have: ("in.Have", True, self._have),
+        }
 
     def handle(self, received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
         """The answer to a request that passed the door."""
         body = received.body
-        kind = type(body)
-        handler = self._by_type.get(kind)
-        if handler is None:
+        known = self._by_type.get(type(body))
+        if known is None:
             return Error(ErrorCode.UNKNOWN_METHOD, "unknown method")
-        self._counts["in." + kind.__name__] += 1
-        if kind is Store or kind is Have:
+        counter, writes, handler = known
+        self._counts[counter] += 1
+        if writes:
             if not received.proven:
                 return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
             if self._read_only:
@@ -133,7 +132,7 @@ class Handlers:
         return Nodes(self._closest(body.target, body.want))
 
     def _closest(self, target: NodeID, want: Want) -> tuple[Contact, ...]:
-        if want in (Want.SAME, self._own_want):
+        if not want or want is self._own_want:
             return tuple(self._own.closest(target, self._k))
         each = CONTACTS_OF_EACH if want == Want.BOTH else self._k
         found: list[Contact] = []
@@ -144,7 +143,7 @@ class Handlers:
 
     def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
         finding = self._records.find(body.kind, body.key)
-        if finding.called and isinstance(finding.result, Sequence):
+        if finding.called and type(finding.result) is list:
             return self._records_reply(finding.result, body)  # nothing to wait for: save the calls
         return finding.addCallback(self._records_reply, body)
 
@@ -155,10 +154,9 @@ class Handlers:
         known = body.known_version
         if known and any(version(each.data) == known for each in found):
             return Records((), contacts, b"", True)
-        now = self._now()
         # Kinds with many records under one key will be read by cursor; Value has one.
-        items = tuple(StoredItem(each.data, remaining_at(each.expires, now)) for each in found[:1])
-        return Records(items, contacts)
+        _, data, expires, _ = found[0]
+        return Records((StoredItem(data, remaining_at(expires, self._now())),), contacts)
 
     def _store(self, body: Store) -> Deferred[ReplyBody]:
         storing = self._records.store(body.record, body.remaining)

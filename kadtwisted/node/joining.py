@@ -25,7 +25,7 @@ from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.link import Link
 from kadtwisted.node.protocol import Answer
-from kadtwisted.node.searches import Surroundings, all_of, find_nodes
+from kadtwisted.node.searches import Surroundings, all_of, find_nodes, first_of
 
 T = TypeVar("T")
 
@@ -45,11 +45,15 @@ class Joining:
         asked = list(addresses)
         answered: dict[Contact, Link] = {}
         failures: dict[str, str] = {}
-        greetings = [self._greet(address, answered, failures) for address in asked]
-        await all_of([Deferred.fromCoroutine(each) for each in greetings])
+        greetings = [
+            Deferred.fromCoroutine(self._greet(address, answered, failures)) for address in asked
+        ]
+        if self._read_only:  # it is in a hurry, and one way in is enough
+            await first_of(greetings, lambda _: bool(answered))
+        else:
+            await all_of(greetings)
         if not answered:
-            listed = "; ".join(f"{where}: {why}" for where, why in failures.items())
-            raise BootstrapFailed(f"no bootstrap address answered ({listed})", failures)
+            raise BootstrapFailed(_nobody(failures), failures)
         links = list(dict.fromkeys(answered.values()))
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
         known = sum(len(link.table) for link in self._around.links.values())
@@ -135,6 +139,13 @@ class Joining:
         """Ping everyone in the table: the token in the ping makes us worth knowing."""
         pings = [link.ask(contact, Ping(), known=True) for contact in link.table.contacts()]
         await all_of([each.addErrback(_unless_stopped) for each in pings])
+
+
+def _nobody(failures: dict[str, str]) -> str:
+    """The sentence for a bootstrap that nobody answered."""
+    if len(failures) == 1:
+        return f"the bootstrap address failed: {next(iter(failures.values()))}"
+    return f"none of {len(failures)} bootstrap addresses answered ({', '.join(failures)})"
 
 
 def _unless_stopped(failure: Failure) -> None:

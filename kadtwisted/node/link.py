@@ -30,6 +30,7 @@ from kadtwisted.node.status import BucketStatus, ContactStatus, LinkStatus
 from kadtwisted.node.udp_port import listen
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import Change, RoutingTable
 from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.rpc.outreach import Outreach
@@ -63,6 +64,7 @@ class Link:
         self.interface = interface
         self.table = table
         self.observed: Endpoint | None = None
+        self.reach = Reach(settings.allow)
         self._reactor = reactor
         self._now = world.now
         self._settings = settings
@@ -181,18 +183,35 @@ class Link:
             self._outreach.answered(answer.contact.endpoint)
         if answer.reply.observed is not None:
             self.observed = answer.reply.observed
+            self._seen(answer.contact.endpoint, answer.reply.observed)
+
+    def _seen(self, by: Endpoint, own: Endpoint) -> None:
+        """If our address turns out to be public, martians leave the table, of no use to others.
+
+        A lonely node starts anew: whoever answers it is welcome until the world is seen again.
+        """
+        if not len(self.table):
+            self.reach.own = None
+        if self.reach.seen(by, own):
+            admits = self.reach.admits
+            self._changed(self.table.forget(lambda each: not admits(each.endpoint)))
 
     def _answered(self, answer: Answer) -> Answer:
         self._proven(answer)
-        self._changed(self.table.answered(answer.contact, self._now()))
+        self._admit(answer.contact)
         return answer
+
+    def _admit(self, contact: Contact) -> None:
+        """A contact answered: it may enter the table, unless it is a martian."""
+        if self.reach.admits(contact.endpoint):
+            self._changed(self.table.answered(contact, self._now()))
 
     def _failed(self, failure: Failure, contact: Contact, asked_at: float) -> Failure:
         """Silence is charged to the contact while others are heard; an error is an answer too."""
         now = self._now()
         if failure.check(ErrorReply):
             self._uplink.heard(now)
-            self._changed(self.table.answered(contact, now))
+            self._admit(contact)
         elif failure.check(RequestTimedOut) and self._uplink.failed(contact.endpoint, asked_at):
             entry = self.table.get(contact.node_id)
             change = self.table.failed(contact.node_id, contact.endpoint, now)
@@ -244,6 +263,8 @@ class Link:
 
     def _consider(self, received: Received, now: float) -> None:
         endpoint = received.endpoint
+        if not self.reach.admits(endpoint):
+            return
         node_id = self._identify(received.key)
         self.table.heard(node_id, endpoint, now)
         if not self.table.wants(node_id, endpoint) or not self._has_room(self._meeting):
@@ -260,7 +281,8 @@ class Link:
 
     def _introduced(self, answer: Answer) -> None:
         self._proven(answer)
-        self._changed(self.table.introduced(answer.contact, self._now()))
+        if self.reach.admits(answer.contact.endpoint):
+            self._changed(self.table.introduced(answer.contact, self._now()))
 
     # --- Upkeep's questions --------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ class LookupDriver:
     def run(self) -> Deferred[None]:
         """Start; fires with ``None`` when the lookup has finished, fails with ``NodeStopped``."""
         self._link.table.looked_up(self.lookup.target, self._now())
-        seeds = self._link.table.closest(self.lookup.target)
+        seeds = self._link.table.closest(self.lookup.target, self.lookup.seeds)
         self.lookup.add(seeds, self._now())
         self._advance()
         return self._done
@@ -99,13 +99,14 @@ class LookupDriver:
         self.lookup.replied(answer.contact, self._usable(contacts), self._now())
 
     def _usable(self, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts of our family that are not ourselves and could be written to."""
+        """Contacts of our family that are not ourselves and may be written to: no martians."""
         family = self._link.family
+        admits = self._link.reach.admits
         own = self._own_key
         return [
             each
             for each in contacts
-            if each.key != own and each.endpoint.port and each.family is family
+            if each.key != own and each.family is family and admits(each.endpoint)
         ]
 
     def _lose(self, failure: Failure, contact: Contact) -> None:

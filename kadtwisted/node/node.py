@@ -62,6 +62,7 @@ from kadtwisted.node.world import World, ip_literal, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.value import TOMBSTONE
 from kadtwisted.records.value import encode as encode_record
+from kadtwisted.routing.diversity import diversity_for
 from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.limits import Limits
@@ -141,6 +142,7 @@ class Node:
                     parameters.drop_after_seconds,
                     parameters.verification_quiet,
                 ),
+                diversity=diversity_for(private=bool(settings.network_secrets)),
             )
             for family in interfaces
         }
@@ -308,7 +310,7 @@ class Node:
     def bootstrap(self, addresses: Iterable[str]) -> Deferred[BootstrapResult]:
         """See :meth:`INode.bootstrap`."""
         try:
-            parsed = read_addresses(addresses)
+            parsed = read_addresses([addresses] if isinstance(addresses, str) else addresses)
         except InvalidInput as error:
             return fail(error)
         self._maintenance.remember(parsed)

@@ -65,20 +65,28 @@ from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.rpc.transactions import Due, Transaction, Transactions
-from kadtwisted.sealing.forms import Form
+from kadtwisted.sealing.forms import HELLO_ANSWER, REPLY, Form
 
 BUSY_RETRY_MS = 1000
 """When an asker may try again that found the storage with too much to do."""
 
 
 class Received(NamedTuple):
-    """A request that passed the door.  ``proven``: its token shows the sender receives there."""
+    """A request that passed the door.  ``proven``: its token shows the sender receives there.
+
+    The last four are its reply's: the network it is sealed for, the transaction it belongs to, the
+    token it carries, and the longest datagram it may be.
+    """
 
     body: RequestBody
     endpoint: Endpoint
     key: bytes
     read_only: bool
     proven: bool
+    network: int = 0
+    transaction_id: bytes = b""
+    token: bytes = NO_TOKEN
+    limit: int = DATAGRAM_LIMIT
 
 
 class Answer(NamedTuple):
@@ -164,6 +172,7 @@ class KademliaProtocol(DatagramProtocol):
         self._dialect = door.dialect
         self._sealer = door.dialect.sealer
         self._serializer = door.dialect.serializer
+        self._reply_overhead = door.dialect.sealer.reply_overhead
         self._tokens = door.tokens
         self._limits = door.limits
         self.endpoints = door.endpoints
@@ -217,17 +226,7 @@ class KademliaProtocol(DatagramProtocol):
             if len(datagram) > DATAGRAM_LIMIT:
                 raise MalformedDatagram("oversized")
             header = self._sealer.inspect(datagram)
-            form = header.form
-            if form == Form.REQUEST:
-                self._receive_request(datagram, header, addr)
-            elif form == Form.REPLY:
-                self._receive_reply(datagram, header, addr)
-            elif form == Form.HELLO:
-                self._receive_hello(datagram, header, addr)
-            elif form == Form.HELLO_ANSWER:
-                self._receive_hello_answer(datagram, header, addr)
-            else:
-                raise MalformedDatagram("unknown-form")
+            self._RECEIVERS[header.form](self, datagram, header, addr)
         except MalformedDatagram as refused:
             self._counters.dropped(refused.reason)
         except Exception:
@@ -248,24 +247,22 @@ class KademliaProtocol(DatagramProtocol):
         message = self._serializer.decode(self._sealer.open(datagram, header, key, proven))
         if type(message) is not Request:
             raise MalformedDatagram("reply-as-request")
-        received = Received(message.body, addr, key, message.read_only, proven)
+        transaction_id, asked, read_only = message
         limit = DATAGRAM_LIMIT if proven else len(datagram)
-        if (
-            not proven
-            and header.token != NO_TOKEN
-            and isinstance(message.body, FindNode | FindValue)
-        ):
+        received = Received(
+            asked, addr, key, read_only, proven, header.network, transaction_id, token, limit
+        )
+        if not proven and header.token != NO_TOKEN and isinstance(asked, FindNode | FindValue):
             # Its token has just become invalid, so it did not pad: tell it instead of cutting.
             body: ReplyBody | Deferred[ReplyBody] | None = Error(
                 ErrorCode.BAD_TOKEN, "the token is not valid here any more"
             )
         else:
             body = self._handle(received)
-        envelope = _Envelope(addr, key, header.network, message.transaction_id, token, limit)
         if isinstance(body, tuple):
-            self._reply(Form.REPLY, envelope, body)
+            self._reply(REPLY, received, body)
         elif body is not None:
-            self._reply_later(envelope, body)
+            self._reply_later(received, body)
         if proven:
             if self._sealer.networks > 1:
                 self.endpoints.remember_network(addr, header.network)
@@ -279,12 +276,11 @@ class KademliaProtocol(DatagramProtocol):
         if type(message) is not Request or type(message.body) is not Ping:
             raise MalformedDatagram("hello-not-ping")
         _, token = self._tokens.examine(NO_TOKEN, addr, header.key, now)
-        body = self._handle(Received(message.body, addr, header.key, True, False))
-        envelope = _Envelope(
-            addr, header.key, header.network, message.transaction_id, token, len(datagram)
-        )
-        if body is not None and not isinstance(body, Deferred):
-            self._reply(Form.HELLO_ANSWER, envelope, body)
+        reply_with = header.network, message.transaction_id, token, len(datagram)
+        received = Received(message.body, addr, header.key, True, False, *reply_with)
+        body = self._handle(received)
+        if isinstance(body, tuple):
+            self._reply(HELLO_ANSWER, received, body)
 
     def _receive_reply(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         for key in self.transactions.expected_keys(addr):
@@ -303,6 +299,18 @@ class KademliaProtocol(DatagramProtocol):
             raise MalformedDatagram("stranger-over-budget")
         data = self._sealer.open(datagram, header, header.key, False)
         self._take_reply(data, header, header.key, addr)
+
+    def _receive_cookie(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
+        raise MalformedDatagram("unknown-form")
+
+    _RECEIVERS = (
+        _receive_request,
+        _receive_reply,
+        _receive_hello,
+        _receive_hello_answer,
+        _receive_cookie,
+    )
+    """What takes a datagram of each form, in the order of their numbers."""
 
     def _take_reply(self, data: bytes, header: Header, key: bytes, addr: Endpoint) -> None:
         reply = self._serializer.decode(data)
@@ -473,7 +481,7 @@ class KademliaProtocol(DatagramProtocol):
 
     # --- Replies out -------------------------------------------------------------------------
 
-    def _reply_later(self, envelope: _Envelope, body: Deferred[ReplyBody]) -> None:
+    def _reply_later(self, received: Received, body: Deferred[ReplyBody]) -> None:
         """Answer when the Deferred fires; its failure is a fault of ours, told as such."""
 
         def finish(result: ReplyBody | Failure) -> None:
@@ -484,19 +492,19 @@ class KademliaProtocol(DatagramProtocol):
                 self._faults.report("handler", "a request could not be answered", result)
                 result = Error(ErrorCode.INTERNAL, "internal error")
             if self.running:
-                self._reply(Form.REPLY, envelope, result)
+                self._reply(REPLY, received, result)
 
         if len(self._answering) >= self._max_answering:
             body.addErrback(lambda _: None)  # begun already; nobody will hear of its end
-            self._reply(Form.REPLY, envelope, Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS))
+            self._reply(REPLY, received, Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS))
             return
         self._answering[body] = None
         body.addBoth(finish)
 
-    def _reply(self, form: Form, envelope: _Envelope, body: ReplyBody) -> None:
-        endpoint, key, network, transaction_id, token, limit = envelope
-        room = limit - self._sealer.reply_overhead
-        if form is Form.HELLO_ANSWER:
+    def _reply(self, form: int, received: Received, body: ReplyBody) -> None:
+        _, endpoint, key, _, _, network, transaction_id, token, limit = received
+        room = limit - self._reply_overhead
+        if form == HELLO_ANSWER:
             room -= len(key)
         try:
             reply = Reply(transaction_id, body, token, endpoint)
@@ -519,14 +527,3 @@ class KademliaProtocol(DatagramProtocol):
             raise SendFailed(f"cannot send to {endpoint}: {error}") from None
         else:
             self._counts["datagrams.out"] += 1
-
-
-class _Envelope(NamedTuple):
-    """Where a reply goes and what goes with it; ``limit`` is the longest datagram allowed."""
-
-    endpoint: Endpoint
-    key: bytes
-    network: int
-    transaction_id: bytes
-    token: bytes
-    limit: int

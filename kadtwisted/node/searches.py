@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
@@ -29,6 +28,7 @@ from kadtwisted.node.link import Link
 from kadtwisted.node.lookup_driver import Best, LookupDriver, ValueDriver
 from kadtwisted.node.world import World
 from kadtwisted.parameters import Parameters
+from kadtwisted.routing.size import estimate_size
 
 T = TypeVar("T")
 
@@ -72,22 +72,11 @@ class Found(NamedTuple):
 
 
 def estimated_size(around: Surroundings, link: Link) -> float:
-    """How many nodes the network has in this link's family, by how close our neighbours are.
-
-    Of N evenly spread nodes the i-th closest is expected i/N of the space away; this is the N that
-    fits the k closest best (least squares), and never less than the nodes we know.  Who knows fewer
-    than k knows all.
-    """
-    known = len(link.table) + 1
-    k = around.parameters.k
-    if known <= k:
-        return known
-    space = 1 << around.parameters.id_bits
-    shares = nsmallest(
-        k, (distance(each.node_id, around.node_id) / space for each in link.table.contacts())
-    )
-    weighted = sum(rank * share for rank, share in enumerate(shares, 1))
-    return max(known, sum(rank * rank for rank in range(1, k + 1)) / weighted)
+    """How many nodes the network has in this link's family, by how close our neighbours are."""
+    parameters = around.parameters
+    known = (each.node_id for each in link.table.contacts())
+    wanted = max(parameters.k, 3)  # the estimate needs three, however small k is
+    return estimate_size(around.node_id, known, wanted, parameters.id_bits)
 
 
 def disjoint_paths(around: Surroundings, link: Link) -> int:

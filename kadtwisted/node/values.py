@@ -230,5 +230,5 @@ def check_lifetime(lifetime: float, maximum: float) -> None:
     """:class:`InvalidLifetime` unless the lifetime is positive and within the network's cap."""
     if not 0 < lifetime <= maximum:
         raise InvalidLifetime(
-            f"a lifetime is more than 0 and at most {maximum:g} seconds, not {lifetime:g}"
+            f"a lifetime is more than 0 and at most {maximum / 3600:g} hours, not {lifetime:g} s"
         )

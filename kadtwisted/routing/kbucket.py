@@ -2,11 +2,13 @@
 
 The rules of this file (Maymounkov and Mazieres 2002, sections 2.2, 2.4 and 4.1):
 
-* Whoever is in keeps the place; only tentative entries give way to a verified newcomer, the one
-  not heard of for the longest first.
+* Whoever is in keeps the place; only two kinds of entry give way to a verified newcomer: tentative
+  ones, the one not heard of for the longest first, and surplus ones (see ``diversity``), the one
+  that came last first.
 * A newcomer without a place waits in the replacement cache; the newest candidate is the first to
   move up, the oldest is forgotten when the cache overflows.
-* Candidates wait only at a full bucket: a place that becomes free is filled from the cache at once.
+* A place that becomes free is filled at once by a candidate that may have it.  So candidates wait
+  at a full bucket; at one with room, only those that would be surplus.
 
 A bucket does not know which range it covers: that follows from its place in the table.  Order of
 last sight is not kept as a list; the few questions about it look through at most k entries.
@@ -20,6 +22,7 @@ from operator import attrgetter
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.liveness import NEVER, Entry
 
+_first_seen = attrgetter("first_seen")
 _last_seen = attrgetter("last_seen")
 
 
@@ -40,10 +43,13 @@ class KBucket:
     def split(self, moves: Callable[[NodeID], bool]) -> KBucket:
         """Give every entry whose ID ``moves`` to a new bucket, and return that.
 
-        Called only for the bucket around the own ID, whose replacement cache is always empty.  The
-        half that the last lookup went through remembers it; the other one counts as never visited.
+        The replacement cache is divided likewise.  The half that the last lookup went through
+        remembers it; the other one counts as never visited.
         """
         other = KBucket()
+        waiting, self.candidates = self.candidates, {}
+        for node_id, each in waiting.items():
+            (other if moves(node_id) else self).candidates[node_id] = each
         other.entries = [each for each in self.entries if moves(each.contact.node_id)]
         self.entries = [each for each in self.entries if not moves(each.contact.node_id)]
         if self.last_target is not None and moves(self.last_target):
@@ -56,10 +62,15 @@ class KBucket:
         self.last_target = target
         self.last_lookup = now
 
-    def stalest_tentative(self) -> Entry | None:
-        """The tentative entry not heard of for the longest, if there is one."""
-        tentative = [each for each in self.entries if each.tentative]
-        return min(tentative, key=_last_seen, default=None)
+    def gives_way(self, *, fits: bool) -> Entry | None:
+        """The entry whose place a verified newcomer gets: a tentative one, else a surplus one.
+
+        Unless the newcomer ``fits``, it is surplus itself and gets that of tentative surplus only.
+        """
+        tentative = [each for each in self.entries if each.tentative and (fits or each.surplus)]
+        if tentative or not fits:
+            return min(tentative, key=_last_seen, default=None)
+        return max([e for e in self.entries if e.surplus], key=_first_seen, default=None)
 
     def stalest(self, wanted: Callable[[Entry], bool]) -> Entry | None:
         """Of the entries ``wanted``, the one not heard of for the longest."""
@@ -73,6 +84,10 @@ class KBucket:
         if len(self.candidates) > capacity:
             del self.candidates[next(iter(self.candidates))]
 
-    def newest_candidate(self) -> Entry | None:
-        """Take the newest candidate out of the replacement cache."""
-        return self.candidates.popitem()[1] if self.candidates else None
+    def newest_candidate(self, may_enter: Callable[[Entry], bool]) -> Entry | None:
+        """Take the newest candidate that ``may_enter`` out of the replacement cache."""
+        for node_id, each in reversed(self.candidates.items()):
+            if may_enter(each):
+                del self.candidates[node_id]
+                return each
+        return None

@@ -37,7 +37,8 @@ class Entry:
     """A contact in a table and what is known of its life; all moments are monotonic seconds.
 
     ``failures`` counts failures in a row, the first of them at ``first_failure``; ``probed`` is
-    when the table last named it to be asked, or when it last failed.
+    when the table last named it to be asked, or when it last failed.  Whether it is ``surplus``,
+    ``diversity`` says.
     """
 
     contact: Contact
@@ -47,6 +48,7 @@ class Entry:
     failures: int = 0
     first_failure: float = NEVER
     probed: float = NEVER
+    surplus: bool = False
 
     @property
     def suspect(self) -> bool:

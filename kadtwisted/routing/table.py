@@ -5,6 +5,8 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.
 * A newcomer who answered us takes a free place in its bucket, or that of a tentative contact, or
   waits in the replacement cache.  It never takes the place of a verified one, not even of a
   suspect: that one is named to be asked, and leaves by the rules of ``liveness`` or not at all.
+* That holds for contacts that fit the rules of ``diversity``, if the network has such.  Surplus
+  ones take free places in a small table only, and give way to contacts that fit.
 * Tentative contacts take free places only, and are passed on only where the verified ones do not
   suffice.
 * A known ID at another endpoint is adopted only when the known endpoint has failed.
@@ -18,6 +20,7 @@ what, and when one is split, is ``buckets``' to say.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
@@ -25,12 +28,14 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, RandomBits
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import Buckets
+from kadtwisted.routing.diversity import Census, Diversity, address_of
 from kadtwisted.routing.kbucket import KBucket
-from kadtwisted.routing.liveness import Entry, Liveness
+from kadtwisted.routing.liveness import NEVER, Entry, Liveness
 from kadtwisted.routing.nearest import nearest
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()
+_UNLIMITED = 1 << 62
 
 
 class Change(NamedTuple):
@@ -63,7 +68,7 @@ class BucketView(NamedTuple):
 
 class RoutingTable:
     """The contacts of the node ``own_id``: IDs of ``bits`` bits, buckets of ``k`` entries, each
-    with a cache of ``replacements`` candidates.
+    with a cache of ``replacements`` candidates.  ``diversity`` limits contacts by address.
 
     ``bits``, ``k`` or ``replacements`` out of range raise
     :class:`~kadtwisted.errors.InvalidInput`.
@@ -71,10 +76,12 @@ class RoutingTable:
 
     __slots__ = (
         "_buckets",
+        "_census",
         "_entries",
         "_k",
         "_liveness",
         "_replacements",
+        "_spare",
         "_tentative",
         "_verified",
         "own_id",
@@ -88,6 +95,7 @@ class RoutingTable:
         k: int = _DEFAULTS.k,
         replacements: int = _DEFAULTS.replacement_cache,
         liveness: Liveness = _LIVENESS,
+        diversity: Diversity | None = None,
     ) -> None:
         if not 0 <= own_id < 1 << bits:
             raise InvalidInput(f"the own ID {own_id:#x} does not have {bits} bits")
@@ -97,7 +105,10 @@ class RoutingTable:
         self._k = k
         self._replacements = replacements
         self._liveness = liveness
-        self._buckets = Buckets(own_id, bits, k)
+        self._buckets = buckets = Buckets(own_id, bits, k)
+        self._census = Census(diversity, lambda node_id: buckets.of(node_id).entries)
+        # A table with fewer contacts than this lets surplus in.
+        self._spare = diversity.spare * k if diversity is not None else _UNLIMITED
         self._entries: dict[NodeID, Entry] = {}
         # The IDs of the entries, sorted, each in one of two lists.
         self._verified: list[NodeID] = []
@@ -142,12 +153,20 @@ class RoutingTable:
         """Whether it is worth asking this node if it is there: it would be :meth:`introduced`.
 
         It would if its ID is unknown and a place is free for it, or if its ID is known at another
-        endpoint that has failed.
+        endpoint that has failed; and if ``diversity`` lets it in there.
         """
         entry = self._entries.get(node_id)
         if entry is not None:
-            return entry.failures > 0 and entry.contact.endpoint != endpoint
-        return node_id != self.own_id and self._buckets.has_room(node_id)
+            return (
+                entry.failures > 0
+                and entry.contact.endpoint != endpoint
+                and self._may_move(entry, endpoint)
+            )
+        if node_id == self.own_id or not self._buckets.has_room(node_id):
+            return False
+        if len(self._entries) < self._spare:
+            return True
+        return self._census.fits(node_id, address_of(endpoint.host))
 
     # --- What happened ---------------------------------------------------------------------------
 
@@ -161,19 +180,23 @@ class RoutingTable:
             return self._known_answered(entry, contact, now)
         if contact.node_id == self.own_id:
             return _NOTHING
-        bucket = self._buckets.split_for(contact.node_id)
+        bucket = self._bucket_for(contact.node_id)
         newcomer = Entry(contact, now, now)
+        fits = self._census.fits(contact.node_id, contact.compact[:-2])
         if len(bucket.entries) < self._k:
-            return self._add(bucket, newcomer)
-        tentative = bucket.stalest_tentative()
-        if tentative is None:
-            bucket.wait(newcomer, self._replacements)
+            if fits or len(self._entries) < self._spare:
+                return self._trimmed(self._add(bucket, newcomer))
+            self._wait(bucket, newcomer)
+            return _NOTHING
+        may_replace = fits or len(self._entries) <= self._spare
+        leaving = bucket.gives_way(fits=fits) if may_replace else None
+        if leaving is None:
+            self._wait(bucket, newcomer)
             ask_again = self._liveness.ask_again
             return self._check(bucket.stalest(lambda each: ask_again(each, now)), now)
-        bucket.candidates.pop(contact.node_id, None)
-        self._remove(bucket, tentative)
-        self._add(bucket, newcomer)
-        return Change(added=(contact,), removed=(tentative.contact,))
+        self._send_away(bucket, leaving)
+        added = self._add(bucket, newcomer).added
+        return self._trimmed(Change(added, (leaving.contact,)))
 
     def introduced(self, contact: Contact, now: float) -> Change:
         """The contact answered the ping that an unsolicited request of its own made us send.
@@ -184,7 +207,7 @@ class RoutingTable:
             return _NOTHING
         entry = self._entries.get(contact.node_id)
         if entry is None:
-            bucket = self._buckets.split_for(contact.node_id)
+            bucket = self._bucket_for(contact.node_id)
             return self._add(bucket, Entry(contact, now, now, tentative=True))
         self._regroup(entry, tentative=True)
         return self._move(entry, contact, now)
@@ -199,8 +222,8 @@ class RoutingTable:
         """A request to this node at this endpoint failed.
 
         A contact known at another endpoint is not charged.  Where a contact goes, the newest
-        candidate moves up as a tentative contact, and ``ping`` names it: its answer makes it
-        verified.
+        candidate that fits (in a small table: or else the newest) moves up as a tentative contact,
+        and ``ping`` names it: its answer makes it verified.
         """
         bucket = self._buckets.of(node_id)
         entry = self._entries.get(node_id)
@@ -212,13 +235,29 @@ class RoutingTable:
         if entry.contact.endpoint != endpoint or not self._liveness.failed(entry, now):
             return _NOTHING
         self._remove(bucket, entry)
-        promoted = bucket.newest_candidate()
+        promoted = self._move_up(bucket, now)
         if promoted is None:
             return Change(removed=(entry.contact,))
-        promoted.tentative = True
-        promoted.probed = now
-        self._add(bucket, promoted)
-        return Change((promoted.contact,), (entry.contact,), ping=promoted.contact)
+        return Change((promoted,), (entry.contact,), ping=promoted)
+
+    def forget(self, unwanted: Callable[[Contact], bool]) -> Change:
+        """Drop all contacts and candidates that are ``unwanted``.
+
+        Candidates move up into the free places as tentative contacts; :meth:`verify_due` names them
+        like all others.
+        """
+        gone = [each for each in self._entries.values() if unwanted(each.contact)]
+        for bucket in self._buckets:
+            for each in [e for e in bucket.candidates.values() if unwanted(e.contact)]:
+                del bucket.candidates[each.contact.node_id]
+        added: list[Contact] = []
+        for each in gone:
+            bucket = self._buckets.of(each.contact.node_id)
+            self._remove(bucket, each)
+            promoted = self._move_up(bucket)
+            if promoted is not None:
+                added.append(promoted)
+        return Change(tuple(added), tuple(each.contact for each in gone))
 
     # --- What is due -----------------------------------------------------------------------------
 
@@ -275,8 +314,11 @@ class RoutingTable:
         if entry.contact.endpoint == contact.endpoint:
             if self._liveness.answered(entry, now):
                 self._regroup(entry, tentative=False)
+                return self._trimmed(_NOTHING)
             return _NOTHING
         if entry.failures:
+            if not self._may_move(entry, contact.endpoint):
+                return _NOTHING
             return self._move(entry, contact, now)
         # It may have moved: ask where we know it, so that a failure can let it in elsewhere.
         return self._check(entry if self._liveness.ask_again(entry, now) else None, now)
@@ -289,21 +331,82 @@ class RoutingTable:
 
     def _move(self, entry: Entry, contact: Contact, now: float) -> Change:
         change = Change(added=(contact,), removed=(entry.contact,))
-        entry.contact = contact
+        self._census.move(entry, contact)
         entry.last_seen = now
         entry.failures = 0
         return change
 
     def _add(self, bucket: KBucket, entry: Entry) -> Change:
+        node_id = entry.contact.node_id
+        self._census.enter(entry)
         bucket.entries.append(entry)
-        self._entries[entry.contact.node_id] = entry
-        insort(self._group(entry), entry.contact.node_id)
+        bucket.candidates.pop(node_id, None)
+        self._entries[node_id] = entry
+        insort(self._group(entry), node_id)
         return Change(added=(entry.contact,))
 
     def _remove(self, bucket: KBucket, entry: Entry) -> None:
         bucket.entries.remove(entry)
         del self._entries[entry.contact.node_id]
         self._leave_group(entry)
+        self._census.leave(entry)
+
+    def _wait(self, bucket: KBucket, entry: Entry) -> None:
+        """Put an entry into the replacement cache."""
+        candidates = bucket.candidates
+        if len(candidates) >= self._replacements and entry.contact.node_id not in candidates:
+            oldest = self._census.crowded_out(entry, candidates.values())
+            if oldest is not None:
+                del candidates[oldest.contact.node_id]
+        bucket.wait(entry, self._replacements)
+
+    def _move_up(self, bucket: KBucket, probed: float = NEVER) -> Contact | None:
+        """Give a free place to a candidate, if one may have it."""
+        fits = self._census.fits
+        found = bucket.newest_candidate(
+            lambda each: fits(each.contact.node_id, each.contact.compact[:-2])
+        )
+        if found is None and len(self._entries) < self._spare:
+            found = bucket.newest_candidate(lambda _: True)
+        if found is None:
+            return None
+        found.tentative = True
+        found.probed = probed
+        self._add(bucket, found)
+        return found.contact
+
+    # --- Surplus ---------------------------------------------------------------------------------
+
+    def _bucket_for(self, node_id: NodeID) -> KBucket:
+        """The bucket for a newcomer, after splitting: then more may fit into each half."""
+        buckets = len(self._buckets)
+        bucket = self._buckets.split_for(node_id)
+        if len(self._buckets) > buckets:
+            self._census.promote()
+        return bucket
+
+    def _may_move(self, entry: Entry, endpoint: Endpoint) -> bool:
+        """Whether an entry may stand at another endpoint; as surplus, only in a small table."""
+        if len(self._entries) <= self._spare:
+            return True
+        return self._census.fits_elsewhere(entry, address_of(endpoint.host))
+
+    def _trimmed(self, change: Change) -> Change:
+        """A change by a verified contact, and what surplus leaves a table that is too large now."""
+        gone: list[Contact] = []
+        while len(self._entries) > self._spare:
+            entry = self._census.farthest_surplus(self.own_id)
+            if entry is None:
+                break
+            self._send_away(self._buckets.of(entry.contact.node_id), entry)
+            gone.append(entry.contact)
+        return change._replace(removed=(*change.removed, *gone)) if gone else change
+
+    def _send_away(self, bucket: KBucket, entry: Entry) -> None:
+        """Take an entry's place; if it is known to live, it waits for another one."""
+        self._remove(bucket, entry)
+        if not entry.tentative and not entry.failures:
+            self._wait(bucket, entry)
 
     def _regroup(self, entry: Entry, *, tentative: bool) -> None:
         self._leave_group(entry)

@@ -43,6 +43,10 @@ class Form(IntEnum):
 
 FORMS = tuple(Form)
 
+REQUEST, REPLY, HELLO, HELLO_ANSWER, COOKIE = (int(form) for form in FORMS)
+"""The same as plain integers for the way of every datagram: a member of an enumeration takes three
+times as long to look up and to compare."""
+
 SHOWS_KEY = frozenset((Form.REQUEST, Form.HELLO, Form.HELLO_ANSWER))
 """Forms whose header carries the sender's public key."""
 
@@ -56,7 +60,7 @@ FOR_ALL = frozenset((Form.HELLO, Form.COOKIE))
 class Layout(NamedTuple):
     """Offsets of one form: where the key and the header end, and the shortest whole datagram."""
 
-    form: Form
+    form: int
     key_end: int
     header_end: int
     shortest: int
@@ -71,4 +75,4 @@ def layouts(key_start: int, trailer: int) -> tuple[Layout, ...]:
 def _layout(form: Form, key_start: int, trailer: int) -> Layout:
     key_end = key_start + (KEY_BYTES if form in SHOWS_KEY else 0)
     header_end = key_end + (TOKEN_BYTES if form in SHOWS_TOKEN else 0)
-    return Layout(form, key_end, header_end, header_end + trailer)
+    return Layout(int(form), key_end, header_end, header_end + trailer)

@@ -24,6 +24,7 @@ from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.sealing.box import checked_network_keys
 from kadtwisted.sealing.forms import (
     FORMS,
+    HELLO,
     PLAIN_MARK,
     SHOWS_KEY,
     SHOWS_TOKEN,
@@ -83,9 +84,11 @@ class PlainSealer:
         if network is None:
             raise MalformedDatagram("wrong-tag")
         key = datagram[HEADER_START:key_end]
-        if form is Form.HELLO and key == self.public_key:
+        if form == HELLO and key == self.public_key:
             raise MalformedDatagram("reflected")
-        return Header(form, key, datagram[key_end:header_end] or NO_TOKEN, network)
+        token = datagram[key_end:header_end] or NO_TOKEN
+        # What Header(...) does, without its detour through a Python function.
+        return tuple.__new__(Header, (form, key, token, network))
 
     def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
         """See :meth:`ISealer.open`: ``bad-key`` if the datagram shows another key than

@@ -92,7 +92,11 @@ def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> 
 
 
 class Swarm:
-    """A network of nodes that have joined each other, at 192.0.2.1, .2 and so on (RFC 5737)."""
+    """A network of nodes that have joined each other.
+
+    Each is in a block of addresses of its own, at 192.1.1.1, 192.1.2.1 and so on: a node keeps few
+    contacts of one block in its table.
+    """
 
     def __init__(
         self, size: int, seed: int = 1, *, network: Network | None = None, **settings: object
@@ -108,7 +112,7 @@ class Swarm:
     def add(self, **settings: object) -> Node:
         """One more node: started, and joined through the first one."""
         number = len(self.nodes) + 1
-        address = f"192.0.{2 + number // 250}.{number % 250 + 1}"
+        address = f"192.{1 + number // 250}.{number % 250}.1"
         host = self.network.host(address)
         chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
         node = simulated_node(host, self.seed * 10_000 + number, NodeSettings(**chosen))  # type: ignore[arg-type]

@@ -24,6 +24,14 @@ class Health(Enum):
         self.word = word
         self.sentence = sentence
 
+    @classmethod
+    def named(cls, word: str) -> Health:
+        """The verdict with this word; ``ValueError`` if there is none."""
+        for health in cls:
+            if health.word == word:
+                return health
+        raise ValueError(f"there is no verdict {word!r}")
+
 
 class Signs(NamedTuple):
     """What the verdict is made of.

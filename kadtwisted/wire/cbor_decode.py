@@ -63,6 +63,10 @@ Items = list[Any]
 Identify = Callable[[bytes], NodeID]
 
 _WANTS = tuple(Want(number) for number in range(4))
+_A_PING = Ping()
+
+_new = tuple.__new__
+"""Makes a named tuple as its constructor does, without the detour through a Python function."""
 
 
 def decode(data: bytes, identify: Identify) -> Message:
@@ -97,28 +101,29 @@ def _request(items: Items) -> Request:
         if len(items) < length:
             raise MalformedDatagram("missing-items")
         body = read(items)
-    return Request(transaction_id, body, flags & READ_ONLY == READ_ONLY)
+    return _new(Request, (transaction_id, body, flags & READ_ONLY == READ_ONLY))
 
 
 def _ping(items: Items) -> Ping:
-    return Ping()
+    return _A_PING
 
 
 def _find_node(items: Items) -> FindNode:
-    return FindNode(_id(items[4], "target"), _want(items[5]))
+    return _new(FindNode, (_id(items[4], "target"), _want(items[5])))
 
 
 def _find_value(items: Items) -> FindValue:
     key, kind, known_version, cursor, want = items[4:9]
     if type(known_version) is not bytes or len(known_version) not in (0, VERSION_BYTES):
         raise MalformedDatagram("known-version")
-    return FindValue(
+    found = (
         _id(key, "key"),
         _uint(kind, METHOD_BOUND, "kind"),
         known_version,
         _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
         _want(want),
     )
+    return _new(FindValue, found)
 
 
 def _store(items: Items) -> Store:
@@ -258,4 +263,6 @@ def _id(item: object, reason: str) -> NodeID:
 
 
 def _want(item: object) -> Want:
-    return _WANTS[_uint(item, len(_WANTS), "want")]
+    if type(item) is not int or not 0 <= item < len(_WANTS):
+        raise MalformedDatagram("want")
+    return _WANTS[item]

@@ -69,17 +69,13 @@ def _walk(data: bytes) -> int:
                 enclosing.append(pending)
                 pending, position = _head(data, position)
                 room -= pending
-                _check_room(room, len(enclosing))
+                if room < 0:
+                    raise MalformedDatagram("too-many-items")
+                if len(enclosing) > DEPTH_LIMIT:
+                    raise MalformedDatagram("too-deep")
         if not enclosing:
             return position
         pending = enclosing.pop()
-
-
-def _check_room(room: int, depth: int) -> None:
-    if room < 0:
-        raise MalformedDatagram("too-many-items")
-    if depth > DEPTH_LIMIT:
-        raise MalformedDatagram("too-deep")
 
 
 def _past(data: bytes, position: int) -> int:

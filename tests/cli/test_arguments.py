@@ -16,8 +16,9 @@ class ParserTests(unittest.SynchronousTestCase):
         parsed = make_parser().parse_args(["get", "--key", "name"])
         self.assertEqual(
             (parsed.port, parsed.interface, parsed.network, parsed.json, parsed.timeout),
-            (None, None, "kad", False, 10.0),
+            (None, None, "kad", False, None),
         )
+        self.assertEqual(parsed.patience, 10.0)
         self.assertEqual((parsed.bootstrap, parsed.module, parsed.function), ([], "values", "get"))
 
     def test_global_options_on_either_side_of_the_verb(self) -> None:
@@ -32,6 +33,14 @@ class ParserTests(unittest.SynchronousTestCase):
     def test_an_option_after_the_verb_wins(self) -> None:
         parsed = make_parser().parse_args(["--port", "1", "get", "--key", "name", "--port", "2"])
         self.assertEqual(parsed.port, 2)
+
+    def test_a_demo_has_patience(self) -> None:
+        parsed = make_parser().parse_args(["demo"])
+        self.assertEqual((parsed.nodes, parsed.seed, parsed.patience), (20, None, 120.0))
+        parsed = make_parser().parse_args(
+            ["--timeout", "5", "demo", "--nodes", "3", "--seed", "-1"]
+        )
+        self.assertEqual((parsed.nodes, parsed.seed, parsed.timeout), (3, -1, 5.0))
 
     def test_times(self) -> None:
         for text, expected in (("0.5", 0.5), ("90m", 5400.0), ("24h", 86400.0), ("2d", 172800.0),
@@ -62,6 +71,10 @@ class UsageTests(unittest.SynchronousTestCase):
             ["--timeout", "soon", "status"],
             ["--timeout", "-1h", "status"],
             ["ping"],
+            ["demo", "--nodes", "2"],
+            ["demo", "--nodes", "101"],
+            ["demo", "--nodes", "many"],
+            ["demo", "--seed", "x"],
         ):
             self.stderr.truncate(0)
             self.stderr.seek(0)

@@ -47,14 +47,19 @@ class RunningTests(unittest.SynchronousTestCase):
         self.assertEqual(self.run_kad("status", "--state-dir", str(self.path)), 0)
         self.assertEqual(self.run_kad("routing", "--state-dir", str(self.path)), 0)
         self.assertEqual(self.paths, [self.path / "control.sock"] * 2)
-        self.assertIn(b"Network  kad (open)", self.kad.printed)
+        self.assertIn(b"Serving: in its network", self.kad.printed)
         self.assertIn(b"2 contacts in 1 k-bucket", self.kad.printed)
         self.assertTrue(self.client.closed)
         self.assertEqual(self.kad.node.calls, [])
 
     def test_json(self) -> None:
         self.run_kad("--json", "status", "--state-dir", str(self.path))
-        self.assertEqual(self.kad.json["stored_records"], 1234)
+        status = self.kad.json
+        self.assertEqual(status["stored_records"], 1234)
+        self.assertEqual(
+            (status["health"], status["health_sentence"]),
+            ("serving", "in its network, reading and writing"),
+        )
 
     def test_by_port(self) -> None:
         self.kad.environ = {"XDG_STATE_HOME": "/x"}

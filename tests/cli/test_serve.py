@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
 from kadtwisted.errors import BootstrapFailed, CannotListen, StorageError
+from kadtwisted.model.contact import Endpoint
 from tests.cli.harness import Kad, Meanwhile
-from tests.daemon.fakes import KEY, FakeNode
+from tests.daemon.fakes import KEY, FakeNode, a_status
 
 ADDRESS = f"{KEY.public_key.hex()}@127.0.0.1:8000"
 VIA = ("--bootstrap", "192.0.2.7:8000")
@@ -32,9 +33,19 @@ class BootstrapTests(unittest.SynchronousTestCase):
         kad = Kad()
         self.assertEqual(kad("bootstrap", meanwhile=stop_after(60)), 0)
         self.assertEqual(kad.node.names(), ["start", "stop"])
-        self.assertEqual(kad.said, f"kad: running; others join with --bootstrap {ADDRESS}\n")
+        announced, elsewhere = kad.said.splitlines()
+        self.assertEqual(announced, f"kad: running; others join with --bootstrap {ADDRESS}")
+        self.assertIn("on another machine", elsewhere)
         (settings,) = kad.settings
         self.assertEqual((settings.node.port, settings.node.read_only), (8000, False))
+
+    def test_an_address_of_its_own_is_good_everywhere(self) -> None:
+        link = a_status().links[0]
+        bound = a_status(links=(link._replace(listening=Endpoint("192.0.2.1", 8000)),))
+        kad = Kad(FakeNode(status=bound))
+        kad("bootstrap", "--interface", "192.0.2.1", meanwhile=stop_after(0))
+        (announced,) = kad.said.splitlines()
+        self.assertIn("@192.0.2.1:8000", announced)
 
     def test_json(self) -> None:
         kad = Kad()

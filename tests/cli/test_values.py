@@ -137,6 +137,11 @@ class GetTests(unittest.SynchronousTestCase):
             kad.json, {"error": {"type": "NotFound", "message": "'name' was not found"}}
         )
 
+    def test_not_found_is_told_by_name(self) -> None:
+        kad = Kad(FakeNode(get=NotFound(f"{a_receipt().key:040x} was deleted")))
+        self.assertEqual(kad("get", *VIA, "--key", "name"), 1)
+        self.assertEqual(kad.said, "kad: 'name' was deleted\n")
+
     def test_nobody_answers_at_the_bootstrap_addresses(self) -> None:
         for sentence, said in (
             ("nobody answered", "nobody answered; 192.0.2.7:8000: silent"),
@@ -152,6 +157,7 @@ class GetTests(unittest.SynchronousTestCase):
         self.assertEqual(kad("delete", *VIA, "--key", "name"), 0)
         self.assertIn(("delete", "name"), kad.node.calls)
         self.assertIn("deleted 'name' on 1 node", kad.said)
+        self.assertIn("192.0.2.7:8000 keeps the deletion for 2 h", kad.said)
 
 
 class TimeTests(unittest.SynchronousTestCase):

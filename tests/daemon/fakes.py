@@ -31,6 +31,7 @@ from kadtwisted.node.status import (
     NodeStatus,
     RoutingStatus,
 )
+from kadtwisted.upkeep.health import Health
 
 KEY = NodeKey.from_seed(bytes(32))
 OTHER = NodeKey.from_seed(b"other" + bytes(27))
@@ -63,6 +64,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
     status = NodeStatus(
         node_id=key.node_id,
         public_key=key.public_key,
+        health="serving",
         running=True,
         read_only=False,
         network="kad",
@@ -74,6 +76,8 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         ),
         stored_records=1234,
         stored_bytes=5000,
+        replication_period=3600.0,
+        own_records=0,
         counters={"in.Ping": 12345, "in.Have": 0},
     )
     return status._replace(**changes)
@@ -111,6 +115,8 @@ class FakeNode:
             "get": a_get(),
             "put": a_receipt(),
             "delete": a_receipt(deleted=True),
+            "status": a_status(),
+            "health": Health.SERVING,
             **answers,
         }
 
@@ -145,15 +151,20 @@ class FakeNode:
         return self._answer("get", key, mode)
 
     def put(
-        self, key: str | bytes, value: bytes, *, lifetime: float | None = None
+        self, key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
     ) -> Deferred[Any]:
-        return self._answer("put", key, value, lifetime)
+        return self._answer("put", key, value, lifetime, *(("keep",) if keep else ()))
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
 
     def status(self) -> NodeStatus:
-        return a_status()
+        status: NodeStatus = self.answers["status"]
+        return status
+
+    def health(self) -> Health:
+        health: Health = self.answers["health"]
+        return health
 
     def routing(self) -> RoutingStatus:
         return a_routing()

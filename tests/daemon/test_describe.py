@@ -65,6 +65,14 @@ class DescribeTests(unittest.SynchronousTestCase):
         self.assertEqual(described["addresses"], [f"{KEY.public_key.hex()}@127.0.0.1:8000"])
         self.assertIsNone(described["links"][0]["observed"])
 
+    def test_status_tells_the_verdict_and_what_is_kept(self) -> None:
+        changed = a_status(health="degraded", own_records=2, replication_period=720.00049)
+        described = describe.of_status(changed)
+        self.assertEqual(described["health"], "degraded")
+        self.assertEqual(described["health_sentence"], "reads, but cannot store")
+        self.assertEqual(described["own_records"], 2)
+        self.assertEqual(described["replication_period_seconds"], 720.0)
+
     def test_address_to_share(self) -> None:
         for host, shown in (("::", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("0.0.0.0", "127.0.0.1")):
             address = describe.address_to_share(b"\1" * 32, Endpoint(host, 5))

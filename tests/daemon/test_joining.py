@@ -63,7 +63,7 @@ class JoiningTests(unittest.SynchronousTestCase):
             lines[1],
             "no address answered (192.0.2.7:8000: silent); trying again until one answers",
         )
-        self.assertIn("1 of 2 bootstrap addresses answered, 3 contacts", lines[2])
+        self.assertIn("1 of 2 bootstrap addresses answered, contacts known: 3", lines[2])
 
     def test_a_fault_of_ours_is_logged_once_and_does_not_end_it(self) -> None:
         with capturedLogs() as events:

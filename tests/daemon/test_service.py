@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from kadtwisted.daemon import control
@@ -17,9 +18,15 @@ from kadtwisted.daemon.service import NodeService
 from kadtwisted.errors import BootstrapFailed, CannotListen, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.storage.state_directory import StateDirectory, StateDirectoryInUse
+from kadtwisted.upkeep.health import Health
 from tests.daemon.fakes import JOINED, KEY, FakeNode
 
 ADDRESSES = ("192.0.2.7:8000",)
+
+
+def lines(events: Sequence[LogEvent], namespace: str) -> list[str | None]:
+    """What was logged in one namespace and those below it."""
+    return [formatEvent(e) for e in events if e["log_namespace"].startswith(namespace)]
 
 
 class FakePort:
@@ -127,8 +134,10 @@ class ServiceTests(unittest.SynchronousTestCase):
         self.node.answers["bootstrap"] = BootstrapFailed("nobody")
         service = self.service(bootstrap=ADDRESSES)
         service.startService()
-        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.assertEqual(self.node.names(), ["start", "bootstrap"])
         self.successResultOf(service.stopService())
+        self.reactor.advance(60)
+        self.assertEqual(self.node.names(), ["start", "bootstrap", "stop"])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_a_stop_that_goes_wrong_still_lets_go_of_the_lock(self) -> None:
@@ -184,6 +193,48 @@ class ServiceTests(unittest.SynchronousTestCase):
     def test_the_log_tells_the_address_to_copy(self) -> None:
         with capturedLogs() as events:
             self.service().startService()
-        (line,) = [formatEvent(event) for event in events]
+        (line,) = lines(events, "kadtwisted.daemon")
         address = f"{KEY.public_key.hex()}@127.0.0.1:8000"
         self.assertEqual(line, f"node {address} serves the network 'kad' at 0.0.0.0:8000")
+
+    def test_the_log_tells_every_change_of_the_verdict(self) -> None:
+        stopping: Deferred[None] = Deferred()
+        self.node.answers |= {"health": Health.STARTING, "stop": stopping}
+        service = self.service()
+        with capturedLogs() as events:
+            service.privilegedStartService()
+            service.startService()
+            self.node.answers["health"] = Health.SERVING
+            self.reactor.pump([1.0] * 10)
+            self.node.answers["health"] = Health.STOPPING
+            stopped = service.stopService()
+            self.node.answers["health"] = Health.STOPPED
+            stopping.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(
+            lines(events, "kadtwisted.health"),
+            [
+                f"the node is {each.word}: {each.sentence}"
+                for each in (Health.STARTING, Health.SERVING, Health.STOPPING, Health.STOPPED)
+            ],
+        )
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_node_that_is_to_join_is_not_called_well_before(self) -> None:
+        def bootstrap(addresses: object) -> Deferred[Any]:
+            self.node.answers["health"] = Health.JOINING
+            return Deferred()
+
+        self.patch(self.node, "bootstrap", bootstrap)
+        with capturedLogs() as events:
+            self.service(bootstrap=ADDRESSES).startService()
+        self.assertEqual(
+            lines(events, "kadtwisted.health"), ["the node is joining: looking for its network"]
+        )
+
+    def test_a_node_that_did_not_start_is_not_watched(self) -> None:
+        self.node.answers["start"] = CannotListen("the port is taken")
+        with capturedLogs() as events:
+            self.assertRaises(CannotListen, self.service().privilegedStartService)
+        self.assertEqual(lines(events, "kadtwisted.health"), [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -147,8 +147,8 @@ class LiarTests(SynchronousTestCase):
     target, and ``near`` of those have made themselves IDs nearer than any honest one.
 
     Measured with these seeds, where 0, 8 = k and 16 stand near: one path reaches the honest closest
-    40, 3 and 2 times of 40, and 82, 12 and 8 % of the 8 closest honest ones; four paths reach it
-    40, 40 and 39 times, and 99, 92 and 76 % of them.
+    40, 3 and 2 times of 40, and 82, 12 and 8 % of the 8 closest honest ones; four paths always
+    reach it, and 100, 99.7 and 84 % of the others.
     """
 
     K = 8
@@ -165,10 +165,11 @@ class LiarTests(SynchronousTestCase):
         lying = {moved.get(each, each) for each in liars}
         lies = [contact(each) for each in closest_of(lying, target, self.K)]
         me = world.nodes[0]
-        each: AnyLookup = DisjointLookup(
-            NodeID(target), paths=paths, k=self.K, alpha=5, own_id=NodeID(me)
-        )
-        each.add(world.answer(me, target), 0.0)
+        each: AnyLookup = Lookup(NodeID(target), k=self.K, alpha=5, own_id=NodeID(me))
+        if paths > 1:
+            each = DisjointLookup(NodeID(target), paths=paths, k=self.K, alpha=5, own_id=NodeID(me))
+        start = closest_of(world.table(me), target, each.seeds)
+        each.add([contact(node) for node in start], 0.0)
         run(each, lambda a: lies if a.node_id in lying else world.answer(a.node_id, target, me))
         honest = [node for node in world.nodes[1:] if node not in lying]
         wanted = closest_of(honest, target, self.K)
@@ -184,13 +185,13 @@ class LiarTests(SynchronousTestCase):
         one, four = self.measure(1, self.K), self.measure(4, self.K)
         self.assertLess(one[0], 12)
         self.assertGreater(four[0], 36)
-        self.assertGreater(four[1], 0.8)
+        self.assertGreater(four[1], 0.95)
 
     def test_twice_as_many(self) -> None:
         one, four = self.measure(1, 2 * self.K), self.measure(4, 2 * self.K)
         self.assertLess(one[0], 8)
         self.assertGreater(four[0], 34)
-        self.assertGreater(four[1], 0.7)
+        self.assertGreater(four[1], 0.75)
 
     def test_none_there_but_those_that_fate_put_there(self) -> None:
         self.assertLess(self.measure(1, 0)[1], 0.9)
@@ -205,6 +206,10 @@ class DealingTests(SynchronousTestCase):
         self.assertEqual(listed(each), [[1, 7], [3, 9], [5]])
         each.add([contact(11), contact(1)], 0.0)
         self.assertEqual(listed(each), [[1, 7], [3, 9], [5, 11]])
+
+    def test_every_path_starts_from_k(self) -> None:
+        self.assertEqual(disjoint(paths=3, k=7).seeds, 21)
+        self.assertEqual(Lookup(NodeID(0), k=7, alpha=1).seeds, 7)
 
     def test_we_ourselves_are_dealt_to_nobody(self) -> None:
         each = disjoint(1, 2, 3, own_id=1)

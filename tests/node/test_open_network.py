@@ -62,8 +62,8 @@ class PathsTests(SwarmCase):
 
     def test_fewer_where_the_parameters_say_so(self) -> None:
         for wanted in (1, 2):
-            nodes = self.swarm(20, parameters=Parameters(k=2, disjoint_paths=wanted)).nodes
-            self.assertEqual({paths_of(node) for node in nodes}, {wanted})
+            nodes = self.swarm(20, parameters=Parameters(k=3, disjoint_paths=wanted)).nodes
+            self.assertEqual(max(paths_of(node) for node in nodes), wanted)
 
     def test_one_where_there_is_no_room_for_more(self) -> None:
         self.assertEqual({paths_of(node) for node in self.swarm(K).nodes}, {1})
@@ -138,7 +138,7 @@ class KeepersTests(SwarmCase):
         """An honest put under a crowded key."""
         swarm = self.swarm(**settings)
         for number, seed in enumerate(self.seeds(), 1):
-            address = f"198.51.100.{number}"
+            address = f"198.51.{number}.1"
             chosen = NodeSettings(port=PORT, interfaces=(address,), **{**SETTINGS, **settings})
             node = simulated_node(swarm.network.host(address), seed, chosen)
             swarm.wait(node.start())

@@ -290,6 +290,24 @@ class FailedTests(SynchronousTestCase):
         self.assertEqual(table.probe_due(540.0), [])
 
 
+class ForgetTests(SynchronousTestCase):
+    def test_contacts_and_candidates_go_and_others_move_up(self) -> None:
+        table = full_far_bucket()
+        for each in (1, 202, 203, 204):
+            table.answered(contact(each), 2.0)
+        change = table.forget(lambda each: each.node_id in {1, 201, 204})
+        self.assertEqual(change.added, (contact(203),))
+        self.assertEqual(set(change.removed), {contact(201), contact(1)})
+        self.assertEqual((ids(table), table.tentative), ([200, 203], 1))
+        self.assertEqual([each.replacements for each in table.buckets()], [1, 0])
+        self.assertEqual(table.verify_due(92.0, 90.0), [contact(203)])
+
+    def test_nobody_unwanted(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.forget(lambda _: False), NOTHING)
+        self.assertEqual(ids(table), [200, 201])
+
+
 class ClosestTests(SynchronousTestCase):
     def test_by_distance_whatever_bucket_they_are_in(self) -> None:
         table = small_table(k=4)

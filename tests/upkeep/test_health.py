@@ -37,5 +37,7 @@ class VerdictTests(SynchronousTestCase):
 
     def test_every_verdict_has_a_word_and_a_sentence(self) -> None:
         words = [health.word for health in Health]
+        self.assertEqual([Health.named(word) for word in words], list(Health))
+        self.assertRaises(ValueError, Health.named, "well")
         self.assertEqual(len(set(words)), len(Health))
         self.assertTrue(all(health.sentence for health in Health))

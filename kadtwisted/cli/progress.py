@@ -1,0 +1,49 @@
+"""How far a long verb has come, on standard error.
+
+On a terminal it is one line that rewrites itself and is gone at the end; anywhere else a plain line
+when each phase begins, so that a log stays readable.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+_REWRITE = "\r\x1b[K"
+"""Back to the line's start, and erase it (ECMA-48: CR, and EL without a parameter)."""
+
+
+class Progress:
+    """The phases of one run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rewrites = stream.isatty()
+        self._text = ""
+        self._total = 0
+        self._done = 0
+
+    def phase(self, text: str, total: int) -> None:
+        """A new phase begins, of ``total`` steps."""
+        self._text, self._total, self._done = text, total, 0
+        if self._rewrites:
+            self._show()
+        else:
+            self._write(f"kad: {text}\n")
+
+    def step(self) -> None:
+        """One step more is done."""
+        self._done += 1
+        if self._rewrites:
+            self._show()
+
+    def clear(self) -> None:
+        """Leave no line behind on a terminal."""
+        if self._rewrites:
+            self._write(_REWRITE)
+
+    def _show(self) -> None:
+        self._write(f"{_REWRITE}kad: {self._text} {self._done}/{self._total}")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,36 @@
+"""The heads of CBOR items, written by hand (RFC 8949, section 3).
+
+A head is a major type and an argument, always in the shortest form, as the CBOR library writes it.
+Only what every second datagram contains is here, because calling the library for each of its items
+costs more than these few lines; whatever is rarer goes through the library.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+UNSIGNED, NEGATIVE, BYTES, ARRAY = 0x00, 0x20, 0x40, 0x80
+"""Major types, already where they stand in the first byte of a head.  The argument of a negative
+integer n is -1 - n."""
+
+FALSE, TRUE, NULL = b"\xf4", b"\xf5", b"\xf6"
+
+_TWO_BYTES, _FOUR_BYTES, _EIGHT_BYTES = Struct(">BH").pack, Struct(">BI").pack, Struct(">BQ").pack
+
+
+def head(major: int, argument: int) -> bytes:
+    """The head of an item; ``argument`` is below 2^64."""
+    if argument < 24:
+        return b"%c" % (major | argument)
+    if argument < 1 << 8:
+        return b"%c%c" % (major | 24, argument)
+    if argument < 1 << 16:
+        return _TWO_BYTES(major | 25, argument)
+    if argument < 1 << 32:
+        return _FOUR_BYTES(major | 26, argument)
+    return _EIGHT_BYTES(major | 27, argument)
+
+
+def byte_string(raw: bytes) -> bytes:
+    """A byte string, whole."""
+    return head(BYTES, len(raw)) + raw

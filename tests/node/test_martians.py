@@ -1,0 +1,188 @@
+"""A node at a public address has nothing to do with addresses that are not, whoever names them."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import ConfigurationError
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.messages import Want
+from kadtwisted.node.link import Link
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.testing.clock import HeapClock
+from kadtwisted.testing.network import Network
+from kadtwisted.testing.nodes import PORT, simulated_node, wait_for
+
+OWN = "203.0.113.1"
+PRIVATE = ("10.0.0.5", "127.0.0.9", "192.168.1.7")
+"""Real nodes live there, so that it would show if anybody asked them."""
+NOWHERE = (("224.0.0.1", 8000), ("0.0.0.0", 8000), ("198.51.100.1", 0), ("10.9.9.9", 8000))
+
+
+def link_of(node: Node) -> Link:
+    return node._links[Family.IPV4]
+
+
+def contact_of(node: Node) -> Contact:
+    listening = node.status().links[0].listening
+    assert listening is not None
+    return Contact.at(node.node_id, listening, node.public_key)
+
+
+class MartianCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = HeapClock()
+        self.network = Network(self.clock, 1, latency=0.01)
+        self.seed = 0
+        self.martians = [self.node_at(host) for host in PRIVATE]
+        self.honest, self.liar = (self.node_at(f"203.0.113.{each}") for each in (2, 3))
+        self.wait(self.liar.bootstrap([self.address_of(self.honest)]))
+        self.sent: list[Endpoint] = []
+        self.network.watch(
+            lambda each: (
+                self.sent.append(Endpoint(*each.destination)) if each.source[0] == OWN else None
+            )
+        )
+
+    def wait(self, waiting: object) -> object:
+        return wait_for(self.clock, waiting)  # type: ignore[arg-type, type-var]
+
+    def node_at(self, host: str, **settings: object) -> Node:
+        self.seed += 1
+        chosen = NodeSettings(port=PORT, interfaces=(host,), **settings)  # type: ignore[arg-type]
+        node = simulated_node(self.network.host(host), self.seed, chosen)
+        self.wait(node.start())
+        self.addCleanup(lambda: self.wait(node.stop()))
+        return node
+
+    def address_of(self, node: Node) -> str:
+        return str(contact_of(node).endpoint)
+
+    def lie(self) -> None:
+        """Let the liar name itself, the martians, and places where nobody can be."""
+        nowhere = [self.made_up(*each) for each in NOWHERE]
+        named = (contact_of(self.liar), *map(contact_of, self.martians), *nowhere)
+        handlers = link_of(self.liar).protocol._handle.__self__
+        self.patch(handlers, "_closest", lambda target, want: named)
+
+    def made_up(self, host: str, port: int) -> Contact:
+        self.seed += 1
+        key = NodeKey.generate(random.Random(self.seed).randbytes)
+        return Contact.at(key.node_id, Endpoint(host, port), key.public_key)
+
+    def work(self, node: Node) -> None:
+        """Operations of every kind, and time for what follows from them."""
+        for name in ("a", "b", "c"):
+            self.wait(node.put(name, b"v"))
+            self.wait(node.get(name))
+            self.wait(node.find_node(key_of_name(name)))
+        self.clock.advance(400)
+
+    def asked(self) -> set[str]:
+        """The hosts that a node at our own address wrote to."""
+        return {each.host for each in self.sent}
+
+    def known(self, node: Node) -> set[str]:
+        return {each.endpoint.host for each in link_of(node).table.contacts()}
+
+    def passed_on(self, node: Node) -> set[str]:
+        """The hosts it names to others."""
+        handlers = link_of(node).protocol._handle.__self__
+        targets = [key_of_name(str(number)) for number in range(20)]
+        return {c.endpoint.host for each in targets for c in handlers._closest(each, Want.SAME)}
+
+
+class MartianTests(MartianCase):
+    def test_never_contacted_never_passed_on(self) -> None:
+        self.lie()
+        node = self.node_at(OWN)
+        self.wait(node.bootstrap([self.address_of(self.liar), self.address_of(self.honest)]))
+        self.work(node)
+        self.assertEqual(self.asked(), {"203.0.113.2", "203.0.113.3"})
+        self.assertEqual(self.known(node), {"203.0.113.2", "203.0.113.3"})
+        self.assertEqual(self.passed_on(node), {"203.0.113.2", "203.0.113.3"})
+
+    def test_what_the_operator_allows_is(self) -> None:
+        self.lie()
+        node = self.node_at(OWN, allow=("10.0.0.0/8",))
+        self.wait(node.bootstrap([self.address_of(self.liar), self.address_of(self.honest)]))
+        self.work(node)
+        public = {"203.0.113.2", "203.0.113.3"}
+        self.assertEqual(self.asked(), public | {"10.0.0.5", "10.9.9.9"})
+        self.assertEqual(self.passed_on(node), public | {"10.0.0.5"})
+
+    def test_who_comes_from_there_is_answered_but_not_kept(self) -> None:
+        node = self.node_at(OWN)
+        self.wait(node.bootstrap([self.address_of(self.honest)]))
+        for _ in range(3):
+            self.wait(self.martians[0].bootstrap([self.address_of(node)]))
+            self.clock.advance(100)
+        self.assertIn("10.0.0.5", self.asked())
+        self.assertNotIn("10.0.0.5", self.known(node) | self.passed_on(node))
+        self.assertIn(OWN, self.known(self.martians[0]))
+
+    def test_what_a_user_names_is_asked_but_not_kept(self) -> None:
+        node = self.node_at(OWN)
+        self.wait(node.bootstrap([self.address_of(self.honest)]))
+        self.wait(node.ping(self.address_of(self.martians[0])))
+        self.wait(node.ping(contact_of(self.martians[1])))
+        self.assertLessEqual({"10.0.0.5", "127.0.0.9"}, self.asked())
+        self.assertEqual(self.known(node), {"203.0.113.2", "203.0.113.3"})
+
+    def test_settings_that_are_no_prefix(self) -> None:
+        error = self.assertRaises(ConfigurationError, self.node_at, OWN, allow=("home",))
+        self.assertIn("'home'", str(error))
+
+
+class OwnAddressTests(MartianCase):
+    """Who we are told to be decides; neighbours on our own machine or site cannot tell."""
+
+    def test_neighbours_leave_once_we_know_that_we_are_public(self) -> None:
+        node = self.node_at(OWN)
+        self.wait(node.bootstrap([self.address_of(self.martians[0])]))
+        self.assertEqual(self.known(node), {"10.0.0.5"})
+        self.wait(node.bootstrap([self.address_of(self.honest)]))
+        self.assertLessEqual(self.known(node), {"203.0.113.2", "203.0.113.3"})
+        self.assertGreater(len(self.known(node)), 0)
+
+    def test_among_neighbours_nobody_is_a_martian(self) -> None:
+        node = self.node_at("10.0.0.77")
+        self.wait(node.bootstrap([self.address_of(each) for each in self.martians]))
+        self.wait(node.bootstrap([self.address_of(self.honest)]))
+        self.assertLess(set(PRIVATE), self.known(node))
+        self.assertLess(set(PRIVATE), self.passed_on(node))
+
+    def test_a_node_that_knows_nobody_any_more_takes_whoever_answers(self) -> None:
+        node = self.node_at(OWN)
+        self.wait(node.bootstrap([self.address_of(self.honest)]))
+        link_of(node).table.forget(lambda _: True)
+        self.wait(node.bootstrap([self.address_of(self.martians[0])]))
+        self.assertEqual(self.known(node), {"10.0.0.5"})
+
+
+class DiversityTests(MartianCase):
+    """The limits on contacts by address are those of the network's kind."""
+
+    def wanted(self, **settings: object) -> int:
+        """How many nodes of one address a large table takes."""
+        table = link_of(self.node_at(OWN, **settings)).table
+        for number in range(250):
+            host = f"198.{number}.1.1"
+            table.answered(Contact.at(key_of_name(str(number)), Endpoint(host, 1)), 0.0)
+        before = len(table)
+        for number in range(500):
+            endpoint = Endpoint("203.0.113.99", number + 1)
+            table.answered(Contact.at(key_of_name(f"one of {number}"), endpoint), 0.0)
+        self.assertGreaterEqual(before, 60)
+        return len(table) - before
+
+    def test_an_open_network_limits_them(self) -> None:
+        self.assertEqual(self.wanted(), 1)
+
+    def test_a_private_one_does_not(self) -> None:
+        self.assertGreater(self.wanted(network_secrets=(bytes(32),)), 10)

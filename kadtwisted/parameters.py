@@ -100,6 +100,9 @@ class LimitSettings:
     strangers_total_rate: float = 2000.0
     """From all strangers together: each costs about 0.1 ms of public-key work."""
     strangers_total_burst: float = 4000.0
+    cookies_rate: float = 5000.0
+    """Cookies to strangers over budget, in all: each costs a few microseconds and no public-key
+    work; beyond, silence."""
     max_sources: int = 65536
 
 

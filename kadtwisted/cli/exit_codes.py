@@ -1,7 +1,7 @@
 """With which code ``kad`` ends (sysexits.h, and the shell's 128 + signal).
 
-0 done, 1 not found, 64 usage, 65 bad data, 69 nobody answered, 70 a fault of this program, 71 and
-73 cannot bind or create, 75 the time ran out though somebody answered, 77 not allowed, 78
+0 done, 1 not found or lost, 64 usage, 65 bad data, 69 nobody answered, 70 a fault of this program,
+71 and 73 cannot bind or create, 75 the time ran out though somebody answered, 77 not allowed, 78
 configuration, 130 interrupted, 141 the reader of the output went away.
 """
 

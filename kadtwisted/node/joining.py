@@ -24,7 +24,7 @@ from kadtwisted.model.contact import Address, Contact, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.link import Link
-from kadtwisted.node.protocol import Answer
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, first_of
 
 T = TypeVar("T")

@@ -25,7 +25,8 @@ from kadtwisted.errors import (
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.messages import Ping, RequestBody
 from kadtwisted.node.counters import FaultLog
-from kadtwisted.node.protocol import Answer, KademliaProtocol, Received
+from kadtwisted.node.protocol import KademliaProtocol, Received
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.status import BucketStatus, ContactStatus, LinkStatus
 from kadtwisted.node.udp_port import listen
 from kadtwisted.node.world import World
@@ -162,15 +163,17 @@ class Link:
         on_soft: Callable[[], None] | None,
         retransmit: bool,
     ) -> Deferred[Answer]:
-        asking = self.protocol.request(contact, body, retransmit=retransmit, on_soft=on_soft)
+        asking = self.protocol.requests.request(
+            contact, body, retransmit=retransmit, on_soft=on_soft
+        )
         return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact, self._now()))
 
     def hello(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is."""
-        return self.protocol.hello(endpoint, pinned).addCallback(self._answered)
+        return self.protocol.requests.hello(endpoint, pinned).addCallback(self._answered)
 
     def _has_answered(self, endpoint: Endpoint) -> bool:
-        record = self.protocol.endpoints.get(endpoint)
+        record = self.protocol.requests.endpoints.get(endpoint)
         return record is not None and record.last_heard > NEVER
 
     def _may_reach_out(self, endpoint: Endpoint) -> bool:
@@ -276,7 +279,7 @@ class Link:
         if endpoint in self._meeting or not self._may_reach_out(endpoint):
             return
         self._meeting[endpoint] = None
-        asking = self.protocol.request(contact, Ping(), retransmit=False)
+        asking = self.protocol.requests.request(contact, Ping(), retransmit=False)
         asking.addCallback(self._introduced).addBoth(self._probed, endpoint, self._meeting)
 
     def _introduced(self, answer: Answer) -> None:
@@ -322,7 +325,7 @@ class Link:
             self.observed,
             len(entries) - tentative,
             tentative,
-            len(self.protocol.transactions),
+            len(self.protocol.requests.transactions),
         )
 
     def bucket_statuses(self) -> list[BucketStatus]:
@@ -341,7 +344,7 @@ class Link:
         ]
 
     def _contact_status(self, entry: Any, now: float) -> ContactStatus:
-        known = self.protocol.endpoints.get(entry.contact.endpoint)
+        known = self.protocol.requests.endpoints.get(entry.contact.endpoint)
         state = "tentative" if entry.tentative else "suspect" if entry.suspect else "verified"
         return ContactStatus(
             entry.contact.node_id,

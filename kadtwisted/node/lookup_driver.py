@@ -25,7 +25,7 @@ from kadtwisted.lookup.disjoint import AnyLookup, AnyValueLookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, FindValue, Nodes, Records, RequestBody, StoredItem
 from kadtwisted.node.link import Link
-from kadtwisted.node.protocol import Answer
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.world import World
 from kadtwisted.records.kinds import RecordKinds
 from kadtwisted.records.value import version
@@ -74,7 +74,7 @@ class LookupDriver:
 
     def _ask(self, contact: Contact) -> None:
         body = self._body(contact)
-        patience = self._link.protocol.patience(contact.endpoint, body)
+        patience = self._link.protocol.requests.patience(contact.endpoint, body)
         self.lookup.asked(contact, self._now(), patience.soft)
         known = self._link.table.get(contact.node_id)
         asking = self._link.ask(

@@ -52,9 +52,10 @@ from kadtwisted.node.handlers import Handlers, Introduction
 from kadtwisted.node.joining import Joining, read_addresses
 from kadtwisted.node.link import Link
 from kadtwisted.node.maintenance import Maintenance
-from kadtwisted.node.protocol import Answer, KademliaProtocol, make_door
+from kadtwisted.node.protocol import KademliaProtocol
 from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.replication import Replication
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
 from kadtwisted.node.status import NodeStatus, RoutingStatus
 from kadtwisted.node.values import MODES, Values, check_lifetime, encode_value, key_id
@@ -196,11 +197,12 @@ class Node:
             k=settings.parameters.k,
             read_only=settings.read_only,
         )
-        door = make_door(self._dialect, self._tokens, self._limits, settings)
         return KademliaProtocol(
             self._reactor,
             self._world,
-            door,
+            self._dialect,
+            self._tokens,
+            self._limits,
             handlers.handle,
             link.learn,
             link.revive,

@@ -20,8 +20,8 @@ from kadtwisted.model.messages import Have, HaveEntry, Store, Wanted
 from kadtwisted.model.record import StorageKey, StoredRecord
 from kadtwisted.node.counters import Counters
 from kadtwisted.node.link import Link
-from kadtwisted.node.protocol import Answer
 from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Surroundings
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at

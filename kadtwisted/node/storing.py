@@ -25,8 +25,8 @@ from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.messages import ErrorCode, Store, Stored
 from kadtwisted.model.results import Acknowledgement
 from kadtwisted.node.link import Link
-from kadtwisted.node.protocol import Answer
 from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Found, Surroundings, all_of
 
 

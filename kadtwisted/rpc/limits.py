@@ -66,6 +66,12 @@ def _groups(host: str) -> list[str]:
     return [*front, *["0"] * (8 - len(front) - len(back)), *back]
 
 
+BUSY_INTERVAL = 1.0
+"""Seconds between two times that one endpoint is told that it is over its budget."""
+MAX_TOLD_BUSY = 1024
+"""Endpoints remembered to have been told so."""
+
+
 class Limits:
     """The budgets of one port.
 
@@ -80,6 +86,9 @@ class Limits:
         self._site = Budget.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
         self._strangers = Budget.of(settings.strangers_total_rate, settings.strangers_total_burst)
         self._strangers_full_at = float("-inf")
+        self._cookies = Budget.of(settings.cookies_rate, settings.cookies_rate)
+        self._cookies_full_at = float("-inf")
+        self._told_busy: OrderedDict[Endpoint, float] = OrderedDict()
         self._max_sources = settings.max_sources
         self._sources: OrderedDict[Endpoint | str, float] = OrderedDict()
 
@@ -97,6 +106,24 @@ class Limits:
         sources.move_to_end(endpoint)
         if len(sources) > self._max_sources:
             sources.popitem(last=False)
+        return True
+
+    def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
+        """Whether a proven endpoint that is over its budget may be told so: once a second."""
+        told = self._told_busy
+        if now - told.get(endpoint, float("-inf")) < BUSY_INTERVAL:
+            return False
+        told[endpoint] = now
+        told.move_to_end(endpoint)
+        if len(told) > MAX_TOLD_BUSY:
+            told.popitem(last=False)
+        return True
+
+    def admit_cookie(self, now: float) -> bool:
+        """Charge a cookie to the budget of all cookies; whether it may be sent."""
+        if self._cookies_full_at > now + self._cookies.allowance:
+            return False
+        self._cookies_full_at = max(self._cookies_full_at, now) + self._cookies.interval
         return True
 
     def admit_stranger(self, endpoint: Endpoint, now: float) -> bool:

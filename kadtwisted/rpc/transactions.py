@@ -160,6 +160,10 @@ class Transactions(Generic[T]):
         keys = self._keys.get(endpoint)
         return sum(keys.values()) if keys is not None else 0
 
+    def to(self, endpoint: Endpoint) -> list[Transaction[T]]:
+        """The requests in flight to ``endpoint``.  Looks at all there are: for rare questions."""
+        return [each for each in self._live.values() if each.endpoint == endpoint]
+
     def match(self, endpoint: Endpoint, key: bytes, transaction_id: bytes) -> Transaction[T] | None:
         """Remove and return the request that this reply answers; ``None`` if it answers none.
 

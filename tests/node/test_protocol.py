@@ -27,7 +27,8 @@ from kadtwisted.model.messages import (
     Store,
     UnknownRequest,
 )
-from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import DATAGRAM_LIMIT, LimitSettings, NodeSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.clock import HeapClock
@@ -36,6 +37,7 @@ from kadtwisted.testing.nodes import EPOCH, Swarm, simulated_node, wait_for
 from kadtwisted.testing.strategies import hostile_cbor
 from tests.node.stranger import Stranger
 
+COOKIE_LENGTH = 65
 PONG = Pong(b"\x01", 0, 0)
 RECORD = encode(value_of(key_of_name("k"), b"v", int(EPOCH) * 1_000_000))
 
@@ -118,8 +120,10 @@ class InTests(DoorCase):
         for _ in range(300):
             self.stranger.send(self.stranger.seal(self.node, Ping(), length=300), self.node)
         self.clock.advance(0.02)
-        self.assertEqual(len(self.stranger.received) + self.dropped()["stranger-over-budget"], 300)
-        self.assertLessEqual(len(self.stranger.received), 202)
+        answers = [each for each in self.stranger.received if len(each) > COOKIE_LENGTH]
+        self.assertEqual(len(answers) + self.dropped()["stranger-over-budget"], 300)
+        self.assertLessEqual(len(answers), 202)
+        self.assertEqual({len(each) for each in self.stranger.received} - {len(answers[0])}, {65})
 
     def test_a_fault_of_ours_is_told_once_in_ten_seconds(self) -> None:
         def break_down(*_: object) -> None:
@@ -174,6 +178,83 @@ class AmplificationTests(DoorCase):
         self.stranger.ask(self.node, FindNode(self.node.node_id), token=b"\1" * 8)
         self.clock.advance(1)
         self.assertEqual(self.stranger.replies[0].body[0], ErrorCode.BAD_TOKEN)
+
+
+class OverloadTests(DoorCase):
+    """Over budget is not dead: strangers get a cookie, proven senders are told to come back."""
+
+    def overloaded(self, **limits: float) -> Node:
+        """A node at 192.0.2.3 with next to no budget."""
+        settings = NodeSettings(
+            port=8000, interfaces=("192.0.2.3",), limits=LimitSettings(**limits)
+        )
+        node = simulated_node(self.network.host("192.0.2.3"), 3, settings)
+        wait_for(self.clock, node.start())
+        self.addCleanup(lambda: wait_for(self.clock, node.stop()))
+        return node
+
+    def test_a_cookie_lets_an_honest_stranger_through(self) -> None:
+        busy = self.overloaded(strangers_total_rate=0.001, strangers_total_burst=1)
+        self.stranger.ask(busy, Ping(), length=300)  # the whole budget
+        self.clock.advance(1)
+        contact = Contact.at(busy.node_id, Endpoint("192.0.2.3", 8000), busy.public_key)
+        began = self.clock.seconds()
+        wait_for(self.clock, self.node.ping(contact))
+        self.assertLess(self.clock.seconds() - began, 0.2)
+        wait_for(self.clock, self.node.ping("192.0.2.3:8000"))
+        wait_for(self.clock, self.node.find_node(busy.node_id))
+        self.assertGreaterEqual(busy.status().counters["cookies.out"], 2)
+
+    def test_a_cookie_is_taken_once_and_only_for_what_was_sent(self) -> None:
+        outcome: list[object] = []
+        self.node.ping(self.stranger.contact).addBoth(outcome.append)
+        self.clock.advance(0.02)
+        request = self.stranger.received[0]
+        sent = self.network.sent
+        for nonce in (bytes(16), request[1:17], request[1:17]):
+            cookie = self.stranger.dialect.sealer.seal(
+                Form.COOKIE, nonce + b"12345678", b"", bytes(8), 0
+            )
+            self.stranger.transport.write(cookie, ("192.0.2.1", 8000))
+            self.network.send(cookie, ("192.0.2.77", 9000), ("192.0.2.1", 8000))
+        self.clock.advance(0.03)
+        self.assertEqual(self.network.sent - sent, 6 + 1)
+        self.assertEqual(len(self.stranger.requests), 2)
+        self.assertEqual(self.dropped(), {"unexpected-cookie": 5})
+        self.stranger.answer(*self.stranger.requests[1], PONG)
+        self.clock.advance(1)
+        self.assertEqual(outcome[0].contact, self.stranger.contact)
+
+    def test_cookies_have_a_budget_too(self) -> None:
+        busy = self.overloaded(strangers_total_rate=0.001, strangers_total_burst=1, cookies_rate=20)
+        for _ in range(200):
+            self.stranger.send(self.stranger.seal(busy, Ping(), length=300), busy)
+        self.clock.advance(0.05)
+        self.assertLessEqual(len(self.stranger.received), 1 + 21)
+
+    def test_a_proven_sender_over_its_budget_is_told_once_a_second(self) -> None:
+        busy = self.overloaded(proven_rate=1, proven_burst=2)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        for _ in range(30):
+            self.stranger.ask(busy, Ping(), token=token)
+        self.clock.advance(0.5)
+        codes = [reply.body for reply in self.stranger.replies]
+        told = [body for body in codes if isinstance(body, Error)]
+        self.assertEqual([(body.code, body.retry_after) for body in told], [(ErrorCode.BUSY, 1000)])
+        self.assertLessEqual(len(codes), 4)
+
+    def test_being_busy_is_no_failure(self) -> None:
+        outcome: list[object] = []
+        self.node.ping(self.stranger.contact).addBoth(outcome.append)
+        self.clock.advance(0.02)
+        request, key, addr = self.stranger.requests[0]
+        self.stranger.answer(request, key, addr, Error(ErrorCode.BUSY, "", 1000))
+        self.clock.advance(1)
+        contacts = [c for b in self.node.routing().buckets for c in b.contacts]
+        self.assertEqual(
+            [(c.node_id, c.failures) for c in contacts], [(self.stranger.contact.node_id, 0)]
+        )
 
 
 class BelievedTests(DoorCase):
@@ -324,11 +405,11 @@ class OutTests(DoorCase):
         outcome: list[object] = []
         self.node.ping(self.stranger.contact).addBoth(outcome.append)
         protocol = self.node._links[4].protocol
-        protocol.request(self.stranger.contact, Ping()).addBoth(outcome.append)
+        protocol.requests.request(self.stranger.contact, Ping()).addBoth(outcome.append)
         wait_for(self.clock, self.node.stop())
         self.assertTrue(all(each.check(NodeStopped) for each in outcome))
         self.assertEqual(len(outcome), 2)
-        protocol.request(self.stranger.contact, Ping()).addBoth(outcome.append)
+        protocol.requests.request(self.stranger.contact, Ping()).addBoth(outcome.append)
         self.assertTrue(outcome[2].check(NodeStopped))
 
     def test_a_secret_can_be_rotated(self) -> None:

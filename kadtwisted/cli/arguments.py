@@ -139,6 +139,8 @@ def _add_global_options(parser: argparse.ArgumentParser, in_verb: bool) -> None:
     add("--network-secret-file", None,
         "file with the secrets of a private network, one a line, the newest first",
         metavar="FILE")  # fmt: skip
+    add("--allow", None, "private addresses to contact though ours is public, as 10.0.0.0/8",
+        action="append", metavar="PREFIX")  # fmt: skip
     add("--state-dir", None, "directory with a node's identity and control socket",
         metavar="DIRECTORY")  # fmt: skip
     add("--json", False, "print one JSON object", action="store_true")

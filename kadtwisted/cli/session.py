@@ -82,6 +82,7 @@ class Session:
                 network=config.check_network(given.network),
                 network_secrets=config.read_secrets(secret_file) if secret_file else (),
                 read_only=read_only,
+                allow=config.check_allow(given.allow or ()),
             ),
             bootstrap=bootstrap,
             state_dir=self.state_dir,

@@ -18,6 +18,7 @@ from kadtwisted.dialects.native import RESERVED_NETWORKS
 from kadtwisted.errors import ConfigurationError, InvalidAddress
 from kadtwisted.model.contact import Family, parse_address
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.reachable import parse_prefixes
 
 DEFAULT_PORT = 8000
 """The UDP port of a daemon that is told none."""
@@ -72,6 +73,11 @@ def _parse_interface(text: str) -> tuple[Family, str]:
             f"an interface is given by its IP address, as 192.0.2.1 or ::, not {text!r}"
         ) from None
     return Family(address.version), str(address)
+
+
+def check_allow(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """Prefixes whose private addresses may be contacted though our own address is public."""
+    return tuple(str(prefix) for prefix in parse_prefixes(prefixes))
 
 
 def check_bootstrap(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Options(usage.Options):
         super().__init__()  # type: ignore[no-untyped-call]
         self["interface"] = []
         self["bootstrap"] = []
+        self["allow"] = []
         self.settings = _DEFAULTS
 
     def opt_interface(self, address: str) -> None:
@@ -66,6 +67,11 @@ class Options(usage.Options):
         self["bootstrap"].append(address)
 
     opt_b = opt_bootstrap
+
+    def opt_allow(self, prefix: str) -> None:
+        """Prefix of private addresses to contact though ours is public, as 10.0.0.0/8; may be
+        given several times."""
+        self["allow"].append(prefix)
 
     def postOptions(self) -> None:
         """Check everything; :class:`UsageError` with one sentence for what cannot be used."""
@@ -90,6 +96,7 @@ class Options(usage.Options):
                 network=config.check_network(self["network"]),
                 network_secrets=config.read_secrets(secret_file) if secret_file else (),
                 sealer=config.check_sealer(self["sealer"]),
+                allow=config.check_allow(self["allow"]),
             ),
             bootstrap=config.check_bootstrap(self["bootstrap"]),
             storage=self["storage"],

@@ -112,3 +112,11 @@ class FamilyTests(unittest.SynchronousTestCase):
             made.return_value.__enter__.return_value.bind.assert_called_once_with(("::1", 0))
         with mock.patch.object(config.socket, "socket", side_effect=OSError(97, "no family")):
             self.assertFalse(config.ipv6_works())
+
+
+class AllowTests(SynchronousTestCase):
+    def test_prefixes_and_single_addresses(self) -> None:
+        self.assertEqual(config.check_allow(["10.0.0.0/8", "fd00::/8"]), ("10.0.0.0/8", "fd00::/8"))
+        self.assertEqual(config.check_allow(["192.168.1.1"]), ("192.168.1.1/32",))
+        self.assertRaises(ConfigurationError, config.check_allow, ["10.0.0.1/8"])
+        self.assertRaises(ConfigurationError, config.check_allow, ["home"])

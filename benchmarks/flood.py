@@ -3,7 +3,7 @@
 A node, a flooding process and an honest client, each a process of its own, on loopback only.  The
 flood sends ``--rate`` datagrams a second, one kind at a time: nothing (``quiet``), empty ones,
 single bytes, noise, and strangers' pings that pass the tag, from one address and from a crowd of
-them.  Meanwhile the node measures by how much a timer of 5 ms is late (the reactor's lag) and the client
+them.  Meanwhile the node measures how late a timer of 5 ms is (the reactor's lag) and the client
 pings it 50 times a second.  Bounded: each kind lasts ``--seconds``.
 """
 

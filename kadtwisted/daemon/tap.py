@@ -69,8 +69,7 @@ class Options(usage.Options):
     opt_b = opt_bootstrap
 
     def opt_allow(self, prefix: str) -> None:
-        """Prefix of private addresses to contact though ours is public, as 10.0.0.0/8; may be
-        given several times."""
+        """Prefix of private addresses to contact though ours is public; may be given several times."""
         self["allow"].append(prefix)
 
     def postOptions(self) -> None:

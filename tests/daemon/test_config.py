@@ -114,7 +114,7 @@ class FamilyTests(unittest.SynchronousTestCase):
             self.assertFalse(config.ipv6_works())
 
 
-class AllowTests(SynchronousTestCase):
+class AllowTests(unittest.SynchronousTestCase):
     def test_prefixes_and_single_addresses(self) -> None:
         self.assertEqual(config.check_allow(["10.0.0.0/8", "fd00::/8"]), ("10.0.0.0/8", "fd00::/8"))
         self.assertEqual(config.check_allow(["192.168.1.1"]), ("192.168.1.1/32",))

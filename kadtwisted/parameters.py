@@ -75,7 +75,8 @@ class Timeouts:
 
     initial: float = 1.0
     """Patience for an endpoint never asked while no RTT was ever measured (RFC 6298, 2.1)."""
-    floor: float = 0.1
+    floor: float = 0.05
+    """At least this much: it costs a nearby node that is busy a retransmission, no more."""
     ceiling: float = 2.0
     unknown_factor: float = 3.0
     """Patience for an endpoint never asked: this times the p99 of the node's recent RTTs."""
@@ -84,7 +85,9 @@ class Timeouts:
     store_floor: float = 2.0
     """A STORE has an fsync in it."""
     hard_factor: float = 3.0
-    """A request fails after this many soft timeouts (the retransmission is sent at the first)."""
+    """A request fails after this many soft timeouts (the retransmission is sent at the first)..."""
+    hard_floor: float = 0.2
+    """...but not sooner than this: a busy node may pause so long (Linux's least TCP timeout)."""
 
 
 @dataclass(frozen=True, slots=True)

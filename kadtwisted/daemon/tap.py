@@ -69,7 +69,7 @@ class Options(usage.Options):
     opt_b = opt_bootstrap
 
     def opt_allow(self, prefix: str) -> None:
-        """Prefix of private addresses to contact though ours is public; may be given several times."""
+        """Prefix of private addresses to contact though ours is public; may be repeated."""
         self["allow"].append(prefix)
 
     def postOptions(self) -> None:

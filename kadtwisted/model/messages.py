@@ -152,7 +152,7 @@ class StoredItem(NamedTuple):
 
 
 class Records(NamedTuple):
-    """The records found, where to continue, and as many contacts as fit."""
+    """The records found, where to continue, and contacts: fewer beside a record than without."""
 
     items: tuple[StoredItem, ...]
     contacts: tuple[Contact, ...]

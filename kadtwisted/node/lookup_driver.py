@@ -40,6 +40,8 @@ class LookupDriver:
         self._now = world.now
         self._own_key = own_key
         self._asking: dict[Deferred[None], None] = {}
+        self._judged: dict[bytes, bool] = {}
+        self._seen_at = link.reach.own
         self._done: Deferred[None] = Deferred(lambda _: self._abandon())
         self._advancing = False
         self._over = False
@@ -99,15 +101,25 @@ class LookupDriver:
         self.lookup.replied(answer.contact, self._usable(contacts), self._now())
 
     def _usable(self, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts of our family that are not ourselves and may be written to: no martians."""
-        family = self._link.family
-        admits = self._link.reach.admits
-        own = self._own_key
-        return [
-            each
-            for each in contacts
-            if each.key != own and each.family is family and admits(each.endpoint)
-        ]
+        """Contacts of our family that are not ourselves and may be written to: no martians.
+
+        Most replies name the same contacts, so each endpoint is judged once, until we learn of
+        another address of our own.
+        """
+        own, link = self._own_key, self._link
+        if link.reach.own is not self._seen_at:
+            self._seen_at = link.reach.own
+            self._judged.clear()
+        judged = self._judged
+        usable = []
+        for each in contacts:
+            good = judged.get(each.compact)
+            if good is None:
+                good = each.family is link.family and link.reach.admits(each.endpoint)
+                judged[each.compact] = good
+            if good and each.key != own:
+                usable.append(each)
+        return usable
 
     def _lose(self, failure: Failure, contact: Contact) -> None:
         if failure.check(NodeStopped):

@@ -1,10 +1,13 @@
-"""A node's upkeep: the sole consumer of the schedule, one timer, one budget.
+"""A node's upkeep: when what is done, with one timer and one budget.
 
-What is done, and why: tentative contacts are verified and suspects probed, so that the table tells
-the truth; contacts not heard of for a while are pinged; buckets without a lookup are refreshed;
-records are replicated, handed off, expired and, by their publishers, published again; an isolated
-node tries to come back.  Each kind of work is a task that schedules its own next time, so that a
-slow one delays itself only.  Failures are the ordinary case and end nothing.
+There are two kinds of work.  *Chores* are small and come in time, whatever else is going on: the
+care for contacts (``tending`` says what that is) and the expiry of records.  *Loads* are records
+that move: replicated, handed to new contacts and, by their publishers, published again.  Loads wait
+for the budget, which chores are charged to as well, and a few at most are under way at once; so a
+node with thousands of records to announce neither floods the network nor loses touch with it.
+
+Each task schedules its own next time before it begins.  Failures are the ordinary case and end
+nothing.  The faster nodes come and go, the sooner records are replicated and handed on.
 """
 
 from __future__ import annotations
@@ -12,33 +15,40 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Address, Contact
-from kadtwisted.model.messages import Ping
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.counters import FaultLog
 from kadtwisted.node.joining import Joining
 from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.replication import Replication
-from kadtwisted.node.searches import Surroundings, find_nodes
+from kadtwisted.node.searches import Surroundings
+from kadtwisted.node.tending import Tending
 from kadtwisted.parameters import UpkeepSettings
 from kadtwisted.upkeep.publishing import Publication, Publishing
-from kadtwisted.upkeep.schedule import Budget, Schedule
+from kadtwisted.upkeep.schedule import JITTER, Budget, Schedule
 from kadtwisted.upkeep.sessions import Sessions
 
-LOOKUP_COST = 30.0
-"""Datagrams that a refresh is charged: what a full lookup among honest nodes sends."""
 PUBLICATION_COST = 50.0
-"""...and a publication: a lookup and k STOREs."""
+"""Datagrams that a publication is charged: a lookup and k STOREs."""
 
 PASSES_A_PERIOD = 2
 SKIP_WITHIN = 2 / 3
 """A holder looks through its records twice a period and skips what was confirmed within two thirds
 of one: so with any number of holders copies are counted at least once a period."""
+
+HAND_OFFS_A_PERIOD = 6
+"""A new contact must stay for this part of a period at most before records are handed to it."""
+
+LOADS_AT_ONCE = 4
+"""MAGIC: more would spend the budget's burst at once, fewer would wait for each slow node alone."""
+
+SEEK_EVERY = 60.0
+"""Seconds between two searches for contacts that were lost, or never met."""
 
 
 class HandOff(NamedTuple):
@@ -78,22 +88,22 @@ class Maintenance:
         self._around = around
         self._now = around.world.now
         self._records = records
-        self._joining = joining
+        self._tending = Tending(around, joining, settings)
         self._replication = replication
         self._publishing = publishing
         self._faults = faults
         self._settings = settings
         self._read_only = read_only
         self._republish = republish
-        self._schedule = Schedule(around.world.random)
+        self._chores = Schedule(around.world.random)
+        self._loads = Schedule(around.world.random)
         self._budget = Budget(settings.rate, settings.burst, self._now())
         self._sessions = Sessions()
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
         self._not_before = 0.0
         self._working: dict[Deferred[float], None] = {}
-        self._known_addresses: dict[Address, None] = {}
-        self._tries = 0
+        self._loading: dict[Deferred[float], None] = {}
         self._cursor: StorageKey | None = None
         self._running = False
 
@@ -105,14 +115,18 @@ class Maintenance:
         now = self._now()
         random = self._around.world.random
         for task, period in (
-            (self._tend_contacts, self._settings.contacts_every),
+            (self._ping_contacts, self._settings.contacts_every),
             (self._refresh, self._settings.refresh_check_every),
             (self._expire, self._settings.expire_every),
-            (self._rejoin, self._settings.rejoin_check_every),
+            (self._come_back, self._settings.rejoin_check_every),
+            (self._seek_others, SEEK_EVERY),
         ):
-            self._schedule.at(task, now + period * random.random())
+            self._chores.at(task, now + period * random.random())
         if not self._read_only:
-            self._schedule.at(self._replicate, now + self.replication_period() * random.random())
+            self._loads.at(self._replicate, now + self.replication_period() * random.random())
+        kept = self._publishing.publications()
+        for publication in self._publishing.restore(kept, self._around.world.unix_time()):
+            self.publication_due(publication)
         self._arm()
 
     def stop(self) -> None:
@@ -127,45 +141,50 @@ class Maintenance:
     # --- What others tell --------------------------------------------------------------------
 
     def remember(self, addresses: list[Address]) -> None:
-        """Addresses to come back through when isolated, at most as many as the settings say."""
-        for address in addresses:
-            if len(self._known_addresses) < self._settings.remembered_addresses:
-                self._known_addresses[address] = None
+        """Addresses to come back through when isolated."""
+        self._tending.remember(addresses)
 
     def was_told(self) -> bool:
         """Whether this node was ever told of another one."""
-        return bool(self._known_addresses)
+        return self._tending.was_told()
 
     def contact_added(self, contact: Contact) -> None:
         """A contact entered a table: if it stays, records may be for it to hold."""
         if self._running and not self._read_only:
-            self._set(HandOff(contact), self._now() + self._settings.hand_off_after)
+            longest = self.replication_period() / HAND_OFFS_A_PERIOD
+            self._load_at(
+                HandOff(contact), self._now() + min(self._settings.hand_off_after, longest)
+            )
 
     def contact_removed(self, known_for: float) -> None:
         """A contact was dropped: a session ended."""
-        self._sessions.ended(known_for)
+        self._sessions.ended(known_for, self._now())
 
     def publication_due(self, publication: Publication) -> None:
         """A record of our own is to be published at its next time."""
         wait = publication.next_at - self._around.world.unix_time()
-        self._set(Republish(publication.where), self._now() + max(0.0, wait))
+        self._load_at(Republish(publication.where), self._now() + max(0.0, wait))
 
     def replication_period(self) -> float:
         """Seconds between two passes: follows the session length measured."""
-        ages = [age for link in self._around.links.values() for age in link.contact_ages()]
-        return self._sessions.period(ages, self._around.parameters.replication_period)
+        stays, gone = self._tending.stays()
+        longest = self._around.parameters.replication_period
+        return self._sessions.period(stays, gone, longest, self._now())
+
+    def tasks(self) -> int:
+        """How many tasks wait for their time."""
+        return len(self._chores) + len(self._loads)
 
     # --- The timer ---------------------------------------------------------------------------
 
-    def _set(self, task: Hashable, moment: float) -> None:
-        self._schedule.at(task, moment)
+    def _load_at(self, task: Hashable, moment: float) -> None:
+        self._loads.at(task, moment)
         self._arm()
 
     def _arm(self) -> None:
-        at = self._schedule.wakes_at()
+        at = self._wakes_at()
         if at is None or not self._running:
             return
-        at = max(at, self._not_before)
         if self._timer is not None:
             if self._timer_at <= at:
                 return
@@ -173,107 +192,87 @@ class Maintenance:
         self._timer_at = at
         self._timer = self._reactor.callLater(max(0.0, at - self._now()), self._wake)
 
+    def _wakes_at(self) -> float | None:
+        """When there is something to begin: a chore, or a load that may be begun."""
+        chore, load = self._chores.wakes_at(), self._loads.wakes_at()
+        if load is None or len(self._loading) >= LOADS_AT_ONCE:
+            return chore
+        load = max(load, self._not_before)
+        return load if chore is None else min(chore, load)
+
     def _wake(self) -> None:
         self._timer = None
         now = self._now()
-        task = self._schedule.take(now) if now >= self._not_before else None
+        task: Any = self._chores.take(now)
         if task is not None:
-            self._work(task)
+            self._begin(task(), is_load=False)
+        elif now >= self._not_before and len(self._loading) < LOADS_AT_ONCE:
+            task = self._loads.take(now)
+            if task is not None:
+                self._begin(self._load(task), is_load=True)
         self._arm()
 
-    def _work(self, task: Any) -> None:
-        """Begin one task; what it cost delays whatever comes next."""
-        if isinstance(task, HandOff):
-            doing = self._hand_off(task)
-        elif isinstance(task, Republish):
-            doing = self._publish(task)
-        else:
-            doing = task()
+    def _begin(self, doing: Coroutine[Any, Any, float], *, is_load: bool) -> None:
         working = Deferred.fromCoroutine(doing)
         self._working[working] = None
+        if is_load:
+            self._loading[working] = None
         working.addBoth(self._worked, working)
 
+    def _load(self, task: Any) -> Coroutine[Any, Any, float]:
+        if isinstance(task, HandOff):
+            return self._hand_off(task)
+        if isinstance(task, Republish):
+            return self._publish(task)
+        return self._replicate()
+
     def _worked(self, result: float | Failure, working: Deferred[float]) -> None:
+        """What a task cost delays the loads that come next."""
         self._working.pop(working, None)
+        self._loading.pop(working, None)
         if isinstance(result, Failure):
             if not result.check(KadtwistedError, CancelledError):
                 self._faults.report("upkeep", "a task of the upkeep failed", result)
-            return
-        now = self._now()
-        self._not_before = now + self._budget.spend(result, now)
+        else:
+            self._charge(result)
         self._arm()
 
-    def _again(self, task: Hashable, period: float) -> None:
+    def _charge(self, cost: float) -> None:
+        now = self._now()
+        self._not_before = now + self._budget.spend(cost, now)
+
+    def _again(self, chore: Hashable, period: float) -> None:
         """Schedule the next round; before the work begins, so that a failure does not end it."""
-        self._schedule.after(task, self._now(), period)
+        self._chores.after(chore, self._now(), period)
 
     # --- Contacts ----------------------------------------------------------------------------
 
-    async def _tend_contacts(self) -> float:
-        """Verify, probe and ping: a few at a time, so that they vouch for our uplink together."""
-        self._again(self._tend_contacts, self._settings.contacts_every)
-        now = self._now()
-        pings: list[Deferred[Any]] = []
-        for link in self._around.links.values():
-            due = link.table.verify_due(now, self._around.parameters.verification_quiet)
-            due += link.table.probe_due(now)
-            due += link.unheard_since(now - self._settings.ping_after)
-            for contact in dict.fromkeys(due[: self._settings.pings_at_once]):
-                pings.append(link.ask(contact, Ping(), known=True))
-        await DeferredList(pings, consumeErrors=True)
-        return float(len(pings))
+    async def _ping_contacts(self) -> float:
+        self._again(self._ping_contacts, self._settings.contacts_every)
+        self._hasten()
+        return await self._tending.ping_contacts(self.replication_period())
+
+    def _hasten(self) -> None:
+        """If sessions have become shorter, the next pass must not wait as long as was right when
+        it was scheduled."""
+        between = self.replication_period() / PASSES_A_PERIOD
+        at, now = self._loads.due_at(self._replicate), self._now()
+        if at is not None and at > now + between * (1 + JITTER):
+            self._loads.at(self._replicate, now + between * self._around.world.random.random())
 
     async def _refresh(self) -> float:
-        """Look up an ID in the bucket that waits the longest, if any is due."""
         self._again(self._refresh, self._settings.refresh_check_every)
-        now = self._now()
-        for link in self._around.connected_links():
-            due = link.table.refresh_due(now, self._around.parameters.refresh_period)
-            if due:
-                target = link.table.random_id_in(due[0], self._around.world.random)
-                await find_nodes(self._around, link, target)
-                return LOOKUP_COST
-        return 0.0
+        return await self._tending.refresh()
 
-    async def _rejoin(self) -> float:
-        """While isolated, try one known address and one contact, less and less often."""
-        settings = self._settings
-        if not self.is_isolated():
-            self._tries = 0
-            self._again(self._rejoin, settings.rejoin_check_every)
-            return 0.0
-        wait = min(settings.rejoin_last, settings.rejoin_first * 2.0 ** min(self._tries, 16))
-        self._tries += 1
-        self._again(self._rejoin, wait)
-        await DeferredList([self._try_contact(), self._try_address()], consumeErrors=True)
-        return 2.0
+    async def _seek_others(self) -> float:
+        self._again(self._seek_others, SEEK_EVERY)
+        return await self._tending.seek_others()
 
-    def is_isolated(self) -> bool:
-        """Whether this node knows nobody though it was told of others, or hears nobody."""
-        links = list(self._around.links.values())
-        if any(len(link.table) and not link.is_down() for link in links):
-            return False
-        return self.was_told() or any(len(link.table) for link in links)
-
-    def _try_contact(self) -> Deferred[Any]:
-        """Ping the contacts of all tables in turn."""
-        known = [
-            (link, contact)
-            for link in self._around.links.values()
-            for contact in link.table.contacts()
-        ]
-        if not known:
-            return Deferred.fromCoroutine(_nothing())
-        link, contact = known[self._tries % len(known)]
-        return link.ask(contact, Ping(), known=True)
-
-    def _try_address(self) -> Deferred[Any]:
-        """Bootstrap through the known addresses in turn."""
-        known = list(self._known_addresses)
-        if not known:
-            return Deferred.fromCoroutine(_nothing())
-        address = known[self._tries % len(known)]
-        return Deferred.fromCoroutine(self._joining.bootstrap([address]))
+    async def _come_back(self) -> float:
+        """While isolated, try to come back, less and less often."""
+        wait = self._tending.comes_back_in()
+        self._again(self._come_back, self._settings.rejoin_check_every if wait is None else wait)
+        return await self._tending.come_back() if wait is not None else 0.0
 
     # --- Records -----------------------------------------------------------------------------
 
@@ -282,18 +281,18 @@ class Maintenance:
         self._again(self._expire, self._settings.expire_every)
         limit = self._settings.expire_at_once
         if await self._records.storage.expire(self._now(), limit) == limit:
-            self._set(self._expire, self._now())  # more is waiting
+            self._chores.at(self._expire, self._now())  # more is waiting
         return 0.0
 
     async def _replicate(self) -> float:
         """One page of the pass through our records; then the next, or the next pass."""
         period = self.replication_period()
-        self._again(self._replicate, period / PASSES_A_PERIOD)
-        if self.is_isolated():
+        self._loads.after(self._replicate, self._now(), period / PASSES_A_PERIOD)
+        if self._tending.is_isolated():
             return 0.0
         self._cursor, cost = await self._replication.step(self._cursor, period * SKIP_WITHIN)
         if self._cursor is not None:
-            self._set(self._replicate, self._now())
+            self._load_at(self._replicate, self._now())
         else:
             self._records.forget_vouchers(self._now() - period)
         return float(cost)
@@ -306,7 +305,7 @@ class Maintenance:
             return 0.0
         after, cost = await self._replication.hand_off(link, task.contact, task.after)
         if after is not None:
-            self._set(HandOff(task.contact, after), self._now())
+            self._load_at(HandOff(task.contact, after), self._now())
         return float(cost)
 
     async def _publish(self, task: Republish) -> float:
@@ -314,6 +313,7 @@ class Maintenance:
         publication = self._publishing.get(task.where)
         if publication is None:
             return 0.0
+        self._charge(PUBLICATION_COST)  # at once: the next one must wait, however long this takes
         unix_now = self._around.world.unix_time()
         later = self._publishing.failed(task.where, unix_now)
         if later is not None:
@@ -321,8 +321,4 @@ class Maintenance:
         if await self._republish(publication):
             where, record, lifetime, _ = publication
             self.publication_due(self._publishing.published(where, record, lifetime, unix_now))
-        return PUBLICATION_COST
-
-
-async def _nothing() -> None:
-    """There is nobody to try."""
+        return 0.0

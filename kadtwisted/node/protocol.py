@@ -68,6 +68,9 @@ class Received(NamedTuple):
 _PADDED = frozenset((FindNode, FindValue))
 """Requests that a sender without a token pads to the length of a whole answer."""
 
+_new = tuple.__new__
+"""Makes a named tuple as its constructor does, without the detour through a Python function."""
+
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 
 
@@ -171,8 +174,9 @@ class KademliaProtocol(DatagramProtocol):
             raise MalformedDatagram("reply-as-request")
         transaction_id, asked, read_only = message
         limit = DATAGRAM_LIMIT if proven else len(datagram)
-        received = Received(
-            asked, addr, key, read_only, proven, header.network, transaction_id, token, limit
+        network = header.network
+        received = _new(
+            Received, (asked, addr, key, read_only, proven, network, transaction_id, token, limit)
         )
         if busy:
             body: ReplyBody | Deferred[ReplyBody] | None = Error(ErrorCode.BUSY, "", BUSY_RETRY_MS)
@@ -284,7 +288,7 @@ class KademliaProtocol(DatagramProtocol):
         if form == HELLO_ANSWER:
             room -= len(key)
         try:
-            reply = Reply(transaction_id, body, token, endpoint)
+            reply = _new(Reply, (transaction_id, body, token, endpoint))
             data = self._serializer.encode_reply(reply, room)
             self._write(self._sealer.seal(form, data, key, NO_TOKEN, network), endpoint)
         except (MalformedDatagram, SendFailed):

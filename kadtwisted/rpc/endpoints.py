@@ -199,7 +199,8 @@ class Endpoints:
 
         From its own round trips where some were measured, else from those of all endpoints, else
         the initial value; between the configured floor and ceiling.  ``floor`` raises the result
-        even beyond the ceiling (a STORE has an fsync in it).
+        even beyond the ceiling (a STORE has an fsync in it).  The hard patience is a multiple of
+        the soft one, and has a floor of its own.
         """
         timeouts = self._timeouts
         record = self._records.get(endpoint)
@@ -210,4 +211,4 @@ class Endpoints:
         else:
             soft = timeouts.initial
         soft = max(min(soft, timeouts.ceiling), timeouts.floor, floor)
-        return Patience(soft, timeouts.hard_factor * soft)
+        return Patience(soft, max(timeouts.hard_factor * soft, timeouts.hard_floor))

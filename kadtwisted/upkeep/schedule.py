@@ -58,6 +58,11 @@ class Schedule:
         """The task is not due any more; nothing happens if it was not."""
         self._due.pop(task, None)
 
+    def due_at(self, task: Hashable) -> float | None:
+        """When this task is due; ``None`` if it is not scheduled."""
+        due = self._due.get(task)
+        return due[0] if due is not None else None
+
     def wakes_at(self) -> float | None:
         """When the next task is due, or ``None``."""
         self._drop_stale()

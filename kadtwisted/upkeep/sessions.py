@@ -1,9 +1,14 @@
-"""How long nodes stay: the median session length, from those that ended and those that go on.
+"""How long nodes stay: the median session length, from what was seen of late.
 
 Churn decides how often records must be replicated: a record whose k holders leave with a median
-session of m survives if it is brought back to k well within m.  Sessions of nodes still here count
-as censored observations; for exponential sessions the maximum-likelihood mean is all time observed
-divided by the number of ends, and the median is ln 2 of that.
+session of m survives if it is brought back to k well within m.  For exponential sessions the
+maximum-likelihood mean is all the time that nodes were seen alive, divided by the number of ends,
+and the median is ln 2 of that.
+
+* Only the last :data:`WINDOW` seconds count, so that the estimate follows when nodes begin to leave
+  faster.  Long sessions need no estimate: then the longest period is right.
+* A contact is seen alive until it was last heard of: the silence after that is no evidence, and if
+  it counted as life, sessions shorter than the time it takes to find out would look long.
 
 Pure; bounded to the last :data:`REMEMBERED` sessions.
 """
@@ -13,37 +18,57 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from math import log
+from typing import NamedTuple
 
-REMEMBERED = 64
-"""Ended sessions remembered: the estimate's standard error is an eighth of it."""
-ENOUGH = 8
-"""Ended sessions needed for an estimate at all."""
+WINDOW = 15 * 60.0
+"""Seconds looked back: a table of 60 contacts sees 7 sessions end in it if their median is an hour,
+the longest that makes a difference."""
+REMEMBERED = 1024
+"""Ended sessions remembered: as many as 500 contacts with sessions of 5 minutes end in a window."""
+ENOUGH = 4
+"""Ended sessions needed for an estimate at all: its standard error is half of it then."""
 SHORTEST_PERIOD = 60.0
 """Seconds; below, replication would cost more than it saves.  MAGIC: to be settled by simulation
 of sessions shorter than two minutes."""
 
 
+class Stay(NamedTuple):
+    """From when to when somebody was seen alive, in seconds of a monotonic clock."""
+
+    since: float
+    until: float
+
+
 class Sessions:
-    """The sessions that one node has seen end, in seconds."""
+    """The sessions that one node has seen end."""
 
     def __init__(self) -> None:
-        self._ended: deque[float] = deque(maxlen=REMEMBERED)
+        self._ended: deque[Stay] = deque(maxlen=REMEMBERED)
 
-    def ended(self, length: float) -> None:
-        """A contact is gone that was known for this long."""
-        self._ended.append(max(0.0, length))
+    def ended(self, length: float, now: float) -> None:
+        """A contact is gone that was known for so many seconds."""
+        self._ended.append(Stay(now - max(0.0, length), now))
 
-    def median(self, ages: Iterable[float]) -> float | None:
-        """The median session, given how long the present contacts are known; ``None`` if too few
-        sessions ended to tell."""
-        if len(self._ended) < ENOUGH:
+    def median(self, present: Iterable[Stay], gone: int, now: float) -> float | None:
+        """The median session in seconds, given those of the present contacts, and how many of these
+        are as good as gone; ``None`` if too few sessions ended to tell."""
+        start = now - WINDOW
+        while self._ended and self._ended[0].until <= start:
+            self._ended.popleft()
+        ended = len(self._ended) + gone
+        if ended < ENOUGH:
             return None
-        mean = (sum(self._ended) + sum(ages)) / len(self._ended)
-        return mean * log(2)
+        seen = sum(_within(each, start) for each in self._ended)
+        return (seen + sum(_within(each, start) for each in present)) / ended * log(2)
 
-    def period(self, ages: Iterable[float], longest: float) -> float:
+    def period(self, present: Iterable[Stay], gone: int, longest: float, now: float) -> float:
         """Seconds between replications: at most a median session, at most ``longest``."""
-        median = self.median(ages)
+        median = self.median(present, gone, now)
         if median is None:
             return longest
         return min(longest, max(SHORTEST_PERIOD, median))
+
+
+def _within(stay: Stay, start: float) -> float:
+    """Seconds of a stay that lie after ``start``."""
+    return max(0.0, stay.until - max(stay.since, start))

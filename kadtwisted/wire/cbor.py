@@ -1,26 +1,22 @@
 """The native serializer: CBOR arrays, strictly scanned.
 
-The layout is in ``layout``, the work in ``cbor_encode`` and ``cbor_decode``; this is their one
-face, and it adds only the rule by which a contact's public key becomes its node ID.
+The layout is in ``layout``, the work in ``cbor_encode`` and ``cbor_decode``, and in ``by_hand`` for
+what is commonest; this is their one face, and it adds only the rule by which a contact's public key
+becomes its node ID.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from zope.interface import implementer
 
 from kadtwisted.interfaces import ISerializer
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Message, Reply, Request
+from kadtwisted.wire.by_hand import ReplyWriter, read_request
 from kadtwisted.wire.cbor_decode import decode
 from kadtwisted.wire.cbor_encode import encode_reply, encode_request
-from kadtwisted.wire.packed import pack_observed
-
-RECENT_ASKERS = 32
-"""Askers whose endpoint is packed once for all replies.  MAGIC: those of a few lookups at a time;
-how often a busy node answers the same asker again would settle it."""
 
 
 @implementer(ISerializer)
@@ -31,7 +27,7 @@ class CBORSerializer:
 
     def __init__(self, identify: Callable[[bytes], NodeID]) -> None:
         self._identify = identify
-        self._pack_observed = lru_cache(RECENT_ASKERS)(pack_observed)
+        self._write_reply = ReplyWriter().write
 
     def encode_request(self, request: Request, length: int = 0) -> bytes:
         """The request's bytes, padded to at least ``length``, and to just that if possible."""
@@ -39,8 +35,9 @@ class CBORSerializer:
 
     def encode_reply(self, reply: Reply, limit: int) -> bytes:
         """The reply's bytes, at most ``limit``; the farthest contacts are left out first."""
-        return encode_reply(reply, limit, self._pack_observed)
+        data = self._write_reply(reply)
+        return data if len(data) <= limit else encode_reply(reply, limit)
 
     def decode(self, data: bytes) -> Message:
         """The one message in ``data``; only :class:`~kadtwisted.errors.MalformedDatagram`."""
-        return decode(data, self._identify)
+        return read_request(data) or decode(data, self._identify)

@@ -3,21 +3,14 @@
 Decides how much filler a request gets and what a reply leaves out to fit.  Trusts its caller: the
 values of a message are within the bounds of the schema, except texts, which people write and which
 are cut here.
-
-The three replies that a server sends all day long are put together by hand; the CBOR library writes
-everything else.  Both ways give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
-
 from cbor2 import dumps
 
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
+from kadtwisted.model.contact import KEY_BYTES, Contact
 from kadtwisted.model.ids import id_to_bytes
 from kadtwisted.model.messages import (
     Error,
@@ -36,7 +29,6 @@ from kadtwisted.model.messages import (
     Store,
     Stored,
 )
-from kadtwisted.wire.heads import ARRAY, FALSE, NEGATIVE, NULL, TRUE, UNSIGNED, byte_string, head
 from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_entries, pack_observed, split_families
 
@@ -45,8 +37,6 @@ _PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(
 
 _SHRINKING_HEADS = 4
 """The heads of two byte strings become at most this much shorter when contacts are left out."""
-
-PackObserved = Callable[[Endpoint | None], bytes]
 
 
 def encode_request(request: Request, length: int = 0) -> bytes:
@@ -90,72 +80,18 @@ def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
     return int(body.method), ()
 
 
-def encode_reply(reply: Reply, limit: int, pack: PackObserved = pack_observed) -> bytes:
+def encode_reply(reply: Reply, limit: int) -> bytes:
     """The reply's bytes, at most ``limit``.
 
     What is too long loses contacts, from the end of the longer family first (IPv6 if equal), so
     that the closest stay; an error loses the end of its text, PONG its agent.
-    :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.  ``pack`` may remember
-    what ``pack_observed`` gave.
+    :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
     """
-    data = _reply_bytes(reply, pack)
+    data = dumps(reply_items(reply))
     while len(data) > limit:
         reply = reply._replace(body=_shorter(reply.body, len(data) - limit))
-        data = _reply_bytes(reply, pack)
+        data = dumps(reply_items(reply))
     return data
-
-
-def _reply_bytes(reply: Reply, pack: PackObserved) -> bytes:
-    """The bytes of a reply with nothing left out."""
-    transaction_id, body, token, observed = reply
-    by_hand = _BY_HAND.get(type(body))
-    if by_hand is None:
-        return dumps(reply_items(reply))
-    start, body_bytes = by_hand
-    return b"%b\x48%b\x48%b%b%b" % (
-        start,
-        transaction_id,
-        token,
-        byte_string(pack(observed)),
-        body_bytes(body),
-    )
-
-
-def _nodes(body: Nodes) -> bytes:
-    packed4, packed6 = pack_contacts(body.contacts)
-    return byte_string(packed4) + byte_string(packed6)
-
-
-def _pong(body: Pong) -> bytes:
-    formats, features, unix_time, agent = body
-    name = NULL if agent is None else dumps(_clipped(agent, AGENT_BYTES))
-    return byte_string(formats) + head(UNSIGNED, features) + head(UNSIGNED, unix_time) + name
-
-
-def _records(body: Records) -> bytes:
-    items, contacts, cursor, unchanged = body
-    parts = [head(ARRAY, len(items))]
-    for record, remaining in items:
-        parts += head(ARRAY, 2), byte_string(record), head(UNSIGNED, remaining)
-    packed4, packed6 = pack_contacts(contacts)
-    parts += byte_string(cursor), byte_string(packed4), byte_string(packed6)
-    parts.append(TRUE if unchanged else FALSE)
-    return b"".join(parts)
-
-
-def _start(items: int, method: int) -> bytes:
-    """The head of an array of so many items, and its first item: the method's number, negative."""
-    return head(ARRAY, items) + head(NEGATIVE, method - 1)
-
-
-_BY_HAND: Mapping[type, tuple[bytes, Callable[[Any], bytes]]] = MappingProxyType(
-    {
-        Pong: (_start(8, _PING), _pong),
-        Nodes: (_start(6, _FIND_NODE), _nodes),
-        Records: (_start(9, _FIND_VALUE), _records),
-    }
-)
-"""For each reply written by hand how it starts, and the writer of the items behind the header."""
 
 
 def reply_items(reply: Reply) -> list[object]:
@@ -170,7 +106,7 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
         return -_FIND_NODE, pack_contacts(body.contacts)
     if isinstance(body, Pong):
         formats, features, unix_time, agent = body
-        name = None if agent is None else _clipped(agent, AGENT_BYTES)
+        name = None if agent is None else clipped(agent, AGENT_BYTES)
         return -_PING, (formats, features, unix_time, name)
     if isinstance(body, Records):
         packed4, packed6 = pack_contacts(body.contacts)
@@ -178,7 +114,7 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Stored):
         return -_STORE, body
     if isinstance(body, Error):
-        text = _clipped(body.text, TEXT_BYTES)
+        text = clipped(body.text, TEXT_BYTES)
         return 0, (int(body.code), text, body.retry_after)
     return -_HAVE, body
 
@@ -188,8 +124,8 @@ def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
     if isinstance(body, (Nodes, Records)):
         return body._replace(contacts=_without_farthest(body.contacts, excess))
     if isinstance(body, Error) and body.text:
-        kept = len(_clipped(body.text, TEXT_BYTES).encode()) - excess
-        return body._replace(text=_clipped(body.text, max(0, kept)))
+        kept = len(clipped(body.text, TEXT_BYTES).encode()) - excess
+        return body._replace(text=clipped(body.text, max(0, kept)))
     if isinstance(body, Pong) and body.agent is not None:
         return body._replace(agent=None)
     raise MalformedDatagram("reply-too-long")
@@ -207,6 +143,6 @@ def _without_farthest(contacts: tuple[Contact, ...], excess: int) -> tuple[Conta
     return (*four, *six)
 
 
-def _clipped(text: str, limit: int) -> str:
+def clipped(text: str, limit: int) -> str:
     """The text in at most ``limit`` bytes of UTF-8, cut between characters."""
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")

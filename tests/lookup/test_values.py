@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any, cast
 
@@ -9,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.values import Mode, ValueLookup
+from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from tests.lookup.world import SOFT, World, contact, ids, run
+from tests.lookup.world import SOFT, World, closest_of, contact, ids, run
 
 OLD, NEW = b"old.....", b"new....."
 
@@ -44,6 +46,54 @@ class FirstTests(SynchronousTestCase):
         self.assertEqual(each.versions(), [])
         self.assertEqual(each.without_record(), each.closest())
         self.assertEqual(len(each.closest()), 4)
+
+
+class Search(ValueLookup):
+    """For the world's event loop: every answer of those ``holding`` has the record in it."""
+
+    holding: frozenset[int] = frozenset()
+
+    def replied(
+        self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "contacts"
+    ) -> None:
+        if contact.node_id in self.holding and outcome == "contacts":
+            self.found(contact, NEW, contacts, now)
+        else:
+            super().replied(contact, contacts, now, outcome)
+
+
+class FewContactsTests(SynchronousTestCase):
+    """A holder sends 8 contacts beside its record, and k where the asker had the record already."""
+
+    K = 20
+    BESIDE_RECORD = 8
+
+    def search(self, world: World, target: int, most: int) -> tuple[list[int], int]:
+        """The closest nodes that a search finds if a record comes with ``most`` contacts, and how
+        many requests it makes."""
+        each = Search(NodeID(target), mode="latest", k=self.K, alpha=5)
+        each.holding = frozenset(closest_of(world.nodes, target, self.K))
+        each.add(world.answer(world.nodes[0], target), 0.0)
+
+        def answer(asked: Contact) -> list[Contact]:
+            contacts = world.answer(asked.node_id, target)
+            bare = asked.node_id not in each.holding or each.versions()  # it sends no record
+            return contacts if bare else contacts[:most]
+
+        seen = run(each, answer)
+        return ids(each.closest()), len(seen.asked)
+
+    def test_they_cost_no_request_and_hide_nobody(self) -> None:
+        requests = {self.BESIDE_RECORD: 0, self.K: 0}
+        for seed in range(12):
+            random = Random(seed)
+            world = World(random, 300, self.K, bits=16)
+            target = random.getrandbits(16)
+            for most in requests:
+                found, asked = self.search(world, target, most)
+                self.assertEqual(found, closest_of(world.nodes, target, self.K))
+                requests[most] += asked
+        self.assertLessEqual(requests[self.BESIDE_RECORD], 1.01 * requests[self.K])
 
 
 class LatestTests(SynchronousTestCase):

@@ -34,7 +34,12 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Kind
 from kadtwisted.node.counters import Counters
-from kadtwisted.node.handlers import CONTACTS_OF_EACH, Handlers, Introduction
+from kadtwisted.node.handlers import (
+    CONTACTS_BESIDE_RECORD,
+    CONTACTS_OF_EACH,
+    Handlers,
+    Introduction,
+)
 from kadtwisted.node.protocol import Received
 from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.world import World
@@ -82,7 +87,12 @@ class HandlersCase(SynchronousTestCase):
         return table
 
     def use(
-        self, storage: IStorage, *, read_only: bool = False, family: Family = Family.IPV4
+        self,
+        storage: IStorage,
+        *,
+        read_only: bool = False,
+        family: Family = Family.IPV4,
+        k: int = K,
     ) -> None:
         records = RecordStore(storage, NATIVE_KINDS, Parameters(), self.world)
         self.handlers = Handlers(
@@ -92,7 +102,7 @@ class HandlersCase(SynchronousTestCase):
             self.world,
             self.counters,
             Introduction(b"\x01", 0b101, "agent/1"),
-            k=K,
+            k=k,
             read_only=read_only,
         )
 
@@ -184,7 +194,8 @@ class FindValueTests(HandlersCase):
 
     def test_what_is_here_comes_with_its_time_left_and_contacts(self) -> None:
         self.time += 30.5
-        expected = Records((StoredItem(record(b"value"), 69),), self.near)
+        closest = self.near[:CONTACTS_BESIDE_RECORD]
+        expected = Records((StoredItem(record(b"value"), 69),), closest)
         self.assertEqual(self.find(), expected)
 
     def test_a_version_known_already_is_not_sent_again(self) -> None:
@@ -208,8 +219,14 @@ class FindValueTests(HandlersCase):
         self.assertEqual(self.find(), Records((), self.near))
 
     def test_contacts_come_in_the_families_wanted(self) -> None:
-        both = self.closest(Family.IPV4, KEY, 12) + self.closest(Family.IPV6, KEY, 12)
-        self.assertEqual(list(self.find(want=Want.BOTH).contacts), both)
+        for stored, each in ((KEY, CONTACTS_BESIDE_RECORD), (NodeID(KEY + 1), 12)):
+            both = [*self.closest(Family.IPV4, stored, each)]
+            both += self.closest(Family.IPV6, stored, each)
+            self.assertEqual(list(self.find(key=stored, want=Want.BOTH).contacts), both)
+
+    def test_a_small_k_bounds_the_contacts_beside_a_record(self) -> None:
+        self.use(self.handlers._records.storage, k=3)
+        self.assertEqual(self.find().contacts, self.near[:3])
 
     def test_a_storage_that_cannot_read_is_a_fault_of_ours(self) -> None:
         storage = MemoryStorage(1, 1000)

@@ -14,8 +14,9 @@ from kadtwisted.model.messages import Want
 from kadtwisted.node.link import Link
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.sealing.forms import SEALED_MARK, Form
 from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Network
+from kadtwisted.testing.network import Datagram, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, wait_for
 
 OWN = "203.0.113.1"
@@ -42,12 +43,8 @@ class MartianCase(SynchronousTestCase):
         self.martians = [self.node_at(host) for host in PRIVATE]
         self.honest, self.liar = (self.node_at(f"203.0.113.{each}") for each in (2, 3))
         self.wait(self.liar.bootstrap([self.address_of(self.honest)]))
-        self.sent: list[Endpoint] = []
-        self.network.watch(
-            lambda each: (
-                self.sent.append(Endpoint(*each.destination)) if each.source[0] == OWN else None
-            )
-        )
+        self.sent: list[Datagram] = []
+        self.network.watch(self.sent.append)
 
     def wait(self, waiting: object) -> object:
         return wait_for(self.clock, waiting)  # type: ignore[arg-type, type-var]
@@ -84,8 +81,14 @@ class MartianCase(SynchronousTestCase):
         self.clock.advance(400)
 
     def asked(self) -> set[str]:
-        """The hosts that a node at our own address wrote to."""
-        return {each.host for each in self.sent}
+        """The hosts that a node at our own address asked something."""
+        questions = (SEALED_MARK | Form.REQUEST, SEALED_MARK | Form.HELLO)
+        mine = [each for each in self.sent if each.source[0] == OWN]
+        return {each.destination[0] for each in mine if each.data[0] in questions}
+
+    def answered(self) -> set[str]:
+        """The hosts that it wrote to at all."""
+        return {each.destination[0] for each in self.sent if each.source[0] == OWN}
 
     def known(self, node: Node) -> set[str]:
         return {each.endpoint.host for each in link_of(node).table.contacts()}
@@ -122,7 +125,7 @@ class MartianTests(MartianCase):
         for _ in range(3):
             self.wait(self.martians[0].bootstrap([self.address_of(node)]))
             self.clock.advance(100)
-        self.assertIn("10.0.0.5", self.asked())
+        self.assertIn("10.0.0.5", self.answered())
         self.assertNotIn("10.0.0.5", self.known(node) | self.passed_on(node))
         self.assertIn(OWN, self.known(self.martians[0]))
 

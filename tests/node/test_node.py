@@ -35,7 +35,7 @@ from kadtwisted.model.ids import NodeID, id_to_bytes, key_of_name
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Network
+from kadtwisted.testing.network import Datagram, Network
 from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
 
 
@@ -485,7 +485,13 @@ class VictimTests(SynchronousTestCase):
         for node in self.swarm.nodes[1:]:
             handlers = node._links[Family.IPV4].protocol._handle.__self__
             self.patch(handlers, "_closest", lambda target, want: contacts(target))
-        self.network.watch(lambda datagram: self.sent.append(datagram.destination))
+        ours = self.swarm.host_of(self.swarm.nodes[0]).addresses[0]
+
+        def watch(datagram: Datagram) -> None:
+            if datagram.source[0] == ours:
+                self.sent.append(datagram.destination)
+
+        self.network.watch(watch)
 
     def towards(self, host: str) -> int:
         return sum(1 for destination in self.sent if destination[0] == host)

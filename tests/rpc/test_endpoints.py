@@ -77,8 +77,8 @@ class PatienceTests(SynchronousTestCase):
     def test_clamped(self):
         endpoints = Endpoints(Timeouts(), 10)
         endpoints.answered(HERE, 0.001, 0.0)
-        self.assertEqual(endpoints.patience(HERE).soft, 0.1)
-        self.assertEqual(endpoints.patience(THERE).soft, 0.1)
+        self.assertEqual(endpoints.patience(HERE), Patience(0.05, 0.2))
+        self.assertEqual(endpoints.patience(THERE), Patience(0.05, 0.2))
         endpoints.answered(THERE, 10.0, 0.0)
         self.assertEqual(endpoints.patience(THERE), Patience(2.0, 6.0))
         self.assertEqual(endpoints.patience(Endpoint("192.0.2.3", 1)).soft, 2.0)

@@ -1,0 +1,141 @@
+"""What is done by hand against the plain way, which is the oracle of both directions."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+from cbor2 import dumps
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import MalformedDatagram
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import (
+    FindNode,
+    FindValue,
+    Message,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    Reply,
+    Request,
+    StoredItem,
+    Want,
+)
+from kadtwisted.testing.strategies import (
+    contact_lists,
+    endpoints,
+    identify_by_prefix,
+    replies,
+    requests,
+)
+from kadtwisted.wire.by_hand import RECENT_ASKERS, ReplyWriter, read_request
+from kadtwisted.wire.cbor_decode import decode
+from kadtwisted.wire.cbor_encode import encode_request, reply_items
+
+TID = b"transact"
+TOKEN = b"tokentok"
+
+
+def plain(reply: Reply) -> bytes:
+    """The same without a hand and without a memory."""
+    return dumps(reply_items(reply))
+
+
+def by_the_library(data: bytes) -> Message | None:
+    try:
+        return decode(data, identify_by_prefix)
+    except MalformedDatagram:
+        return None
+
+
+class ReadRequestTests(SynchronousTestCase):
+    COMMON = (
+        Request(TID, Ping()),
+        Request(TID, FindNode(NodeID(1 << 159), Want.BOTH)),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6)),
+    )
+
+    def check(self, data: bytes) -> None:
+        """Whatever is read by hand is what the library reads."""
+        read = read_request(data)
+        if read is not None:
+            self.assertEqual(read, by_the_library(data), data.hex())
+            self.assertIs(type(read.body), type(by_the_library(data).body))
+
+    def test_the_commonest_are_read(self) -> None:
+        for request in self.COMMON:
+            self.assertEqual(read_request(encode_request(request)), request)
+
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @given(requests(), st.integers(0, 40))
+    def test_every_request(self, request: Request, length: int) -> None:
+        self.check(encode_request(request, length))
+
+    def test_every_byte_changed_to_every_other(self) -> None:
+        for request in self.COMMON:
+            data = encode_request(request)
+            for place, value in product(range(len(data)), range(256)):
+                self.check(data[:place] + bytes((value,)) + data[place + 1 :])
+
+    def test_cut_and_lengthened_at_every_place(self) -> None:
+        for request in self.COMMON:
+            data = encode_request(request)
+            for place in range(len(data) + 1):
+                self.check(data[:place])
+                for more in (b"\x00", b"\x40", b"\x54", b"\xff"):
+                    self.check(data[:place] + more + data[place:])
+
+    def test_all_wants_and_kinds(self) -> None:
+        for want in Want(0), Want.IPV4, Want.IPV6, Want.BOTH:
+            for body in (FindNode(NodeID(7), want), FindValue(NodeID(7), 0, want=want)):
+                read = read_request(encode_request(Request(TID, body)))
+                assert read is not None
+                self.assertIs(read.body.want, want)
+
+
+class ReplyWriterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.writer = ReplyWriter()
+
+    def check(self, reply: Reply) -> None:
+        self.assertEqual(self.writer.write(reply), plain(reply))
+
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @given(replies())
+    def test_every_reply(self, reply: Reply) -> None:
+        self.check(reply)
+
+    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @given(contact_lists(most=60), st.integers(0, 32))
+    def test_lists_that_no_datagram_holds(self, listed: tuple[Contact, ...], records: int) -> None:
+        items = tuple(StoredItem(b"r" * n * n, 1 << n) for n in range(1, records))
+        for body in (Nodes(listed), Records(items, listed, b"c" * 64, True)):
+            self.check(Reply(TID, body, TOKEN))
+
+    @settings(max_examples=50, deadline=None, derandomize=True, database=None)
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
+    def test_what_is_remembered_changes_no_pong(self, turns: list[tuple[int, int]]) -> None:
+        """PONGs of one node or of several, in any order."""
+        for second, program in turns:
+            agent = (None, "a", "b", "a" * 99)[program]
+            self.check(Reply(TID, Pong(bytes(program), 1 << program, second, agent), TOKEN))
+
+    @settings(max_examples=50, deadline=None, derandomize=True, database=None)
+    @given(st.lists(endpoints() | st.none(), min_size=1, max_size=8), st.randoms())
+    def test_what_is_remembered_changes_no_endpoint(
+        self, askers: list[Endpoint | None], random: Random
+    ) -> None:
+        for _ in range(20):
+            self.check(Reply(TID, Nodes(()), TOKEN, random.choice(askers)))
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        for number in range(3 * RECENT_ASKERS):
+            self.check(Reply(TID, Pong(b"\x01", 0, number), TOKEN, Endpoint("192.0.2.1", number)))
+        (_, pong), *_ = self.writer._by_hand.values()
+        self.assertEqual(self.writer._observed.cache_info().currsize, RECENT_ASKERS)
+        self.assertEqual(pong.cache_info().currsize, 1)  # type: ignore[attr-defined]

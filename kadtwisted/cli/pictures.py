@@ -40,9 +40,14 @@ def _facts(status: Described) -> list[tuple[str, str]]:
         ("Contacts", ", ".join(_contacts(link) for link in links)),
         ("Stored", f"{stored}, {size(status['stored_bytes'])}"),
         ("Own records", f"{status['own_records']:,} kept published"),
-        ("Replication", f"every {duration(status['replication_period_seconds'])}"),
+        ("Replication", _replication(status)),
         ("Node ID", status["node_id"]),
     ]
+
+
+def _replication(status: Described) -> str:
+    every = f"every {duration(status['replication_period_seconds'])}"
+    return every if status["replication_kept"] else f"{every}, but too many records to keep up"
 
 
 def _listening(link: Described) -> str:

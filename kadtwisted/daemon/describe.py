@@ -137,6 +137,7 @@ def of_status(status: NodeStatus) -> Described:
         "stored_bytes": status.stored_bytes,
         "own_records": status.own_records,
         "replication_period_seconds": round(status.replication_period, 3),
+        "replication_kept": status.replication_kept,
         "counters": dict(status.counters),
     }
 

@@ -28,7 +28,7 @@ from kadtwisted.node.record_store import RecordStore
 from kadtwisted.node.replication import Replication
 from kadtwisted.node.searches import Surroundings
 from kadtwisted.node.tending import Tending
-from kadtwisted.parameters import UpkeepSettings
+from kadtwisted.parameters import HAVE_LIMIT, UpkeepSettings
 from kadtwisted.upkeep.publishing import Publication, Publishing
 from kadtwisted.upkeep.schedule import JITTER, Budget, Schedule
 from kadtwisted.upkeep.sessions import Sessions
@@ -170,6 +170,12 @@ class Maintenance:
         stays, gone = self._tending.stays()
         longest = self._around.parameters.replication_period
         return self._sessions.period(stays, gone, longest, self._now())
+
+    def keeps_up(self, records: int) -> bool:
+        """Whether the budget suffices to offer so many records to their k nodes once a period, if
+        most offers are full; else copies may be missing for longer than a period."""
+        offers = records * self._around.parameters.k / HAVE_LIMIT
+        return offers <= self._settings.rate * self.replication_period()
 
     def tasks(self) -> int:
         """How many tasks wait for their time."""

@@ -425,6 +425,7 @@ class Node:
             stored_records=self._usage.records,
             stored_bytes=self._usage.size,
             replication_period=self._maintenance.replication_period(),
+            replication_kept=self._maintenance.keeps_up(self._usage.records),
             own_records=len(self._publishing),
             counters=self.counters.snapshot(),
         )

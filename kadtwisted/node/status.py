@@ -51,7 +51,8 @@ class NodeStatus(NamedTuple):
     """The whole node: ``health`` is the one verdict (a word of
     :class:`~kadtwisted.upkeep.health.Health`), ``counters`` are totals since the start, dropped
     datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
-    seconds, ``own_records`` counts those kept published."""
+    seconds, ``replication_kept`` says whether the upkeep's budget suffices for it, ``own_records``
+    counts those kept published."""
 
     node_id: NodeID
     public_key: bytes
@@ -65,6 +66,7 @@ class NodeStatus(NamedTuple):
     stored_records: int
     stored_bytes: int
     replication_period: float
+    replication_kept: bool
     own_records: int
     counters: dict[str, int]
 

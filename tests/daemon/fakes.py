@@ -77,6 +77,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         stored_records=1234,
         stored_bytes=5000,
         replication_period=3600.0,
+        replication_kept=True,
         own_records=0,
         counters={"in.Ping": 12345, "in.Have": 0},
     )

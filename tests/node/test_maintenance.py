@@ -125,6 +125,13 @@ class ReplicationTests(UpkeepCase):
             node._maintenance.contact_removed(120.0)
         self.assertLess(node.status().replication_period, HOUR / 2)
 
+    def test_more_records_than_the_budget_can_offer_are_told(self) -> None:
+        upkeep = self.swarm.nodes[0]._maintenance
+        # 20 datagrams/s x 3,600 s x 32 records an offer / 8 nodes a record.
+        self.assertTrue(upkeep.keeps_up(288_000))
+        self.assertFalse(upkeep.keeps_up(288_001))
+        self.assertTrue(self.swarm.nodes[0].status().replication_kept)
+
 
 class RepairTests(UpkeepCase):
     def test_a_latest_get_brings_the_winner_to_who_lacks_it(self) -> None:

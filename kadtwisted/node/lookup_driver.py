@@ -85,7 +85,7 @@ class LookupDriver:
             on_soft=self._advance,
             known=known is not None and known.contact.endpoint == contact.endpoint,
         )
-        watching = asking.addCallback(self._take).addErrback(self._lose, contact)
+        watching = asking.addCallback(self._hear).addErrback(self._lose, contact)
         if not watching.called:
             self._asking[watching] = None
             watching.addBoth(self._forget, watching)
@@ -93,6 +93,11 @@ class LookupDriver:
     def _forget(self, _: object, watching: Deferred[None]) -> None:
         self._asking.pop(watching, None)
         self._advance()
+
+    def _hear(self, answer: Answer) -> None:
+        """A contact answered; once the lookup is over, that was of use to the table only."""
+        if not self._over:
+            self._take(answer)
 
     def _take(self, answer: Answer) -> None:
         """A contact answered: its contacts go to the lookup."""

@@ -1,0 +1,283 @@
+"""A network whose members come, crash and are read from: what the campaigns have in common.
+
+It decides where a member lives (each in an address block of its own, as if all over the Internet)
+and through whom it joins; when one crashes, the campaign says.  A crash is a stop without a word,
+and that is what :meth:`~kadtwisted.node.node.Node.stop` is to others; what the member stored is
+gone.  What all members hold is looked up in their storages, never asked over the network.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import NodeStopped
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.record import Kind, StoredRecord
+from kadtwisted.model.results import GetResult
+from kadtwisted.node.node import Node
+from kadtwisted.node.world import World
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.storage.memory import MemoryStorage
+from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.clock import HeapCall, HeapClock
+from kadtwisted.testing.host import Host
+from kadtwisted.testing.network import Datagram, Link, Network
+from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
+
+T = TypeVar("T")
+
+MINUTE = 60.0
+HOUR = 3600.0
+
+BOOTSTRAPS = 3
+"""Members that a newcomer is told of."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A node of the crowd, where it runs and what it stores."""
+
+    number: int
+    node: Node
+    host: Host
+    storage: MemoryStorage
+    joined: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as people write it."""
+        return f"{self.host.addresses[0]}:{PORT}"
+
+    def known(self) -> dict[NodeID, str]:
+        """The state of every contact in its table."""
+        return {c.node_id: c.state for b in self.node.routing().buckets for c in b.contacts}
+
+
+class Crowd:
+    """Members on one network; everything drawn comes from ``seed``.
+
+    ``settings`` are those of :class:`NodeSettings`; the datagrams are not encrypted unless these
+    say so, which changes nothing but the speed of the simulation.
+    """
+
+    def __init__(
+        self, seed: int, report: Report, *, link: Link | None = None, **settings: Any
+    ) -> None:
+        self.clock = HeapClock()
+        self.network = Network(self.clock, seed)
+        self.network.default_link = link or Link(latency=0.02, jitter=0.04)
+        self.random = random.Random(f"crowd {seed}")
+        self.members: list[Member] = []
+        self.report = report
+        self._seed = seed
+        self._settings = {"sealer": "plain", **settings}
+        self._born = 0
+        self._bytes: Counter[str] = Counter()
+        self.network.watch(self._count)
+
+    # --- Members -----------------------------------------------------------------------------
+
+    def grow(self, size: int) -> None:
+        """Add members one after the other until there are so many."""
+        while len(self.members) < size:
+            self.wait(self.join(self.add()))
+
+    def add(
+        self,
+        *,
+        storage: MemoryStorage | None = None,
+        make_world: Callable[[Host, int], World] = simulated_world,
+        reactor: Callable[[Host], Any] | None = None,
+        **settings: Any,
+    ) -> Member:
+        """A new member, started, that has not joined yet."""
+        self._born += 1
+        number = self._born
+        address = f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
+        host = self.network.host(address)
+        storage = storage or MemoryStorage(100_000, 1 << 28)
+        chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
+        seed = self._seed * 1_000_000 + number
+        node = simulated_node(
+            reactor(host) if reactor is not None else host,
+            seed,
+            NodeSettings(**chosen),
+            storage=storage,
+            world=make_world(host, seed),
+        )
+        member = Member(number, node, host, storage)
+        self.members.append(member)
+        starting = node.start()
+        assert starting.called, "a node with its storage in memory starts at once"
+        return member
+
+    def join(self, member: Member) -> Deferred[None]:
+        """Let it join through a few members drawn at random; fires when that has ended, however."""
+        others = [each for each in self.members if each is not member]
+        told = [self.draw(others).address for _ in range(BOOTSTRAPS if others else 0)]
+
+        def ended(_: object) -> None:
+            member.joined = True
+
+        joining: Deferred[Any] = member.node.bootstrap(told) if told else succeed(None)
+        return joining.addBoth(ended)
+
+    def crash(self, member: Member) -> None:
+        """It is gone, with all it stored."""
+        self.members.remove(member)
+        member.node.stop()
+
+    def draw(self, members: Sequence[Member]) -> Member:
+        """One of them at random."""
+        return members[int(self.random.random() * len(members))]
+
+    def draw_many(self, members: Sequence[Member], count: int) -> list[Member]:
+        """So many of them at random, no one twice."""
+        left = list(members)
+        return [left.pop(int(self.random.random() * len(left))) for _ in range(count)]
+
+    def islands(self) -> int:
+        """Into how many parts the network falls, if who knows whom is all that holds it together:
+        1 is a whole one."""
+        links: dict[NodeID, set[NodeID]] = {each.node.node_id: set() for each in self.members}
+        for member in self.members:
+            for known in member.known():
+                if known in links:
+                    links[member.node.node_id].add(known)
+                    links[known].add(member.node.node_id)
+        count = 0
+        while links:
+            count += 1
+            reached = [next(iter(links))]
+            for node_id in reached:
+                reached += [each for each in links.pop(node_id, ()) if each in links]
+        return count
+
+    # --- Time --------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, as long as the campaign has some left."""
+        ends = self.clock.seconds() + seconds
+        while self.clock.seconds() < ends:
+            self.report.check_time()
+            self.clock.run_until(min(ends, self.clock.seconds() + 10))
+
+    def wait(self, waiting: Deferred[T]) -> T:
+        """Let time pass until it fires; its result, or its error raised."""
+        self.report.check_time()
+        return wait_for(self.clock, waiting)
+
+    def every(self, period: float, work: Callable[[], object]) -> Callable[[], None]:
+        """Call something again and again from one period on; returns what ends that."""
+
+        waiting: HeapCall
+
+        def again() -> None:
+            nonlocal waiting
+            waiting = self.clock.callLater(period, again)
+            work()
+
+        def end() -> None:
+            waiting.cancel()
+
+        waiting = self.clock.callLater(period, again)
+        return end
+
+    # --- Values ------------------------------------------------------------------------------
+
+    def put(self, values: dict[str, bytes], lifetime: float, at_once: int = 50) -> None:
+        """Put them all, each from a member drawn at random."""
+        names = list(values)
+        for start in range(0, len(names), at_once):
+            putting = [
+                self.draw(self.members).node.put(name, values[name], lifetime=lifetime)
+                for name in names[start : start + at_once]
+            ]
+            for each in putting:
+                self.wait(each)
+
+    def holders(self, name: str) -> list[Member]:
+        """Who holds a record under a name that has not expired, the nearest first."""
+        key = key_of_name(name)
+        return [each for each in self.nearest(key) if self.held(each, key)]
+
+    def held(self, member: Member, key: NodeID) -> Sequence[StoredRecord]:
+        """What a member holds under a key."""
+        found: list[Sequence[StoredRecord]] = []
+        member.storage.get(Kind.VALUE, key, self.clock.seconds()).addCallback(found.append)
+        return found[0]
+
+    def nearest(self, key: NodeID) -> list[Member]:
+        """All members by their distance to a key."""
+        return sorted(self.members, key=lambda each: each.node.node_id ^ key)
+
+    # --- What is sent ------------------------------------------------------------------------
+
+    def _count(self, datagram: Datagram) -> None:
+        self._bytes[datagram.source[0]] += len(datagram.data)
+
+    def bytes_sent(self) -> int:
+        """UDP payload sent by everybody so far."""
+        return self._bytes.total()
+
+    # --- The end -----------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop everybody and see to it that nothing is left on the clock."""
+        for member in self.members:
+            self.wait(member.node.stop())
+        self.clock.advance(MINUTE)
+
+
+class Reader:
+    """Reads known values at a steady pace, each from a member drawn at random that has joined, and
+    counts what comes back.  Who crashes while reading does not count."""
+
+    def __init__(self, crowd: Crowd, values: dict[str, bytes]) -> None:
+        self.values = values
+        self.right = 0
+        self.wrong: Counter[str] = Counter()
+        self._crowd = crowd
+        self._names = list(values)
+
+    @property
+    def ratio(self) -> float:
+        """The part of the reads that returned the right value, in percent."""
+        return 100 * self.right / max(1, self.right + self.wrong.total())
+
+    def read(self) -> Deferred[None]:
+        """Read one value, drawn at random."""
+        return self.read_of(self._names[int(self._crowd.random.random() * len(self._names))])
+
+    def read_of(self, name: str) -> Deferred[None]:
+        """Read the value under this name; fires when that has ended, however."""
+        ready = [each for each in self._crowd.members if each.joined]
+        reading = self._crowd.draw(ready).node.get(name)
+        return reading.addCallbacks(self._took, self._lost, callbackArgs=(self.values[name],))
+
+    def _took(self, result: GetResult, expected: bytes) -> None:
+        if result.value == expected:
+            self.right += 1
+        else:
+            self.wrong["another value"] += 1
+
+    def _lost(self, failure: Failure) -> None:
+        if not failure.check(NodeStopped):
+            self.wrong[failure.type.__name__ if failure.type else "unknown"] += 1
+
+
+def made_values(count: int) -> dict[str, bytes]:
+    """Values of 100 bytes under names of their own."""
+    return {f"name {number}": b"%099d." % number for number in range(count)}
+
+
+def shown(wrong: Counter[str]) -> str:
+    """What went wrong, in words."""
+    return ", ".join(f"{count} {what}" for what, count in wrong.items()) or "nothing"

@@ -1,0 +1,96 @@
+"""A whole day of an ordinary network under light use: nothing grows.
+
+Memory, timers, requests and operations in flight, locks, known endpoints and stored records are
+counted at the same hour's end early and late; values come and go with lifetimes much shorter than
+the day, so that a record not forgotten is seen.  Memory is read as Linux tells it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from dataclasses import dataclass
+
+from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd
+from kadtwisted.testing.campaigns.report import Report
+
+LIFETIME = 30 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """``hours`` of ``nodes`` nodes that each begin ``rate`` gets or puts a second; compared are the
+    end of hour ``early`` and the end of the day."""
+
+    nodes: int = 50
+    hours: float = 24.0
+    early: float = 2.0
+    rate: float = 0.001
+    growth: float = 0.25
+    seed: int = 1
+
+    def run(self, report: Report) -> None:
+        crowd = Crowd(self.seed, report)
+        crowd.grow(self.nodes)
+        users = _Users(crowd)
+        stop = crowd.every(1 / (self.rate * self.nodes), users.use)
+        crowd.advance(self.early * HOUR)
+        before = _counts(crowd)
+        report.note(f"hour {self.early:g}: {_words(before)}")
+        crowd.advance((self.hours - self.early) * HOUR)
+        after = _counts(crowd)
+        report.note(f"hour {self.hours:g}: {_words(after)}")
+        stop()
+        for what in before:
+            if what != "memory (KiB)":
+                most = before[what] * 1.1 + self.nodes / 10
+                report.at_most(f"{what}, at the end (early: {before[what]})", after[what], most)
+        grown = (after["memory (KiB)"] - before["memory (KiB)"]) / 1024 / self.nodes
+        report.at_most("memory grown a node, MiB", grown, self.growth)
+        crowd.stop()
+        report.at_most("calls left on the clock after all have stopped", crowd.clock.pending(), 0)
+
+
+class _Users:
+    """Gets and puts from everywhere: in turn a new value, and one of the last hundred read."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._done = 0
+
+    def use(self) -> None:
+        """Begin one operation; what comes of it is none of this campaign's business."""
+        self._done += 1
+        node = self._crowd.draw(self._crowd.members).node
+        if self._done % 2:
+            doing = node.put(f"name {self._done}", b"v" * 100, lifetime=LIFETIME)
+            doing.addBoth(lambda _: None)
+        else:
+            read = self._done - 1 - 2 * int(50 * self._crowd.random.random())
+            node.get(f"name {read}").addBoth(lambda _: None)
+
+
+def _counts(crowd: Crowd) -> dict[str, int]:
+    """What must not grow, over all members, at a moment of rest."""
+    gc.collect()
+    nodes = [each.node for each in crowd.members]
+    links = [link for node in nodes for link in node._links.values()]
+    with open("/proc/self/statm", encoding="ascii") as file:
+        memory = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return {
+        "memory (KiB)": memory,
+        "calls on the clock": crowd.clock.pending(),
+        "requests in flight": sum(len(link.protocol.requests.transactions) for link in links),
+        "operations": sum(len(node._operations) for node in nodes),
+        "locks": sum(len(node._records._locks) for node in nodes),
+        "vouchers": sum(len(node._records._vouched) for node in nodes),
+        "known endpoints": sum(len(link.protocol.requests.endpoints) for link in links),
+        "contacts": sum(len(link.table) for link in links),
+        "records": sum(node.status().stored_records for node in nodes),
+        "tasks": sum(node._maintenance.tasks() for node in nodes),
+        "sources": sum(node._limits.sources() for node in nodes),
+    }
+
+
+def _words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items())

@@ -1,0 +1,62 @@
+"""Every campaign in a size that takes seconds: each keeps all its figures."""
+
+from __future__ import annotations
+
+import io
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
+from kadtwisted.testing.campaigns.churn import Churn
+from kadtwisted.testing.campaigns.clocks import Clocks
+from kadtwisted.testing.campaigns.crash import Crash
+from kadtwisted.testing.campaigns.day import Day
+from kadtwisted.testing.campaigns.loss import Loss
+from kadtwisted.testing.campaigns.outage import Outage
+from kadtwisted.testing.campaigns.partition import Partition
+from kadtwisted.testing.campaigns.replacement import Replacement
+from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.campaigns.restart import Restart
+
+
+class ReducedCampaigns(SynchronousTestCase):
+    def play(self, campaign: Campaign, figures: int, *, but: str = "") -> None:
+        """Play a campaign: so many figures, none of them missed ``but`` those named so."""
+        out = io.StringIO()
+        report = Report(out, lambda: 0.0, 1.0)
+        with report.errors_counted():
+            campaign.run(report)
+        missed = [row for row in report.missed if not but or but not in row.what]
+        self.assertEqual(missed, [], out.getvalue())
+        self.assertEqual(len(report.rows), figures)
+
+    def test_every_campaign_is_here(self) -> None:
+        tests = {name.removeprefix("test_campaign_") for name in dir(self)}
+        self.assertEqual(set(CAMPAIGNS) - tests, set())
+
+    def test_campaign_churn(self) -> None:
+        self.play(Churn(nodes=20, records=10, length=0.08, only=15.0), 3)
+
+    def test_campaign_clocks(self) -> None:
+        self.play(Clocks(nodes=12, records=4, hours_each=0.2), 26)
+
+    def test_campaign_crash(self) -> None:
+        self.play(Crash(nodes=30, records=20, reads=20, k=8), 5)
+
+    def test_campaign_day(self) -> None:
+        self.play(Day(nodes=8, hours=4.0, early=2.0), 13)
+
+    def test_campaign_loss(self) -> None:
+        self.play(Loss(nodes=16, records=8, reads=60, minutes_each=10.0), 7, but="dropped")
+
+    def test_campaign_outage(self) -> None:
+        self.play(Outage(nodes=12, hours=0.25), 15)
+
+    def test_campaign_partition(self) -> None:
+        self.play(Partition(nodes=24, minutes_apart=40.0, keys=2, k=8), 6)
+
+    def test_campaign_replacement(self) -> None:
+        self.play(Replacement(nodes=16, hours=1.5, records=8), 6)
+
+    def test_campaign_restart(self) -> None:
+        self.play(Restart(nodes=8, records=10), 8)

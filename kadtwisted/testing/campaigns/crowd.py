@@ -26,7 +26,7 @@ from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.clock import HeapCall, HeapClock
+from kadtwisted.testing.clock import HeapClock
 from kadtwisted.testing.host import Host
 from kadtwisted.testing.network import Datagram, Link, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
@@ -177,17 +177,14 @@ class Crowd:
     def every(self, period: float, work: Callable[[], object]) -> Callable[[], None]:
         """Call something again and again from one period on; returns what ends that."""
 
-        waiting: HeapCall
-
         def again() -> None:
-            nonlocal waiting
-            waiting = self.clock.callLater(period, again)
+            waiting[0] = self.clock.callLater(period, again)
             work()
 
         def end() -> None:
-            waiting.cancel()
+            waiting[0].cancel()
 
-        waiting = self.clock.callLater(period, again)
+        waiting = [self.clock.callLater(period, again)]
         return end
 
     # --- Values ------------------------------------------------------------------------------

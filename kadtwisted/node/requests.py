@@ -111,7 +111,8 @@ class Requests:
         self._counts = counters.counts
         self._write = write
         self._read_only = settings.read_only
-        self._store_floor = settings.timeouts.store_floor
+        timeouts = settings.timeouts
+        self._floors = {Store: timeouts.store_floor, Ping: timeouts.ping_floor}
         self.endpoints = Endpoints(
             settings.timeouts, settings.bounds.endpoints, settings.parameters.token_rotation
         )
@@ -131,7 +132,7 @@ class Requests:
 
     def patience(self, endpoint: Endpoint, body: RequestBody) -> Patience:
         """How long a request of this kind to this endpoint is waited for."""
-        return self.endpoints.patience(endpoint, self._store_floor if type(body) is Store else 0.0)
+        return self.endpoints.patience(endpoint, self._floors.get(type(body), 0.0))
 
     def request(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 from unittest.mock import patch
 
 from twisted.logger import Logger
@@ -81,3 +83,13 @@ class CommandTests(SynchronousTestCase):
         code, printed = self.run_command("crash", "--minutes", "0")
         self.assertEqual(code, 1)
         self.assertIn("more --minutes", printed)
+
+
+class DocumentTests(SynchronousTestCase):
+    def test_every_command_of_the_document_parses_and_every_campaign_is_there(self) -> None:
+        page = Path(__file__).parents[2] / "docs" / "reliability.md"
+        rows = re.findall(r"^\|[^|]*\| `([^`]*)` \|", page.read_text("utf-8"), re.MULTILINE)
+        self.assertGreater(len(rows), 10)
+        for row in rows:
+            command.parse(row.split())
+        self.assertEqual({row.split()[0] for row in rows}, set(command.CAMPAIGNS))

@@ -15,6 +15,7 @@ from typing import Any
 from cbor2 import loads
 
 from kadtwisted.errors import MalformedDatagram
+from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
     Error,
@@ -56,11 +57,16 @@ from kadtwisted.wire.layout import (
     UNIX_TIME_BOUND,
     VERSION_BYTES,
 )
-from kadtwisted.wire.packed import unpack_contacts, unpack_entries, unpack_observed
+from kadtwisted.wire.packed import (
+    unpack_contact,
+    unpack_contacts,
+    unpack_entries,
+    unpack_observed,
+)
 from kadtwisted.wire.strict_scan import scan
 
 Items = list[Any]
-Identify = Callable[[bytes], NodeID]
+Unpack = Callable[[bytes], Contact]
 
 _WANTS = tuple(Want(number) for number in range(4))
 _A_PING = Ping()
@@ -69,8 +75,13 @@ _new = tuple.__new__
 """Makes a named tuple as its constructor does, without the detour through a Python function."""
 
 
-def decode(data: bytes, identify: Identify) -> Message:
+def decode(data: bytes, identify: Callable[[bytes], NodeID]) -> Message:
     """The one message in ``data``; ``identify`` turns a contact's public key into its node ID."""
+    return decode_with(data, lambda packed: unpack_contact(packed, identify))
+
+
+def decode_with(data: bytes, unpack: Unpack) -> Message:
+    """The same; ``unpack`` makes a contact of its 38 or 50 bytes."""
     scan(data)
     items: Items = loads(data)
     if len(items) < HEADER_ITEMS:
@@ -80,7 +91,7 @@ def decode(data: bytes, identify: Identify) -> Message:
         raise MalformedDatagram("transaction-id")
     if type(number) is not int:
         raise MalformedDatagram("method")
-    return _request(items) if number > 0 else _reply(items, identify)
+    return _request(items) if number > 0 else _reply(items, unpack)
 
 
 # --- Requests --------------------------------------------------------------------------------
@@ -154,7 +165,7 @@ _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingPro
 # --- Replies ---------------------------------------------------------------------------------
 
 
-def _reply(items: Items, identify: Identify) -> Reply:
+def _reply(items: Items, unpack: Unpack) -> Reply:
     number, transaction_id, token, observed = items[:HEADER_ITEMS]
     if type(token) is not bytes or len(token) != TOKEN_BYTES:
         raise MalformedDatagram("token")
@@ -164,10 +175,10 @@ def _reply(items: Items, identify: Identify) -> Reply:
     length, read = known
     if len(items) < length:
         raise MalformedDatagram("missing-items")
-    return Reply(transaction_id, read(items, identify), token, unpack_observed(observed))
+    return Reply(transaction_id, read(items, unpack), token, unpack_observed(observed))
 
 
-def _pong(items: Items, identify: Identify) -> Pong:
+def _pong(items: Items, unpack: Unpack) -> Pong:
     formats, features, unix_time, agent = items[4:8]
     if type(formats) is not bytes:
         raise MalformedDatagram("formats")
@@ -179,11 +190,11 @@ def _pong(items: Items, identify: Identify) -> Pong:
     )
 
 
-def _nodes(items: Items, identify: Identify) -> Nodes:
-    return Nodes(unpack_contacts(items[4], items[5], identify))
+def _nodes(items: Items, unpack: Unpack) -> Nodes:
+    return Nodes(unpack_contacts(items[4], items[5], unpack))
 
 
-def _records(items: Items, identify: Identify) -> Records:
+def _records(items: Items, unpack: Unpack) -> Records:
     pairs, cursor, packed4, packed6, unchanged = items[4:9]
     if type(pairs) is not list or len(pairs) > RECORDS_LIMIT:
         raise MalformedDatagram("records")
@@ -191,7 +202,7 @@ def _records(items: Items, identify: Identify) -> Records:
         raise MalformedDatagram("unchanged")
     return Records(
         tuple([_stored_item(pair) for pair in pairs]),
-        unpack_contacts(packed4, packed6, identify),
+        unpack_contacts(packed4, packed6, unpack),
         _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
         unchanged,
     )
@@ -206,15 +217,15 @@ def _stored_item(pair: object) -> StoredItem:
     )
 
 
-def _stored(items: Items, identify: Identify) -> Stored:
+def _stored(items: Items, unpack: Unpack) -> Stored:
     return Stored(_uint(items[4], REMAINING_BOUND, "remaining"))
 
 
-def _wanted(items: Items, identify: Identify) -> Wanted:
+def _wanted(items: Items, unpack: Unpack) -> Wanted:
     return Wanted(_bytes(items[4], 0, BITMAP_BYTES, "bitmap"))
 
 
-def _error(items: Items, identify: Identify) -> Error:
+def _error(items: Items, unpack: Unpack) -> Error:
     return Error(
         _uint(items[4], METHOD_BOUND, "code"),
         _text(items[5], TEXT_BYTES, "text"),
@@ -222,7 +233,7 @@ def _error(items: Items, identify: Identify) -> Error:
     )
 
 
-_REPLIES: Mapping[int, tuple[int, Callable[[Items, Identify], ReplyBody]]] = MappingProxyType(
+_REPLIES: Mapping[int, tuple[int, Callable[[Items, Unpack], ReplyBody]]] = MappingProxyType(
     {
         0: (7, _error),
         int(Method.PING): (8, _pong),

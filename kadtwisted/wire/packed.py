@@ -43,21 +43,24 @@ def split_families(contacts: Sequence[Contact]) -> tuple[list[Contact], list[Con
     return four, six
 
 
+def unpack_contact(packed: bytes, identify: Callable[[bytes], NodeID]) -> Contact:
+    """One contact of 38 or 50 bytes; ``identify`` turns its public key into its node ID."""
+    key, raw = packed[:KEY_BYTES], packed[KEY_BYTES:]
+    return Contact(identify(key), endpoint_from_compact(raw), key, raw)
+
+
 def unpack_contacts(
-    packed4: object, packed6: object, identify: Callable[[bytes], NodeID]
+    packed4: object, packed6: object, unpack: Callable[[bytes], Contact]
 ) -> tuple[Contact, ...]:
-    """All contacts, IPv4 before IPv6; ``identify`` turns a public key into its node ID.
+    """All contacts, IPv4 before IPv6; ``unpack`` makes one of its 38 or 50 bytes.
 
     :class:`MalformedDatagram` (``contacts``) for what is no byte string of whole contacts.
     """
-    contacts = []
+    contacts: list[Contact] = []
     for packed, size in ((packed4, CONTACT_IPV4), (packed6, CONTACT_IPV6)):
         if type(packed) is not bytes or len(packed) % size:
             raise MalformedDatagram("contacts")
-        for start in range(0, len(packed), size):
-            key = packed[start : start + KEY_BYTES]
-            raw = packed[start + KEY_BYTES : start + size]
-            contacts.append(Contact(identify(key), endpoint_from_compact(raw), key, raw))
+        contacts += [unpack(packed[at : at + size]) for at in range(0, len(packed), size)]
     return tuple(contacts)
 
 

@@ -15,6 +15,7 @@ from kadtwisted.wire.packed import (
     pack_contacts,
     pack_entries,
     pack_observed,
+    unpack_contact,
     unpack_contacts,
     unpack_entries,
     unpack_observed,
@@ -24,11 +25,15 @@ FOUR = Contact.at(NodeID(4), Endpoint("192.0.2.4", 4000), b"4" * 32)
 SIX = Contact.at(NodeID(6), Endpoint("2001:db8::6", 6000), b"6" * 32)
 
 
+def unpack(packed: bytes) -> Contact:
+    return unpack_contact(packed, identify_by_prefix)
+
+
 class ContactTests(SynchronousTestCase):
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(st.lists(contacts(), max_size=12))
     def test_round_trip_puts_ipv4_first(self, mixed: list[Contact]) -> None:
-        unpacked = unpack_contacts(*pack_contacts(mixed), identify_by_prefix)
+        unpacked = unpack_contacts(*pack_contacts(mixed), unpack)
         self.assertEqual(list(unpacked), sorted(mixed, key=lambda each: each.family))
 
     def test_layout(self) -> None:
@@ -46,13 +51,15 @@ class ContactTests(SynchronousTestCase):
             seen.append(key)
             return NodeID(7)
 
-        (contact,) = unpack_contacts(*pack_contacts([FOUR]), identify)
+        (contact,) = unpack_contacts(
+            *pack_contacts([FOUR]), lambda packed: unpack_contact(packed, identify)
+        )
         self.assertEqual(seen, [FOUR.key])
         self.assertEqual(contact, Contact(NodeID(7), FOUR.endpoint, FOUR.key, FOUR.compact))
 
     def test_every_entry_is_kept(self) -> None:
         martian = Contact.at(NodeID(0), Endpoint("0.0.0.0", 0), bytes(32))
-        unpacked = unpack_contacts(*pack_contacts([martian, martian]), identify_by_prefix)
+        unpacked = unpack_contacts(*pack_contacts([martian, martian]), unpack)
         self.assertEqual(unpacked, (martian, martian))
 
     def test_partial_contacts_are_refused(self) -> None:
@@ -67,7 +74,7 @@ class ContactTests(SynchronousTestCase):
             ([], b""),
         ):
             with self.assertRaises(MalformedDatagram) as caught:
-                unpack_contacts(four, six, identify_by_prefix)
+                unpack_contacts(four, six, unpack)
             self.assertEqual(caught.exception.reason, "contacts")
 
 

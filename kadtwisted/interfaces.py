@@ -7,8 +7,8 @@ clock with an arbitrary origin; they are comparable within one run of one proces
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from zope.interface import Attribute, Interface
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.contact import Contact
     from kadtwisted.model.ids import NodeID
     from kadtwisted.model.messages import Message, Reply, Request
-    from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+    from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
         BootstrapResult,
         GetResult,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from kadtwisted.node.status import NodeStatus, RoutingStatus
     from kadtwisted.upkeep.health import Health
+    from kadtwisted.upkeep.publishing import Publication
 
 
 class ISerializer(Interface):
@@ -110,12 +111,17 @@ class IStorage(Interface):
     """Keeps bytes under keys until they expire; knows nothing of what they mean.
 
     Every method returns a Deferred.  At most one writer calls at a time for one key, several for
-    different keys.  A ``put`` may fire only when the record would survive a crash of the process,
-    if the backend promises durability at all.
+    different keys.  A ``put`` may fire only when the record would survive a crash of the machine,
+    if the backend promises durability at all.  No method may hold up the reactor for longer than a
+    read of a few records takes: what waits for a disk to be flushed waits in a thread.
     """
 
     def open() -> Deferred[None]:
-        """Get ready; :class:`~kadtwisted.errors.StorageError` says in a sentence why not."""
+        """Get ready; :class:`~kadtwisted.errors.StorageError` says in a sentence why not.
+
+        A backend that can does this before it returns, so that a daemon whose storage is missing
+        ends before its reactor runs.
+        """
 
     def close() -> Deferred[None]:
         """Finish what is queued and let go of every resource.  Idempotent."""
@@ -147,13 +153,65 @@ class IStorage(Interface):
         """How many records and how many bytes of data are held."""
 
 
+class StorageContext(NamedTuple):
+    """What a storage may use of the world around it.
+
+    ``reactor`` provides ``IReactorTime`` and ``IReactorFromThreads``.  ``now`` is the monotonic
+    clock of all moments in :class:`IStorage`, ``unix_time`` the wall's, in seconds, to remember
+    moments over a restart.  ``directory`` is the node's state directory, if it has one.  The
+    bounds are those of one node: a backend keeps within them, or within bounds of its own.
+    """
+
+    reactor: Any
+    now: Callable[[], float]
+    unix_time: Callable[[], float]
+    directory: str | None
+    max_records: int
+    max_bytes: int
+
+
 class IStorageFactory(Interface):
     """A plugin that makes storage backends."""
 
     name: str = Attribute("""What ``--storage NAME:ARGUMENT`` says before the colon.""")
 
-    def make(argument: str) -> IStorage:
-        """A backend, not yet open; ``argument`` is what stood behind the colon, maybe empty."""
+    def make(argument: str, context: StorageContext) -> IStorage:
+        """A backend, not yet open; ``argument`` is what stood behind the colon, maybe empty.
+
+        :class:`~kadtwisted.errors.ConfigurationError` for an argument that cannot be used.  Nothing
+        is created, opened or started before :meth:`IStorage.open`.
+        """
+
+
+class Remembered(NamedTuple):
+    """What a node finds when it starts: the contacts it last knew, the latest heard first, and the
+    records it keeps published."""
+
+    contacts: tuple[Contact, ...]
+    publications: tuple[Publication, ...]
+
+
+class INodeState(Interface):
+    """What a node remembers over a restart beside the records it stores for others.
+
+    Every method returns a Deferred, and may fail with :class:`~kadtwisted.errors.StorageError`.
+    """
+
+    def open() -> Deferred[Remembered]:
+        """Get ready and recall; before it returns, if it can, as :meth:`IStorage.open`."""
+
+    def close() -> Deferred[None]:
+        """Finish what is queued and let go of every resource.  Idempotent."""
+
+    def save_contacts(contacts: Sequence[Contact]) -> Deferred[None]:
+        """Remember these contacts, the latest heard first, in place of all others."""
+
+    def keep(publication: Publication) -> Deferred[None]:
+        """Remember a record to be published again, in place of the one at the same ``where``;
+        fires when that would survive a crash."""
+
+    def withdraw(where: StorageKey) -> Deferred[None]:
+        """Forget the publication at this place, if there is one; fires when that is durable."""
 
 
 class INode(Interface):
@@ -218,25 +276,41 @@ class INode(Interface):
     ) -> Deferred[Receipt]:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
 
-        With ``keep`` this node publishes it again at half its lifetime, for as long as it runs,
-        until it is deleted or another value takes its place.
+        With ``keep`` this node publishes it again at half its lifetime until it is deleted or
+        another value takes its place; for as long as it runs, and if it was given a node state, over
+        restarts, too.
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
         :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew`,
         :class:`~kadtwisted.errors.NoContacts`, :class:`~kadtwisted.errors.TooManyRequests` (too
-        many records are kept published) or :class:`~kadtwisted.errors.NotStored`, whose
-        ``reasons`` tell each node's refusal.
+        many records are kept published), :class:`~kadtwisted.errors.StorageError` (stored, but the
+        node state refused to keep it) or :class:`~kadtwisted.errors.NotStored`, whose ``reasons`` tell
+        each node's refusal.
         """
 
     def delete(key: str | bytes) -> Deferred[Receipt]:
         """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
+
+    def records(after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
+        """The records that this node stores: those of at most ``limit`` places (at least 1) in
+        ascending order, from just behind ``after``, that have not expired; for backups.
+
+        Fails with :class:`~kadtwisted.errors.StorageError`.
+        """
 
     def status() -> NodeStatus:
         """A frozen picture of the node now: ports, contacts, counters."""
 
     def health() -> Health:
         """The one verdict on this node now; cheap enough to be asked every second."""
+
+    def self_check() -> Deferred[None]:
+        """Whether this node is of use: a PING to each of its own ports comes back through the
+        socket, and the storage answers a read.
+
+        Fails with what went wrong; how long to wait for that is the caller's to decide.
+        """
 
     def routing() -> RoutingStatus:
         """A frozen picture of the routing tables now, bucket by bucket."""

@@ -4,26 +4,42 @@ Others are found as ``twisted.plugin`` plugins in ``kadtwisted/plugins`` and as 
 groups ``kadtwisted.storage`` and ``kadtwisted.serializers``.  Built-in ones win when names clash,
 and are chosen without looking for others.  A plugin that cannot be loaded is listed with its error
 and breaks nothing.
+
+The modules of ``kadtwisted/plugins`` are imported here, not by :func:`twisted.plugin.getPlugins`:
+that tells nobody but the log of a module that fails, and writes a cache into directories that need
+not be ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from twisted.plugin import getPlugins
+from twisted.plugin import IPlugin
+from twisted.python.modules import getModule
 from zope.interface import Interface
 from zope.interface.verify import verifyObject
 
 import kadtwisted.plugins
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.interfaces import ISerializer, ISerializerFactory, IStorage, IStorageFactory
+from kadtwisted.interfaces import (
+    ISerializer,
+    ISerializerFactory,
+    IStorage,
+    IStorageFactory,
+    StorageContext,
+)
 from kadtwisted.plugins import builtin
 
 T = TypeVar("T")
 EntryPoints = Callable[[str], Iterable[EntryPoint]]
 """Finds the entry points of a group."""
+
+FOREIGN = (Exception, SystemExit)
+"""What importing another distribution's module may raise: anything."""
 
 
 class Kind(NamedTuple):
@@ -35,20 +51,30 @@ class Kind(NamedTuple):
     builtin: tuple[Any, ...]
 
 
-STORAGE = Kind("storage", IStorageFactory, "kadtwisted.storage", (builtin.memory,))
+STORAGE = Kind(
+    "storage",
+    IStorageFactory,
+    "kadtwisted.storage",
+    (builtin.memory, builtin.sqlite, builtin.lmdb),
+)
 SERIALIZER = Kind("serializer", ISerializerFactory, "kadtwisted.serializers", (builtin.cbor,))
 KINDS = (STORAGE, SERIALIZER)
 
 
 class Plugin(NamedTuple):
-    """One plugin found: ``origin`` says where; ``factory`` is ``None`` exactly if ``error`` says
-    why it could not be loaded."""
+    """One plugin found: ``origin`` says where, ``distribution`` in which one if that is known;
+    ``factory`` is ``None`` exactly if ``error`` says why it could not be loaded.  The ``kind`` of a
+    module that cannot be imported is ``unknown``."""
 
     name: str
     kind: str
     origin: str
     factory: Any | None
     error: str | None = None
+    distribution: str | None = None
+
+
+UNKNOWN = "unknown"
 
 
 def _entry_points(group: str) -> Iterable[EntryPoint]:
@@ -64,16 +90,26 @@ class PluginRegistry:
     def plugins(self, kind: Kind) -> tuple[Plugin, ...]:
         """Every plugin of one kind, the built-in ones first; of equal names the first is used."""
         own = tuple(Plugin(each.name, kind.name, "built in", each) for each in kind.builtin)
-        return own + tuple(self._of_twisted(kind)) + tuple(self._of_entry_points(kind))
+        return own + tuple(_of_modules(kind)) + tuple(self._of_entry_points(kind))
 
-    def storage(self, option: str) -> IStorage:
+    def broken(self) -> tuple[Plugin, ...]:
+        """The modules of ``kadtwisted/plugins`` that cannot be imported: nobody knows what they
+        would bring."""
+        found = ((name, loaded) for name, loaded in _modules() if isinstance(loaded, BaseException))
+        return tuple(
+            Plugin(name.rpartition(".")[2], UNKNOWN, f"plugin {name}", None, _typed(error))
+            for name, error in found
+        )
+
+    def storage(self, option: str, context: StorageContext) -> IStorage:
         """The storage that ``NAME`` or ``NAME:ARGUMENT`` asks for, not yet open.
 
+        To check an option a context whose ``reactor`` is ``None`` will do.
         :class:`ConfigurationError` if there is none of that name or it refuses the argument.
         """
         name, _, argument = option.partition(":")
         factory: IStorageFactory = self._choose(STORAGE, name)
-        return _made(IStorage, option, lambda: factory.make(argument))
+        return _made(IStorage, option, lambda: factory.make(argument, context))
 
     def serializer(self, name: str) -> ISerializer:
         """The serializer of that name; :class:`ConfigurationError` if there is none."""
@@ -94,24 +130,47 @@ class PluginRegistry:
                     )
                 return plugin.factory
         known = ", ".join(sorted({plugin.name for plugin in found}))
-        raise ConfigurationError(f"there is no {kind.name} called {name!r}; there is: {known}")
-
-    def _of_twisted(self, kind: Kind) -> Iterator[Plugin]:
-        found: Iterable[Any] = getPlugins(kind.interface, kadtwisted.plugins)
-        for factory in found:
-            if not any(factory is each for each in kind.builtin):
-                origin = f"plugin {type(factory).__module__}"
-                yield Plugin(factory.name, kind.name, origin, factory)
+        failed = "".join(f"; {each.origin} failed: {each.error}" for each in self.broken())
+        raise ConfigurationError(
+            f"there is no {kind.name} called {name!r}; there is: {known}{failed}"
+        )
 
     def _of_entry_points(self, kind: Kind) -> Iterator[Plugin]:
         for entry in self._find_entry_points(kind.group):
-            origin = f"entry point {entry.value}"
+            found = Plugin(entry.name, kind.name, f"entry point {entry.value}", None)
+            if entry.dist is not None:
+                found = found._replace(distribution=entry.dist.name)
             try:
                 factory = _provider(entry.load(), kind.interface)
-            except Exception as error:  # another distribution's import may raise anything
-                yield Plugin(entry.name, kind.name, origin, None, _said(error))
+            except FOREIGN as error:
+                yield found._replace(error=_said(error))
             else:
-                yield Plugin(entry.name, kind.name, origin, factory)
+                yield found._replace(factory=factory)
+
+
+def _of_modules(kind: Kind) -> Iterator[Plugin]:
+    for origin, loaded in _modules():
+        for name, each in vars(loaded).items() if isinstance(loaded, ModuleType) else ():
+            if not (IPlugin.providedBy(each) and kind.interface.providedBy(each)):
+                continue
+            found = Plugin(getattr(each, "name", name), kind.name, f"plugin {origin}", None)
+            try:
+                verifyObject(kind.interface, each)
+            except FOREIGN as error:
+                yield found._replace(error=_said(error))
+            else:
+                yield found._replace(factory=each)
+
+
+def _modules() -> Iterator[tuple[str, ModuleType | BaseException]]:
+    """The plugin modules of other distributions by name, or why they cannot be imported."""
+    for module in getModule(kadtwisted.plugins.__name__).iterModules():
+        if module.name == builtin.__name__:
+            continue
+        try:
+            yield module.name, import_module(module.name)
+        except FOREIGN as error:
+            yield module.name, error
 
 
 def _provider(loaded: Any, interface: type[Interface]) -> Any:
@@ -131,5 +190,10 @@ def _made(interface: type[Interface], option: str, make: Callable[[], T]) -> T:
     return product
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _typed(error: BaseException) -> str:
+    name = type(error).__name__
+    return name if _said(error) == name else f"{name}: {_said(error)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -49,6 +50,36 @@ class StoredRecord(NamedTuple):
     data: bytes
     expires: float
     arrived: float
+
+
+class DatedRecord(NamedTuple):
+    """A stored record with its moments by the wall clock (Unix seconds), for other processes."""
+
+    where: StorageKey
+    data: bytes
+    expires_unix: float
+    arrived_unix: float
+
+
+class RecordsPage(NamedTuple):
+    """Some of a storage's unexpired records, in ascending order; ``next`` is behind which to go on,
+    ``None`` if there are no more."""
+
+    records: tuple[DatedRecord, ...]
+    next: StorageKey | None
+
+
+def dated_page(
+    found: Sequence[StoredRecord], limit: int, now: float, unix_time: float
+) -> RecordsPage:
+    """What a storage's ``page`` of at most ``limit`` records has, given both clocks of it."""
+    ahead = unix_time - now
+    dated = tuple(
+        DatedRecord(each.where, each.data, each.expires + ahead, each.arrived + ahead)
+        for each in found
+        if each.expires > now
+    )
+    return RecordsPage(dated, found[-1].where if len(found) == limit else None)
 
 
 class StorageUsage(NamedTuple):

@@ -7,14 +7,20 @@ nothing else, and a missing optional library breaks only what needs it.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.interfaces import ISerializer, ISerializerFactory, IStorage, IStorageFactory
-from kadtwisted.parameters import Bounds
+from kadtwisted.interfaces import (
+    ISerializer,
+    ISerializerFactory,
+    IStorage,
+    IStorageFactory,
+    StorageContext,
+)
 
 
 def _find(maker: str) -> Any:
@@ -24,20 +30,59 @@ def _find(maker: str) -> Any:
 
 @implementer(IPlugin, IStorageFactory)
 class VolatileStorage:
-    """A storage that is told only its bounds, those of one node by default; ``maker`` is
-    ``MODULE:CALLABLE``."""
+    """A storage that is told only the bounds; ``maker`` is ``MODULE:CALLABLE``."""
 
     def __init__(self, name: str, maker: str) -> None:
         self.name = name
         self._maker = maker
 
-    def make(self, argument: str) -> IStorage:
+    def make(self, argument: str, context: StorageContext) -> IStorage:
         """A new storage; :class:`ConfigurationError` if an argument is given."""
         if argument:
             raise ConfigurationError(f"the storage {self.name!r} takes no argument: {argument!r}")
-        bounds = Bounds()
-        storage: IStorage = _find(self._maker)(bounds.stored_records, bounds.stored_bytes)
+        storage: IStorage = _find(self._maker)(context.max_records, context.max_bytes)
         return storage
+
+
+@implementer(IPlugin, IStorageFactory)
+class DurableStorage:
+    """A storage in a file: the one named in the argument, or ``file`` in the state directory.
+
+    ``maker`` is ``MODULE:CALLABLE``; ``library`` is the optional one that it needs, which the extra
+    of the same name installs.
+    """
+
+    def __init__(self, name: str, maker: str, file: str, library: str | None = None) -> None:
+        self.name = name
+        self._maker = maker
+        self._file = file
+        self._library = library
+
+    def make(self, argument: str, context: StorageContext) -> IStorage:
+        """A new storage; :class:`ConfigurationError` without a place, or without the library."""
+        path = self._path(argument, context.directory)
+        try:
+            maker = _find(self._maker)
+        except ModuleNotFoundError as error:
+            if self._library is None or error.name != self._library:
+                raise
+            raise ConfigurationError(
+                f"the storage {self.name!r} needs the extra: "
+                f"pip install 'kadtwisted[{self._library}]'"
+            ) from None
+        storage: IStorage = maker(path, context)
+        return storage
+
+    def _path(self, argument: str, directory: str | None) -> Path:
+        # Absolute: a daemon may leave its working directory before it opens the file.
+        if argument:
+            return Path(argument).expanduser().absolute()
+        if directory is None:
+            raise ConfigurationError(
+                f"without a state directory the storage {self.name!r} must be told its file: "
+                f"{self.name}:PATH"
+            )
+        return Path(directory).absolute() / self._file
 
 
 @implementer(IPlugin, ISerializerFactory)
@@ -56,6 +101,8 @@ class SerializerOfIdentities:
 
 
 memory = VolatileStorage("memory", "kadtwisted.storage.memory:MemoryStorage")
+sqlite = DurableStorage("sqlite", "kadtwisted.storage.sqlite:SQLiteStorage", "records.sqlite")
+lmdb = DurableStorage("lmdb", "kadtwisted.storage.lmdb:LMDBStorage", "records.lmdb", "lmdb")
 cbor = SerializerOfIdentities(
     "cbor", "kadtwisted.wire.cbor:CBORSerializer", "kadtwisted.identity.keys:node_id_of"
 )

@@ -1,24 +1,34 @@
-"""The state directory of one node: its identity key, its lock, the place of its control socket.
+"""The state directory of one node: its version, lock and identity key, and where the rest lies.
 
 Rules: one daemon at a time (an flock that dies with its holder, so a crash leaves nothing to clean
-up); the identity is created once, atomically, and never replaced, whatever is wrong with the file;
-what is wrong is told in one sentence.  Nothing here is asynchronous: it happens before a reactor
-runs.
+up); a directory of a newer program is left alone; the identity is created once, atomically, and
+never replaced, whatever is wrong with the file; what is wrong is told in one sentence.  Nothing
+here is asynchronous: it happens before a reactor runs, or in a thread.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from kadtwisted.errors import IdentityError, LocalError, StorageError, UnsupportedVersion
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.storage.file_lock import FileLock, reason
 
 KEY_FILE = "identity.key"
 LOCK_FILE = "lock"
 SOCKET_FILE = "control.sock"
+VERSION_FILE = "version"
+CONTACTS_FILE = "contacts"
+DAMAGED_CONTACTS_FILE = "contacts.damaged"
+PUBLICATIONS_FILE = "publications.sqlite"
+
+VERSION_LINE = b"kad-state-1\n"
+"""All that stands in the version file; a program that lays the directory out so that this one must
+not touch it writes another number."""
 
 KEY_FORMAT = b"kad-identity-1"
 """The first word of the key file; a newer program that writes another layout changes the digit."""
@@ -43,7 +53,7 @@ class StateDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
 
     @property
     def key_path(self) -> Path:
@@ -54,29 +64,83 @@ class StateDirectory:
         """Where the control socket of the node that holds the lock listens."""
         return self.path / SOCKET_FILE
 
-    def open(self) -> None:
-        """Make the directory if it is missing and take its lock.
+    @property
+    def version_path(self) -> Path:
+        return self.path / VERSION_FILE
 
-        Fails with :class:`StateDirectoryError` if that is impossible, or with
-        :class:`StateDirectoryInUse` if another process (or object) holds the lock.
+    @property
+    def contacts_path(self) -> Path:
+        """The contacts last known (:mod:`kadtwisted.storage.contact_snapshot`)."""
+        return self.path / CONTACTS_FILE
+
+    @property
+    def damaged_contacts_path(self) -> Path:
+        """Where a contacts file that cannot be read is kept for whoever wants to know why."""
+        return self.path / DAMAGED_CONTACTS_FILE
+
+    @property
+    def publications_path(self) -> Path:
+        """The records kept published (:mod:`kadtwisted.storage.publications`)."""
+        return self.path / PUBLICATIONS_FILE
+
+    def open(self) -> None:
+        """Make the directory if it is missing, take its lock and look at its version.
+
+        Fails with :class:`StateDirectoryError` if that is impossible, with
+        :class:`StateDirectoryInUse` if another process (or object) holds the lock, or with
+        :class:`UnsupportedVersion` if a newer program wrote the directory; then it is not locked.
         """
         if self._lock is not None:
             return
+        self._take_lock()
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(
-                self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            self._check_version()
+        except StorageError:
+            self.close()
+            raise
+
+    def _take_lock(self) -> None:
+        try:
+            make_directory(self.path)
+            self._lock = FileLock.take(self.path / LOCK_FILE)
+        except BlockingIOError:
+            raise StateDirectoryInUse(
+                f"another node is running with the state directory {self.path}; "
+                "stop it, or choose another --state-dir"
+            ) from None
         except OSError as error:
-            raise StateDirectoryError(
-                f"cannot use the state directory {self.path}: {_reason(error)}"
-            ) from error
-        self._lock = self._take(descriptor)
+            raise self._unusable(error) from error
+
+    def _check_version(self) -> None:
+        """Read the version file; a directory without one is new, or older than the file."""
+        try:
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if not os.path.lexists(self.version_path):
+                write_atomically(self.version_path, VERSION_LINE)
+            with self.version_path.open("rb") as file:
+                line = file.read(4 * len(VERSION_LINE))
+        except OSError as error:
+            raise self._unusable(error) from error
+        if line == VERSION_LINE:
+            return
+        if re.fullmatch(rb"kad-state-[1-9][0-9]*\n", line):
+            raise UnsupportedVersion(
+                f"the state directory {self.path} was written by a newer version of this program; "
+                "upgrade, or choose another --state-dir"
+            )
+        raise StateDirectoryError(
+            f"{self.version_path} is damaged; restore it from a backup, or write "
+            f"{VERSION_LINE.decode().strip()} into it if the directory is of this version"
+        )
+
+    def _unusable(self, error: OSError) -> StateDirectoryError:
+        return StateDirectoryError(f"cannot use the state directory {self.path}: {reason(error)}")
 
     def close(self) -> None:
         """Let go of the lock.  Idempotent.  The lock file stays: removing it would be a race."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def identity(self, secure_random: Callable[[int], bytes]) -> NodeKey:
@@ -92,22 +156,6 @@ class StateDirectory:
         write_atomically(self.key_path, _key_line(key))
         return key
 
-    def _take(self, descriptor: int) -> int:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise StateDirectoryInUse(
-                f"another node is running with the state directory {self.path}; "
-                "stop it, or choose another --state-dir"
-            ) from None
-        except OSError as error:
-            os.close(descriptor)
-            raise StateDirectoryError(
-                f"cannot lock the state directory {self.path}: {_reason(error)}"
-            ) from error
-        return descriptor
-
 
 def load_key(path: Path) -> NodeKey:
     """Read one key file strictly; fails as :meth:`StateDirectory.identity` does."""
@@ -116,7 +164,7 @@ def load_key(path: Path) -> NodeKey:
             mode = os.fstat(file.fileno()).st_mode
             line = file.read(KEY_FILE_BYTES + 1)
     except OSError as error:
-        raise IdentityError(f"cannot read the identity key {path}: {_reason(error)}") from error
+        raise IdentityError(f"cannot read the identity key {path}: {reason(error)}") from error
     if mode & OTHERS:
         raise IdentityError(
             f"the identity key {path} is open to other users; run: chmod 600 {path}"
@@ -164,26 +212,35 @@ def write_atomically(path: Path, data: bytes) -> None:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
-        raise StateDirectoryError(f"cannot write {path}: {_reason(error)}") from error
+        raise StateDirectoryError(f"cannot write {path}: {reason(error)}") from error
 
 
 def _write_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def make_directory(path: Path) -> None:
+    """Make a directory of mode 0700 and what is missing above it, so that they survive a crash of
+    the machine; ``OSError``."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_directory(each.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make durable which files there are in a directory; ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,7 +5,13 @@ on what is left of it.  The next times are wall-clock moments and survive a rest
 is not announced, and what came due while we were away is spread out, so that a restart does not
 announce everything at once.
 
-Pure: it never stores, sends or saves.  Bounded by ``capacity``.
+With large numbers it is the budget of all upkeep (``UpkeepSettings.rate``) that spreads them: a
+publication is charged 50 datagrams, so at 20 a second one begins every 2.5 s, however many are due;
+1,000 that are overdue take 42 minutes, and 100,000 three days.  In the long run that rate keeps up
+with 17,000 records of the default lifetime; who keeps 100,000 published needs 120 a second.
+
+Pure: it never stores, sends or saves.  ``capacity`` bounds what is newly taken on; what was saved
+is kept, however low it is set meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +27,10 @@ SPREAD = 15 * 60.0
 RETRY = 5 * 60.0
 """Seconds until a publication that nobody acknowledged is tried again."""
 REPUBLISH_AT = 0.5
-"""The part of its lifetime after which a record is published again."""
+"""The part of its lifetime after which a record is published again..."""
+REPUBLISH_JITTER = 0.1
+"""...give or take so much of that part."""
+RETRY_JITTER = 0.25
 
 
 class Publication(NamedTuple):
@@ -62,8 +71,8 @@ class Publishing:
         """
         if where not in self._publications and len(self._publications) >= self._capacity:
             raise TooManyRequests(f"{self._capacity} records are kept published; withdraw some")
-        part = REPUBLISH_AT * (0.9 + 0.2 * self._random.random())
-        made = Publication(where, record, lifetime, unix_now + lifetime * part)
+        wait = lifetime * REPUBLISH_AT * self._about_one(REPUBLISH_JITTER)
+        made = Publication(where, record, lifetime, unix_now + wait)
         self._publications[where] = made
         return made
 
@@ -72,7 +81,7 @@ class Publishing:
         known = self._publications.get(where)
         if known is None:
             return None
-        wait = RETRY * (0.75 + 0.5 * self._random.random())
+        wait = RETRY * self._about_one(RETRY_JITTER)
         later = known._replace(next_at=unix_now + wait)
         self._publications[where] = later
         return later
@@ -84,13 +93,23 @@ class Publishing:
     def restore(self, saved: list[Publication], unix_now: float) -> list[Publication]:
         """Take over what an earlier run saved, what is overdue spread over :data:`SPREAD` seconds.
 
-        A next time further away than a lifetime (the clock was wrong) counts as overdue.
+        A next time further away than one is ever set (the clock was wrong, or is) counts as
+        overdue, too: publishing too early costs a few datagrams, too late the record.
         """
-        restored = []
-        for each in saved[: self._capacity]:
-            next_at = each.next_at
-            if not unix_now <= next_at <= unix_now + each.lifetime:
-                next_at = unix_now + SPREAD * self._random.random()
-            restored.append(each._replace(next_at=next_at))
+        restored = [self._restored(each, unix_now) for each in saved]
         self._publications = {each.where: each for each in restored}
         return restored
+
+    def _restored(self, saved: Publication, unix_now: float) -> Publication:
+        wait = saved.next_at - unix_now
+        if 0 <= wait <= _longest_wait(saved.lifetime):
+            return saved
+        return saved._replace(next_at=unix_now + SPREAD * self._random.random())
+
+    def _about_one(self, jitter: float) -> float:
+        return 1 - jitter + 2 * jitter * self._random.random()
+
+
+def _longest_wait(lifetime: float) -> float:
+    """The furthest that :class:`Publishing` sets a next time ahead."""
+    return max(lifetime * REPUBLISH_AT * (1 + REPUBLISH_JITTER), RETRY * (1 + RETRY_JITTER))

@@ -9,10 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey
-from kadtwisted.upkeep.publishing import RETRY, SPREAD, Publishing
+from kadtwisted.upkeep.publishing import RETRY, SPREAD, Publication, Publishing
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
+YEAR = 365 * DAY
 
 
 def where(number: int) -> StorageKey:
@@ -66,7 +67,62 @@ class PublishingTests(SynchronousTestCase):
         self.assertGreater(waits[-1], 0.9 * SPREAD)
         self.assertLess(sum(1 for each in waits if each < SPREAD / 10), 150)
 
-    def test_a_next_time_from_a_wrong_clock_counts_as_overdue(self) -> None:
-        saved = [self.publishing.published(where(1), b"r", DAY, NOW + 30 * 365 * DAY)]
-        restored = Publishing(random.Random(6), 10).restore(saved, NOW)
-        self.assertLessEqual(restored[0].next_at, NOW + SPREAD)
+    def restored(self, saved: list[Publication], unix_now: float) -> list[Publication]:
+        return Publishing(random.Random(6), 1000).restore(saved, unix_now)
+
+    def assert_all_spread(self, restored: list[Publication], unix_now: float) -> None:
+        """Nothing is lost or altered, and all is due, evenly, within the next quarter hour."""
+        waits = sorted(each.next_at - unix_now for each in restored)
+        self.assertEqual(
+            [(each.where.key, each.record, each.lifetime) for each in restored],
+            [(n, b"r%d" % n, DAY) for n in range(len(restored))],
+        )
+        self.assertGreaterEqual(waits[0], 0)
+        self.assertLessEqual(waits[-1], SPREAD)
+        self.assertTrue(0.4 * SPREAD < waits[len(waits) // 2] < 0.6 * SPREAD)
+
+    def saved(self, count: int) -> list[Publication]:
+        return [self.publishing.published(where(n), b"r%d" % n, DAY, NOW) for n in range(count)]
+
+    def test_a_clock_set_forward_by_decades(self) -> None:
+        self.assert_all_spread(self.restored(self.saved(1000), NOW + 30 * YEAR), NOW + 30 * YEAR)
+
+    def test_a_clock_set_back_by_decades(self) -> None:
+        self.assert_all_spread(self.restored(self.saved(1000), NOW - 30 * YEAR), NOW - 30 * YEAR)
+
+    def test_a_clock_at_the_beginning_of_time(self) -> None:
+        """A machine without a battery starts in 1970."""
+        self.assert_all_spread(self.restored(self.saved(1000), 0.0), 0.0)
+
+    def test_a_clock_put_right_again_loses_nothing_either(self) -> None:
+        wrong = self.restored(self.saved(1000), NOW + 30 * YEAR)
+        self.assert_all_spread(self.restored(wrong, NOW + 60), NOW + 60)
+
+    def test_a_clock_set_back_by_hours_is_noticed_where_waiting_would_lose_the_record(self) -> None:
+        """At most 0.55 of a lifetime ahead is set, and nothing further is believed."""
+        back = NOW - 0.2 * DAY
+        self.assert_all_spread(self.restored(self.saved(1000), back), back)
+
+    def test_what_expired_everywhere_while_we_were_away_is_published_again(self) -> None:
+        saved = self.saved(3)
+        restored = self.restored(saved, NOW + 3 * DAY)
+        self.assertEqual([each[:3] for each in restored], [each[:3] for each in saved])
+        self.assertLessEqual(max(each.next_at for each in restored), NOW + 3 * DAY + SPREAD)
+
+    def test_a_retry_of_a_short_lived_record_is_not_taken_for_a_wrong_clock(self) -> None:
+        self.publishing.published(where(1), b"r", 60.0, NOW)
+        later = self.publishing.failed(where(1), NOW)
+        assert later is not None
+        self.assertEqual(self.restored([later], NOW), [later])
+
+    def test_a_time_that_is_no_number_counts_as_overdue(self) -> None:
+        saved = [Publication(where(1), b"r", DAY, float(each)) for each in ("nan", "inf", "-inf")]
+        for each in self.restored(saved, NOW):
+            self.assertTrue(NOW <= each.next_at <= NOW + SPREAD)
+
+    def test_a_lower_capacity_loses_nothing_that_was_promised(self) -> None:
+        small = Publishing(random.Random(1), 2)
+        self.assertEqual(len(small.restore(self.saved(5), NOW)), 5)
+        self.assertEqual(len(small), 5)
+        self.assertRaises(TooManyRequests, small.published, where(9), b"r", DAY, NOW)
+        small.published(where(3), b"r", DAY, NOW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from kadtwisted.interfaces import IStorage, IStorageFactory
+from kadtwisted.interfaces import IStorage, IStorageFactory, StorageContext
 from kadtwisted.storage.memory import MemoryStorage
 
 
@@ -13,8 +13,8 @@ from kadtwisted.storage.memory import MemoryStorage
 class Attic:
     name = "attic"
 
-    def make(self, argument: str) -> IStorage:
-        return MemoryStorage(1, 1)
+    def make(self, argument: str, context: StorageContext) -> IStorage:
+        return MemoryStorage(context.max_records, context.max_bytes)
 
 
 attic = Attic()

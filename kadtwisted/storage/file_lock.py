@@ -1,0 +1,64 @@
+"""A lock on a file against a second process, or a second user in this one.
+
+An ``flock`` dies with its holder, so a crash leaves nothing to clean up.  The file stays when the
+lock is released: removing it would be a race with whoever opens it just then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from kadtwisted.errors import StorageError
+
+
+class FileLock:
+    """A lock that is held from :meth:`take` to :meth:`release`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, path: str | os.PathLike[str]) -> FileLock:
+        """Lock this file, which is made (mode 0600) if it is missing, without waiting.
+
+        ``BlockingIOError`` if somebody else holds the lock, another ``OSError`` if there can be no
+        lock on this file.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let go of the lock.  Idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class StorageInUse(StorageError):
+    """Another running node, or another storage of this process, uses the file."""
+
+
+def lock_storage(path: str | os.PathLike[str]) -> FileLock:
+    """The lock of the storage at ``path``: the file ``PATH.lock`` beside it.
+
+    :class:`StorageInUse` or another :class:`~kadtwisted.errors.StorageError` with a sentence.
+    """
+    try:
+        return FileLock.take(f"{os.fspath(path)}.lock")
+    except BlockingIOError:
+        raise StorageInUse(
+            f"the storage {path} is in use by another node; stop it, or choose another file"
+        ) from None
+    except OSError as error:
+        raise StorageError(f"cannot lock the storage {path}: {reason(error)}") from error
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, as part of a sentence."""
+    return (error.strerror or str(error)).lower()

@@ -155,6 +155,8 @@ class UpkeepSettings:
     """Between two attempts of an isolated node to come back: doubled from the first to the last."""
     remembered_addresses: int = 64
     """Bootstrap addresses remembered for that."""
+    save_check_every: float = 10.0
+    """How often a node looks whether its contacts have changed so that they should be saved."""
     hand_off_after: float = 10 * MINUTE
     """A new contact must stay this long before records are handed to it."""
     own_records: int = 100_000

@@ -123,6 +123,11 @@ class Joining:
         greetings = [link.hello(endpoint, address.key) for endpoint in endpoints]
         return _first(greetings, failures).addCallback(ended)
 
+    async def settle(self) -> None:
+        """Find our place wherever somebody is known already."""
+        links = self._around.connected_links()
+        await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
+
     async def _settle(self, link: Link) -> None:
         """Find our place in one family's network, and introduce ourselves there."""
         around = self._around

@@ -7,7 +7,9 @@ A port that closes unasked is bound again with back-off.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
@@ -23,6 +25,7 @@ from kadtwisted.errors import (
     SendFailed,
 )
 from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
 from kadtwisted.node.counters import FaultLog
 from kadtwisted.node.protocol import KademliaProtocol, Received
@@ -43,6 +46,10 @@ REBIND_LAST = 2.0
 
 CONSIDER_EVERY = 5.0
 """Seconds between two looks at whether the sender of requests is worth knowing."""
+WILDCARDS = ("", "0.0.0.0", "::")
+LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
+"""Where a port that is bound to every address is reached."""
+
 MAX_CONSIDERED = 4096
 """Senders looked at lately that are remembered; then all are forgotten at once."""
 
@@ -81,6 +88,7 @@ class Link:
         self._considered: dict[Endpoint, float] = {}
         self._port: IListeningPort | None = None
         self._port_number = 0
+        self._ready: socket.socket | None = None
         self._rebind: IDelayedCall | None = None
         self.protocol = make_protocol(self)
 
@@ -93,10 +101,15 @@ class Link:
 
     # --- The port ----------------------------------------------------------------------------
 
-    def listen(self, port: int) -> int:
-        """Bind the port and return its number; :class:`CannotListen` if that cannot be."""
+    def listen(self, port: int, ready: socket.socket | None = None) -> int:
+        """Bind the port and return its number; :class:`CannotListen` if that cannot be.
+
+        A ``ready`` socket, bound already, is used instead, now and whenever the port has died; it
+        stays the caller's.
+        """
+        self._ready = ready
         bounds = self._settings.bounds
-        self._port = listen(self._reactor, self.protocol, self.interface, port, bounds)
+        self._port = listen(self._reactor, self.protocol, self.interface, port, bounds, ready)
         self._port_number = _bound(self._port).port
         return self._port_number
 
@@ -118,7 +131,7 @@ class Link:
     def _bind_again(self, waited: float) -> None:
         self._rebind = None
         try:
-            self.listen(self._port_number)
+            self.listen(self._port_number, self._ready)
         except CannotListen:
             self.revive(min(2 * waited, REBIND_LAST))
 
@@ -171,6 +184,18 @@ class Link:
     def hello(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is."""
         return self.protocol.requests.hello(endpoint, pinned).addCallback(self._answered)
+
+    def reach_itself(self, node_id: NodeID, key: bytes) -> Deferred[Answer]:
+        """Send a PING to our own port, through its socket; fails as a request does.
+
+        What comes of it says nothing about anybody else, and changes nothing.
+        """
+        if self._port is None:
+            return fail(SendFailed("the UDP port is closed"))
+        bound = _bound(self._port)
+        host = LOOPBACK[self.family] if bound.host in WILDCARDS else bound.host
+        ourselves = Contact.at(node_id, Endpoint(host, bound.port), key)
+        return self.protocol.requests.request(ourselves, Ping(), measured=False)
 
     def _has_answered(self, endpoint: Endpoint) -> bool:
         record = self.protocol.requests.endpoints.get(endpoint)

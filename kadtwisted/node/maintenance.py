@@ -12,7 +12,7 @@ nothing.  The faster nodes come and go, the sooner records are replicated and ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,6 +25,7 @@ from kadtwisted.model.record import StorageKey
 from kadtwisted.node.counters import FaultLog
 from kadtwisted.node.joining import Joining
 from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.remembering import Remembering
 from kadtwisted.node.replication import Replication
 from kadtwisted.node.searches import Surroundings
 from kadtwisted.node.tending import Tending
@@ -78,6 +79,7 @@ class Maintenance:
         joining: Joining,
         replication: Replication,
         publishing: Publishing,
+        remembering: Remembering,
         faults: FaultLog,
         settings: UpkeepSettings,
         *,
@@ -91,6 +93,7 @@ class Maintenance:
         self._tending = Tending(around, joining, settings)
         self._replication = replication
         self._publishing = publishing
+        self._remembering = remembering
         self._faults = faults
         self._settings = settings
         self._read_only = read_only
@@ -122,6 +125,8 @@ class Maintenance:
             (self._seek_others, SEEK_EVERY),
         ):
             self._chores.at(task, now + period * random.random())
+        if self._remembering.lasts:
+            self._again(self._save_contacts, self._settings.save_check_every)
         if not self._read_only:
             self._loads.at(self._replicate, now + self.replication_period() * random.random())
         kept = self._publishing.publications()
@@ -143,6 +148,11 @@ class Maintenance:
     def remember(self, addresses: list[Address]) -> None:
         """Addresses to come back through when isolated."""
         self._tending.remember(addresses)
+
+    def recall(self, contacts: Sequence[Contact]) -> None:
+        """Ask those an earlier run knew whether they are there."""
+        if contacts:
+            self._begin(self._tending.recall(contacts), is_load=False)
 
     def was_told(self) -> bool:
         """Whether this node was ever told of another one."""
@@ -280,6 +290,11 @@ class Maintenance:
         self._again(self._come_back, self._settings.rejoin_check_every if wait is None else wait)
         return await self._tending.come_back() if wait is not None else 0.0
 
+    async def _save_contacts(self) -> float:
+        self._again(self._save_contacts, self._settings.save_check_every)
+        await self._remembering.save_contacts()
+        return 0.0
+
     # --- Records -----------------------------------------------------------------------------
 
     async def _expire(self) -> float:
@@ -327,4 +342,5 @@ class Maintenance:
         if await self._republish(publication):
             where, record, lifetime, _ = publication
             self.publication_due(self._publishing.published(where, record, lifetime, unix_now))
+        self._remembering.rescheduled(task.where)
         return 0.0

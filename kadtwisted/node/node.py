@@ -6,7 +6,9 @@ address family, the operations around them, and the order in which they start an
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+import socket
+from collections.abc import Coroutine, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import (
@@ -29,17 +31,24 @@ from kadtwisted.errors import (
     NoContacts,
     NodeStopped,
     RequestTimedOut,
+    StorageError,
     Superseded,
     TooManyRequests,
     Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import INode, ISerializer, IStorage
+from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
 from kadtwisted.lookup.values import Mode
 from kadtwisted.model.contact import Contact, Endpoint, Family, parse_address
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
-from kadtwisted.model.record import Kind, StorageKey, StorageUsage
+from kadtwisted.model.record import (
+    Kind,
+    RecordsPage,
+    StorageKey,
+    StorageUsage,
+    dated_page,
+)
 from kadtwisted.model.results import (
     BootstrapResult,
     GetResult,
@@ -54,6 +63,7 @@ from kadtwisted.node.link import Link
 from kadtwisted.node.maintenance import Maintenance
 from kadtwisted.node.protocol import KademliaProtocol
 from kadtwisted.node.record_store import RecordStore
+from kadtwisted.node.remembering import Remembering
 from kadtwisted.node.replication import Replication
 from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
@@ -76,6 +86,7 @@ T = TypeVar("T")
 
 FEATURES = 0
 """The bitmap of optional features in PONG: none yet."""
+_NO_SOCKETS: Mapping[Family, socket.socket] = MappingProxyType({})
 
 
 @implementer(INode)
@@ -83,7 +94,9 @@ class Node:
     """A Kademlia node on ``reactor``.
 
     ``key`` is its identity.  Without ``storage`` records are kept in memory, without ``serializer``
-    the wire is CBOR; ``world`` is for simulation.  Nothing happens before :meth:`start`.
+    the wire is CBOR, without ``state`` contacts and own records end with this object.  ``sockets``
+    are bound UDP sockets to be used in place of new ones; they stay the caller's.  ``world`` is for
+    simulation.  Nothing happens before :meth:`start`.
     :class:`~kadtwisted.errors.ConfigurationError` for settings that cannot work.
     """
 
@@ -97,10 +110,14 @@ class Node:
         *,
         storage: IStorage | None = None,
         serializer: ISerializer | None = None,
+        state: INodeState | None = None,
+        sockets: Mapping[Family, socket.socket] = _NO_SOCKETS,
         world: World | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
+        self._state = state
+        self._sockets = sockets
         self._world = world or real_world(reactor)
         self._dialect = native_dialect(key, settings, self._world.secure_random, serializer)
         self.public_key = key.public_key
@@ -170,6 +187,7 @@ class Node:
         )
         self._values = Values(self._around, self._records, settings.read_only, self.counters)
         self._joining = Joining(self._around, settings.read_only)
+        self._remembering = Remembering(self._state, self._around, self._publishing, self._faults)
         self._maintenance = Maintenance(
             self._reactor,
             self._around,
@@ -177,6 +195,7 @@ class Node:
             self._joining,
             Replication(self._around, self._records, self.counters),
             self._publishing,
+            self._remembering,
             self._faults,
             settings.upkeep,
             read_only=settings.read_only,
@@ -225,21 +244,23 @@ class Node:
         try:
             self._make_links()
             await self._storage.open()
-            await self._bind_or_close()
+            contacts = await self._recall_and_bind()
         finally:
             self._starting = False
         self._running = True
         self._started_at = self._world.now()
         self._maintenance.start()
-        for publication in self._publishing.publications():
-            self._maintenance.publication_due(publication)
+        self._maintenance.recall(contacts)
 
-    async def _bind_or_close(self) -> None:
+    async def _recall_and_bind(self) -> tuple[Contact, ...]:
+        """The contacts of an earlier run; nothing is left open if this fails."""
         try:
+            contacts = await self._remembering.open()
             self._bind()
         except BaseException:
             await self._close()
             raise
+        return contacts
 
     def _bind(self) -> None:
         """Bind every family to one port number, if the system lets us."""
@@ -247,7 +268,7 @@ class Node:
         port = wanted
         for link in self._links.values():
             try:
-                port = link.listen(port)
+                port = link.listen(port, self._sockets.get(link.family))
             except CannotListen:
                 if wanted or not port:
                     raise
@@ -270,6 +291,7 @@ class Node:
 
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
+        await self._remembering.close()
         try:
             await self._storage.close()
         except Exception:
@@ -378,20 +400,32 @@ class Node:
     async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
         receipt = await self._values.put(target, v, lifetime, deleted=False)
         where = StorageKey(Kind.VALUE, target)
-        self._publishing.withdraw(where)
+        self._withdraw(where)
         if keep:
             unix_now = self._world.unix_time()
             record = encode_record(receipt.record)
             publication = self._publishing.published(where, record, lifetime, unix_now)
+            try:
+                await self._remembering.keep(publication)
+            except StorageError as error:
+                self._publishing.withdraw(where)
+                raise StorageError(
+                    f"stored, but it will not be published again: {error}"
+                ) from error
             self._maintenance.publication_due(publication)
         return receipt
+
+    def _withdraw(self, where: StorageKey) -> None:
+        """Keep a record published no longer, after a restart neither."""
+        if self._publishing.withdraw(where):
+            self._remembering.rescheduled(where)
 
     async def _republish(self, publication: Publication) -> bool:
         """Publish a record of our own again; no longer once another one has won."""
         try:
             await self._values.publish_again(publication.record, publication.lifetime)
         except Superseded:
-            self._publishing.withdraw(publication.where)
+            self._withdraw(publication.where)
             return False
         except Unavailable:
             return False
@@ -403,11 +437,19 @@ class Node:
             target = key_id(key)
         except InvalidInput as error:
             return fail(error)
-        self._publishing.withdraw(StorageKey(Kind.VALUE, target))
+        self._withdraw(StorageKey(Kind.VALUE, target))
         longest = self._settings.parameters.max_remaining
         return self._operate(self._values.put(target, TOMBSTONE, longest, deleted=True))
 
     # --- Pictures ----------------------------------------------------------------------------
+
+    def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
+        """See :meth:`INode.records`."""
+        return self._operate(self._page(after, limit))
+
+    async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
+        found = await self._storage.page(after, limit)
+        return dated_page(found, limit, self._world.now(), self._world.unix_time())
 
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""
@@ -445,6 +487,16 @@ class Node:
                 storage_failing=self._records.is_failing(),
             )
         )
+
+    def self_check(self) -> Deferred[None]:
+        """See :meth:`INode.self_check`."""
+        return self._operate(self._self_check())
+
+    async def _self_check(self) -> None:
+        await all_of(
+            [link.reach_itself(self.node_id, self.public_key) for link in self._links.values()]
+        )
+        await self._records.find(Kind.VALUE, self.node_id)
 
     def _refresh_usage(self) -> None:
         """Ask the storage how full it is; a slow one answers in time for the next picture."""

@@ -160,8 +160,9 @@ class KademliaProtocol(DatagramProtocol):
     def _receive_request(self, datagram: bytes, header: Header, addr: Endpoint) -> None:
         now = self._now()
         key = header.key
-        if key == self._public_key:
-            raise MalformedDatagram("own-key")
+        own = key == self._public_key
+        if own and key not in self.requests.transactions.expected_keys(addr):
+            raise MalformedDatagram("own-key")  # and no check of ours whether we can be reached
         proven, token = self._tokens.examine(header.token, addr, key, now)
         busy = proven and not self._limits.admit_proven(addr, now)
         if busy and not self._limits.admit_busy(addr, now):
@@ -189,7 +190,7 @@ class KademliaProtocol(DatagramProtocol):
             self._reply(REPLY, received, body)
         elif body is not None:
             self._reply_later(received, body)
-        if proven:
+        if proven and not own:
             if self._sealer.networks > 1:
                 self.requests.endpoints.remember_network(addr, header.network)
             self._learn(received)

@@ -83,7 +83,8 @@ class _Asked:
     retransmit: bool
     on_soft: Callable[[], None] | None
     network: int
-    waiter: Deferred[Answer] = field(default_factory=Deferred)
+    measured: bool
+    waiter: Deferred[Answer] = field(init=False)
     transaction: Transaction[_Asked] | None = None
     nonce: bytes = b""
     token_renewed: bool = False
@@ -141,13 +142,15 @@ class Requests:
         *,
         retransmit: bool = True,
         on_soft: Callable[[], None] | None = None,
+        measured: bool = True,
     ) -> Deferred[Answer]:
         """Ask a contact; ``on_soft`` is called when it is slow, while its answer is still awaited.
+        A round trip that is not ``measured`` says nothing about others.
 
         Fails with ``RequestTimedOut``, ``ErrorReply``, ``SendFailed``, ``TooManyRequests`` or
         ``NodeStopped``; cancelling forgets the request.
         """
-        return self._ask(contact, body, Form.REQUEST, None, retransmit, on_soft)
+        return self._ask(contact, body, Form.REQUEST, None, retransmit, on_soft, measured)
 
     def hello(self, endpoint: Endpoint, pinned: bytes | None = None) -> Deferred[Answer]:
         """Ask an endpoint whose key is unknown who it is; fails as :meth:`request` does.
@@ -158,7 +161,7 @@ class Requests:
             contact = Contact.at(self._dialect.identify(pinned or b""), endpoint, b"")
         except InvalidAddress as error:
             return fail(error)
-        return self._ask(contact, Ping(), Form.HELLO, pinned, True, None)
+        return self._ask(contact, Ping(), Form.HELLO, pinned, True, None, True)
 
     def _ask(
         self,
@@ -168,11 +171,13 @@ class Requests:
         pinned: bytes | None,
         retransmit: bool,
         on_soft: Callable[[], None] | None,
+        measured: bool,
     ) -> Deferred[Answer]:
         if not self.running:
             return fail(NodeStopped())
         network = self.endpoints.network(contact.endpoint) or 0
-        asked = _Asked(contact, body, form, pinned, retransmit, on_soft, network)
+        measured = measured and type(body) is not Store  # which waits for a disk
+        asked = _Asked(contact, body, form, pinned, retransmit, on_soft, network, measured)
         asked.waiter = Deferred(lambda _: self._forget(asked))
         self._begin(asked)
         return asked.waiter
@@ -271,7 +276,7 @@ class Requests:
             raise MalformedDatagram("unmatched-reply")
         now = self._now()
         asked = transaction.context
-        rtt = None if type(asked.body) is Store else transaction.rtt(now)
+        rtt = transaction.rtt(now) if asked.measured else None
         self.endpoints.answered(endpoint, rtt, now)
         self.endpoints.remember_token(endpoint, reply.token, now, key)
         self.endpoints.remember_network(endpoint, network)

@@ -5,6 +5,10 @@ timer; this one counts datagrams.  Twisted's own also checks on each write that 
 address; ours is only ever given endpoints that were received or parsed, so it goes straight to the
 socket.  An unexpected error of ``recvfrom`` closes the port, which its protocol sees as an
 unrequested ``stopProtocol`` and binds anew.
+
+A socket may also be handed over ready-made and bound, by a service manager.  Then the port lives on
+a duplicate of it, so that it can be taken up again after the port died; what arrives in between
+waits in the socket.
 """
 
 from __future__ import annotations
@@ -27,14 +31,44 @@ READ_SIZE = DATAGRAM_LIMIT + 1
 
 
 class BoundedPort(Port):
-    """A UDP port that takes at most ``bounds.datagrams_per_read`` datagrams a turn."""
+    """A UDP port that takes at most ``bounds.datagrams_per_read`` datagrams a turn.
+
+    ``ready``, if given, is a bound socket that is used instead of a new one; it stays the caller's.
+    """
 
     def __init__(
-        self, port: int, protocol: DatagramProtocol, interface: str, reactor: Any, bounds: Bounds
+        self,
+        port: int,
+        protocol: DatagramProtocol,
+        interface: str,
+        reactor: Any,
+        bounds: Bounds,
+        ready: socket.socket | None = None,
     ) -> None:
         super().__init__(port, protocol, interface, READ_SIZE, reactor)
         self._bounds = bounds
         self._closing: Deferred[None] | None = None
+        self._ready = ready
+
+    def startListening(self) -> None:
+        """Bind, or take up the ready-made socket; ``CannotListenError`` if that cannot be."""
+        if self._ready is not None:
+            try:
+                self._preexistingSocket = self.adoptSocket(self._ready)  # type: ignore[assignment]
+            except OSError as error:
+                raise CannotListenError(self.interface, self.port, error) from error
+        super().startListening()
+
+    def adoptSocket(self, ready: socket.socket) -> socket.socket:
+        """A duplicate of a ready-made socket, as roomy as we can make it."""
+        adopted = ready.dup()
+        adopted.setblocking(False)
+        with socket.socket(adopted.family, socket.SOCK_DGRAM) as fresh:
+            # Who made it may have been allowed more than we are: never make it smaller.
+            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+            if _room(fresh) > _room(adopted):
+                adopted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+        return adopted
 
     def stopListening(self) -> Deferred[None]:
         """Close, once: a port that fails while it is being closed has one end only."""
@@ -71,19 +105,29 @@ class BoundedPort(Port):
         self.socket.sendto(datagram, addr or ())
 
 
+def _room(made: socket.socket) -> int:
+    return made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
 def listen(
-    reactor: Any, protocol: DatagramProtocol, interface: str, port: int, bounds: Bounds
+    reactor: Any,
+    protocol: DatagramProtocol,
+    interface: str,
+    port: int,
+    bounds: Bounds,
+    ready: socket.socket | None = None,
 ) -> IListeningPort:
     """Bind a UDP port and connect ``protocol`` to it.
 
-    ``reactor`` is a real one, or anything that provides ``IReactorUDP``.  Fails with
-    :class:`~kadtwisted.errors.CannotListen`.
+    ``reactor`` is a real one, or anything that provides ``IReactorUDP``.  A ``ready`` socket, bound
+    already, takes the place of ``interface`` and ``port`` and stays the caller's; only a real
+    reactor can use one.  Fails with :class:`~kadtwisted.errors.CannotListen`.
     """
     try:
         if not IReactorFDSet.providedBy(reactor):
             made = reactor.listenUDP(port, protocol, interface=interface, maxPacketSize=READ_SIZE)
             return cast(IListeningPort, made)
-        bound = BoundedPort(port, protocol, interface, reactor, bounds)
+        bound = BoundedPort(port, protocol, interface, reactor, bounds, ready)
         bound.startListening()
         return cast(IListeningPort, bound)
     except CannotListenError as error:

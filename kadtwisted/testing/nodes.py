@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import Unavailable
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import IStorage
+from kadtwisted.interfaces import INodeState, IStorage
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
@@ -64,13 +64,21 @@ def simulated_node(
     settings: NodeSettings | None = None,
     *,
     storage: IStorage | None = None,
+    state: INodeState | None = None,
     world: World | None = None,
 ) -> Node:
     """A node with a key of the seed's, on the host's first address, port 8000, not started."""
     key = NodeKey.generate(random.Random(f"key {seed}").randbytes)
     if settings is None:
         settings = NodeSettings(port=PORT, interfaces=host.addresses)
-    return Node(host, settings, key, storage=storage, world=world or simulated_world(host, seed))
+    return Node(
+        host,
+        settings,
+        key,
+        storage=storage,
+        state=state,
+        world=world or simulated_world(host, seed),
+    )
 
 
 def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> T:

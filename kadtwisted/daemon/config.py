@@ -8,6 +8,7 @@ here; secret files are read.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,17 @@ from kadtwisted.errors import ConfigurationError, InvalidAddress
 from kadtwisted.model.contact import Family, parse_address
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.reachable import parse_prefixes
+from kadtwisted.wire.layout import AGENT_BYTES
 
 DEFAULT_PORT = 8000
 """The UDP port of a daemon that is told none."""
+DEFAULT_STORAGE = "sqlite"
+"""The storage of a daemon that is told none.  A short-lived node, which keeps no state, has that
+of :class:`DaemonSettings`."""
 SEALERS = ("box", "plain")
+LOG_LEVELS = ("debug", "info", "warn", "error", "critical")
+"""The levels of :mod:`twisted.logger`."""
+LOG_FORMATS = ("auto", "text", "journal", "json")
 
 NETWORK_NAME_BYTES = 255
 """MAGIC: long enough for any name; what is hashed has no limit of its own."""
@@ -34,25 +42,32 @@ ANY_ADDRESS = MappingProxyType({Family.IPV4: "0.0.0.0", Family.IPV6: "::"})
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What the log tells, and how it is written: ``auto`` is ``journal`` under systemd."""
+
+    level: str = "info"
+    format: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
-    """All that a daemon is told.  ``state_dir`` is ``None`` for a node that keeps no state."""
+    """All that a daemon is told.
+
+    ``state_dir`` is ``None`` for a node that keeps no state, ``config_file`` for one whose settings
+    come from no file.
+    """
 
     node: NodeSettings = field(default_factory=NodeSettings)
     bootstrap: tuple[str, ...] = ()
     storage: str = "memory"
     serializer: str = "cbor"
     state_dir: Path | None = None
-
-
-def parse_port(text: str) -> int:
-    """A UDP port, 0 to 65535 (0 lets the system choose)."""
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
-        raise ConfigurationError(f"the port must be a number from 0 to 65535, not {text!r}")
-    return int(text)
+    log: LogSettings = field(default_factory=LogSettings)
+    config_file: Path | None = None
 
 
 def check_interfaces(interfaces: Sequence[str]) -> tuple[str, ...]:
-    """IP addresses to bind, at most one in each family, in their shortest text form."""
+    """IP addresses to bind, at least one and at most one in each family, in their shortest form."""
     chosen: dict[Family, str] = {}
     for text in interfaces:
         family, address = _parse_interface(text)
@@ -61,6 +76,8 @@ def check_interfaces(interfaces: Sequence[str]) -> tuple[str, ...]:
                 f"the interfaces {chosen[family]} and {address} are of one address family; "
                 "give at most one IPv4 and one IPv6 address"
             )
+    if not chosen:
+        raise ConfigurationError("a node needs an interface; 0.0.0.0 stands for all of IPv4")
     return tuple(chosen[family] for family in sorted(chosen))
 
 
@@ -97,11 +114,13 @@ def check_network(name: str) -> str:
     return name
 
 
-def check_sealer(name: str) -> str:
-    """The name of a sealer."""
-    if name not in SEALERS:
-        raise ConfigurationError(f"the sealer is one of {', '.join(SEALERS)}, not {name!r}")
-    return name
+def check_agent(text: str) -> str:
+    """What a node says of itself."""
+    if not text.isprintable() or len(text.encode()) > AGENT_BYTES:
+        raise ConfigurationError(
+            f"an agent is at most {AGENT_BYTES} bytes of printable text, not {text[:40]!r}"
+        )
+    return text
 
 
 def read_secrets(path: str | Path) -> tuple[bytes, ...]:
@@ -130,16 +149,23 @@ def default_state_dir(environ: Mapping[str, str], port: int) -> Path:
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if given:
         return Path(given)
-    base = environ.get("XDG_STATE_HOME", "")
-    if not base.startswith("/"):  # the XDG specification: relative paths are to be ignored
-        home = environ.get("HOME", "")
-        base = str((Path(home) if home else Path.home()) / ".local" / "state")
-    return Path(base) / "kademlia" / str(port)
+    return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "kademlia" / str(port)
+
+
+def xdg_directory(environ: Mapping[str, str], variable: str, in_home: str) -> Path:
+    """One of the user's directories by the XDG specification, which ignores relative paths."""
+    named = environ.get(variable, "")
+    if named.startswith("/"):
+        return Path(named)
+    return Path(environ.get("HOME") or os.path.expanduser("~"), in_home)
 
 
 def check_state_dir(path: str | Path) -> Path:
     """A state directory, absolute, whose control socket's path the system can hold."""
-    absolute = Path(path).expanduser().absolute()
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ConfigurationError(f"there is no home directory for the state directory {expanded}")
+    absolute = Path(expanded).absolute()
     if len(bytes(absolute / "control.sock")) > SOCKET_PATH_BYTES:
         raise ConfigurationError(
             f"the path of the state directory {absolute} is too long: with /control.sock it may "

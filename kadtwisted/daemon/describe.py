@@ -13,6 +13,7 @@ from typing import Any
 from kadtwisted.errors import ErrorReply, Unavailable
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
+from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
@@ -150,6 +151,27 @@ def of_routing(status: RoutingStatus) -> Described:
     }
 
 
+def of_records(page: RecordsPage) -> Described:
+    """Stored records; ``next`` is to be given as ``after`` for those behind, null if none are."""
+    return {
+        "records": [of_record(each) for each in page.records],
+        "next": None if page.next is None else _place(page.next),
+    }
+
+
+def of_record(record: DatedRecord) -> Described:
+    """A stored record, byte for byte: its place, its data, its moments by the wall clock."""
+    kind, key, sub = _place(record.where)
+    return {
+        "kind": kind,
+        "key": key,
+        "sub": sub,
+        "data": b64encode(record.data).decode(),
+        "expires_unix": record.expires_unix,
+        "arrived_unix": record.arrived_unix,
+    }
+
+
 def of_error(error: BaseException) -> Described:
     """An error: its type's name, its sentence, and the reasons of single nodes if there are any."""
     described: Described = {"type": type(error).__name__, "message": str(error)}
@@ -169,6 +191,10 @@ def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
 
 def _endpoint(endpoint: Endpoint | None) -> str | None:
     return None if endpoint is None else str(endpoint)
+
+
+def _place(where: StorageKey) -> tuple[int, str, str]:
+    return where.kind, id_to_hex(where.key), where.sub.hex()
 
 
 def _text(value: bytes) -> str | None:

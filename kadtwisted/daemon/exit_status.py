@@ -1,7 +1,8 @@
 """With which code a program ends that could not start its node (sysexits.h).
 
-71 the port cannot be bound, 73 the state cannot be created, 77 the system does not allow it,
-78 the configuration or the identity cannot be used.
+71 the port cannot be bound, 73 the state or the storage cannot be created, is damaged or in use,
+77 the system does not allow it, 78 the configuration or the identity cannot be used, or another
+version of this program is needed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from kadtwisted.errors import CannotListen, IdentityError, InvalidInput, StorageError
+from kadtwisted.errors import (
+    CannotListen,
+    IdentityError,
+    InvalidInput,
+    StorageError,
+    UnsupportedVersion,
+)
 from kadtwisted.storage.state_directory import StateDirectoryInUse
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (CannotListen, os.EX_OSERR),
+    (UnsupportedVersion, os.EX_CONFIG),  # a StorageError, so it stands before that
     (StorageError, os.EX_CANTCREAT),
     (StateDirectoryInUse, os.EX_CANTCREAT),
     (IdentityError, os.EX_CONFIG),

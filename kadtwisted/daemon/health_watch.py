@@ -1,4 +1,4 @@
-"""Tells the log of every change of a node's verdict, once.
+"""Tells the log of every change of a node's verdict, once, and others of the verdict at each look.
 
 Looks every few seconds and whenever it is told to; it decides nothing about health, which is
 :func:`~kadtwisted.upkeep.health.verdict`'s alone, and changes nothing.  What comes and goes between
@@ -24,12 +24,21 @@ WORRYING = frozenset({Health.ISOLATED, Health.DEGRADED})
 
 
 class HealthWatch:
-    """Watches one node; ``reactor`` provides time, ``health`` the verdict now."""
+    """Watches one node; ``reactor`` provides time, ``health`` the verdict now.
 
-    def __init__(self, reactor: Any, health: Callable[[], Health]) -> None:
+    ``looked`` is called with the verdict at each look.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        health: Callable[[], Health],
+        looked: Callable[[Health], None] = lambda health: None,
+    ) -> None:
         # Not in the class body: there Twisted would name it after the class.
         self._log = Logger(namespace="kadtwisted.health")
         self._health = health
+        self._looked = looked
         self._told: Health | None = None
         self._looking = LoopingCall(self.look)
         self._looking.clock = reactor
@@ -47,18 +56,18 @@ class HealthWatch:
         return result
 
     def look(self) -> None:
-        """Tell of the verdict, if it is not the one told last."""
+        """Tell of the verdict; the log, if it is not the one told last."""
         before, now = self._told, self._health()
-        if now is before:
-            return
-        self._told = now
-        self._log.emit(
-            _level(before, now),
-            "the node is {word}: {sentence}",
-            word=now.word,
-            sentence=now.sentence,
-            before=None if before is None else before.word,
-        )
+        if now is not before:
+            self._told = now
+            self._log.emit(
+                _level(before, now),
+                "the node is {word}: {sentence}",
+                word=now.word,
+                sentence=now.sentence,
+                before=None if before is None else before.word,
+            )
+        self._looked(now)
 
 
 def _level(before: Health | None, now: Health) -> Any:

@@ -17,6 +17,7 @@ from kadtwisted.daemon import describe
 from kadtwisted.daemon.describe import Described
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes, key_of_name
+from kadtwisted.model.record import StorageKey
 
 if TYPE_CHECKING:
     from kadtwisted.interfaces import INode
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Arguments = Mapping[str, Any]
+
+MAX_RECORDS = 32
+"""MAGIC: records of one answer: with 1,151 bytes each, at most some 60 kB of JSON."""
 
 
 class InvalidRequest(InvalidInput):
@@ -49,12 +53,14 @@ class Operations:
             "get": self._get,
             "put": self._put,
             "delete": self._delete,
+            "records": self._records,
         }
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
         as 40 hexadecimal digits or ``key``), ``get`` (``key``, ``mode``), ``put`` (``key``,
-        ``value_base64``, ``lifetime``) or ``delete`` (``key``).
+        ``value_base64``, ``lifetime``, ``keep``), ``delete`` (``key``) or ``records`` (``limit``
+        of at most :data:`MAX_RECORDS`, ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with :class:`InvalidRequest`.  A key is a name,
         or a 20-byte key as ``key_hex`` instead of ``key``.
@@ -87,11 +93,21 @@ class Operations:
         lifetime = arguments.get("lifetime")
         if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float, type(None))):
             raise InvalidRequest("the lifetime is a number of seconds")
-        storing = self._node.put(_key(arguments), _value(arguments), lifetime=lifetime)
+        keep = arguments.get("keep", False)
+        if not isinstance(keep, bool):
+            raise InvalidRequest("the argument 'keep' is true or false")
+        storing = self._node.put(_key(arguments), _value(arguments), lifetime=lifetime, keep=keep)
         return storing.addCallback(describe.of_receipt)
 
     def _delete(self, arguments: Arguments) -> Deferred[Described]:
         return self._node.delete(_key(arguments)).addCallback(describe.of_receipt)
+
+    def _records(self, arguments: Arguments) -> Deferred[Described]:
+        limit = arguments.get("limit", MAX_RECORDS)
+        if type(limit) is not int or not 1 <= limit <= MAX_RECORDS:
+            raise InvalidRequest(f"the limit is a number from 1 to {MAX_RECORDS}")
+        reading = self._node.records(_after(arguments), limit)
+        return reading.addCallback(describe.of_records)
 
 
 def _required(arguments: Arguments, name: str, kind: type[T]) -> T:
@@ -111,6 +127,17 @@ def _target(arguments: Arguments) -> NodeID:
     if "target" in arguments:
         return id_from_hex(_required(arguments, "target", str))
     return key_of_name(_required(arguments, "key", str))
+
+
+def _after(arguments: Arguments) -> StorageKey | None:
+    after = arguments.get("after")
+    if after is None:
+        return None
+    try:
+        kind, key, sub = after
+        return StorageKey(bytes([kind])[0], id_from_hex(key), bytes.fromhex(sub))
+    except (TypeError, ValueError):
+        raise InvalidRequest("the argument 'after' is [KIND, KEY_HEX, SUB_HEX]") from None
 
 
 def _value(arguments: Arguments) -> bytes:

@@ -2,7 +2,8 @@
 
 Order: state directory, identity, node (its storage and ports), control socket; backwards at the
 end.  Whatever can fail for good fails in :meth:`NodeService.privilegedStartService`, before the
-reactor runs; joining the network is tried in the background until it succeeds.
+reactor runs; joining the network is tried in the background until it succeeds.  A stop that hangs
+is not waited for: who stops a service wants it to end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ from kadtwisted.daemon.describe import address_to_share
 from kadtwisted.daemon.health_watch import HealthWatch
 from kadtwisted.daemon.joining import Joining
 from kadtwisted.daemon.operations import Operations
-from kadtwisted.errors import NodeStopped
+from kadtwisted.daemon.port_watch import PortWatch
+from kadtwisted.daemon.reload import compare, tell
+from kadtwisted.daemon.reporter import Reporter
+from kadtwisted.daemon.systemd import Notifier
+from kadtwisted.daemon.watchdog import Watchdog
+from kadtwisted.errors import LocalError, NodeStopped
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.results import BootstrapResult
@@ -31,13 +37,18 @@ from kadtwisted.storage.state_directory import StateDirectory
 MakeNode = Callable[[NodeKey], INode]
 """Makes the node, not yet started, once its identity is known."""
 
+STOP_WITHIN = 1.5
+"""Seconds that stopping may take; with what the process then needs to end, less than 2 s."""
+
 
 class NodeService(Service):
     """Runs a node.
 
     ``reactor`` provides timers and Unix sockets; ``secure_random(n)`` gives n unpredictable bytes,
     ``random`` floats in [0, 1).  ``joined`` is called when bootstrapping succeeded, ``failed`` with
-    the error of a node that could not start after all (a storage that takes its time to open).
+    what must end the process: a node that could not start after all (a storage that takes its time
+    to open), a port lost for good, a stop that hangs.  ``notifier`` tells the service manager, and
+    feeds its watchdog if that has a period (seconds).
     """
 
     name = "kademlia"
@@ -53,12 +64,18 @@ class NodeService(Service):
         random: Callable[[], float],
         joined: Callable[[BootstrapResult], None] = lambda result: None,
         failed: Callable[[BaseException], None] = lambda error: None,
+        notifier: Notifier | None = None,
+        watchdog_period: float | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
         self._make_node = make_node
         self._secure_random = secure_random
         self._failed = failed
+        self._notifier = notifier or Notifier()
+        self._watchdog_period = watchdog_period
+        self._reporter: Reporter | None = None
+        self._guards: list[PortWatch | Watchdog] = []
         self._state: StateDirectory | None = None
         self._node: INode | None = None
         self._node_is_up = False
@@ -91,15 +108,50 @@ class NodeService(Service):
         if self._node is None:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._join()  # before the first look: a node that was told of no other calls itself well
-        self._watch = HealthWatch(self._reactor, self.node.health)
+        self._run()  # before the first look: a node that was told of no other calls itself well
+        node = self.node
+        self._reporter = Reporter(self._notifier, self._reactor.seconds, node.status)
+        self._watch = HealthWatch(self._reactor, node.health, self._reporter.looked)
         self._watch.start()
 
     def stopService(self) -> Deferred[None]:
-        """Stop joining, hang up on the control socket, stop the node, let go of the lock."""
+        """Stop joining, hang up on the control socket, stop the node, let go of the lock.
+
+        Fires within :data:`STOP_WITHIN` seconds, whatever hangs.
+        """
         super().stopService()  # type: ignore[no-untyped-call]
+        self._notifier.stopping()
         self._joining.stop()
-        return self._let_go()
+        while self._guards:
+            self._guards.pop().stop()
+        return self._in_time(self._let_go())
+
+    def reload(self, settings: DaemonSettings) -> None:
+        """Apply what can change while the node runs; the log tells what only a restart applies."""
+        change = compare(self._settings, settings)
+        tell(self.log, change, settings.config_file)
+        self._settings = change.running
+        if "bootstrap" in change.applied and self._node_is_up:
+            self._joining.stop()
+            if settings.bootstrap:
+                self._joining.start(self.node, settings.bootstrap)
+
+    def _in_time(self, stopping: Deferred[None]) -> Deferred[None]:
+        """Fires when it has stopped, or when there is no more time to wait for that."""
+        over: Deferred[None] = Deferred()
+
+        def too_late() -> None:
+            self._failed(LocalError(f"stopping takes more than {STOP_WITHIN} s; leaving at once"))
+            over.callback(None)
+
+        def stopped(_: object) -> None:
+            if timer.active():
+                timer.cancel()
+                over.callback(None)
+
+        timer = self._reactor.callLater(STOP_WITHIN, too_late)
+        stopping.addCallback(stopped)
+        return over
 
     def _open(self) -> None:
         node = self._node = self._make_node(self._identity())
@@ -138,11 +190,21 @@ class NodeService(Service):
                     network=status.network,
                     listening=link.listening,
                 )
-        self._join()
+        self._run()
 
-    def _join(self) -> None:
-        if self.running and self._node_is_up and self._settings.bootstrap:
-            self._joining.start(self.node, self._settings.bootstrap)
+    def _run(self) -> None:
+        """Once the node is up and this service runs: join, and watch over it."""
+        if not self.running or not self._node_is_up:
+            return
+        node = self.node
+        if self._settings.bootstrap:
+            self._joining.start(node, self._settings.bootstrap)
+        self._guards.append(PortWatch(self._reactor, lambda: node.status().links, self._failed))
+        if self._watchdog_period is not None:
+            feed, period = self._notifier.watchdog, self._watchdog_period
+            self._guards.append(Watchdog(self._reactor, period, node.self_check, feed))
+        for guard in self._guards:
+            guard.start()
 
     def _let_go(self) -> Deferred[None]:
         node, self._node, self._node_is_up = self._node, None, False

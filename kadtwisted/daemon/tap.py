@@ -1,120 +1,103 @@
-"""``twistd kademlia``: its options, and the service they make.
+"""``twistd kademlia``: the service that its options make.
 
-Options are checked one by one and together in ``postOptions``, where a :class:`UsageError` ends
-``twistd`` with one sentence.  What fails while starting ends it with one sentence and an exit code
-of its own.  Only here does the daemon touch the global reactor.
+What fails while starting ends the process with one sentence and an exit code of its own.  SIGHUP
+reads the settings again.  Only here does the daemon touch the global reactor, and signals.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
-from twisted.logger import Logger
-from twisted.python import usage
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import ILogObserver, Logger
 
-from kadtwisted.daemon import config
+from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.config import DaemonSettings
 from kadtwisted.daemon.exit_status import startup_exit_code
+from kadtwisted.daemon.logs import Log, make_log
 from kadtwisted.daemon.plugin_registry import PluginRegistry
+from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import MakeNode, NodeService
-from kadtwisted.errors import InvalidInput, LocalError
-from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import INode
-from kadtwisted.parameters import NodeSettings
+from kadtwisted.daemon.storage_context import storage_context
+from kadtwisted.daemon.systemd import ServiceManager
+from kadtwisted.errors import LocalError
+from kadtwisted.identity.keys import NodeKey, node_id_of
+from kadtwisted.interfaces import INode, INodeState
+from kadtwisted.storage.state_directory import StateDirectory
 
-_DEFAULTS = DaemonSettings()
-
-
-class Options(usage.Options):
-    """The options of ``twistd kademlia``; ``self.settings`` holds the checked settings."""
-
-    synopsis = "[options]"
-    longdesc = "Runs a node of a Kademlia distributed hash table."
-
-    optParameters = (
-        ["port", "p", str(config.DEFAULT_PORT), "UDP port to serve; 0 lets the system choose."],
-        ["network", "n", _DEFAULTS.node.network, "Name of the network."],
-        ["network-secret-file", None, None,
-         "File with the secrets of a private network, one a line, the newest first."],
-        ["storage", None, _DEFAULTS.storage, "Storage for records, NAME or NAME:ARGUMENT."],
-        ["serializer", None, _DEFAULTS.serializer, "Serializer of messages."],
-        ["sealer", None, _DEFAULTS.node.sealer, "box seals every datagram; plain is for tests."],
-        ["state-dir", "d", None,
-         "Directory for identity, lock and control socket "
-         "[default: $STATE_DIRECTORY, else ~/.local/state/kademlia/PORT]."],
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self["interface"] = []
-        self["bootstrap"] = []
-        self["allow"] = []
-        self.settings = _DEFAULTS
-
-    def opt_interface(self, address: str) -> None:
-        """IP address to bind, at most one in each address family. [default: 0.0.0.0]"""
-        self["interface"].append(address)
-
-    opt_i = opt_interface
-
-    def opt_bootstrap(self, address: str) -> None:
-        """[KEY@]HOST:PORT of a node to join through; may be given several times."""
-        self["bootstrap"].append(address)
-
-    opt_b = opt_bootstrap
-
-    def opt_allow(self, prefix: str) -> None:
-        """Prefix of private addresses to contact though ours is public; may be repeated."""
-        self["allow"].append(prefix)
-
-    def postOptions(self) -> None:
-        """Check everything; :class:`UsageError` with one sentence for what cannot be used."""
-        try:
-            self.settings = self._checked()
-        except InvalidInput as error:
-            raise usage.UsageError(str(error)) from None
-
-    def parseArgs(self) -> None:
-        """There are no arguments beside options."""
-
-    def _checked(self) -> DaemonSettings:
-        port = config.parse_port(self["port"])
-        secret_file = self["network-secret-file"]
-        registry = PluginRegistry()
-        registry.storage(self["storage"])
-        registry.serializer(self["serializer"])
-        return DaemonSettings(
-            node=NodeSettings(
-                port=port,
-                interfaces=config.check_interfaces(self["interface"] or ["0.0.0.0"]),
-                network=config.check_network(self["network"]),
-                network_secrets=config.read_secrets(secret_file) if secret_file else (),
-                sealer=config.check_sealer(self["sealer"]),
-                allow=config.check_allow(self["allow"]),
-            ),
-            bootstrap=config.check_bootstrap(self["bootstrap"]),
-            storage=self["storage"],
-            serializer=self["serializer"],
-            state_dir=config.check_state_dir(
-                self["state-dir"] or config.default_state_dir(os.environ, port)
-            ),
-        )
+__all__ = ("DaemonService", "Options", "makeService")
 
 
 class DaemonService(NodeService):
-    """The node's service under ``twistd``: errors of starting become a sentence and a code."""
+    """The node's service under ``twistd``: errors of starting become a sentence and a code.
+
+    ``read_settings`` gives the settings as they are now; with it SIGHUP is heard from the start to
+    the stop.  ``set_log_level`` is told of a level that changed.  ``output`` is the log, if it is
+    ours to make.
+    """
+
+    read_settings: Callable[[], DaemonSettings] | None = None
+    set_log_level: Callable[[str], None] | None = None
+    output: Log | None = None
+    _before: Any = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """As :meth:`Service.setServiceParent`; ``twistd`` asks the application for its log."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        if self.output is not None:
+            parent.setComponent(ILogObserver, self.output)
 
     def privilegedStartService(self) -> None:
-        """As :meth:`NodeService.privilegedStartService`, but ends the process if that fails."""
+        """As :meth:`NodeService.privilegedStartService`, but ends the process if that fails.
+
+        From now on SIGHUP reads the settings again: whoever sees that the service has started may
+        send it.
+        """
+        if self.read_settings is not None:
+            self._before = signal.signal(
+                signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.hang_up)
+            )
         try:
             super().privilegedStartService()
         except LocalError as error:
+            self._stopped(None)
             give_up(error)
+
+    def stopService(self) -> Deferred[None]:
+        """As :meth:`NodeService.stopService`; then SIGHUP is what it was before."""
+        return super().stopService().addBoth(self._stopped)
+
+    def _stopped(self, result: None) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            signal.signal(signal.SIGHUP, before)
+        return result
+
+    def hang_up(self) -> None:
+        """Read the settings again and apply what can be; mistakes in them change nothing."""
+        reporter = self._reporter
+        if not self.running or self.read_settings is None or reporter is None:
+            return
+        reporter.reloading()
+        settings = reread(self.log, self.read_settings)
+        if settings is not None:
+            self.reload(settings)
+        reporter.reloaded()
+
+    def reload(self, settings: DaemonSettings) -> None:
+        """As :meth:`NodeService.reload`, and the level of the log."""
+        super().reload(settings)
+        if self.set_log_level is not None:
+            self.set_log_level(settings.log.level)
 
 
 class CannotStart(SystemExit, Exception):
@@ -140,6 +123,10 @@ def give_up(error: BaseException) -> NoReturn:
 
 def _tell(error: BaseException) -> None:
     Logger(namespace="kadtwisted.daemon").critical("{error}", error=error)
+    _tell_people(error)
+
+
+def _tell_people(error: BaseException) -> None:
     if sys.__stderr__ is not None:  # sys.stderr is the log by now
         sys.__stderr__.write(f"kademlia: {error}\n")
 
@@ -158,8 +145,12 @@ def end_with(reactor: Any, error: BaseException) -> None:
                 stream.flush()
         os._exit(startup_exit_code(error))
 
+    def stop() -> None:
+        with suppress(ReactorNotRunning):  # it stops already, and that went wrong
+            reactor.stop()
+
     reactor.addSystemEventTrigger("after", "shutdown", leave)
-    reactor.callWhenRunning(reactor.stop)
+    reactor.callWhenRunning(stop)
 
 
 def makeService(options: Options) -> IService:
@@ -171,35 +162,75 @@ def makeService(options: Options) -> IService:
     # The reactor's own clock is the wall's: setting that would stall or storm every timer.
     # Nothing has called callLater before.
     reactor.seconds = time.monotonic
-    return make_daemon(reactor, options.settings)
+    daemon = make_daemon(reactor, options.settings, _service_manager())
+    sources = options.sources
+    if sources is not None:
+        daemon.read_settings = lambda: sources.load().settings
+    twistd = options.parent
+    if twistd is not None and not twistd["logger"]:
+        daemon.output = make_log(options.settings.log, twistd, os.environ, reactor)
+        daemon.set_log_level = daemon.output.set_level
+    return daemon
 
 
-def make_daemon(reactor: Any, settings: DaemonSettings) -> DaemonService:
-    """The service on any reactor."""
+def _service_manager() -> ServiceManager:
+    try:
+        return ServiceManager.from_environ(os.environ, os.getpid())
+    except LocalError as error:
+        _tell_people(error)
+        raise CannotStart(error) from None
+
+
+def make_daemon(
+    reactor: Any, settings: DaemonSettings, manager: ServiceManager | None = None
+) -> DaemonService:
+    """The service on any reactor, for a service manager or none."""
+    manager = manager or ServiceManager()
     return DaemonService(
         reactor,
         settings,
-        node_maker(reactor, settings),
+        node_maker(reactor, settings, manager),
         secure_random=os.urandom,
         random=random.SystemRandom().random,
         failed=lambda error: end_with(reactor, error),
+        notifier=manager.notifier,
+        watchdog_period=manager.watchdog_period,
     )
 
 
-def node_maker(reactor: Any, settings: DaemonSettings) -> MakeNode:
-    """Makes nodes as the settings say, with storage and serializer from the plugins."""
+def node_maker(
+    reactor: Any, settings: DaemonSettings, manager: ServiceManager | None = None
+) -> MakeNode:
+    """Makes nodes as the settings say, with storage and serializer from the plugins.
+
+    A service manager's sockets take the place of interfaces and port.
+    """
     from kadtwisted.node.node import Node
+
+    manager = manager or ServiceManager()
 
     registry = PluginRegistry()
 
     def make(key: NodeKey) -> INode:
         node: INode = Node(
             reactor,
-            settings.node,
+            manager.settings(settings.node),
             key,
-            storage=registry.storage(settings.storage),
+            storage=registry.storage(settings.storage, storage_context(settings, reactor)),
             serializer=registry.serializer(settings.serializer),
+            state=_node_state(reactor, settings),
+            sockets=manager.sockets,
         )
         return node
 
     return make
+
+
+def _node_state(reactor: Any, settings: DaemonSettings) -> INodeState | None:
+    """What the node remembers: a short-lived one that only asks remembers nothing."""
+    from kadtwisted.storage.node_state import DurableNodeState
+
+    if settings.state_dir is None or settings.node.read_only:
+        return None
+    directory = StateDirectory(settings.state_dir)  # the service's object holds the lock
+    return DurableNodeState(reactor, directory, node_id_of, time.time)

@@ -13,7 +13,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, key_of_name
-from kadtwisted.model.record import Value
+from kadtwisted.model.record import RecordsPage, StorageKey, Value
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
@@ -116,8 +116,10 @@ class FakeNode:
             "get": a_get(),
             "put": a_receipt(),
             "delete": a_receipt(deleted=True),
+            "records": RecordsPage((), None),
             "status": a_status(),
             "health": Health.SERVING,
+            "self_check": None,
             **answers,
         }
 
@@ -159,6 +161,9 @@ class FakeNode:
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
 
+    def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
+        return self._answer("records", after, limit)
+
     def status(self) -> NodeStatus:
         status: NodeStatus = self.answers["status"]
         return status
@@ -166,6 +171,9 @@ class FakeNode:
     def health(self) -> Health:
         health: Health = self.answers["health"]
         return health
+
+    def self_check(self) -> Deferred[None]:
+        return self._answer("self_check")
 
     def routing(self) -> RoutingStatus:
         return a_routing()

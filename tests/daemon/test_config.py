@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from unittest import mock
 
@@ -20,16 +21,11 @@ class OptionTests(unittest.SynchronousTestCase):
         self.assertNotIn("\n", str(error))
         return str(error)
 
-    def test_ports(self) -> None:
-        self.assertEqual([config.parse_port(each) for each in ("0", "8000", "65535")],
-                         [0, 8000, 65535])  # fmt: skip
-        for text in ("", "-1", "65536", "8e3", "100000", "port", "\u0661"):
-            self.assertIn("0 to 65535", self.assert_refused(config.parse_port, text))
-
     def test_interfaces_at_most_one_in_a_family(self) -> None:
         self.assertEqual(config.check_interfaces(["[::0]", "0.0.0.0"]), ("0.0.0.0", "::"))
         self.assertEqual(config.check_interfaces(["::1", "0:0::1"]), ("::1",))
         self.assertIn("at most one", self.assert_refused(config.check_interfaces, ["::1", "::2"]))
+        self.assertIn("needs an interface", self.assert_refused(config.check_interfaces, []))
         self.assertIn("'eth0'", self.assert_refused(config.check_interfaces, ["eth0"]))
 
     def test_bootstrap_addresses_each_once(self) -> None:
@@ -43,9 +39,11 @@ class OptionTests(unittest.SynchronousTestCase):
         for name in ("", "a\nb", "x" * 256):
             self.assertIn("1 to 255", self.assert_refused(config.check_network, name))
 
-    def test_sealers(self) -> None:
-        self.assertEqual(config.check_sealer("plain"), "plain")
-        self.assertIn("'none'", self.assert_refused(config.check_sealer, "none"))
+    def test_agents(self) -> None:
+        self.assertEqual(config.check_agent("node 7 \u00fc"), "node 7 \u00fc")
+        self.assertEqual(config.check_agent("x" * 64), "x" * 64)
+        for text in ("x" * 65, "a\nb", "\u00fc" * 33):
+            self.assertIn("64 bytes", self.assert_refused(config.check_agent, text))
 
 
 class SecretFileTests(unittest.SynchronousTestCase):
@@ -82,6 +80,15 @@ class StateDirTests(unittest.SynchronousTestCase):
 
     def test_becomes_absolute(self) -> None:
         self.assertEqual(config.check_state_dir("here"), Path.cwd() / "here")
+
+    def test_without_a_home(self) -> None:
+        with (
+            mock.patch.dict(os.environ, clear=True),
+            mock.patch("pwd.getpwuid", side_effect=KeyError),
+        ):
+            path = config.default_state_dir({}, 1)
+            error = self.assertRaises(ConfigurationError, config.check_state_dir, path)
+        self.assertIn("no home directory", str(error))
 
     def test_room_for_the_control_socket(self) -> None:
         longest = "/" + "x" * (107 - len("//control.sock"))

@@ -9,6 +9,7 @@ from twisted.trial import unittest
 from kadtwisted.daemon import describe
 from kadtwisted.errors import BootstrapFailed, ErrorReply, NotFound
 from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.model.results import NodesResult
 from tests.daemon.fakes import (
     CONTACT,
@@ -24,6 +25,8 @@ from tests.daemon.fakes import (
     a_status,
 )
 
+RECORD = DatedRecord(StorageKey(1, NAME_KEY, b"\x00\xff"), b"data", 2e9, 1.7e9)
+
 
 class DescribeTests(unittest.SynchronousTestCase):
     def test_everything_survives_json(self) -> None:
@@ -35,6 +38,7 @@ class DescribeTests(unittest.SynchronousTestCase):
             describe.of_receipt(a_receipt()),
             describe.of_status(a_status()),
             describe.of_routing(a_routing()),
+            describe.of_record(RECORD),
             describe.of_error(NotFound("gone")),
         ):
             self.assertEqual(json.loads(json.dumps(described)), described)
@@ -87,3 +91,22 @@ class DescribeTests(unittest.SynchronousTestCase):
         self.assertEqual(
             describe.of_error(NotFound("gone")), {"type": "NotFound", "message": "gone"}
         )
+
+    def test_records(self) -> None:
+        place = (1, f"{NAME_KEY:040x}", "00ff")
+        described = describe.of_records(RecordsPage((RECORD,), RECORD.where))
+        self.assertEqual(described["next"], place)
+        self.assertEqual(
+            described["records"],
+            [
+                {
+                    "kind": 1,
+                    "key": f"{NAME_KEY:040x}",
+                    "sub": "00ff",
+                    "data": "ZGF0YQ==",
+                    "expires_unix": 2e9,
+                    "arrived_unix": 1.7e9,
+                }
+            ],
+        )
+        self.assertEqual(describe.of_records(RecordsPage((), None)), {"records": [], "next": None})

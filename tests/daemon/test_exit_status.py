@@ -12,8 +12,11 @@ from kadtwisted.errors import (
     IdentityError,
     LocalError,
     StorageError,
+    StorageFull,
     UnsupportedVersion,
 )
+from kadtwisted.storage.contact_snapshot import DamagedSnapshot
+from kadtwisted.storage.file_lock import StorageInUse
 from kadtwisted.storage.state_directory import StateDirectoryError, StateDirectoryInUse
 
 
@@ -30,7 +33,10 @@ class ExitStatusTests(unittest.SynchronousTestCase):
             (StateDirectoryError("full"), 73),
             (StateDirectoryInUse("taken"), 73),
             (StorageError("broken"), 73),
-            (UnsupportedVersion("newer"), 73),
+            (StorageFull("full"), 73),
+            (StorageInUse("taken"), 73),
+            (DamagedSnapshot("cut off"), 73),
+            (UnsupportedVersion("newer"), 78),
             (IdentityError("damaged"), 78),
             (ConfigurationError("odd"), 78),
         ):

@@ -73,6 +73,14 @@ class HealthWatchTests(unittest.SynchronousTestCase):
         self.assertEqual(event["sentence"], Health.JOINING.sentence)
         self.assertIs(event["log_level"], LogLevel.info)
 
+    def test_others_hear_of_every_look(self) -> None:
+        looked: list[Health] = []
+        watch = HealthWatch(self.clock, lambda: self.health, looked.append)
+        watch.start()
+        self.become(Health.SERVING)
+        watch.stop(None)
+        self.assertEqual(looked, [Health.JOINING] + [Health.SERVING] * 4)
+
     def test_stopping_looks_a_last_time(self) -> None:
         self.watch.start()
         self.health = Health.STOPPED

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.trial import unittest
 
 from kadtwisted.daemon import describe
-from kadtwisted.daemon.operations import InvalidRequest, Operations
+from kadtwisted.daemon.operations import MAX_RECORDS, InvalidRequest, Operations
 from kadtwisted.errors import InvalidKey, NotFound
-from kadtwisted.model.ids import id_to_bytes, id_to_hex
+from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
+from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.testing.storage_contract import LARGEST_RECORD
 from tests.daemon.fakes import NAME_KEY, FakeNode, a_get, a_receipt, a_routing, a_status
 
 
@@ -48,6 +51,28 @@ class OperationTests(unittest.SynchronousTestCase):
             [("put", "name", b"value", 60), ("put", "name", b"", None), ("delete", "name")],
         )
 
+    def test_put_and_keep(self) -> None:
+        self.perform("put", key="name", value_base64="", keep=True)
+        self.perform("put", key="name", value_base64="", keep=False)
+        self.assertEqual(
+            self.node.calls, [("put", "name", b"", None, "keep"), ("put", "name", b"", None)]
+        )
+
+    def test_records(self) -> None:
+        where = StorageKey(1, NAME_KEY, b"\x00")
+        page = RecordsPage((DatedRecord(where, b"data", 2e9, 1e9),), where)
+        self.node.answers["records"] = page
+        found = self.perform("records")
+        self.assertEqual(found, describe.of_records(page))
+        self.perform("records", after=found["next"], limit=1)
+        self.assertEqual(self.node.calls, [("records", None, MAX_RECORDS), ("records", where, 1)])
+
+    def test_an_answer_with_records_is_bounded(self) -> None:
+        where = StorageKey(255, NodeID(2**160 - 1), bytes(64))
+        largest = DatedRecord(where, bytes(LARGEST_RECORD), 1 / 3 + 1e9, 1 / 3 + 1e9)
+        described = describe.of_records(RecordsPage((largest,) * MAX_RECORDS, where))
+        self.assertLess(len(json.dumps(described)), 65536)
+
     def test_ping_and_find_node(self) -> None:
         self.perform("ping", address="192.0.2.7:8000")
         self.perform("find-node", key="name")
@@ -71,6 +96,13 @@ class OperationTests(unittest.SynchronousTestCase):
         self.assertIn("'address'", self.refused("ping", address=None))
         self.assertIn("base64", self.refused("put", key="name", value_base64="?"))
         self.assertIn("base64", self.refused("put", key="name", value_base64="é"))
+        self.assertIn("'keep'", self.refused("put", key="name", value_base64="", keep=1))
+        for limit in (0, 33, True, "1", None):
+            self.assertIn("from 1 to 32", self.refused("records", limit=limit))
+        key = id_to_hex(NAME_KEY)
+        for after in ([1, key], [256, key, ""], ["1", key, ""], [1, "3", ""], [1, key, "0"],
+                      [1, 7, ""], 7, "abc", {"kind": 1}):  # fmt: skip
+            self.assertIn("'after'", self.refused("records", after=after))
         for lifetime in (True, "60"):
             self.assertIn(
                 "lifetime", self.refused("put", key="name", value_base64="", lifetime=lifetime)

@@ -14,12 +14,14 @@ from twisted.trial import unittest
 
 from kadtwisted.daemon import control
 from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.service import NodeService
-from kadtwisted.errors import BootstrapFailed, CannotListen, NodeStopped, StorageError
+from kadtwisted.daemon.port_watch import GIVE_UP_AFTER
+from kadtwisted.daemon.service import STOP_WITHIN, NodeService
+from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.storage.state_directory import StateDirectory, StateDirectoryInUse
 from kadtwisted.upkeep.health import Health
-from tests.daemon.fakes import JOINED, KEY, FakeNode
+from tests.daemon.fakes import JOINED, KEY, FakeNode, a_status
+from tests.daemon.test_reporter import RecordingNotifier
 
 ADDRESSES = ("192.0.2.7:8000",)
 
@@ -60,8 +62,15 @@ class ServiceTests(unittest.SynchronousTestCase):
         self.keys: list[NodeKey] = []
         self.joined: list[object] = []
         self.failed: list[BaseException] = []
+        self.notifier = RecordingNotifier()
 
-    def service(self, *, state: bool = True, bootstrap: tuple[str, ...] = ()) -> NodeService:
+    def service(
+        self,
+        *,
+        state: bool = True,
+        bootstrap: tuple[str, ...] = (),
+        watchdog_period: float | None = None,
+    ) -> NodeService:
         def make_node(key: NodeKey) -> FakeNode:
             self.keys.append(key)
             return self.node
@@ -75,6 +84,8 @@ class ServiceTests(unittest.SynchronousTestCase):
             random=lambda: 1.0,
             joined=self.joined.append,
             failed=self.failed.append,
+            notifier=self.notifier,
+            watchdog_period=watchdog_period,
         )
 
     def assert_nothing_is_held(self) -> None:
@@ -237,4 +248,101 @@ class ServiceTests(unittest.SynchronousTestCase):
         with capturedLogs() as events:
             self.assertRaises(CannotListen, self.service().privilegedStartService)
         self.assertEqual(lines(events, "kadtwisted.health"), [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def told(self) -> list[str]:
+        """What the service manager was told since the last time, by the names of the fields."""
+        sent, self.notifier.sent = self.notifier.sent, []
+        return [message.partition("=")[0] for message in sent]
+
+    def test_ready_once_the_node_is_of_use_and_stopping_at_the_stop(self) -> None:
+        self.node.answers["health"] = Health.JOINING
+        service = self.service()
+        service.startService()
+        self.assertEqual(self.told(), ["STATUS"])
+        self.node.answers["health"] = Health.SERVING
+        self.reactor.pump([1.0] * 3)
+        self.assertEqual(self.told(), ["READY", "STATUS"])
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.told()[0], "STOPPING")
+
+    def test_the_watchdog_is_fed_from_the_start_to_the_stop(self) -> None:
+        service = self.service(watchdog_period=30.0)
+        service.privilegedStartService()
+        self.reactor.pump([1.0] * 5)
+        self.assertNotIn("self_check", self.node.names())
+        service.startService()
+        self.reactor.pump([1.0] * 25)
+        self.assertEqual(self.told().count("WATCHDOG"), 3)
+        self.successResultOf(service.stopService())
+        self.reactor.pump([1.0] * 60)
+        self.assertNotIn("WATCHDOG", self.told())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_an_isolated_node_that_is_well_is_fed(self) -> None:
+        self.node.answers["health"] = Health.ISOLATED
+        self.node.answers["bootstrap"] = BootstrapFailed("nobody")
+        self.service(bootstrap=ADDRESSES, watchdog_period=30.0).startService()
+        self.reactor.pump([1.0] * 60)
+        told = self.told()
+        self.assertEqual(told.count("WATCHDOG"), 7)
+        self.assertNotIn("READY", told)
+
+    def test_a_zombie_is_not_fed(self) -> None:
+        self.node.answers["self_check"] = Deferred()
+        self.service(watchdog_period=30.0).startService()
+        self.reactor.pump([1.0] * 60)
+        self.assertNotIn("WATCHDOG", self.told())
+        self.assertEqual(self.node.names().count("self_check"), 1)
+
+    def test_a_node_that_has_not_opened_its_storage_is_not_checked(self) -> None:
+        starting: Deferred[None] = Deferred()
+        self.node.answers["start"] = starting
+        self.service(watchdog_period=30.0).startService()
+        self.reactor.pump([1.0] * 30)
+        self.assertNotIn("self_check", self.node.names())
+        starting.callback(None)
+        self.assertIn("self_check", self.node.names())
+
+    def test_without_a_watchdog_nothing_is_checked(self) -> None:
+        self.service().startService()
+        self.reactor.pump([1.0] * 60)
+        self.assertNotIn("self_check", self.node.names())
+
+    def test_a_port_that_stays_dead_ends_the_daemon(self) -> None:
+        status = a_status()
+        self.node.answers["status"] = status._replace(links=status.links[:1])
+        self.service().startService()
+        self.reactor.pump([1.0] * 100)
+        self.assertEqual(self.failed, [])
+        dead = status.links[0]._replace(listening=None)
+        self.node.answers["status"] = status._replace(links=(dead,))
+        self.reactor.pump([1.0] * round(GIVE_UP_AFTER + 5))
+        (error,) = self.failed
+        self.assertIsInstance(error, CannotListen)
+
+    def test_a_stop_that_hangs_is_not_waited_for(self) -> None:
+        stopping: Deferred[None] = Deferred()
+        self.node.answers["stop"] = stopping
+        service = self.service()
+        service.startService()
+        stopped = service.stopService()
+        self.reactor.advance(STOP_WITHIN - 0.1)
+        self.assertNoResult(stopped)
+        self.reactor.advance(0.1)
+        self.successResultOf(stopped)
+        (error,) = self.failed
+        self.assertIsInstance(error, LocalError)
+        self.assertIn("stopping takes more than 1.5 s", str(error))
+        # The lock is held for as long as something may still be written.
+        self.assertRaises(StateDirectoryInUse, StateDirectory(self.path).open)
+        stopping.callback(None)
+        self.assert_nothing_is_held()
+
+    def test_a_stop_in_time_fails_nothing(self) -> None:
+        service = self.service()
+        service.startService()
+        self.successResultOf(service.stopService())
+        self.reactor.advance(10 * STOP_WITHIN)
+        self.assertEqual(self.failed, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -1,90 +1,27 @@
-"""The options of ``twistd kademlia``, and how it ends when it cannot start."""
+"""The service of ``twistd kademlia``: how it ends when it cannot start, and what SIGHUP does."""
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.python import usage
 from twisted.trial import unittest
 
 from kadtwisted.daemon import tap
-from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.daemon.config import DaemonSettings, LogSettings
+from kadtwisted.daemon.problems import ConfigurationProblems
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import CannotListen, StorageError
 from kadtwisted.interfaces import INode
-from kadtwisted.parameters import NodeSettings
 from tests.daemon.fakes import KEY, FakeNode
-
-
-def parsed(*arguments: str) -> DaemonSettings:
-    options = Options()
-    options.parseOptions(list(arguments))
-    return options.settings
-
-
-class OptionTests(unittest.SynchronousTestCase):
-    def setUp(self) -> None:
-        self.patch(tap.os, "environ", {"XDG_STATE_HOME": "/x"})
-
-    def test_defaults(self) -> None:
-        self.assertEqual(
-            parsed(),
-            DaemonSettings(node=NodeSettings(port=8000), state_dir=Path("/x/kademlia/8000")),
-        )
-
-    def test_everything(self) -> None:
-        secret = Path(self.mktemp())
-        secret.write_bytes(b"new\nold\n")
-        settings = parsed(
-            "--port", "9000", "--interface", "127.0.0.1", "--interface", "::1",
-            "--bootstrap", "192.0.2.7:8000", "--bootstrap", f"{KEY.public_key.hex()}@host:1",
-            "--network", "fleet", "--network-secret-file", str(secret), "--storage", "memory",
-            "--serializer", "cbor", "--sealer", "plain", "--state-dir", "/s",
-        )  # fmt: skip
-        self.assertEqual(
-            settings,
-            DaemonSettings(
-                node=NodeSettings(
-                    port=9000,
-                    interfaces=("127.0.0.1", "::1"),
-                    network="fleet",
-                    network_secrets=(b"new", b"old"),
-                    sealer="plain",
-                ),
-                bootstrap=("192.0.2.7:8000", f"{KEY.public_key.hex()}@host:1"),
-                state_dir=Path("/s"),
-            ),
-        )
-
-    def test_what_cannot_be_used_is_one_sentence(self) -> None:
-        for arguments, words in (
-            (("--port", "70000"), "0 to 65535"),
-            (("--interface", "eth0"), "IP address"),
-            (("--bootstrap", "nowhere"), "HOST:PORT"),
-            (("--network", "mainline"), "reserved"),
-            (("--network-secret-file", "missing"), "no such file"),
-            (("--storage", "tape"), "no storage called 'tape'"),
-            (("--storage", "memory:7"), "takes no argument"),
-            (("--serializer", "xml"), "no serializer called 'xml'"),
-            (("--sealer", "wax"), "'wax'"),
-            (("--state-dir", "x" * 200), "too long"),
-            (("surplus",), "arguments"),
-        ):
-            error = self.assertRaises(usage.UsageError, parsed, *arguments)
-            self.assertIn(words, str(error))
-            self.assertNotIn("\n", str(error))
-
-    def test_help_names_every_option(self) -> None:
-        text = str(Options())
-        for option in ("port", "interface", "bootstrap", "network", "network-secret-file",
-                       "storage", "serializer", "sealer", "state-dir"):  # fmt: skip
-            self.assertIn(f"--{option}=", text)
 
 
 class ServiceTests(unittest.SynchronousTestCase):
@@ -133,6 +70,101 @@ class ServiceTests(unittest.SynchronousTestCase):
         error = StorageError("the disk is full")
         make_daemon(clock, DaemonSettings())._failed(error)
         self.assertEqual(ended, [(clock, error)])
+
+
+class HangUpTests(unittest.SynchronousTestCase):
+    """SIGHUP, as a process gets it."""
+
+    def setUp(self) -> None:
+        self.node = FakeNode()
+        self.before = signal.getsignal(signal.SIGHUP)
+        self.addCleanup(signal.signal, signal.SIGHUP, self.before)
+        self.reactor = ThreadsafeClock()
+        self.reads: list[DaemonSettings | ConfigurationProblems] = []
+        self.levels: list[str] = []
+        self.service = DaemonService(
+            self.reactor,
+            DaemonSettings(),
+            lambda key: self.node,
+            secure_random=bytes,
+            random=lambda: 0.5,
+        )
+        self.service.set_log_level = self.levels.append
+        self.service.read_settings = self.read
+
+    def read(self) -> DaemonSettings:
+        result = self.reads.pop(0)
+        if isinstance(result, ConfigurationProblems):
+            raise result
+        return result
+
+    def hang_up(self) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.reactor.advance(0)
+
+    def test_reads_again_and_applies(self) -> None:
+        self.service.startService()
+        self.reads.append(DaemonSettings(bootstrap=("b:2",), log=LogSettings(level="debug")))
+        self.hang_up()
+        self.assertIn(("bootstrap", ("b:2",)), self.node.calls)
+        self.assertEqual(self.levels, ["debug"])
+        self.successResultOf(self.service.stopService())
+
+    def test_mistakes_change_nothing(self) -> None:
+        self.service.startService()
+        self.reads.append(ConfigurationProblems(("port: no",)))
+        self.hang_up()
+        self.assertEqual((self.reads, self.levels), ([], []))
+        self.assertNotIn("bootstrap", self.node.names())
+        self.successResultOf(self.service.stopService())
+
+    def test_is_heard_from_the_start_to_the_end_of_the_stop(self) -> None:
+        self.service.privilegedStartService()
+        os.kill(os.getpid(), signal.SIGHUP)  # heard, and answered once it runs
+        self.assertEqual(self.node.names(), ["start"])
+        self.service.startService()
+        self.reads.append(DaemonSettings(bootstrap=("b:2",)))
+        self.reactor.advance(0)
+        self.assertIn("bootstrap", self.node.names())
+        stopping: Deferred[None] = Deferred()
+        self.node.answers["stop"] = stopping
+        stopped = self.service.stopService()
+        self.hang_up()  # would end the process, and reads nothing
+        stopping.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
+
+    def test_is_left_alone_after_a_start_that_failed(self) -> None:
+        self.patch(sys, "__stderr__", io.StringIO())
+        self.node.answers["start"] = CannotListen("cannot bind UDP port 8000: in use")
+        self.assertRaises(SystemExit, self.service.privilegedStartService)
+        self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
+
+    def test_without_settings_to_read_it_is_left_alone(self) -> None:
+        self.service.read_settings = None
+        self.service.startService()
+        self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
+        self.successResultOf(self.service.stopService())
+
+    def test_twistds_daemon_reads_its_sources(self) -> None:
+        from twisted.internet import reactor
+
+        self.patch(reactor, "seconds", reactor.seconds)  # type: ignore[attr-defined]
+        path = Path(self.mktemp())
+        path.write_text("agent = 'old'")
+        options = Options()
+        options.parseOptions(["--storage=memory", "--config", str(path)])
+        daemon = tap.makeService(options)
+        assert isinstance(daemon, DaemonService) and daemon.read_settings is not None
+        path.write_text("agent = 'new'")
+        self.assertEqual(daemon.read_settings().node.agent, "new")
+
+
+class ThreadsafeClock(Clock):
+    """A clock that takes calls from anywhere, as a reactor does."""
+
+    def callFromThread(self, function: Any) -> None:
+        self.callLater(0, function)
 
 
 class RunningReactor:

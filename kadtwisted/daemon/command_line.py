@@ -1,0 +1,84 @@
+"""The options of ``twistd kademlia``, made from the table of all options.
+
+The everyday ones have an argument of their own; ``--set KEY=VALUE`` gives any.  Everything is
+checked in ``postOptions``, where a :class:`UsageError` ends ``twistd`` with a sentence for each
+mistake in command line, environment and file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from twisted.python import usage
+
+from kadtwisted.daemon.option_kinds import TextList
+from kadtwisted.daemon.options import DEFAULTS, OPTIONS, Option
+from kadtwisted.daemon.problems import ConfigurationProblems
+from kadtwisted.daemon.sources import Argument, Sources
+
+
+def _taker(option: Option) -> Callable[[Options, str], None]:
+    """The method that takes one option's argument; Twisted shows its docstring as help."""
+
+    def take(self: Options, text: str) -> None:
+        self.given.append(Argument(f"--{option.argument}", option.key, text))
+        self[option.argument] = text
+
+    take.__doc__ = _help(option)
+    return take
+
+
+def _help(option: Option) -> str:
+    again = " May be given several times." if isinstance(option.kind, TextList) else ""
+    default = option.default
+    shown = ", ".join(default) if isinstance(default, tuple) else default
+    return option.help + again + (f" [default: {shown}]" if shown not in (None, "") else "")
+
+
+def _of_table(cls: type[Options]) -> type[Options]:
+    for option in OPTIONS.values():
+        if option.argument:
+            take = _taker(option)
+            for name in filter(None, (option.argument, option.letter)):
+                setattr(cls, "opt_" + name.replace("-", "_"), take)
+    return cls
+
+
+@_of_table
+class Options(usage.Options):
+    """The options of ``twistd kademlia``; ``settings`` holds the checked settings, ``sources``
+    where they come from, to be read again."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Runs a node of a Kademlia distributed hash table. Every option can also stand in a TOML "
+        "file and in the environment (KADTWISTED_PORT); `kad config show` lists them all."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.given: list[Argument] = []
+        self.settings = DEFAULTS
+        self.sources: Sources | None = None
+        self._file: str | None = None
+
+    def opt_config(self, file: str) -> None:
+        """TOML file with options [default: node.toml in /etc/kademlia or ~/.config/kademlia]"""
+        self._file = file
+
+    def opt_set(self, text: str) -> None:
+        """Any option as KEY=VALUE, as upkeep.rate=50; may be given several times."""
+        key, _, value = text.partition("=")
+        self.given.append(Argument(f"--set {key.strip()}", key.strip(), value.strip()))
+
+    def parseArgs(self) -> None:
+        """There are no arguments beside options."""
+
+    def postOptions(self) -> None:
+        """Check everything, and tell all that cannot be used, a line each."""
+        self.sources = Sources(os.environ, self.given, self._file)
+        try:
+            self.settings = self.sources.load().settings
+        except ConfigurationProblems as problems:
+            raise usage.UsageError(str(problems)) from None

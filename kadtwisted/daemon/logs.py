@@ -1,0 +1,208 @@
+"""How a daemon's log looks, and where it goes.
+
+One line for each line of an event, each of them whole: priority or moment, level, namespace, text.
+So no traceback loses its head, and nothing that others sent us can forge a line or reach a
+terminal's escape codes.  What Twisted tells through its old interface (``Starting protocol``) is
+debugging for us.
+
+``twistd`` takes the observer from the application's ``ILogObserver`` component (see
+``AppLogger.start``); a ``--logger`` wins over it.  ``--logfile``, ``--syslog`` and ``--nodaemon``
+mean what they always do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from types import MappingProxyType
+from typing import IO, Any
+
+from twisted.logger import ILogObserver, LegacyLogObserverWrapper, LogEvent, LogLevel, formatEvent
+from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
+from zope.interface import implementer
+
+from kadtwisted.daemon.config import LogSettings
+
+PRIORITIES = MappingProxyType(
+    {
+        LogLevel.debug: 7,
+        LogLevel.info: 6,
+        LogLevel.warn: 4,
+        LogLevel.error: 3,
+        LogLevel.critical: 2,
+    }
+)
+"""sd-daemon(3): the levels of syslog, which the journal reads at the start of a line."""
+OLD_INTERFACE = "log_legacy"
+"""The namespace that Twisted gives to what comes through ``twisted.python.log``."""
+NOT_FIELDS = frozenset({"time", "level", "namespace", "message", "format", "isError", "system"})
+"""Names in an event that are ours in a JSON line, or of Twisted's old interface."""
+
+Layout = Callable[[LogEvent], Iterator[str]]
+"""From an event to its lines, without their ends."""
+
+
+def level_of(event: LogEvent) -> Any:
+    """The level of an event, as a constant of :class:`LogLevel`."""
+    level = event.get("log_level") or LogLevel.info
+    if level is LogLevel.info and event.get("log_namespace") == OLD_INTERFACE:
+        return LogLevel.debug
+    return level
+
+
+@implementer(ILogObserver)
+class Log:
+    """Passes on events of at least a level, which may change at any time."""
+
+    def __init__(self, observer: Callable[[LogEvent], object], level: str) -> None:
+        self._observer = observer
+        self.set_level(level)
+
+    def set_level(self, name: str) -> None:
+        """The least level that passes: ``debug``, ``info``, ``warn``, ``error`` or ``critical``."""
+        self._level = LogLevel.levelWithName(name)
+
+    def __call__(self, event: LogEvent) -> None:
+        if level_of(event) >= self._level:
+            self._observer(event)
+
+
+# --- Layouts ---------------------------------------------------------------------------------
+
+
+def as_text(event: LogEvent) -> Iterator[str]:
+    """For people: moment (UTC), level, namespace, text."""
+    head = f"{_moment(event)} {level_of(event).name:8} {_namespace(event)}: "
+    return (head + line for line in _lines(event))
+
+
+def for_journal(event: LogEvent) -> Iterator[str]:
+    """For the journal, which knows the moment: priority, namespace, text."""
+    head = f"<{PRIORITIES[level_of(event)]}>{_namespace(event)}: "
+    return (head + line for line in _lines(event))
+
+
+def as_json(event: LogEvent) -> Iterator[str]:
+    """For machines: one JSON object, with those fields of the event that are plain values."""
+    if not (text := _message(event)) and "log_failure" not in event:
+        return
+    fields = {name: value for name, value in event.items() if _is_field(name, value)}
+    failure = event.get("log_failure")
+    if isinstance(failure, Failure):
+        fields["traceback"] = _traceback(failure)
+    head = {
+        "time": _moment(event),
+        "level": level_of(event).name,
+        "namespace": _namespace(event),
+        "message": text,
+    }
+    yield json.dumps(head | fields)
+
+
+def _is_field(name: str, value: object) -> bool:
+    plain = isinstance(value, str | int | None) or (isinstance(value, float) and isfinite(value))
+    return plain and not name.startswith("log_") and name not in NOT_FIELDS
+
+
+def _lines(event: LogEvent) -> Iterator[str]:
+    """The lines of an event's text and traceback, in printable characters only."""
+    text = _message(event)
+    failure = event.get("log_failure")
+    if isinstance(failure, Failure):
+        text += "\n" + _traceback(failure)
+    for line in text.splitlines():
+        if line:
+            yield line if line.isprintable() else "".join(map(_printable, line))
+
+
+def _message(event: LogEvent) -> str:
+    return formatEvent(event) or ""
+
+
+def _traceback(failure: Failure) -> str:
+    try:
+        return failure.getTraceback()
+    except Exception as error:  # the failure's value may be anything at all
+        return f"(no traceback: {error!r})"
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character == "\t":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _namespace(event: LogEvent) -> str:
+    return event.get("log_namespace") or "-"
+
+
+def _moment(event: LogEvent) -> str:
+    moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {"text": as_text, "journal": for_journal, "json": as_json}
+)
+
+
+# --- Where it goes ---------------------------------------------------------------------------
+
+
+def make_log(
+    settings: LogSettings, twistd: Mapping[str, Any], environ: Mapping[str, str], reactor: Any
+) -> Log:
+    """The log of a daemon, as its settings and ``twistd``'s own options want it.
+
+    ``reactor`` provides ``callFromThread``.
+    """
+    if twistd["syslog"]:
+        from twisted.python.syslog import SyslogObserver
+
+        syslog: Any = SyslogObserver(twistd["prefix"])
+        tell = LegacyLogObserverWrapper(syslog.emit)
+        return Log(tell, settings.level)
+    if not twistd["nodaemon"] or twistd["logfile"] not in (None, "", "-"):
+        file = _log_file(twistd["logfile"] or "twistd.log", reactor)
+        return Log(_writer(file, settings.format, "text"), settings.level)
+    if is_journal(sys.stderr, environ):
+        return Log(_writer(sys.stderr, settings.format, "journal"), settings.level)
+    return Log(_writer(sys.stdout, settings.format, "text"), settings.level)
+
+
+def is_journal(stream: IO[Any], environ: Mapping[str, str]) -> bool:
+    """Whether a stream goes to the journal: ``$JOURNAL_STREAM`` is its device and inode
+    (systemd.exec(5))."""
+    named = environ.get("JOURNAL_STREAM", "")
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return named == f"{found.st_dev}:{found.st_ino}"
+
+
+def _writer(stream: Any, wanted: str, fitting: str) -> Callable[[LogEvent], object]:
+    """Writes to a stream in the layout that is wanted; ``auto`` is the fitting one."""
+    layout = LAYOUTS[fitting if wanted == "auto" else wanted]
+
+    def write(event: LogEvent) -> None:
+        stream.write("".join(f"{line}\n" for line in layout(event)))
+        stream.flush()
+
+    return write
+
+
+def _log_file(path: str, reactor: Any) -> LogFile:
+    """A file that SIGUSR1 rotates, as ``twistd`` does it."""
+    if path == "-":
+        sys.exit("Daemons cannot log to stdout, exiting!")
+    file: LogFile = LogFile.fromFullPath(path)
+    if not signal.getsignal(signal.SIGUSR1):
+        signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(file.rotate))
+    return file

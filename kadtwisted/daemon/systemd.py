@@ -1,0 +1,189 @@
+"""What systemd and a service tell each other: notifications, the watchdog, sockets handed over.
+
+By hand, because it is a few lines (sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)).  All is
+read from a mapping that is handed in; where it says nothing, nothing is done.  A notification that
+cannot be sent is nobody's fault here and never raises; a socket that cannot be used is refused with
+a sentence, because who hands one over means it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from kadtwisted.errors import ConfigurationError
+from kadtwisted.model.contact import Family
+from kadtwisted.parameters import NodeSettings
+
+FIRST_DESCRIPTOR = 3
+"""``SD_LISTEN_FDS_START`` of sd_listen_fds(3)."""
+SEND_TIMEOUT = 0.1
+"""MAGIC: seconds to wait for a service manager whose queue is full; a moment, and seldom."""
+STATUS_LENGTH = 200
+"""MAGIC: characters of a status line; ``systemctl status`` shows one line of a terminal."""
+
+FAMILIES = ((socket.AF_INET, Family.IPV4), (socket.AF_INET6, Family.IPV6))
+
+
+class Notifier:
+    """Tells the service manager how the service does (sd_notify(3)).
+
+    ``address`` is that of its datagram socket, a path or, with ``@`` before it, an abstract name;
+    ``None`` if nobody wants to know: then nothing happens.  No method raises.
+    """
+
+    def __init__(
+        self, address: str | None = None, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._address = _socket_address(address) if address else None
+        self._monotonic_ns = monotonic_ns
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Notifier:
+        """For the manager that ``$NOTIFY_SOCKET`` names."""
+        return cls(environ.get("NOTIFY_SOCKET"))
+
+    def ready(self) -> bool:
+        """The service has started, or has reloaded its configuration."""
+        return self._send("READY=1")
+
+    def status(self, text: str) -> bool:
+        """One line for ``systemctl status``."""
+        return self._send("STATUS=" + " ".join(text.split())[:STATUS_LENGTH])
+
+    def reloading(self) -> bool:
+        """The service reloads its configuration; :meth:`ready` says when it has."""
+        return self._send(f"RELOADING=1\nMONOTONIC_USEC={self._monotonic_ns() // 1000}")
+
+    def stopping(self) -> bool:
+        """The service stops."""
+        return self._send("STOPPING=1")
+
+    def watchdog(self) -> bool:
+        """The service is well; to be said more often than the watchdog's period."""
+        return self._send("WATCHDOG=1")
+
+    def _send(self, message: str) -> bool:
+        """Whether the manager has the message."""
+        if self._address is None:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+                sending.settimeout(SEND_TIMEOUT)
+                sending.sendto(message.encode("utf-8", "replace"), self._address)
+        except OSError:
+            return False
+        return True
+
+
+def _socket_address(text: str) -> bytes | None:
+    """The address for ``sendto``; ``None`` for kinds that are no Unix sockets (vsock)."""
+    if text.startswith("@"):
+        return b"\0" + os.fsencode(text[1:])
+    return os.fsencode(text) if text.startswith("/") else None
+
+
+def watchdog_period(environ: Mapping[str, str], pid: int) -> float | None:
+    """After how many seconds without a sign of life systemd ends us; ``None`` for never."""
+    if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return None
+    return (_number(environ.get("WATCHDOG_USEC", "")) or 0) / 1e6 or None
+
+
+def handed_sockets(environ: Mapping[str, str], pid: int) -> dict[Family, socket.socket]:
+    """The bound UDP sockets that systemd hands over (socket activation), at most one in a family.
+
+    They are made non-blocking and are kept from programs we might start.
+    :class:`~kadtwisted.errors.ConfigurationError` for a descriptor that is no such socket.  To be
+    called once: the sockets returned own their descriptors.
+    """
+    found: dict[Family, socket.socket] = {}
+    for descriptor, name in _descriptors(environ, pid):
+        made = _udp_socket(descriptor, name)
+        family = dict(FAMILIES)[socket.AddressFamily(made.family)]
+        if family in found:
+            raise ConfigurationError(
+                f"the service manager hands over two sockets of IPv{family:d}; "
+                "let the socket unit listen on one address in each family"
+            )
+        found[family] = made
+    return found
+
+
+def _descriptors(environ: Mapping[str, str], pid: int) -> Iterator[tuple[int, str]]:
+    """Each descriptor with its name.
+
+    Importing :mod:`twisted.internet.endpoints` takes ``$LISTEN_PID`` and ``$LISTEN_FDS`` away; the
+    names stay, one for each descriptor, and tell as much.
+    """
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    if "LISTEN_PID" in environ or "LISTEN_FDS" in environ:
+        mine = environ.get("LISTEN_PID") == str(pid)
+        count = _number(environ.get("LISTEN_FDS", "")) if mine else 0
+    else:
+        count = len(names) if names[0] else 0
+    for index in range(count or 0):
+        yield FIRST_DESCRIPTOR + index, (names[index] if index < len(names) else "") or "unknown"
+
+
+def _udp_socket(descriptor: int, name: str) -> socket.socket:
+    try:
+        made = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ConfigurationError(
+            f"descriptor {descriptor} ({name}), handed over by the service manager, is no socket"
+        ) from error
+    fault = _fault(made)
+    if fault:
+        made.detach()
+        raise ConfigurationError(
+            f"descriptor {descriptor} ({name}), handed over by the service manager, {fault}"
+        )
+    made.setblocking(False)  # by os.set_blocking alone Python would still believe that it blocks
+    made.set_inheritable(False)
+    return made
+
+
+def _fault(made: socket.socket) -> str:
+    """Why a socket cannot be served; nothing if it can."""
+    if made.type != socket.SOCK_DGRAM or made.family not in dict(FAMILIES):
+        return "is no UDP socket; the socket unit needs ListenDatagram= with an IP address"
+    if not made.getsockname()[1]:
+        return "is bound to no port"
+    dual = made.family == socket.AF_INET6 and not made.getsockopt(
+        socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+    )
+    return "hears IPv4, too; the socket unit needs BindIPv6Only=ipv6-only" if dual else ""
+
+
+class ServiceManager(NamedTuple):
+    """All that this process is given by who manages it, if anybody does."""
+
+    notifier: Notifier = Notifier()
+    watchdog_period: float | None = None
+    sockets: Mapping[Family, socket.socket] = MappingProxyType({})
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], pid: int) -> ServiceManager:
+        """See :func:`handed_sockets` for how this fails, and that it is to be called once."""
+        return cls(
+            Notifier.from_environ(environ),
+            watchdog_period(environ, pid),
+            handed_sockets(environ, pid),
+        )
+
+    def settings(self, wanted: NodeSettings) -> NodeSettings:
+        """What is handed over is what is served, whatever interfaces and port were wanted."""
+        if not self.sockets:
+            return wanted
+        names = [self.sockets[family].getsockname() for family in sorted(self.sockets)]
+        return replace(wanted, interfaces=tuple(name[0] for name in names), port=names[0][1])
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

@@ -1,0 +1,117 @@
+"""Feeds the watchdog of a service manager, but only for a node that is of use.
+
+Three times in the watchdog's period the node is asked to check itself: a PING to itself through
+its own sockets, a read from its storage.  Only a check that succeeded soon enough, after the
+reactor has turned, earns a meal.  After one that failed the next comes sooner: in a flood datagrams
+are lost, our own among them, and a node in a flood is none that should be ended.  At most one check
+is under way; one that hangs is waited for and nothing is fed.
+
+This decides nothing about health: a node without a network is well if it serves itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+CHECKS_IN_A_PERIOD = 3
+"""sd_watchdog_enabled(3) recommends half of the period; a third forgives one slow check."""
+SOONER = 5
+"""MAGIC: a check that failed is followed by the next in this fraction of the usual time."""
+TELL_EVERY = 60.0
+"""MAGIC: seconds between two log lines, so that a check that flaps does not fill a log."""
+
+
+class Watchdog:
+    """Watches over one node.
+
+    ``reactor`` provides time, ``period`` is the watchdog's, in seconds, ``check`` the node's
+    self-check, ``feed`` is called for each sign of life.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        period: float,
+        check: Callable[[], Deferred[None]],
+        feed: Callable[[], object],
+    ) -> None:
+        # Not in the class body: there Twisted would name it after the class.
+        self._log = Logger(namespace="kadtwisted.watchdog")
+        self._reactor = reactor
+        self._period = period
+        self._every = period / CHECKS_IN_A_PERIOD
+        self._check = check
+        self._feed = feed
+        self._timer: IDelayedCall | None = None
+        self._checking = False
+        self._began = 0.0
+        self._ticked = 0.0
+        self._told_well = True
+        self._told_at = float("-inf")
+
+    def start(self) -> None:
+        """Check now, and then again and again."""
+        self._ticked = self._reactor.seconds()
+        self._tick()
+
+    def stop(self) -> None:
+        """Check and feed no more.  Idempotent."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _tick(self) -> None:
+        now = self._reactor.seconds()
+        self._timer = self._reactor.callLater(self._every, self._tick)
+        self._look_at_the_gap(now)
+        if self._checking:
+            self._tell(False, f"no answer to the self-check for {now - self._began:.1f} s")
+            return
+        self._checking = True
+        self._began = now
+        maybeDeferred(self._check).addBoth(self._checked)
+
+    def _look_at_the_gap(self, now: float) -> None:
+        """The reactor may have stood still: held by a long call, or stopped by a signal."""
+        gap, self._ticked = now - self._ticked, now
+        if gap > self._period:
+            self._tell(False, f"the reactor stood still for {gap:.1f} s")
+
+    def _checked(self, result: Failure | None) -> None:
+        """The check has ended; what it found counts in the next turn, if there is one in time."""
+        self._reactor.callLater(0, self._judge, result)
+
+    def _judge(self, result: Failure | None) -> None:
+        self._checking = False
+        if self._timer is None:
+            return
+        took = self._reactor.seconds() - self._began
+        if isinstance(result, Failure):
+            self._failed(f"{type(result.value).__name__}: {result.getErrorMessage()}")
+        elif took > self._every:
+            self._failed(f"the self-check took {took:.1f} s, more than {self._every:.1f} s")
+        else:
+            self._feed()
+            self._tell(True, "")
+
+    def _failed(self, why: str) -> None:
+        self._tell(False, why)
+        if self._timer is not None:
+            self._timer.reset(self._every / SOONER)
+
+    def _tell(self, well: bool, why: str) -> None:
+        """Log a change, once, and not too often; one that stays is told later."""
+        now = self._reactor.seconds()
+        if well is self._told_well or now - self._told_at < TELL_EVERY:
+            return
+        self._told_well, self._told_at = well, now
+        if well:
+            self._log.warn("the node passes its self-check again")
+        else:
+            self._log.error("the node fails its self-check: {why}; no watchdog is fed", why=why)

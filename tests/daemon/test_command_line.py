@@ -1,0 +1,144 @@
+"""The options of ``twistd kademlia``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.python import usage
+from twisted.trial import unittest
+
+from kadtwisted.daemon import sources
+from kadtwisted.daemon.command_line import Options
+from kadtwisted.daemon.config import DaemonSettings, LogSettings
+from kadtwisted.daemon.options import OPTIONS
+from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
+from tests.daemon.fakes import KEY
+
+
+def parsed(*arguments: str) -> DaemonSettings:
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options.settings
+
+
+class OptionTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.patch(os, "environ", {"XDG_STATE_HOME": "/x", "XDG_CONFIG_HOME": "/nowhere"})
+        self.patch(sources, "SYSTEM_DIRECTORY", Path("/nowhere"))
+
+    def test_defaults(self) -> None:
+        self.assertEqual(
+            parsed(),
+            DaemonSettings(
+                node=NodeSettings(port=8000),
+                storage="sqlite",
+                state_dir=Path("/x/kademlia/8000"),
+            ),
+        )
+
+    def test_everything(self) -> None:
+        secret = Path(self.mktemp())
+        secret.write_bytes(b"new\nold\n")
+        settings = parsed(
+            "--port", "9000", "--interface", "127.0.0.1", "-i", "::1",
+            "--bootstrap", "192.0.2.7:8000", "-b", f"{KEY.public_key.hex()}@host:1",
+            "--network", "fleet", "--network-secret-file", str(secret), "--storage", "memory",
+            "--serializer", "cbor", "--sealer", "plain", "--state-dir", "/s",
+            "--allow", "10.0.0.0/8", "--log-level", "debug", "--log-format=json",
+        )  # fmt: skip
+        self.assertEqual(
+            settings,
+            DaemonSettings(
+                node=NodeSettings(
+                    port=9000,
+                    interfaces=("127.0.0.1", "::1"),
+                    network="fleet",
+                    network_secrets=(b"new", b"old"),
+                    sealer="plain",
+                    allow=("10.0.0.0/8",),
+                ),
+                bootstrap=("192.0.2.7:8000", f"{KEY.public_key.hex()}@host:1"),
+                storage="memory",
+                state_dir=Path("/s"),
+                log=LogSettings("debug", "json"),
+            ),
+        )
+
+    def test_short_names(self) -> None:
+        settings = parsed("-p", "1", "-n", "fleet", "-d", "/s")
+        self.assertEqual(
+            (settings.node.port, settings.node.network, settings.state_dir),
+            (1, "fleet", Path("/s")),
+        )
+
+    def test_any_option_can_be_set(self) -> None:
+        settings = parsed(
+            "--set", "upkeep.rate=50", "--set", "limits.max_sources = 7", "--set=agent=a=b",
+            "--set", "bootstrap=a:1", "--bootstrap", "b:2",
+        )  # fmt: skip
+        self.assertEqual(settings.node.upkeep, UpkeepSettings(rate=50.0))
+        self.assertEqual(settings.node.limits, LimitSettings(max_sources=7))
+        self.assertEqual(settings.node.agent, "a=b")
+        self.assertEqual(settings.bootstrap, ("a:1", "b:2"))
+
+    def test_a_file(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        path.write_text("port = 9000")
+        settings = parsed("--config", str(path), "--network", "fleet")
+        self.assertEqual((settings.node.port, settings.node.network), (9000, "fleet"))
+        self.assertEqual(settings.config_file, path)
+
+    def test_the_sources_can_be_read_again(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("port = 9000\nagent = 'old'")
+        options = Options()
+        options.parseOptions(["--config", str(path), "--port", "1"])
+        path.write_text("port = 9001\nagent = 'new'")
+        assert options.sources is not None
+        again = options.sources.load().settings
+        self.assertEqual((again.node.port, again.node.agent), (1, "new"))
+
+    def test_what_cannot_be_used_is_one_sentence(self) -> None:
+        for arguments, words in (
+            (("--port", "70000"), "--port: expected a whole number from 0 to 65535"),
+            (("--interface", "eth0"), "IP address"),
+            (("--bootstrap", "nowhere"), "HOST:PORT"),
+            (("--network", "mainline"), "reserved"),
+            (("--network-secret-file", "missing"), "no such file"),
+            (("--storage", "tape"), "no storage called 'tape'"),
+            (("--storage", "memory:7"), "takes no argument"),
+            (("--serializer", "xml"), "no serializer called 'xml'"),
+            (("--sealer", "wax"), "'wax'"),
+            (("--state-dir", "/" + "x" * 200), "too long"),
+            (("--config", "/nowhere/node.toml"), "--config: cannot read /nowhere/node.toml"),
+            (("--set", "upkeep.rats=1"), "--set upkeep.rats: there is no such option"),
+            (("--set", "port"), "--set port: expected a whole number"),
+            (("surplus",), "arguments"),
+        ):
+            error = self.assertRaises(usage.UsageError, parsed, *arguments)
+            self.assertIn(words, str(error))
+            self.assertNotIn("\n", str(error))
+
+    def test_several_are_told_in_one_go(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("prot = 1")
+        os.environ["KADTWISTED_LOG_LEVEL"] = "loud"
+        error = self.assertRaises(
+            usage.UsageError, parsed, "--port", "x", "--sealer=wax", "--config", str(path)
+        )
+        lines = str(error).splitlines()
+        self.assertEqual(len(lines), 4, lines)
+        for words in ("--port: ", "--sealer: ", "KADTWISTED_LOG_LEVEL: ", "did you mean port?"):
+            self.assertIn(words, str(error))
+
+    def test_help_names_every_option(self) -> None:
+        text = " ".join(str(Options()).split())
+        arguments = [each.argument for each in OPTIONS.values() if each.argument]
+        for argument in (*arguments, "config", "set"):
+            self.assertIn(f"--{argument}=", text)
+        for letter, argument in (("p", "port"), ("n", "network"), ("d", "state-dir"),
+                                 ("i", "interface"), ("b", "bootstrap")):  # fmt: skip
+            self.assertIn(f"-{letter}, --{argument}=", text)
+        for words in ("[default: 8000]", "[default: sqlite]", "[default: 0.0.0.0]", "several"):
+            self.assertIn(words, text)

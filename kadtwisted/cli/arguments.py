@@ -21,6 +21,8 @@ _ADDRESS = "[KEY@]HOST:PORT"
 
 PATIENCE = 10.0
 DEMO_PATIENCE = 120.0
+TRANSFER_PATIENCE = 3600.0
+SIMULATION_PATIENCE = 86400.0
 """Seconds before a verb is given up, unless ``--timeout`` says otherwise."""
 DEMO_NODES = (3, 100)
 """The fewest of which a third can die, and (MAGIC) as many as one process bears with."""
@@ -55,14 +57,26 @@ def make_parser() -> argparse.ArgumentParser:
         made.set_defaults(module=module, function=function, patience=PATIENCE)
         return made
 
-    _add_bootstrap(verb("bootstrap", "serve:bootstrap", "Run the first node of a network."))
-    _add_bootstrap(verb("join", "serve:join", "Run a node that joins a network."))
+    _add_node_options(verb("bootstrap", "serve:bootstrap", "Run the first node of a network."))
+    _add_node_options(verb("join", "serve:join", "Run a node that joins a network."))
     _add_value_verbs(verb)
     _add_node_verbs(verb)
     verb("status", "running:status", "Show the state of a node that runs with a state directory.")
     verb("routing", "running:routing", "Show the routing tables of such a node.")
+    _add_config(verb)
+    _add_transfer_verbs(verb)
+    verb("plugins", "plugins:plugins", "List the storages and serializers, and what is broken.")
     _add_demo(verb)
+    _add_simulate(verb)
     return parser
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    _add_bootstrap(parser)
+    parser.add_argument(
+        "--storage", default="memory", metavar="NAME[:ARGUMENT]",
+        help="where records are kept (default: memory)",
+    )  # fmt: skip
 
 
 def _add_value_verbs(verb: Any) -> None:
@@ -74,6 +88,9 @@ def _add_value_verbs(verb: Any) -> None:
     )
     store.add_argument(
         "--lifetime", type=seconds, metavar="TIME", help="how long: seconds, or 90m, 24h, 2d"
+    )
+    store.add_argument(
+        "--keep", action="store_true", help="let the running node publish it again and again"
     )
     get = verb("get", "values:get", "Fetch the value under a name.")
     _add_bootstrap(get)
@@ -96,6 +113,34 @@ def _add_node_verbs(verb: Any) -> None:
     _add_bootstrap(find_node)
 
 
+def _add_config(verb: Any) -> None:
+    config = verb("config", "configuration:config", "Check or show a daemon's configuration.")
+    config.add_argument(
+        "action", choices=("check", "show"),
+        help="check a file and the environment, or show all options as a commented file",
+    )  # fmt: skip
+    config.add_argument(
+        "--config", metavar="FILE", help="the file to check (default: the one twistd would read)"
+    )
+
+
+def _add_transfer_verbs(verb: Any) -> None:
+    for name, target, text in (
+        ("export", "exporting:export", "Write the records that a node stores to a file."),
+        ("import", "importing:import_records", "Take the records of such a file into a storage."),
+    ):
+        made = verb(name, target, text)
+        made.set_defaults(patience=TRANSFER_PATIENCE)
+        made.add_argument(
+            "file", nargs="?", default="-", metavar="FILE",
+            help="the file, or - for standard output or input (default: -)",
+        )  # fmt: skip
+        made.add_argument(
+            "--storage", metavar="NAME[:ARGUMENT]",
+            help="a storage that no running node uses (default: sqlite in --state-dir)",
+        )  # fmt: skip
+
+
 def _add_demo(verb: Any) -> None:
     demo = verb("demo", "demo:demo", "Run a network on this machine, kill a third, lose nothing.")
     demo.set_defaults(patience=DEMO_PATIENCE)
@@ -107,6 +152,32 @@ def _add_demo(verb: Any) -> None:
     demo.add_argument(
         "--seed", type=int, metavar="NUMBER", help="repeat a run's choices of keys and victims"
     )
+
+
+def _add_simulate(verb: Any) -> None:
+    simulate = verb(
+        "simulate", "simulating:simulate", "Run thousands of nodes in simulated time, from a seed."
+    )
+    simulate.set_defaults(patience=SIMULATION_PATIENCE)
+    simulate.add_argument(
+        "scenario", nargs="?", metavar="PRESET|FILE.toml",
+        help="what to simulate (default: list the presets)",
+    )  # fmt: skip
+    simulate.add_argument(
+        "--nodes", metavar="COUNT[,COUNT]", help="how many nodes; several sizes are run in turn"
+    )
+    simulate.add_argument("--seed", metavar="NUMBER", help="everything drawn comes from it")
+    simulate.add_argument(
+        "--set", action="append", default=[], dest="changes", metavar="KEY=VALUE",
+        help="change the scenario, as latency.median=50ms; may be given several times",
+    )  # fmt: skip
+    simulate.add_argument(
+        "--output", metavar="FILE", help="write the whole result to a .json, its figures to a .csv"
+    )
+    simulate.add_argument(
+        "--timings", action="store_true",
+        help="tell what this machine took; the result is then another one each time",
+    )  # fmt: skip
 
 
 def _add_key(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 
+from kadtwisted.cli.export_file import BadExport
 from kadtwisted.daemon.control_client import ControlUnavailable
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.errors import (
@@ -35,6 +36,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (NotFound, NOT_FOUND),
     (RecordTooLarge, os.EX_DATAERR),
     (InvalidRecord, os.EX_DATAERR),
+    (BadExport, os.EX_DATAERR),
     (ClockSkew, os.EX_DATAERR),
     (SendFailed, os.EX_UNAVAILABLE),
     (Superseded, os.EX_UNAVAILABLE),

@@ -30,9 +30,9 @@ class Progress:
         else:
             self._write(f"kad: {text}\n")
 
-    def step(self) -> None:
-        """One step more is done."""
-        self._done += 1
+    def step(self, count: int = 1) -> None:
+        """So many steps more are done."""
+        self._done += count
         if self._rewrites:
             self._show()
 

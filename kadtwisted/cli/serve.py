@@ -31,7 +31,11 @@ async def join(session: Session) -> int:
 async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) -> int:
     until_stopped: Deferred[None] = Deferred()
     settings = session.settings(
-        bootstrap=addresses, port=config.DEFAULT_PORT, read_only=False, towards=addresses
+        bootstrap=addresses,
+        port=config.DEFAULT_PORT,
+        read_only=False,
+        towards=addresses,
+        storage=session.arguments.storage,
     )
     world = session.world
 

@@ -21,6 +21,7 @@ from kadtwisted.daemon import config, control_client
 from kadtwisted.daemon.config import DaemonSettings
 from kadtwisted.daemon.control_client import ControlUnavailable
 from kadtwisted.daemon.operations import Operations, Performer
+from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
@@ -49,6 +50,7 @@ class World:
     random: Callable[[], float]
     make_node: MakeNode
     run: Run
+    find_plugins: Callable[[], PluginRegistry] = PluginRegistry
 
 
 class Session:
@@ -67,7 +69,13 @@ class Session:
         return None if given is None else config.check_state_dir(given)
 
     def settings(
-        self, *, bootstrap: tuple[str, ...], port: int, read_only: bool, towards: tuple[str, ...]
+        self,
+        *,
+        bootstrap: tuple[str, ...],
+        port: int,
+        read_only: bool,
+        towards: tuple[str, ...],
+        storage: str = "memory",
     ) -> DaemonSettings:
         """The settings of a node of our own; ``port`` counts if none was given, the interfaces
         follow from the addresses in ``towards`` likewise."""
@@ -85,6 +93,7 @@ class Session:
                 allow=config.check_allow(given.allow or ()),
             ),
             bootstrap=bootstrap,
+            storage=storage,
             state_dir=self.state_dir,
         )
 

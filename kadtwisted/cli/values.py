@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from typing import Any
 
 from kadtwisted.cli.output import receipt_text, trace_text
-from kadtwisted.cli.session import Session
+from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.errors import NotFound, RecordTooLarge
 from kadtwisted.model.ids import id_to_hex, key_of_name
 from kadtwisted.parameters import RECORD_LIMIT
@@ -15,9 +16,15 @@ from kadtwisted.parameters import RECORD_LIMIT
 async def store(session: Session) -> int:
     """Store a value; its receipt goes to standard error."""
     arguments = session.arguments
-    request = {"key": arguments.key, "value_base64": b64encode(_value(session)).decode()}
+    request: dict[str, Any] = {
+        "key": arguments.key,
+        "value_base64": b64encode(_value(session)).decode(),
+    }
     if arguments.lifetime is not None:
         request["lifetime"] = arguments.lifetime
+    if arguments.keep:
+        _need_a_running_node(session)
+        request["keep"] = True
     async with session.performer() as performer:
         receipt = await performer.perform("put", request)
     session.output.report(receipt, receipt_text(receipt, arguments.key))
@@ -46,6 +53,14 @@ async def delete(session: Session) -> int:
         receipt = await performer.perform("delete", {"key": key})
     session.output.report(receipt, receipt_text(receipt, key))
     return os.EX_OK
+
+
+def _need_a_running_node(session: Session) -> None:
+    if session.arguments.bootstrap or session.arguments.state_dir is None:
+        raise UsageError(
+            "--keep needs a node that goes on running to publish the value again: "
+            "give its --state-dir, and no --bootstrap"
+        )
 
 
 def _by_name(sentence: str, name: str) -> str:

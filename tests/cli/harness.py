@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from kadtwisted.cli.main import main
 from kadtwisted.cli.session import World
 from kadtwisted.daemon.config import DaemonSettings
+from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.identity.keys import NodeKey
 from tests.daemon.fakes import FakeNode
 
@@ -46,6 +47,7 @@ class Kad:
         self.clock = Timers()
         self.settings: list[DaemonSettings] = []
         self.keys: list[NodeKey] = []
+        self.plugins = PluginRegistry()
         self.meanwhile: Meanwhile = lambda kad, running: None
 
     def __call__(self, *argv: str, meanwhile: Meanwhile | None = None) -> int:
@@ -62,6 +64,7 @@ class Kad:
             random=lambda: 1.0,
             make_node=self.make_node,
             run=self.run,
+            find_plugins=lambda: self.plugins,
         )
 
     def make_node(self, reactor: Any, settings: DaemonSettings, key: NodeKey) -> FakeNode:

@@ -42,6 +42,12 @@ class ParserTests(unittest.SynchronousTestCase):
         )
         self.assertEqual((parsed.nodes, parsed.seed, parsed.timeout), (3, -1, 5.0))
 
+    def test_transfers_are_patient(self) -> None:
+        parsed = make_parser().parse_args(["export"])
+        self.assertEqual((parsed.file, parsed.storage, parsed.patience), ("-", None, 3600.0))
+        parsed = make_parser().parse_args(["import", "f", "--storage", "lmdb:/x"])
+        self.assertEqual((parsed.file, parsed.storage), ("f", "lmdb:/x"))
+
     def test_times(self) -> None:
         for text, expected in (("0.5", 0.5), ("90m", 5400.0), ("24h", 86400.0), ("2d", 172800.0),
                                ("7s", 7.0)):  # fmt: skip

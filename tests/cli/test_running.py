@@ -74,6 +74,7 @@ class RunningTests(unittest.SynchronousTestCase):
         state = ("--state-dir", str(self.path))
         for argv in (
             ("store", "--key", "name", "--value", "value", *state),
+            ("store", "--keep", "--key", "name", "--value", "value", *state),
             ("get", "--key", "name", *state),
             ("delete", "--key", "name", *state),
             ("find-node", "--key", "name", *state),
@@ -86,6 +87,7 @@ class RunningTests(unittest.SynchronousTestCase):
             self.node.calls,
             [
                 ("put", "name", b"value", None),
+                ("put", "name", b"value", None, "keep"),
                 ("get", "name", "latest"),
                 ("delete", "name"),
                 ("find_node", NAME_KEY),

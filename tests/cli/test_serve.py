@@ -63,6 +63,12 @@ class BootstrapTests(unittest.SynchronousTestCase):
         self.assertEqual(kad.settings[0].node.port, 0)
         self.assertEqual(kad.settings[0].node.interfaces, ("::1",))
 
+    def test_storage(self) -> None:
+        kad = Kad()
+        kad("bootstrap", meanwhile=stop_after(0))
+        kad("join", *VIA, "--storage", "sqlite:/x", meanwhile=stop_after(0))
+        self.assertEqual([each.storage for each in kad.settings], ["memory", "sqlite:/x"])
+
     def test_a_port_in_use(self) -> None:
         kad = Kad(FakeNode(start=CannotListen("the port is taken")))
         self.assertEqual(kad("bootstrap"), 71)

@@ -76,6 +76,14 @@ class StoreTests(unittest.SynchronousTestCase):
         kad("store", *VIA, "--key", "name", "--value", b"\xffx".decode("utf-8", "surrogateescape"))
         self.assertIn(("put", "name", b"\xffx", None), kad.node.calls)
 
+    def test_only_a_running_node_can_keep_it(self) -> None:
+        for options in (VIA, (), (*VIA, "--state-dir", "/nonexistent")):
+            kad = Kad()
+            code = kad("store", "--keep", *options, "--key", "name", "--value", "v")
+            self.assertEqual(code, 64)
+            self.assertIn("--keep needs a node that goes on running", kad.said)
+            self.assertEqual(kad.node.calls, [])
+
     def test_a_long_value_is_refused_before_anything_is_sent(self) -> None:
         kad = Kad(stdin=bytes(1001))
         self.assertEqual(kad("store", *VIA, "--key", "name", "--value", "-"), 65)

@@ -47,12 +47,15 @@ def faulty_ports(case: TestCase, bound: Callable[[], None] = lambda: None) -> li
     """From now on every port of ours is made with such a socket; the list grows with each, and
     ``bound`` is called a turn later."""
     made: list[FaultySocket] = []
-    create = BoundedPort.createInternetSocket
 
-    def create_faulty(port: Any) -> Any:
-        made.append(FaultySocket(create(port)))
-        port.reactor.callLater(0, bound)
-        return made[-1]
+    def faulty(make: Callable[..., socket.socket]) -> Any:
+        def make_faulty(port: Any, *ready: Any) -> Any:
+            made.append(FaultySocket(make(port, *ready)))
+            port.reactor.callLater(0, bound)
+            return made[-1]
 
-    case.patch(BoundedPort, "createInternetSocket", create_faulty)
+        return make_faulty
+
+    for name in ("createInternetSocket", "adoptSocket"):
+        case.patch(BoundedPort, name, faulty(getattr(BoundedPort, name)))
     return made

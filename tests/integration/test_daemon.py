@@ -61,7 +61,8 @@ class LifeTests(DaemonTestCase):
         self.assertNotIn(b"Unhandled", daemon.output)
         self.assertNotIn(b"Traceback", daemon.output)
         left = sorted(each.name for each in self.state(port).iterdir())
-        self.assertEqual(left, ["identity.key", "lock"])
+        databases = ["publications.sqlite", "records.sqlite", "records.sqlite.lock"]
+        self.assertEqual(left, ["identity.key", "lock", *databases, "version"])
 
     async def test_files_are_their_users_alone(self) -> None:
         port = free_port()
@@ -69,7 +70,9 @@ class LifeTests(DaemonTestCase):
         modes = {
             each.name: stat.S_IMODE(each.stat().st_mode) for each in self.state(port).iterdir()
         }
-        self.assertEqual(modes, {"identity.key": 0o600, "lock": 0o600, "control.sock": 0o600})
+        names = {"identity.key", "lock", "control.sock", "publications.sqlite", "records.sqlite"}
+        self.assertLessEqual(names, modes.keys())
+        self.assertEqual(modes, dict.fromkeys(modes, 0o600))
         self.assertEqual(stat.S_IMODE(self.state(port).stat().st_mode), 0o700)
 
     async def test_after_kill_9_it_comes_back_as_itself(self) -> None:

@@ -281,6 +281,22 @@ class DeadPortTests(NodesCase):
                 self.assertEqual((await node.ping(self.address(other))).observed, before)
             self.assertEqual(node.status().counters["port.died"], 2)
 
+    async def test_a_socket_that_was_handed_over_is_taken_up_again(self) -> None:
+        ready = loopback_socket(self)
+        settings = NodeSettings(interfaces=("127.0.0.1",), timeouts=QUICK)
+        key = NodeKey.generate(os.urandom)
+        node = Node(reactor, settings, key, sockets={Family.IPV4: ready})
+        self.addCleanup(node.stop)
+        await node.start()
+        other = await self.start()
+        self.assertEqual(tuple(self.endpoint(node)), ready.getsockname())
+        for _ in range(2):
+            await self.kill(node, self.sockets[-2 if len(self.sockets) == 2 else -1], errno.EIO)
+            result = await other.ping(self.address(node))
+            self.assertEqual(result.contact.node_id, node.node_id)
+        await node.stop()
+        self.assertGreater(ready.getsockname()[1], 0)  # still open, still bound
+
     async def test_the_other_family_does_not_notice(self) -> None:
         node = await self.start("127.0.0.1", "::1")
         four = self.sockets[0]

@@ -51,10 +51,11 @@ class PortCase(TestCase):
         port: int = 0,
         bounds: Bounds | None = None,
         protocol: Collector | None = None,
+        ready: socket.socket | None = None,
     ) -> tuple[Collector, BoundedPort]:
         """A port that the test closes at its end, if nothing did before."""
         protocol = protocol or Collector()
-        made: Any = listen(reactor, protocol, interface, port, bounds or Bounds())
+        made: Any = listen(reactor, protocol, interface, port, bounds or Bounds(), ready)
         self.assertIsInstance(made, BoundedPort)
 
         def close() -> object:
@@ -287,3 +288,56 @@ class CannotListenTests(PortCase):
 
         self.patch(BoundedPort, "createInternetSocket", none_left)
         self.assertIn("Too many open files", self.refused("127.0.0.1", 0))
+
+
+class ReadySocketTests(PortCase):
+    """A socket that a service manager made, bound and keeps."""
+
+    def test_it_is_served_where_it_is_bound(self) -> None:
+        for host in ("127.0.0.1", "::1"):
+            ready = loopback_socket(self, host)
+            protocol, port = self.open(host, port=1, ready=ready)
+            self.assertEqual(port.getHost().port, ready.getsockname()[1])
+            sender = self.send(port, b"one", b"two")
+            port.doRead()
+            self.assertEqual(protocol.received, [(each, sender) for each in (b"one", b"two")])
+            port.doRead()  # and does not wait for more
+
+    async def test_a_port_that_died_goes_on_with_what_arrived_meanwhile(self) -> None:
+        ready = loopback_socket(self)
+        protocol, port = self.open(ready=ready)
+        sender = self.send(port, b"before")
+        self.patch(port, "socket", FaultySocket(port.socket))
+        port.socket.faults = [OSError(errno.EIO, "injected")]  # type: ignore[attr-defined]
+        port.doRead()
+        await protocol.stopped
+        self.assertEqual(protocol.received, [])
+        loopback_socket(self).sendto(b"meanwhile", ready.getsockname())
+        protocol, port = self.open(ready=ready)
+        port.doRead()
+        self.assertEqual([each for each, _ in protocol.received], [b"before", b"meanwhile"])
+        self.assertEqual(protocol.received[0][1], sender)
+
+    async def test_it_stays_the_callers(self) -> None:
+        ready = loopback_socket(self)
+        protocol, port = self.open(ready=ready)
+        await port.stopListening()
+        await protocol.stopped
+        self.assertGreater(ready.getsockname()[1], 0)
+
+    def test_its_buffer_is_made_larger_but_never_smaller(self) -> None:
+        ready = loopback_socket(self)
+        ready.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 30_000)
+        for wanted, expected in ((50_000, 50_000), (20_000, 50_000), (60_000, 60_000)):
+            _, port = self.open(ready=ready, bounds=Bounds(receive_buffer=wanted))
+            size = port.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            self.assertIn(size, (expected, 2 * expected))
+            port.stopListening()
+
+    def test_one_that_is_closed(self) -> None:
+        ready = loopback_socket(self)
+        ready.close()
+        error = self.assertRaises(
+            CannotListen, listen, reactor, Collector(), "127.0.0.1", 9, Bounds(), ready
+        )
+        self.assertIn("Bad file descriptor", str(error))

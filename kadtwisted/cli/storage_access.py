@@ -1,0 +1,77 @@
+"""A storage in the hands of ``kad`` itself: opened for one verb, while no node uses it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+
+from kadtwisted.cli.progress import Progress
+from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.daemon.config import DEFAULT_STORAGE, DaemonSettings
+from kadtwisted.daemon.storage_context import storage_context
+from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.storage.state_directory import StateDirectory
+
+BATCH = 64
+"""MAGIC: records that are read or written at a time: writes share the price of one flush."""
+
+
+@asynccontextmanager
+async def opened_storage(
+    session: Session, *, for_reading: bool = False
+) -> AsyncIterator[tuple[IStorage, StorageContext]]:
+    """The storage that the options name, open; no node uses it, nor its state directory.
+
+    What is only read must be there: a storage whose file is missing would make an empty one.
+    """
+    option, state_dir = session.arguments.storage, session.state_dir
+    if option is None and state_dir is None:
+        raise UsageError("give --storage NAME:ARGUMENT, or --state-dir of a node")
+    settings = DaemonSettings(storage=option or DEFAULT_STORAGE, state_dir=state_dir)
+    context = storage_context(settings, session.reactor)
+    storage = session.world.find_plugins().storage(settings.storage, context)
+    if for_reading:
+        _check_is_there(storage, state_dir)
+    state = None if state_dir is None else StateDirectory(state_dir)
+    try:
+        if state is not None:
+            state.open()
+        await storage.open()
+        try:
+            yield storage, context
+        finally:
+            await storage.close()
+    finally:
+        if state is not None:
+            state.close()
+
+
+def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:
+    # Our own durable storages tell their path; of others only the state directory can be checked.
+    for path in (state_dir, getattr(storage, "path", None)):
+        if isinstance(path, Path) and not path.exists():
+            raise UsageError(f"there are no records: {path} does not exist")
+
+
+@contextmanager
+def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
+    """One phase of ``total`` steps, told on standard error."""
+    progress = Progress(session.world.stderr)
+    progress.phase(text, total)
+    try:
+        yield progress
+    finally:
+        progress.clear()
+
+
+def breathe(session: Session) -> Awaitable[None]:
+    """Let the reactor see to signals: a storage may answer without ever waiting."""
+    return deferLater(session.reactor, 0)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says of it, to stand behind a colon."""
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,124 @@
+"""The campaigns with real daemons, in sizes that take seconds; and that they can fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.integration.processes import ProcessTestCase
+
+CAMPAIGN = (sys.executable, "-m", "kadtwisted.testing.processes")
+NO_HURRY = "60"
+"""Seconds that a start may take here: a machine that runs tests may be busy."""
+
+
+class ProcessesTestCase(ProcessTestCase):
+    async def play(self, *words: str) -> tuple[int, str]:
+        """Run a campaign in the test's directory, and see that it leaves nothing there."""
+        result = await self.run_to_end(*CAMPAIGN, *words, "--directory", str(self.directory))
+        said = result.out.decode() + result.err
+        self.assertNotIn("Traceback", said)
+        self.assertEqual(list(self.directory.iterdir()), [], said)
+        return result.code, said
+
+    async def assert_kept(self, *words: str) -> None:
+        code, said = await self.play(*words)
+        self.assertEqual(code, 0, said)
+        self.assertNotIn("MISSED", said)
+
+
+class KillTests(ProcessesTestCase):
+    def words(self, storage: str, *more: str) -> tuple[str, ...]:
+        return ("kill", "--storage", storage, "--longest", "0.4", "--start", NO_HURRY, *more)
+
+    async def test_sqlite_loses_nothing(self) -> None:
+        await self.assert_kept(*self.words("sqlite", "--kills", "5", "--check-every", "3"))
+
+    async def test_lmdb_loses_nothing(self) -> None:
+        await self.assert_kept(*self.words("lmdb", "--kills", "5", "--check-every", "3"))
+
+    async def test_memory_loses_everything(self) -> None:
+        code, said = await self.play(*self.words("memory", "--kills", "2"))
+        self.assertEqual(code, 1, said)
+        missing = next(line for line in said.splitlines() if "records missing" in line)
+        self.assertTrue(missing.endswith("MISSED"), missing)
+
+
+class EndTests(ProcessesTestCase):
+    """However a campaign ends, no daemon of it goes on."""
+
+    def daemons(self) -> list[str]:
+        """The processes with this test's directory in their command lines, but the driver's."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes()
+            except OSError:
+                continue  # it has just ended
+            if bytes(self.directory) in words and b"--state-dir" in words:
+                found.append(path.parent.name)
+        return found
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait for what no output tells."""
+        while not happened():
+            await deferLater(reactor, 0.05, lambda: None)
+
+    async def end_driver(self, signal: str) -> None:
+        words = ("kill", "--storage", "memory", "--directory", str(self.directory))
+        driver = self.start(*CAMPAIGN, *words)
+        await self.until(lambda: bool(self.daemons()))
+        await driver.end(signal)
+        await self.until(lambda: not self.daemons())
+
+    async def test_the_driver_is_stopped(self) -> None:
+        await self.end_driver("TERM")
+        self.assertEqual(list(self.directory.iterdir()), [])
+
+    async def test_the_driver_is_killed(self) -> None:
+        await self.end_driver("KILL")
+
+
+class OrderTests(ProcessesTestCase):
+    """Where a process may not be watched, the command says so and ends with 69."""
+
+    SIZES = ("--singly", "20", "--grouped", "200")
+
+    async def assert_in_order(self, storage: str) -> None:
+        code, said = await self.play("order", "--storage", storage, *self.SIZES)
+        if code == os.EX_UNAVAILABLE:
+            self.assertIn("strace", said)
+        else:
+            self.assertEqual(code, 0, said)
+
+    async def test_sqlite_acknowledges_what_is_safe(self) -> None:
+        await self.assert_in_order("sqlite")
+
+    async def test_lmdb_acknowledges_what_is_safe(self) -> None:
+        await self.assert_in_order("lmdb")
+
+    async def test_memory_is_never_safe(self) -> None:
+        code, said = await self.play("order", "--storage", "memory", *self.SIZES)
+        if code == os.EX_UNAVAILABLE:
+            self.assertIn("strace", said)
+        else:
+            self.assertEqual(code, 1, said)
+            self.assertIn("never safe", said)
+
+    async def test_without_strace(self) -> None:
+        self.environment["PATH"] = ""
+        code, said = await self.play("order")
+        self.assertEqual(code, os.EX_UNAVAILABLE)
+        self.assertIn("there is no strace on this machine", said)
+
+
+class RestartTests(ProcessesTestCase):
+    async def test_daemons_come_back_together(self) -> None:
+        sizes = ("--daemons", "4", "--records", "400", "--within", "1")
+        times = ("--watch", "0.4", "--alone", "0.3", "--spread", "0")
+        await self.assert_kept("restart", *sizes, *times)

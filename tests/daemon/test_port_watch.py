@@ -8,7 +8,8 @@ from twisted.trial import unittest
 from kadtwisted.daemon.port_watch import GIVE_UP_AFTER, LOOK_EVERY, PortWatch
 from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint, Family
-from kadtwisted.node.status import LinkStatus
+from kadtwisted.node.status import LinkStatus, NodeStatus
+from tests.daemon.fakes import a_status
 
 BOUND = Endpoint("0.0.0.0", 8000)
 
@@ -22,13 +23,14 @@ class PortWatchTests(unittest.SynchronousTestCase):
         self.clock = Clock()
         self.bound: dict[Family, Endpoint | None] = {Family.IPV4: BOUND, Family.IPV6: BOUND}
         self.lost: list[CannotListen] = []
-        self.watch = PortWatch(
-            self.clock,
-            lambda: [link(family, where) for family, where in self.bound.items()],
-            self.lost.append,
-        )
+        self.deaths = 0
+        self.watch = PortWatch(self.clock, self.status, self.lost.append)
         self.watch.start()
         self.addCleanup(self.watch.stop)
+
+    def status(self) -> NodeStatus:
+        links = tuple(link(family, where) for family, where in self.bound.items())
+        return a_status(links=links, counters={"port.died": self.deaths})
 
     def run_for(self, seconds: float) -> None:
         self.clock.pump([1.0] * round(seconds))
@@ -61,8 +63,24 @@ class PortWatchTests(unittest.SynchronousTestCase):
                 self.run_for(GIVE_UP_AFTER - LOOK_EVERY)
         self.assertEqual(self.lost, [])
 
+    def test_a_port_that_is_bound_again_and_dies_again(self) -> None:
+        for _ in range(round(GIVE_UP_AFTER / LOOK_EVERY)):
+            self.deaths += 3
+            self.run_for(LOOK_EVERY)
+        self.assertEqual(self.lost, [])
+        self.deaths += 1
+        self.run_for(LOOK_EVERY)
+        (error,) = self.lost
+        self.assertIn("a UDP port died again and again for 60 s", str(error))
+
+    def test_a_port_that_died_some_times_in_its_life(self) -> None:
+        for _ in range(20):
+            self.deaths += 1
+            self.run_for(3 * LOOK_EVERY)
+        self.assertEqual(self.lost, [])
+
     def test_a_fault_ends_the_watch_and_is_told(self) -> None:
-        def fault() -> list[LinkStatus]:
+        def fault() -> NodeStatus:
             raise RuntimeError("a fault")
 
         PortWatch(Clock(), fault, self.lost.append).start()

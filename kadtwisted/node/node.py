@@ -127,7 +127,11 @@ class Node:
         self.counters = Counters()
         self._faults = FaultLog(self._log, self._world.now)
         self._records = RecordStore(
-            self._storage, self._dialect.kinds, settings.parameters, self._world
+            self._storage,
+            self._dialect.kinds,
+            settings.parameters,
+            self._world,
+            lambda error: self._faults.report("storage", f"records cannot be stored: {error}"),
         )
         self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
         self._usage = StorageUsage(0, 0)
@@ -298,14 +302,22 @@ class Node:
             self._log.failure("the storage did not close cleanly")
 
     def _operate(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Run one public operation so that a stop ends it with :class:`NodeStopped`."""
+        """Run one public operation, when it is its turn, so that a stop ends it with
+        :class:`NodeStopped`."""
         if not self._running:
             working.close()
             return fail(NodeStopped())
         if len(self._operations) >= self._settings.bounds.waiting_operations:
             working.close()
             return fail(TooManyRequests(f"{len(self._operations)} operations wait; let some end"))
-        operation = Deferred.fromCoroutine(self._in_turn(working))
+        return self._until_stopped(self._in_turn(working))
+
+    def _until_stopped(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run something that a stop ends with :class:`NodeStopped`."""
+        if not self._running:
+            working.close()
+            return fail(NodeStopped())
+        operation = Deferred.fromCoroutine(working)
 
         def ended(result: T | Failure) -> T | Failure:
             self._operations.pop(operation, None)
@@ -490,7 +502,7 @@ class Node:
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
-        return self._operate(self._self_check())
+        return self._until_stopped(self._self_check())  # at once, however many operations wait
 
     async def _self_check(self) -> None:
         await all_of(

@@ -280,13 +280,13 @@ class StoreTests(HandlersCase):
         self.assertIn("no room", self.refused(answer, ErrorCode.STORAGE_FULL))
 
     def test_a_storage_that_is_full_or_busy_says_so_and_reads_go_on(self) -> None:
-        for error, code, retry_after in (
-            (StorageFull("no room"), ErrorCode.STORAGE_FULL, 0),
-            (StorageBusy("too much is queued"), ErrorCode.BUSY, 1000),
+        for error, code, retry_after, words in (
+            (StorageFull("no room for /home/me"), ErrorCode.STORAGE_FULL, 0, NO_ROOM),
+            (StorageBusy("too much is queued"), ErrorCode.BUSY, 1000, "too much is queued"),
         ):
             self.use(FailingStorage(error))
             text = self.refused(self.answer(Store(record(b"a"), 100)), code, retry_after)
-            self.assertEqual(text, str(error))
+            self.assertEqual(text, words)
             self.assertEqual(self.held(), [])
 
     def test_any_other_failure_is_a_fault_of_ours(self) -> None:
@@ -296,8 +296,8 @@ class StoreTests(HandlersCase):
             self.assertIs(failure.value, error)
 
     def test_a_long_reason_is_cut(self) -> None:
-        self.use(FailingStorage(StorageFull("x" * 5000)))
-        text = self.refused(self.answer(Store(record(b"a"), 100)), ErrorCode.STORAGE_FULL)
+        self.use(FailingStorage(StorageBusy("x" * 5000)))
+        text = self.refused(self.answer(Store(record(b"a"), 100)), ErrorCode.BUSY, 1000)
         self.assertEqual(text, "x" * 120)
 
     def test_concurrent_writes_of_one_key_keep_their_order_and_lose_nothing(self) -> None:

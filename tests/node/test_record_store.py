@@ -395,6 +395,48 @@ class FailingTests(StoreCase):
         self.successResultOf(self.records.store(record(b"a"), 10))
         self.assertFalse(self.records.is_failing())
 
+    def test_that_it_began_to_fail_is_told_once(self) -> None:
+        told: list[BaseException] = []
+        storage = FailingStorage(StorageFull("full"))
+        self.records = RecordStore(storage, NATIVE_KINDS, Parameters(), self.world, told.append)
+        for _ in range(2):
+            self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
+        self.assertEqual(told, [storage.error])
+        storage.error = StorageBusy("busy")
+        self.failureResultOf(self.records.store(record(b"a"), 10), StorageBusy)
+        storage.error = StorageError("broken")
+        self.failureResultOf(self.records.store(record(b"a"), 10), StorageError)
+        self.assertEqual(told[1:], [storage.error])
+
+    def test_who_no_longer_waits_says_nothing_of_the_storage(self) -> None:
+        late = LateStorage()
+        self.patch(late, "put", lambda *_: Deferred())
+        self.records = self.make(late)
+        storing = self.records.store(record(b"a"), 10)
+        late.release()
+        storing.cancel()
+        self.failureResultOf(storing, CancelledError)
+        self.assertFalse(self.records.is_failing())
+
+    def test_a_storage_that_failed_is_tried_again(self) -> None:
+        storage = FailingStorage(StorageFull("full"))
+        self.records = self.make(storage)
+        self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
+        self.failureResultOf(self.records.try_again(), StorageFull)
+        self.assertTrue(self.records.is_failing())
+        self.patch(storage, "put", lambda *each: MemoryStorage.put(storage, *each))
+        self.successResultOf(self.records.try_again())
+        self.assertFalse(self.records.is_failing())
+        (probe,) = self.successResultOf(storage.page(None, 9))
+        self.assertEqual(len(probe.data), 1151)  # as large as a record may be
+        self.assertEqual(self.successResultOf(self.records.find(*probe.where[:2])), [])
+        self.assertEqual(self.successResultOf(storage.expire(self.time, 9)), 1)
+
+    def test_a_storage_that_works_is_left_alone(self) -> None:
+        self.successResultOf(self.records.store(record(b"a"), 10))
+        self.patch(self.storage, "put", None)
+        self.successResultOf(self.records.try_again())
+
     def test_a_record_that_is_refused_says_nothing_of_the_storage(self) -> None:
         self.successResultOf(self.records.store(record(b"new", 1), 10))
         self.failureResultOf(self.records.store(record(b"old"), 10), Superseded)

@@ -9,7 +9,7 @@ from kadtwisted.errors import NodeStopped, RequestTimedOut, SendFailed, StorageE
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import Ping
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import NodeSettings
+from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.clock import HeapClock
 from kadtwisted.testing.network import Network
@@ -94,6 +94,19 @@ class SelfCheckTests(SynchronousTestCase):
         self.assertNoResult(checking)
         checking.cancel()
         self.failureResultOf(checking)
+
+    def test_it_waits_for_no_other_operation(self) -> None:
+        settings = NodeSettings(
+            port=PORT,
+            interfaces=self.host.addresses,
+            bounds=Bounds(concurrent_operations=1, waiting_operations=1),
+        )
+        node = self.started(simulated_node(self.host, 1, settings))
+        asking = node.ping("192.0.2.77:1").addErrback(lambda _: None)
+        self.assertNoResult(asking)
+        wait_for(self.clock, node.self_check(), 0.5)
+        self.assertNoResult(asking)
+        self.clock.advance(10)
 
     def test_a_stopped_node(self) -> None:
         self.failureResultOf(simulated_node(self.host, 1).self_check(), NodeStopped)

@@ -1,0 +1,1 @@
+"""Tests of the campaigns with real daemons: their parts here, the whole in tests/integration."""

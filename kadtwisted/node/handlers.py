@@ -69,6 +69,7 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
 )
 """The error that tells an asker of each failure of its making, and when to try again (ms)."""
 
+NO_ROOM = "there is no room left in the storage"
 
 Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
 
@@ -181,4 +182,6 @@ def _refusal(failure: Failure) -> Error:
     if kind is None:
         failure.raiseException()
     code, retry_after = REFUSALS[kind]
-    return Error(code, str(failure.value)[:120], retry_after)
+    # Where our files lie is nobody else's business.
+    text = NO_ROOM if code is ErrorCode.STORAGE_FULL else str(failure.value)[:120]
+    return Error(code, text, retry_after)

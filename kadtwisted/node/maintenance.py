@@ -13,6 +13,7 @@ nothing.  The faster nodes come and go, the sooner records are replicated and ha
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -265,13 +266,14 @@ class Maintenance:
 
     async def _ping_contacts(self) -> float:
         self._again(self._ping_contacts, self._settings.contacts_every)
-        self._hasten()
-        return await self._tending.ping_contacts(self.replication_period())
+        period = self.replication_period()
+        self._hasten(period)
+        return await self._tending.ping_contacts(period)
 
-    def _hasten(self) -> None:
+    def _hasten(self, period: float) -> None:
         """If sessions have become shorter, the next pass must not wait as long as was right when
         it was scheduled."""
-        between = self.replication_period() / PASSES_A_PERIOD
+        between = period / PASSES_A_PERIOD
         at, now = self._loads.due_at(self._replicate), self._now()
         if at is not None and at > now + between * (1 + JITTER):
             self._loads.at(self._replicate, now + between * self._around.world.random.random())
@@ -298,8 +300,11 @@ class Maintenance:
     # --- Records -----------------------------------------------------------------------------
 
     async def _expire(self) -> float:
-        """Forget expired records, a bounded number at a time."""
+        """See whether a storage that failed works again, and forget expired records, a bounded
+        number at a time."""
         self._again(self._expire, self._settings.expire_every)
+        with suppress(KadtwistedError):
+            await self._records.try_again()
         limit = self._settings.expire_at_once
         if await self._records.storage.expire(self._now(), limit) == limit:
             self._chores.at(self._expire, self._now())  # more is waiting

@@ -131,7 +131,7 @@ class Node:
             self._dialect.kinds,
             settings.parameters,
             self._world,
-            lambda error: self._faults.report("storage", f"records cannot be stored: {error}"),
+            lambda why: self._faults.report("storage", f"records cannot be stored: {why}"),
         )
         self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
         self._usage = StorageUsage(0, 0)
@@ -298,6 +298,8 @@ class Node:
         await self._remembering.close()
         try:
             await self._storage.close()
+        except StorageError as error:
+            self._log.warn("the storage did not close cleanly: {error}", error=error)
         except Exception:
             self._log.failure("the storage did not close cleanly")
 

@@ -1,7 +1,9 @@
 """The policy around a dumb storage: what is accepted, which record stays, and until when.
 
 Every write of one key waits for the one before it, so that comparing and storing is one step for
-any backend.  What comes in is checked on arrival; reading hands out what was checked.
+any backend.  What comes in is checked on arrival; reading hands out what was checked.  A storage
+that refused a write can be tried again, so that the verdict on it does not wait for somebody who
+stores something.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError, StorageBusy, Superseded
@@ -22,13 +24,26 @@ from kadtwisted.parameters import Parameters
 from kadtwisted.records.kinds import RecordKinds
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
 from kadtwisted.records.value import version
+from kadtwisted.wire.layout import RECORD_BYTES
+
+PROBE = StorageKey(0, NodeID(0))
+"""Where a storage is tried: a kind that no record has."""
 
 
 class RecordStore:
-    """Stores and finds records for the node and for those who ask it."""
+    """Stores and finds records for the node and for those who ask it.
+
+    ``began_to_fail`` is called with the reason when the storage refuses a write and did not refuse
+    the one before.
+    """
 
     def __init__(
-        self, storage: IStorage, kinds: RecordKinds, parameters: Parameters, world: World
+        self,
+        storage: IStorage,
+        kinds: RecordKinds,
+        parameters: Parameters,
+        world: World,
+        began_to_fail: Callable[[str], object] = lambda reason: None,
     ) -> None:
         self.storage = storage
         self._kinds = kinds
@@ -38,6 +53,7 @@ class RecordStore:
         self._locks: dict[StorageKey, DeferredLock] = {}
         self._vouched: dict[StorageKey, float] = {}
         self._failing = False
+        self._began_to_fail = began_to_fail
         self.find = storage_reader(storage, world.now)
 
     def store(self, record: bytes, remaining: float) -> Deferred[int]:
@@ -81,12 +97,29 @@ class RecordStore:
         return left
 
     def _refused(self, failure: Failure) -> Failure:
-        self._failing = not failure.check(StorageBusy)
+        """Who no longer waits for a write says nothing about the storage."""
+        if failure.check(CancelledError):
+            return failure
+        before, self._failing = self._failing, not failure.check(StorageBusy)
+        if self._failing and not before:
+            self._began_to_fail(failure.getErrorMessage())
         return failure
 
     def is_failing(self) -> bool:
         """Whether the storage refused the last write for a fault or want of room of its own."""
         return self._failing
+
+    def try_again(self) -> Deferred[int]:
+        """If the last write was refused, write as much as the largest record needs.
+
+        What is written has expired, so that nobody finds it and it is the next to be forgotten.
+        Fails as the storage does.
+        """
+        if not self._failing:
+            return succeed(0)
+        now = self._now()
+        writing = self.storage.put(StoredRecord(PROBE, bytes(RECORD_BYTES), now, now), now)
+        return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(0,))
 
     def confirmed(self, record: StoredRecord) -> float:
         """When a record last came in, or another holder vouched for the copy that is here."""

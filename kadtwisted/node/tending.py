@@ -14,7 +14,7 @@ says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -91,13 +91,16 @@ class Tending:
             return False
         return self.was_told() or any(len(link.table) for link in links)
 
-    def stays(self) -> tuple[list[Stay], int]:
+    def stays(self) -> tuple[Iterator[Stay], int]:
         """From when to when each contact was seen alive, and how many of them are as good as gone,
-        because two requests in a row failed."""
+        because two requests in a row failed.
+
+        The stays are only made when they are asked for: while nobody leaves, they never are.
+        """
         entries = [e for link in self._around.links.values() for e in _entries(link)]
         verified = [each for each in entries if not each.tentative]
-        gone = sum(each.failures > 1 for each in verified)
-        return [Stay(each.first_seen, each.last_seen) for each in verified], gone
+        gone = sum([each.failures > 1 for each in verified])
+        return (Stay(each.first_seen, each.last_seen) for each in verified), gone
 
     # --- Those in the tables -----------------------------------------------------------------
 
@@ -132,11 +135,11 @@ class Tending:
         else would show that our own uplink works.  No tentative ones: they need their silence."""
         if not due:
             return []
-        asked = dict.fromkeys(due)
+        asked = dict.fromkeys([each.node_id for each in due])
         others = [
             entry.contact
             for entry in _entries(link)
-            if not (entry.suspect or entry.tentative or entry.contact in asked)
+            if not (entry.failures or entry.tentative or entry.contact.node_id in asked)
         ]
         return [others[int(self._random.random() * len(others))] for _ in others[:VOUCHERS]]
 
@@ -268,4 +271,4 @@ def _address(contact: Contact) -> Address:
 
 def _entries(link: Link) -> list[Entry]:
     """All there are in a link's table."""
-    return [entry for view in link.table.buckets() for entry in view.entries]
+    return link.table.entries()

@@ -135,6 +135,10 @@ class RoutingTable:
         """Every contact, verified and tentative."""
         return [each.contact for each in self._entries.values()]
 
+    def entries(self) -> list[Entry]:
+        """What is known of every contact, for reading only."""
+        return list(self._entries.values())
+
     def closest(self, target: NodeID, count: int | None = None) -> list[Contact]:
         """The ``count`` (default: k) contacts to pass on for ``target``, by XOR distance.
 

@@ -15,8 +15,9 @@ than a constant.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
@@ -27,6 +28,7 @@ from zope.interface.verify import verifyClass
 
 _CALLED = -1
 _CANCELLED = -2
+_NONE: Mapping[str, object] = MappingProxyType({})
 _SLACK = 64
 """MAGIC: left-over entries worth keeping in a small heap; settled by profiling tiny heaps."""
 
@@ -43,7 +45,7 @@ class HeapCall:
         when: float,
         function: Callable[..., Any],
         arguments: tuple[object, ...],
-        keywords: dict[str, object],
+        keywords: Mapping[str, object],
     ) -> None:
         self._clock = clock
         self._when = when
@@ -88,7 +90,7 @@ class HeapCall:
         self._clock._pending -= 1
         self._function = None
         self._arguments = ()
-        self._keywords = {}
+        self._keywords = _NONE
 
     def __repr__(self) -> str:
         state = {_CALLED: "called", _CANCELLED: "cancelled"}.get(self._order, "pending")
@@ -129,9 +131,12 @@ class HeapClock:
         """
         assert builtins.callable(callable), f"{callable!r} is not callable"
         assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
-        call = HeapCall(self, self._now + delay, callable, args, kwargs)
+        when = self._now + delay
+        call = HeapCall(self, when, callable, args, kwargs or _NONE)
         self._pending += 1
-        self._file(call)
+        order = call._order = self._filed
+        self._filed = order + 1
+        heappush(self._heap, (when, order, call))
         return call
 
     def getDelayedCalls(self) -> Sequence[HeapCall]:
@@ -160,19 +165,17 @@ class HeapClock:
         heap = self._heap
         while heap and heap[0][0] <= moment:
             when, order, call = heappop(heap)
-            if call._order == order:
-                self._now = max(self._now, when)  # a call can be moved into the past
-                self._make(call)
+            if call._order != order:
+                continue
+            self._now = max(self._now, when)  # a call can be moved into the past
+            function, arguments, keywords = call._function, call._arguments, call._keywords
+            call._end(_CALLED)
+            assert function is not None  # only an ended call has none
+            try:
+                function(*arguments, **keywords)
+            except Exception:
+                log.err(None, "Unexpected error in a delayed call")
         self._now = max(self._now, moment)  # a call may have moved the clock itself
-
-    def _make(self, call: HeapCall) -> None:
-        function, arguments, keywords = call._function, call._arguments, call._keywords
-        call._end(_CALLED)
-        assert function is not None  # only an ended call has none
-        try:
-            function(*arguments, **keywords)
-        except Exception:
-            log.err(None, "Unexpected error in a delayed call")
 
     def _file(self, call: HeapCall) -> None:
         order = call._order = self._filed

@@ -36,6 +36,9 @@ EPHEMERAL_PORTS = range(49152, 65536)
 LONGEST = MappingProxyType({Family.IPV4: 65507, Family.IPV6: 65527})
 """Largest UDP payload: 65,535 less the headers that each family counts in its length field."""
 
+ALWAYS_SHORT = min(LONGEST.values())
+WILDCARDS = ("0.0.0.0", "::")
+
 
 def _system_error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
@@ -106,8 +109,10 @@ class Host:
 
     def receive(self, data: bytes, source: Address, destination: Address) -> bool:
         """A datagram comes in; False if no port takes it."""
-        address, number = destination
-        port = self._ports.get(destination) or self._ports.get((_wildcard(address), number))
+        port = self._ports.get(destination)
+        if port is None:
+            address, number = destination
+            port = self._ports.get((_wildcard(address), number))
         return port is not None and port.receive(data, source)
 
     def send(self, data: bytes, source: Address, destination: Address, family: Family) -> None:
@@ -118,9 +123,9 @@ class Host:
             raise self._write_error
         if destination[1] == 0:
             raise _system_error(errno.EINVAL)
-        if len(data) > LONGEST[family]:
+        if len(data) > ALWAYS_SHORT and len(data) > LONGEST[family]:
             raise _system_error(errno.EMSGSIZE)
-        if source[0] == _wildcard(source[0]):
+        if source[0] in WILDCARDS:
             source = (self._address(family), source[1])
         self.network.send(data, source, destination)
 

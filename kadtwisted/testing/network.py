@@ -15,7 +15,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from kadtwisted.errors import InvalidAddress, InvalidInput
 from kadtwisted.testing.clock import HeapClock
@@ -56,6 +56,19 @@ class Datagram(NamedTuple):
     data: bytes
 
 
+class Middlebox(Protocol):
+    """What stands between an address and the network: a NAT, a firewall.
+
+    Addresses are hosts and ports; ``now`` is the network's time in seconds.
+    """
+
+    def leaves(self, source: Address, destination: Address, now: float) -> Address:
+        """A datagram goes out: where it comes from, as the network sees it."""
+
+    def enters(self, source: Address, destination: Address, now: float) -> Address | None:
+        """A datagram comes in: where it goes behind the box, or ``None`` if it is dropped."""
+
+
 class Network:
     """Hosts that reach each other, on one clock.
 
@@ -82,6 +95,7 @@ class Network:
         self._hosts: dict[str, Host] = {}
         self._links: dict[tuple[str, str], Link] = {}
         self._sides: dict[str, int] = {}
+        self._boxes: dict[str, Middlebox] = {}
         self._watchers: list[Callable[[Datagram], None]] = []
 
     def host(self, *addresses: str) -> Host:
@@ -112,6 +126,10 @@ class Network:
         """Use ``link`` for datagrams from ``source`` to ``destination`` only."""
         self._links[_canonical(source), _canonical(destination)] = link
 
+    def put_behind(self, host: Host, box: Middlebox) -> None:
+        """Let everything from and to a host pass a box, from now on."""
+        self._boxes.update(dict.fromkeys(host.addresses, box))
+
     def partition(self, *sides: Iterable[Host]) -> None:
         """Cut the network: hosts reach those on their own side only, from now on.
 
@@ -136,6 +154,9 @@ class Network:
     def send(self, data: bytes, source: Address, destination: Address) -> None:
         """Put a datagram on the wire.  Any ``source`` will do: addresses can be spoofed."""
         self.sent += 1
+        box = self._boxes.get(source[0])
+        if box is not None:
+            source = box.leaves(source, destination, self.clock.seconds())
         for watcher in self._watchers:
             watcher(Datagram(self.clock.seconds(), source, destination, data))
         link = self._links.get((source[0], destination[0]), self.default_link)
@@ -146,7 +167,7 @@ class Network:
 
     def _send_copy(self, link: Link, data: bytes, source: Address, destination: Address) -> None:
         lost = link.loss and self.random.random() < link.loss
-        if lost or self._apart(source, destination):
+        if lost or (self._sides and self._apart(source, destination)):
             self.dropped += 1
             return
         delay = link.latency
@@ -158,9 +179,14 @@ class Network:
 
     def _arrive(self, data: bytes, source: Address, destination: Address) -> None:
         host = self._hosts.get(destination[0])
-        if host is None or self._apart(source, destination):
+        box = self._boxes.get(destination[0])
+        if host is None or (self._sides and self._apart(source, destination)):
             self.dropped += 1
-        elif host.receive(data, source, destination):
+            return
+        inside: Address | None = destination
+        if box is not None:
+            inside = box.enters(source, destination, self.clock.seconds())
+        if inside is not None and host.receive(data, source, inside):
             self.delivered += 1
         else:
             self.dropped += 1

@@ -52,6 +52,7 @@ class HostPort:
         self._host = host
         self._wanted = port
         self._bound: int | None = None
+        self._source: Address | None = None
         self._max_packet_size = max_packet_size
         self._reading = False
         self._connected: Address | None = None
@@ -61,6 +62,7 @@ class HostPort:
     def startListening(self) -> None:
         """Bind and tell the protocol; ``CannotListenError`` if the port cannot be had."""
         self._bound = self._host.bind(self, self._wanted)
+        self._source = (self.interface, self._bound)
         self._reading = True
         self.protocol.makeConnection(self)
 
@@ -78,7 +80,7 @@ class HostPort:
         self._reading = False
         self._host.unbind(self)
         self.protocol.doStop()
-        self._bound = None
+        self._bound = self._source = None
         if self._stopping is not None:
             self._stopping.callback(None)
             self._stopping = None
@@ -108,7 +110,9 @@ class HostPort:
             addr = self._connected
         assert addr is not None, "an unconnected port needs an address to write to"
         destination = self._destination(addr)
-        source = (self.interface, self._number())
+        source = self._source
+        if source is None:
+            source = (self.interface, self._number())  # which says that the port is closed
         if type(packet) is not bytes:
             packet = bytes(memoryview(packet))  # as a socket: no text, no number
         try:
@@ -141,6 +145,8 @@ class HostPort:
         text, port = addr
         if text in self._host.network:
             family = Family.IPV6 if ":" in text else Family.IPV4
+            if family is self.family:
+                return addr
         else:
             family = _family(text)
             text = str(ipaddress.ip_address(text))

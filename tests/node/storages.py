@@ -52,14 +52,14 @@ class LateStorage(MemoryStorage):
 
 
 class FailingStorage(MemoryStorage):
-    """Reads well; every write fails with ``error``."""
+    """Reads well; every write fails with ``error``, while there is one."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(100, 100_000)
-        self.error = error
+        self.error: Exception | None = error
 
     def put(self, record: StoredRecord, now: float) -> Deferred[None]:
-        return fail(self.error)
+        return super().put(record, now) if self.error is None else fail(self.error)
 
 
 verifyObject(IStorage, LateStorage())

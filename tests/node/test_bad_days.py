@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import (
@@ -15,7 +16,9 @@ from kadtwisted.errors import (
     ClockSkew,
     KadtwistedError,
     NodeStopped,
+    NotFound,
     NotStored,
+    StorageFull,
     Unavailable,
 )
 from kadtwisted.model.contact import Family
@@ -27,6 +30,7 @@ from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.clock import HeapClock
 from kadtwisted.testing.network import Link, Network
 from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
+from tests.node.storages import FailingStorage
 
 
 class SwarmCase(SynchronousTestCase):
@@ -57,6 +61,31 @@ class DeadPortTests(SwarmCase):
         self.assertEqual(node.status().links[0].requests_in_flight, 0)
         self.swarm.wait(node.put("c", b"v"))
         self.flushLoggedErrors(OSError)
+
+
+class FullDiskTests(SynchronousTestCase):
+    """A node alone whose storage refuses to write for a while."""
+
+    def test_it_reads_and_says_so_and_heals_by_itself(self) -> None:
+        clock = HeapClock()
+        storage = FailingStorage(StorageFull("the disk is full"))
+        node = simulated_node(Network(clock, 1).host("192.0.2.1"), 1, storage=storage)
+        wait_for(clock, node.start())
+        with capturedLogs() as told:
+            self.assertRaises(NotStored, wait_for, clock, node.put("k", b"v"))
+            clock.advance(200)
+        self.assertEqual(node.status().health, "degraded")
+        self.assertEqual(
+            [each["text"] for each in told if "text" in each],
+            ["records cannot be stored: the disk is full"],
+        )
+        storage.error = None
+        clock.advance(100)
+        self.assertEqual(node.status().health, "serving")
+        clock.advance(1)
+        self.assertEqual(node.status().stored_records, 0)
+        self.assertRaises(NotFound, wait_for, clock, node.get("k"))
+        wait_for(clock, node.stop())
 
 
 class ConcurrencyTests(SynchronousTestCase):

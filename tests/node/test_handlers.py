@@ -37,6 +37,7 @@ from kadtwisted.node.counters import Counters
 from kadtwisted.node.handlers import (
     CONTACTS_BESIDE_RECORD,
     CONTACTS_OF_EACH,
+    NO_ROOM,
     Handlers,
     Introduction,
 )

@@ -42,6 +42,13 @@ class ConstructionTests(SynchronousTestCase):
         (bucket,) = table.buckets()
         self.assertEqual((bucket.prefix, bucket.length, bucket.entries), (0, 0, ()))
 
+    def test_entries_are_those_of_all_buckets(self) -> None:
+        table = full_far_bucket()
+        table.introduced(contact(3), 2.0)
+        inside = [each for view in table.buckets() for each in view.entries]
+        self.assertEqual(len(table.entries()), 3)
+        self.assertEqual({id(each) for each in table.entries()}, {id(each) for each in inside})
+
 
 class AnsweredTests(SynchronousTestCase):
     def test_a_newcomer_takes_a_free_place(self) -> None:

@@ -229,4 +229,4 @@ class _PowerCut:
 
 
 def _contacts(status: dict[str, Any]) -> int:
-    return sum(link["contacts"] for link in status["links"])
+    return sum(link["contacts"] + link["tentative"] for link in status["links"])

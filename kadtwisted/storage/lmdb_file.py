@@ -19,7 +19,7 @@ import shutil
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lmdb
 from lmdb.verify import VerifyError, verify
@@ -177,7 +177,7 @@ class LMDBFile:
         except (lmdb.NotFoundError, lmdb.IncompatibleError):
             raise _foreign(self._path) from None
 
-    def _open_database(self, name: bytes) -> object:
+    def _open_database(self, name: bytes) -> Any:
         return self._environment.open_db(name, create=False)
 
     def _refuse_cut_off(self) -> None:
@@ -189,8 +189,9 @@ class LMDBFile:
         pages = self._environment.info()["last_pgno"] + 1
         if self._path.stat().st_size >= pages * self._environment.stat()["psize"]:
             return
+        look_through: Callable[..., list[str]] = verify  # the library does not say so itself
         try:
-            found = verify(os.fspath(self._path), subdir=False)
+            found = look_through(os.fspath(self._path), subdir=False)
         except VerifyError as error:
             found = [str(error)]
         if found:

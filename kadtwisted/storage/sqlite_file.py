@@ -38,6 +38,7 @@ SMALLEST = 512
 """Bytes of the smallest page, and so of the smallest database (https://sqlite.org/fileformat.html)."""
 
 _DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _IN_USE = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 
 
@@ -97,7 +98,7 @@ def check_whole(connection: sqlite3.Connection, path: Path, layout: Layout) -> N
     except sqlite3.Error as error:
         raise explained(error, path, layout) from error
     if found != "ok":
-        raise damaged(path, layout, found)
+        raise damaged(path, layout, " ".join(found.split()))
 
 
 @contextmanager
@@ -119,7 +120,7 @@ def transaction(connection: sqlite3.Connection, path: Path, layout: Layout) -> I
 def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> StorageError:
     """The error whose sentence a user understands."""
     if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _NO_ROOM:
             return _full(path)
         return StorageError(f"cannot use {path}: {reason(error)}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -150,7 +151,7 @@ def _no_room(path: Path) -> bool:
     try:
         probe.write_bytes(bytes(PROBE_BYTES))
     except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return error.errno in _NO_ROOM
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)

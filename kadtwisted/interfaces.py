@@ -277,16 +277,16 @@ class INode(Interface):
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
 
         With ``keep`` this node publishes it again at half its lifetime until it is deleted or
-        another value takes its place; for as long as it runs, and if it was given a node state, over
-        restarts, too.
+        another value takes its place; for as long as it runs, and over restarts, too, if it was
+        given a node state.
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
         :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew`,
         :class:`~kadtwisted.errors.NoContacts`, :class:`~kadtwisted.errors.TooManyRequests` (too
         many records are kept published), :class:`~kadtwisted.errors.StorageError` (stored, but the
-        node state refused to keep it) or :class:`~kadtwisted.errors.NotStored`, whose ``reasons`` tell
-        each node's refusal.
+        node state refused to keep it) or :class:`~kadtwisted.errors.NotStored`, whose ``reasons``
+        tell each node's refusal.
         """
 
     def delete(key: str | bytes) -> Deferred[Receipt]:

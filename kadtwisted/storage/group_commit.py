@@ -69,6 +69,11 @@ class GroupCommit(Generic[Op]):
         """How many operations wait for a commit that has not begun; bounded by ``waiting``."""
         return len(self._waiting)
 
+    @property
+    def began(self) -> bool:
+        """Whether anything was ever asked for; if not, it ends at once, and no reactor need run."""
+        return self._pool is not None
+
     def submit(self, operation: Op) -> Deferred[Any]:
         """Put an operation into the next batch; fires with its result once that is durable."""
         if len(self._waiting) >= self._max_waiting:

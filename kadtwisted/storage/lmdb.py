@@ -221,8 +221,9 @@ class LMDBStorage:
         opened = self._opened
         if opened is None:
             return
-        # No operations: only the anchor.
-        saving = opened.commits.exclusively(lambda: opened.commit(()))
+        saving: Deferred[object] = succeed(None)
+        if opened.commits.began:  # no operations: only the anchor
+            saving = opened.commits.exclusively(lambda: opened.commit(()))
         draining = opened.commits.close()
         try:
             await saving

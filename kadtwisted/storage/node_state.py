@@ -72,7 +72,7 @@ class DurableNodeState:
         writer = self._writer
         if writer is None:
             return succeed(None)
-        if not self._closing:
+        if writer.began and not self._closing:
             self._closing = True
             # In the thread, for it writes; if the queue is full, then below.
             writer.exclusively(self._publications.close).addErrback(lambda _: None)

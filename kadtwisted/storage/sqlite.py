@@ -107,7 +107,10 @@ class SQLiteStorage:
         if not self._closing:
             self._closing = True
             self._drop_reader()  # so that the writer is the last, which clears the log away
-            commits.exclusively(self._finish)
+            if commits.began:
+                commits.exclusively(self._finish)
+            else:
+                self._drop_writer()
             commits.close().addCallback(self._closed)
         return commits.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -172,6 +173,7 @@ class BrokenStorage(MemoryStorage):
     def __init__(self, opens: bool) -> None:
         super().__init__(10, 1000)
         self.opens = opens
+        self.closing: Exception = StorageError("the disk is gone")
 
     def open(self) -> Deferred[None]:
         opening: Deferred[None] = Deferred()
@@ -183,7 +185,7 @@ class BrokenStorage(MemoryStorage):
 
     def close(self) -> Deferred[None]:
         closing: Deferred[None] = Deferred()
-        closing.errback(StorageError("the disk is gone"))
+        closing.errback(self.closing)
         return closing
 
 
@@ -197,10 +199,18 @@ class StorageLifeTests(SynchronousTestCase):
     def test_a_storage_that_does_not_close_does_not_stop_the_stop(self) -> None:
         clock = HeapClock()
         host = Network(clock).host("192.0.2.1")
-        node = simulated_node(host, 1, storage=BrokenStorage(opens=True))
+        storage = BrokenStorage(opens=True)
+        node = simulated_node(host, 1, storage=storage)
+        wait_for(clock, node.start())
+        with capturedLogs() as told:
+            wait_for(clock, node.stop())
+        sentences = [formatEvent(each) for each in told]
+        self.assertIn("the storage did not close cleanly: the disk is gone", sentences)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        storage.closing = OSError("nobody expected that")
         wait_for(clock, node.start())
         wait_for(clock, node.stop())
-        self.assertEqual(len(self.flushLoggedErrors(StorageError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
 class AloneTests(SynchronousTestCase):

@@ -204,6 +204,13 @@ class TestOpening(LMDBCase):
 
 
 class TestClosed(LMDBCase):
+    def test_a_start_that_goes_no_further_needs_no_reactor(self) -> None:
+        path = self.mktemp()
+        for _ in range(2):
+            storage = LMDBStorage(path, context(Clocks())._replace(reactor=None))
+            self.successResultOf(storage.open())
+            self.successResultOf(storage.close())
+
     async def test_reads_and_writes(self) -> None:
         never_opened, closed = self.make(), await self.opened()
         await closed.close()
@@ -433,6 +440,7 @@ class TestPanic(LMDBCase):
 
     async def test_close(self) -> None:
         storage = await self.opened()
+        await storage.put(stored(1), 0.0)
         self.break_(storage)
         await self.fails(StorageError, storage.close())
         await self.opened()

@@ -77,6 +77,11 @@ class LifeTests(FilesTestCase):
         self.assertEqual(remembered.contacts, (known(1), known(2)))
         self.assertEqual(self.warnings, [])
 
+    def test_a_start_that_goes_no_further_needs_no_reactor(self) -> None:
+        state = DurableNodeState(None, self.directory, node_id_of, lambda: NOW)
+        self.successResultOf(state.open())
+        self.successResultOf(state.close())
+
     async def test_leaves_plain_files(self) -> None:
         state = self.make()
         await state.open()

@@ -112,6 +112,12 @@ class Opening(Case):
             error = self.failureResultOf(each, StorageError).value
             self.assertIn("not open", str(error))
 
+    def test_a_start_that_goes_no_further_needs_no_reactor(self) -> None:
+        storage = SQLiteStorage(self.path, context()._replace(reactor=None))
+        self.successResultOf(storage.open())
+        self.successResultOf(storage.close())
+        self.successResultOf(self.make().open())
+
     async def test_is_open_when_it_returns_and_for_its_owner_only(self) -> None:
         storage = self.make()
         self.successResultOf(storage.open())

@@ -41,6 +41,7 @@ class Parameters:
     """What all nodes of one network should agree on, and the pace at which they work."""
 
     id_bits: int = ID_BITS
+    """Width of node IDs and keys; kad/1 has no other."""
     k: int = 20
     """Contacts per k-bucket and holders per record (paper, section 2.1)."""
     alpha: int = 5
@@ -78,6 +79,7 @@ class Timeouts:
     floor: float = 0.05
     """At least this much: it costs a nearby node that is busy a retransmission, no more."""
     ceiling: float = 2.0
+    """At most this much, however slow an endpoint was before."""
     unknown_factor: float = 3.0
     """Patience for an endpoint never asked: this times the p99 of the node's recent RTTs."""
     samples: int = 256
@@ -99,16 +101,20 @@ class LimitSettings:
     proven_rate: float = 2000.0
     """From one endpoint that holds a valid token."""
     proven_burst: float = 4000.0
+    """As many of them may come at once, after a pause."""
     stranger_rate: float = 50.0
     """From one source (IPv4 address, IPv6 /64) that has not shown a token."""
     stranger_burst: float = 200.0
+    """As many of them may come at once, after a pause: many nodes may share one address."""
     strangers_total_rate: float = 2000.0
     """From all strangers together: each costs about 0.1 ms of public-key work."""
     strangers_total_burst: float = 4000.0
+    """As many of theirs may come at once, after a pause."""
     cookies_rate: float = 5000.0
     """Cookies to strangers over budget, in all: each costs a few microseconds and no public-key
     work; beyond, silence."""
     max_sources: int = 65536
+    """Sources whose budget is remembered; beyond, the least recently charged is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,15 @@ class Bounds:
     """How much memory the tables of one node may take, each in entries unless named otherwise."""
 
     pending_requests: int = 8192
+    """Requests of our own in flight, in each address family."""
     secrets: int = 4096
     """Shared secrets of other nodes' keys (a few hundred bytes each)."""
     endpoints: int = 16384
     """Endpoints whose RTT, token and failures are remembered."""
     stored_records: int = 100_000
+    """Records that the storage takes; more are refused until some have expired."""
     stored_bytes: int = 256 * 1024 * 1024
+    """Bytes of these records, without what the storage needs beside them."""
     pending_answers: int = 1024
     """Requests whose answer waits for the storage; more are told to come back."""
     concurrent_verifications: int = 32
@@ -130,6 +139,7 @@ class Bounds:
     """Public operations of a node that run at once; others wait their turn, so that their lookups
     together stay within ``pending_requests``."""
     waiting_operations: int = 16384
+    """Public operations of a node, running or waiting; more fail at once."""
     datagrams_per_read: int = 64
     """Datagrams taken from a port before timers get their turn."""
     receive_buffer: int = 4 * 1024 * 1024
@@ -145,14 +155,19 @@ class UpkeepSettings:
     ping_after: float = 15 * MINUTE
     """A contact not heard of for this long is pinged (BEP 5 calls it questionable then)."""
     pings_at_once: int = 8
+    """Contacts pinged for that reason in one turn."""
     refresh_check_every: float = MINUTE
+    """How often a node looks for a bucket that waits for its refresh."""
     expire_every: float = MINUTE
+    """How often records whose time is over are removed from the storage."""
     expire_at_once: int = 500
+    """Records removed in one step; the next step follows while there are more."""
     rejoin_check_every: float = 5.0
     """How often a node asks itself whether it is isolated."""
     rejoin_first: float = 1.0
+    """The first pause between two attempts of an isolated node to come back."""
     rejoin_last: float = 30.0
-    """Between two attempts of an isolated node to come back: doubled from the first to the last."""
+    """The longest such pause: they double from the first to this one."""
     remembered_addresses: int = 64
     """Bootstrap addresses remembered for that."""
     save_check_every: float = 10.0
@@ -164,6 +179,7 @@ class UpkeepSettings:
     rate: float = 20.0
     """Datagrams a second that all upkeep together sends in the long run."""
     burst: float = 100.0
+    """As many of them may go out at once, after a pause."""
 
 
 @dataclass(frozen=True, slots=True)

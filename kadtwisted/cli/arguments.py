@@ -160,8 +160,8 @@ def _add_simulate(verb: Any) -> None:
     )
     simulate.set_defaults(patience=SIMULATION_PATIENCE)
     simulate.add_argument(
-        "scenario", nargs="?", metavar="PRESET|FILE.toml",
-        help="what to simulate (default: list the presets)",
+        "scenario", nargs="?", metavar="PRESET|FILE.toml|FILE.json",
+        help="what to simulate, or a saved result to show again (default: list the presets)",
     )  # fmt: skip
     simulate.add_argument(
         "--nodes", metavar="COUNT[,COUNT]", help="how many nodes; several sizes are run in turn"
@@ -174,6 +174,10 @@ def _add_simulate(verb: Any) -> None:
     simulate.add_argument(
         "--output", metavar="FILE", help="write the whole result to a .json, its figures to a .csv"
     )
+    simulate.add_argument(
+        "--pictures", metavar="DIRECTORY",
+        help="draw the result there; needs pip install 'kadtwisted[pictures]'",
+    )  # fmt: skip
     simulate.add_argument(
         "--timings", action="store_true",
         help="tell what this machine took; the result is then another one each time",
@@ -216,7 +220,8 @@ def _add_global_options(parser: argparse.ArgumentParser, in_verb: bool) -> None:
         metavar="DIRECTORY")  # fmt: skip
     add("--json", False, "print one JSON object", action="store_true")
     add("--timeout", None,
-        f"patience in seconds (default: {PATIENCE:g}, of the demo {DEMO_PATIENCE:g})",
+        f"patience in seconds (default: {PATIENCE:g}; demo {DEMO_PATIENCE:g}, export and import "
+        f"{TRANSFER_PATIENCE:g}, simulate {SIMULATION_PATIENCE:g})",
         type=seconds, metavar="TIME")  # fmt: skip
 
 

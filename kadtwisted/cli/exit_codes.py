@@ -1,14 +1,11 @@
-"""With which code ``kad`` ends (sysexits.h, and the shell's 128 + signal).
-
-0 done, 1 not found or lost, 64 usage, 65 bad data, 69 nobody answered, 70 a fault of this program,
-71 and 73 cannot bind or create, 75 the time ran out though somebody answered, 77 not allowed, 78
-configuration, 130 interrupted, 141 the reader of the output went away.
-"""
+"""With which code ``kad`` ends: those of sysexits.h, and the shell's 128 + signal."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from kadtwisted.cli.export_file import BadExport
 from kadtwisted.daemon.control_client import ControlUnavailable
@@ -27,16 +24,41 @@ from kadtwisted.errors import (
     Superseded,
     TooManyRequests,
 )
+from kadtwisted.simulation.saved import Unreadable
 
 NOT_FOUND = 1
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
+
+MEANINGS: Mapping[int, str] = MappingProxyType(
+    {
+        os.EX_OK: "done",
+        NOT_FOUND: "not found; of the demo: a value was lost",
+        os.EX_USAGE: "the command line is wrong",
+        os.EX_DATAERR: "the data are bad: a value that is too long, a record from the future, a "
+        "file that is no sound export, or no result of a simulation",
+        os.EX_UNAVAILABLE: "nobody answered, or nobody took the record",
+        os.EX_SOFTWARE: "a fault of this program",
+        os.EX_OSERR: "the port cannot be bound, or a file cannot be written",
+        os.EX_CANTCREAT: "the storage or the state directory cannot be opened or is in use, is "
+        "damaged, or is full",
+        os.EX_TEMPFAIL: "the time ran out though somebody answered",
+        os.EX_NOPERM: "the system does not allow it",
+        os.EX_CONFIG: "the configuration, the network or the identity cannot be used, or a newer "
+        "version of this program is needed",
+        INTERRUPTED: "interrupted",
+        BROKEN_PIPE: "the reader of the output went away",
+        128 + signal.SIGTERM: "ended by SIGTERM before the verb was done",
+    }
+)
+"""All codes, and what they mean in manuals."""
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (NotFound, NOT_FOUND),
     (RecordTooLarge, os.EX_DATAERR),
     (InvalidRecord, os.EX_DATAERR),
     (BadExport, os.EX_DATAERR),
+    (Unreadable, os.EX_DATAERR),
     (ClockSkew, os.EX_DATAERR),
     (SendFailed, os.EX_UNAVAILABLE),
     (Superseded, os.EX_UNAVAILABLE),

@@ -22,41 +22,54 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, TimeoutError  # noqa: A004
 
+from kadtwisted.cli.drawing import CannotWrite, draw, prepare
 from kadtwisted.cli.output import Described, table
 from kadtwisted.cli.progress import Progress
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.daemon.problems import ConfigurationProblems
-from kadtwisted.errors import LocalError
 from kadtwisted.simulation.catalogue import presets, scenario_of
 from kadtwisted.simulation.experiments import run
 from kadtwisted.simulation.results import Row, document, to_csv, to_json
+from kadtwisted.simulation.saved import read_result
 from kadtwisted.simulation.scenario import Scenario
 
 _WRITERS = MappingProxyType({".json": to_json, ".csv": to_csv})
+SAVED = ".json"
+"""The ending of a result; scenarios have another."""
 _FOREIGN = ("port", "interface", "network_secret_file", "allow", "state_dir")
 
 
-class CannotWrite(LocalError):
-    """The result has no place to go."""
-
-
 async def simulate(session: Session) -> int:
-    """Run a scenario; without one, list those that come with the program."""
+    """Run a scenario, or show a saved result; without either, list the scenarios that come with
+    the program."""
     _refuse_what_makes_no_sense(session)
     arguments = session.arguments
     if arguments.scenario is None:
         return _list(session)
+    if arguments.pictures is not None:
+        prepare(Path(arguments.pictures))
     try:
-        scenario = scenario_of(arguments.scenario, _changes(arguments))
-        found = _run(session, scenario)
+        found = _found(session)
     except ConfigurationProblems as wrong:
         for problem in wrong.problems:
             session.output.note(f"kad: {problem}")
         return os.EX_CONFIG
     if arguments.output is not None:
         _write(Path(arguments.output), found)
+    if arguments.pictures is not None:
+        draw(session.output, found, Path(arguments.pictures))
     session.output.result(found, summary(found))
     return os.EX_OK
+
+
+def _found(session: Session) -> dict[str, Any]:
+    """The document: of a run, or one that was saved."""
+    named, changes = session.arguments.scenario, _changes(session.arguments)
+    if not named.endswith(SAVED):
+        return _run(session, scenario_of(named, changes))
+    if changes or session.arguments.timings:
+        raise UsageError(f"{named} is a result; it is shown as it is, so leave out all changes")
+    return read_result(Path(named))
 
 
 def _refuse_what_makes_no_sense(session: Session) -> None:
@@ -107,8 +120,7 @@ def _write(path: Path, found: Mapping[str, Any]) -> None:
     try:
         path.write_text(_WRITERS[path.suffix](found), encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CannotWrite(f"cannot write {path}: {reason}") from None
+        raise CannotWrite(path, error) from None
 
 
 # --- What it took ----------------------------------------------------------------------------

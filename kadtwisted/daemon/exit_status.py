@@ -1,14 +1,11 @@
-"""With which code a program ends that could not start its node (sysexits.h).
-
-71 the port cannot be bound, 73 the state or the storage cannot be created, is damaged or in use,
-77 the system does not allow it, 78 the configuration or the identity cannot be used, or another
-version of this program is needed.
-"""
+"""With which code a program ends that could not start its node (sysexits.h)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from kadtwisted.errors import (
     CannotListen,
@@ -18,6 +15,24 @@ from kadtwisted.errors import (
     UnsupportedVersion,
 )
 from kadtwisted.storage.state_directory import StateDirectoryInUse
+
+MEANINGS: Mapping[int, str] = MappingProxyType(
+    {
+        os.EX_OK: "twistd has gone to the background",
+        1: "the options, the environment or the configuration file cannot be used (twistd's own "
+        "code for usage), or the installation is broken",
+        os.EX_OSERR: "the UDP port cannot be bound, or died and could not be bound again for a "
+        "minute; or stopping took too long",
+        os.EX_CANTCREAT: "the storage or the state directory cannot be created or opened, is "
+        "damaged, or is in use by another node",
+        os.EX_NOPERM: "the system does not allow it",
+        os.EX_CONFIG: "the identity, or a socket that was handed over, cannot be used, or a newer "
+        "version of this program is needed",
+        128 + signal.SIGINT: "stopped in order by SIGINT, by which twistd then ends itself",
+        128 + signal.SIGTERM: "stopped in order by SIGTERM, likewise; systemd counts it as success",
+    }
+)
+"""All codes of the daemon, and what they mean in manuals."""
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (CannotListen, os.EX_OSERR),

@@ -199,7 +199,7 @@ class NodeService(Service):
         node = self.node
         if self._settings.bootstrap:
             self._joining.start(node, self._settings.bootstrap)
-        self._guards.append(PortWatch(self._reactor, lambda: node.status().links, self._failed))
+        self._guards.append(PortWatch(self._reactor, node.status, self._failed))
         if self._watchdog_period is not None:
             feed, period = self._notifier.watchdog, self._watchdog_period
             self._guards.append(Watchdog(self._reactor, period, node.self_check, feed))

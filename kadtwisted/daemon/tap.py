@@ -48,7 +48,7 @@ class DaemonService(NodeService):
     read_settings: Callable[[], DaemonSettings] | None = None
     set_log_level: Callable[[str], None] | None = None
     output: Log | None = None
-    _before: Any = None
+    _before: tuple[tuple[int, Any], ...] = ()
 
     def setServiceParent(self, parent: Any) -> None:
         """As :meth:`Service.setServiceParent`; ``twistd`` asks the application for its log."""
@@ -60,10 +60,12 @@ class DaemonService(NodeService):
         """As :meth:`NodeService.privilegedStartService`, but ends the process if that fails.
 
         From now on SIGHUP reads the settings again: whoever sees that the service has started may
-        send it.
+        send it.  SIGUSR1 is for who rotates a log: where there is no file to rotate, for nothing.
         """
+        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+            self._hear(signal.SIGUSR1, signal.SIG_IGN)
         if self.read_settings is not None:
-            self._before = signal.signal(
+            self._hear(
                 signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.hang_up)
             )
         try:
@@ -73,13 +75,16 @@ class DaemonService(NodeService):
             give_up(error)
 
     def stopService(self) -> Deferred[None]:
-        """As :meth:`NodeService.stopService`; then SIGHUP is what it was before."""
+        """As :meth:`NodeService.stopService`; then signals are heard as they were before."""
         return super().stopService().addBoth(self._stopped)
 
+    def _hear(self, number: signal.Signals, handler: Any) -> None:
+        self._before += ((number, signal.signal(number, handler)),)
+
     def _stopped(self, result: None) -> None:
-        before, self._before = self._before, None
-        if before is not None:
-            signal.signal(signal.SIGHUP, before)
+        before, self._before = self._before, ()
+        for number, handler in before:
+            signal.signal(number, handler)
         return result
 
     def hang_up(self) -> None:
@@ -145,12 +150,18 @@ def end_with(reactor: Any, error: BaseException) -> None:
                 stream.flush()
         os._exit(startup_exit_code(error))
 
-    def stop() -> None:
-        with suppress(ReactorNotRunning):  # it stops already, and that went wrong
-            reactor.stop()
-
     reactor.addSystemEventTrigger("after", "shutdown", leave)
-    reactor.callWhenRunning(stop)
+    reactor.callWhenRunning(patient(reactor.stop))  # it may stop already, and that went wrong
+
+
+def patient(stop: Callable[[], object]) -> Callable[[], None]:
+    """Stops a reactor, unless it stops already: who asks twice gets the end no sooner."""
+
+    def stop_patiently() -> None:
+        with suppress(ReactorNotRunning):
+            stop()
+
+    return stop_patiently
 
 
 def makeService(options: Options) -> IService:
@@ -162,6 +173,7 @@ def makeService(options: Options) -> IService:
     # The reactor's own clock is the wall's: setting that would stall or storm every timer.
     # Nothing has called callLater before.
     reactor.seconds = time.monotonic
+    reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
     daemon = make_daemon(reactor, options.settings, _service_manager())
     sources = options.sources
     if sources is not None:

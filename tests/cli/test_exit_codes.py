@@ -11,7 +11,13 @@ from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from kadtwisted import errors
-from kadtwisted.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, NOT_FOUND, exit_code_of
+from kadtwisted.cli.exit_codes import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    MEANINGS,
+    NOT_FOUND,
+    exit_code_of,
+)
 from kadtwisted.daemon.control_client import ControlUnavailable, connect
 from kadtwisted.errors import KadtwistedError
 
@@ -65,3 +71,12 @@ class ExitCodeTests(unittest.SynchronousTestCase):
 
     def test_constants(self) -> None:
         self.assertEqual((NOT_FOUND, INTERRUPTED, BROKEN_PIPE), (1, 130, 141))
+
+    def test_every_code_has_a_meaning(self) -> None:
+        kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+        raised = {
+            exit_code_of(each.__new__(each)) for each in kinds if issubclass(each, KadtwistedError)
+        }
+        others = {0, 70, 75, 77, INTERRUPTED, BROKEN_PIPE, 143}
+        self.assertEqual(set(MEANINGS), raised | others)
+        self.assertEqual(list(MEANINGS), sorted(MEANINGS))

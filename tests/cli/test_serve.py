@@ -16,6 +16,8 @@ from tests.daemon.fakes import KEY, FakeNode, a_status
 ADDRESS = f"{KEY.public_key.hex()}@127.0.0.1:8000"
 VIA = ("--bootstrap", "192.0.2.7:8000")
 SILENT = BootstrapFailed("nobody answered")
+BOUND = a_status(links=a_status().links[:1])
+"""Every port is bound: a node that lacks one for a minute is ended."""
 
 
 def stop_after(seconds: float) -> Meanwhile:
@@ -30,7 +32,7 @@ def stop_after(seconds: float) -> Meanwhile:
 
 class BootstrapTests(unittest.SynchronousTestCase):
     def test_runs_until_it_is_stopped(self) -> None:
-        kad = Kad()
+        kad = Kad(FakeNode(status=BOUND))
         self.assertEqual(kad("bootstrap", meanwhile=stop_after(60)), 0)
         self.assertEqual(kad.node.names(), ["start", "stop"])
         announced, elsewhere = kad.said.splitlines()
@@ -38,6 +40,12 @@ class BootstrapTests(unittest.SynchronousTestCase):
         self.assertIn("on another machine", elsewhere)
         (settings,) = kad.settings
         self.assertEqual((settings.node.port, settings.node.read_only), (8000, False))
+
+    def test_a_port_that_is_lost_for_good(self) -> None:
+        kad = Kad()  # its IPv6 port is not bound
+        self.assertEqual(kad("bootstrap", meanwhile=stop_after(60)), 71)
+        self.assertIn("the UDP port of IPv6 died", kad.said)
+        self.assertEqual(kad.node.names(), ["start", "stop"])
 
     def test_an_address_of_its_own_is_good_everywhere(self) -> None:
         link = a_status().links[0]
@@ -85,7 +93,8 @@ class BootstrapTests(unittest.SynchronousTestCase):
 
 class JoinTests(unittest.SynchronousTestCase):
     def test_says_when_it_has_joined(self) -> None:
-        kad = Kad(FakeNode(bootstrap=[SILENT, SILENT, FakeNode().answers["bootstrap"]]))
+        answers = [SILENT, SILENT, FakeNode().answers["bootstrap"]]
+        kad = Kad(FakeNode(bootstrap=answers, status=BOUND))
         self.assertEqual(kad("join", *VIA, meanwhile=stop_after(60)), 0)
         self.assertEqual(kad.node.names(), ["start", "bootstrap", "bootstrap", "bootstrap", "stop"])
         self.assertEqual(
@@ -99,7 +108,7 @@ class JoinTests(unittest.SynchronousTestCase):
         self.assertEqual(kad.json["addresses"], [ADDRESS])
 
     def test_stopped_before_it_joined(self) -> None:
-        kad = Kad(FakeNode(bootstrap=Deferred()))
+        kad = Kad(FakeNode(bootstrap=Deferred(), status=BOUND))
         self.assertEqual(kad("join", *VIA, meanwhile=stop_after(100)), 0)
         self.assertEqual(kad.node.names(), ["start", "bootstrap", "stop"])
 

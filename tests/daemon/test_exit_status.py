@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import CannotListenError
 from twisted.trial import unittest
 
-from kadtwisted.daemon.exit_status import startup_exit_code
+from kadtwisted.daemon.exit_status import MEANINGS, startup_exit_code
 from kadtwisted.errors import (
     CannotListen,
     ConfigurationError,
@@ -41,6 +41,11 @@ class ExitStatusTests(unittest.SynchronousTestCase):
             (ConfigurationError("odd"), 78),
         ):
             self.assertEqual(startup_exit_code(error), code, repr(error))
+            self.assertIn(code, MEANINGS)
+
+    def test_the_meanings(self) -> None:
+        """0, 1, 130 and 143 are twistd's own, 77 is the next test's."""
+        self.assertEqual(list(MEANINGS), [0, 1, 71, 73, 77, 78, 130, 143])
 
     def test_not_allowed_by_the_system(self) -> None:
         denied = PermissionError(13, "Permission denied")

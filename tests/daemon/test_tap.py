@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
@@ -38,10 +39,30 @@ class ServiceTests(unittest.SynchronousTestCase):
         from twisted.internet import reactor
 
         self.patch(reactor, "seconds", reactor.seconds)  # type: ignore[attr-defined]
+        self.patch(reactor, "stop", reactor.stop)  # type: ignore[attr-defined]
         options = Options()
         options.parseOptions(["--state-dir", "/nowhere"])
         self.assertTrue(IService.providedBy(tap.makeService(options)))
         self.assertIs(reactor.seconds, time.monotonic)  # type: ignore[attr-defined]
+
+    def test_who_wants_an_end_twice_breaks_nothing(self) -> None:
+        from twisted.internet import reactor
+
+        stops: list[None] = []
+
+        def stop() -> None:
+            if stops:
+                raise ReactorNotRunning("it stops already")
+            stops.append(None)
+
+        self.patch(reactor, "seconds", reactor.seconds)  # type: ignore[attr-defined]
+        self.patch(reactor, "stop", stop)
+        options = Options()
+        options.parseOptions(["--state-dir", "/nowhere"])
+        tap.makeService(options)
+        for _ in range(2):
+            reactor.stop()  # type: ignore[attr-defined]
+        self.assertEqual(stops, [None])
 
     def test_failing_to_start_is_a_sentence_and_a_code(self) -> None:
         node = FakeNode(start=CannotListen("cannot bind UDP port 8000: in use"))
@@ -73,7 +94,7 @@ class ServiceTests(unittest.SynchronousTestCase):
 
 
 class HangUpTests(unittest.SynchronousTestCase):
-    """SIGHUP, as a process gets it."""
+    """SIGHUP, as a process gets it, and the other signals that are not about its end."""
 
     def setUp(self) -> None:
         self.node = FakeNode()
@@ -134,6 +155,15 @@ class HangUpTests(unittest.SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
 
+    def test_a_log_that_cannot_be_rotated(self) -> None:
+        for before, after in ((signal.SIG_DFL, signal.SIG_IGN), (print, print)):
+            self.addCleanup(signal.signal, signal.SIGUSR1, signal.getsignal(signal.SIGUSR1))
+            signal.signal(signal.SIGUSR1, before)
+            self.service.startService()
+            self.assertEqual(signal.getsignal(signal.SIGUSR1), after)
+            self.successResultOf(self.service.stopService())
+            self.assertEqual(signal.getsignal(signal.SIGUSR1), before)
+
     def test_is_left_alone_after_a_start_that_failed(self) -> None:
         self.patch(sys, "__stderr__", io.StringIO())
         self.node.answers["start"] = CannotListen("cannot bind UDP port 8000: in use")
@@ -150,6 +180,7 @@ class HangUpTests(unittest.SynchronousTestCase):
         from twisted.internet import reactor
 
         self.patch(reactor, "seconds", reactor.seconds)  # type: ignore[attr-defined]
+        self.patch(reactor, "stop", reactor.stop)  # type: ignore[attr-defined]
         path = Path(self.mktemp())
         path.write_text("agent = 'old'")
         options = Options()

@@ -34,6 +34,7 @@ class MakingTests(unittest.TestCase):
         from twisted.internet import reactor
 
         self.patch(reactor, "seconds", time.monotonic)
+        self.patch(reactor, "stop", reactor.stop)  # type: ignore[attr-defined]
         self.stderr = io.StringIO()
         self.patch(sys, "__stderr__", self.stderr)
 

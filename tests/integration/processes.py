@@ -20,6 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 """Seconds that anything may take; most takes half of one."""
 
+OPERATORS_OWN = (
+    *("KADTWISTED_", "XDG_", "STATE_DIRECTORY", "CONFIGURATION_DIRECTORY"),
+    *("NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "JOURNAL_STREAM"),
+)
+"""How names of environment variables begin by which who runs the tests could configure a node of
+his own, or a service manager speaks to the tests: no process inherits them."""
+
 KAD = (sys.executable, "-m", "kadtwisted.cli")
 TWISTD = (
     sys.executable,
@@ -101,13 +108,14 @@ class ProcessTestCase(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = Path(directory.name)
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(OPERATORS_OWN)}
         self.environment = {
-            **os.environ,
+            **inherited,
             "PYTHONPATH": path,
             "HOME": str(self.directory),
             "XDG_STATE_HOME": str(self.directory / "xdg"),
+            "XDG_CONFIG_HOME": str(self.directory / "config"),
         }
-        self.environment.pop("STATE_DIRECTORY", None)
 
     def start(self, *argv: str) -> Program:
         """Start a process; it is killed at the test's end if it still runs."""

@@ -13,8 +13,6 @@ from tests.integration.processes import TWISTD, ProcessTestCase, Program, free_p
 class ConfigurationTests(ProcessTestCase):
     def setUp(self) -> None:
         super().setUp()
-        for name in [each for each in self.environment if each.startswith("KADTWISTED_")]:
-            del self.environment[name]
         self.environment["XDG_CONFIG_HOME"] = str(self.directory / "conf")
         self.file = self.directory / "conf" / "kademlia" / "node.toml"
         self.file.parent.mkdir(parents=True)

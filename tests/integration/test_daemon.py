@@ -27,6 +27,12 @@ class DaemonTestCase(ProcessTestCase):
         self.assertNotIn("Traceback", result.err + result.out.decode())
         return result
 
+    def assert_refused(self, result: Result, code: int, words: str) -> None:
+        self.assertEqual(result.code, code, result)
+        self.assertEqual(result.err.count("\n"), 1, result.err)
+        self.assertTrue(result.err.startswith("kademlia: "), result.err)
+        self.assertIn(words, result.err)
+
     def state(self, port: int) -> Path:
         """The state directory of a daemon that is told none."""
         return self.directory / "xdg" / "kademlia" / str(port)
@@ -104,12 +110,6 @@ class LifeTests(DaemonTestCase):
 
 class RefusalTests(DaemonTestCase):
     """One clear sentence, a telling code, and nothing lost."""
-
-    def assert_refused(self, result: Result, code: int, words: str) -> None:
-        self.assertEqual(result.code, code, result)
-        self.assertEqual(result.err.count("\n"), 1, result.err)
-        self.assertTrue(result.err.startswith("kademlia: "), result.err)
-        self.assertIn(words, result.err)
 
     async def test_a_port_in_use(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -59,10 +59,11 @@ class DocumentTests(ProcessTestCase):
         self.assertNotEqual(program.output, "")
         self.assertEqual(result.out.decode(), program.output)
 
-    async def test_the_program_of_the_page_prints_what_the_page_says(self) -> None:
+    async def test_the_programs_of_the_page_print_what_the_page_says(self) -> None:
         found = self.write(EMBEDDING)
-        self.assertEqual(list(found), ["registry.py", "test_registry.py"])
+        self.assertEqual(list(found), ["registry.py", "lasting.py", "test_registry.py"])
         await self.assert_prints(found["registry.py"])
+        await self.assert_prints(found["lasting.py"])
 
     async def test_the_test_of_the_page_passes(self) -> None:
         self.write(EMBEDDING)

@@ -1,0 +1,56 @@
+"""What stands below a picture: the scenario in one paragraph, enough to make the picture again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_PAIR = re.compile(r"(?<=\d) (?=(?:ms|s|min|%)\b)|(?<=\d) (?=%)| (?== )|(?<= =) ")
+
+
+def caption(found: Mapping[str, Any], size: int | None = None) -> str:
+    """The scenario of a document; of the case with so many nodes, if ``size`` is given."""
+    text = "; ".join([*_facts(found, size), *found["notes"]]) + "."
+    # No line ends between a number and what it is a number of.
+    return _PAIR.sub("\u00a0", text)
+
+
+def _facts(found: Mapping[str, Any], size: int | None) -> Iterator[str]:
+    scenario = found["scenario"]
+    parameters, latency, faults = (scenario[name] for name in ("parameters", "latency", "faults"))
+    sizes = scenario["nodes"] if size is None else [size]
+    name = scenario["name"] or found["experiment"]
+    yield f"Scenario {name}: N = {', '.join(f'{each:,}' for each in sizes)}"
+    yield f"{'private' if scenario['secret'] else 'open'} network, {scenario['start']}"
+    yield f"seed {scenario['seed']}"
+    yield f"k = {parameters['k']}, alpha = {parameters['alpha']}"
+    yield f"round trips {latency['model']}{_typical(latency)}"
+    yield from (f"{what} {100 * part:g} %" for what, part in faults.items() if part)
+    yield from _subject(scenario)
+    if found["experiment"] != "partition":
+        yield f"{scenario['operations']:,} operations a case"
+    yield f"kadtwisted {found['kadtwisted']}"
+
+
+def _typical(latency: Mapping[str, Any]) -> str:
+    """What says most about the delays: of measured ones, their file."""
+    if latency["model"] == "measured":
+        return f" ({latency['file']})"
+    return f", median {1000 * latency['median']:g} ms"
+
+
+def _subject(scenario: Mapping[str, Any]) -> Iterator[str]:
+    """What the tables say that not every scenario has."""
+    if "records" in scenario:
+        yield f"{scenario['records']['count']:,} values"
+    if "churn" in scenario:
+        yield f"{scenario['churn']['model']} sessions"
+    if "partition" in scenario:
+        yield f"apart for {scenario['partition']['lasts'] / 60:g} min"
+    if "attack" in scenario:
+        yield f"attackers {scenario['attack']['conduct']}, mode {scenario['attack']['mode']}"
+    if "hoard" in scenario:
+        yield f"{scenario['hoard']['ids']:,} hostile IDs"
+    if "nat" in scenario:
+        yield f"mappings last {scenario['nat']['lifetime']:g} s"

@@ -1,0 +1,122 @@
+"""Pictures of lookups: how far they go (``hops``), and how long they take (``latency``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+
+from kadtwisted.simulation.pictures import sheet
+from kadtwisted.simulation.pictures.captions import caption
+from kadtwisted.simulation.pictures.sheet import REFERENCE, Sheet, line
+
+Document = Mapping[str, Any]
+
+
+class Ideal(NamedTuple):
+    """A size of network, and the mean hops and RPCs of a lookup in an idealised one."""
+
+    nodes: int
+    hops: float
+    rpcs: float
+
+
+IDEAL = (Ideal(1_000, 1.9, 21), Ideal(10_000, 2.5, 23), Ideal(100_000, 3.0, 24))
+"""By a program of its own that knows tables and round trips only, where everybody answers."""
+IDEAL_FOR = (20, 3)
+"""The k and alpha that they hold for."""
+
+
+def hops(found: Document) -> dict[str, Sheet]:
+    """How hops and RPCs are distributed, and how their means grow with the network."""
+    made = Sheet("How far a lookup goes", caption(found), 2, 2, shared_legend=True)
+    for column, (key, what) in enumerate((("hops", "hops"), ("rpcs", "RPCs"))):
+        axes = made.panel(
+            0, column, title=f"{what[0].upper()}{what[1:]} of a lookup", x=what, y="lookups, %"
+        )
+        counts = [each[f"{key}_histogram"] for each in found["details"]]
+        values = sorted({int(value): None for each in counts for value in each})
+        for number, each in enumerate(found["details"]):
+            _histogram(axes, number, values, counts[number], f"N = {each['nodes']:,}")
+        sheet.whole_numbers(axes)
+        sheet.from_nothing(axes)
+        axes = made.panel(
+            1, column, title=f"Mean {what} against N", x="nodes N", y=f"{what} a lookup, mean"
+        )
+        _growth(axes, found, key)
+    made.legend(4)
+    return {"": made}
+
+
+def _histogram(
+    axes: Axes, number: int, values: Sequence[int], counts: Mapping[str, int], name: str
+) -> None:
+    """Shares of all in per cent at each of the values; those of counts are texts, as in JSON."""
+    total = sum(counts.values())
+    shares = [100 * counts.get(str(value), 0) / total for value in values]
+    line(axes, number, values, shares, name)
+
+
+def _growth(axes: Axes, found: Document, key: str) -> None:
+    rows = sorted(found["rows"], key=lambda row: int(row["nodes"]))
+    sizes = [row["nodes"] for row in rows]
+    line(axes, 0, sizes, [row[f"{key}_mean"] for row in rows], "this run")
+    parameters = found["scenario"]["parameters"]
+    if (parameters["k"], parameters["alpha"]) == IDEAL_FOR:
+        ideal = [each.nodes for each in IDEAL]
+        line(axes, REFERENCE, ideal, [getattr(each, key) for each in IDEAL], "idealised")
+        sizes = sizes + ideal
+    sheet.logarithmic(axes, sorted(dict.fromkeys(sizes)))
+    axes.margins(x=0.12)
+    sheet.from_nothing(axes)
+    sheet.legend(axes, "lower right")
+
+
+def latency(found: Document) -> dict[str, Sheet]:
+    """How long lookups take: a picture for each number of nodes, a panel for each part of dead
+    ones, a line for each rule."""
+    sizes = list(dict.fromkeys(row["nodes"] for row in found["rows"]))
+    return {"" if len(sizes) == 1 else f"-{size}": _latency_of(found, size) for size in sizes}
+
+
+def _latency_of(found: Document, size: int) -> Sheet:
+    cases = [
+        (row, detail)
+        for row, detail in zip(found["rows"], found["details"], strict=True)
+        if row["nodes"] == size
+    ]
+    parts = list(dict.fromkeys(row["dead_percent"] for row, _ in cases))
+    title = "How long a lookup takes when nodes have just crashed"
+    made = Sheet(title, caption(found, size), 2, len(parts), height=2.4, shared_legend=True)
+    for upper, (kind, what) in enumerate((("first", "First value"), ("full", "Full lookup"))):
+        for column, dead in enumerate(parts):
+            axes = made.panel(
+                upper, column, title=f"{what}, {dead} % dead",
+                x="seconds, log scale", y="" if column else "lookups done, %",
+            )  # fmt: skip
+            _distributions(axes, [case for case in cases if case[0]["dead_percent"] == dead], kind)
+    _let_extents_agree(made)
+    made.legend(3)
+    return made
+
+
+def _distributions(axes: Axes, cases: Sequence[tuple[Document, Document]], kind: str) -> None:
+    """A line for each rule; one ends below 100 % if lookups failed."""
+    for number, (row, detail) in enumerate(cases):
+        times = detail[f"{kind}_seconds_cdf"]
+        good = 1 - row[f"{kind}_failed"] / row["lookups"]
+        line(axes, number, times, sheet.steps(len(times), 100 * good), row["rule"])
+    sheet.percent(axes)
+
+
+def _let_extents_agree(made: Sheet) -> None:
+    """Let all panels show the same span of time, so that they can be compared at a glance."""
+    panels = made.figure.axes
+    for axes in panels:
+        axes.set_xscale("log")
+    low = min(axes.get_xlim()[0] for axes in panels)
+    high = max(axes.get_xlim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_xlim(low, high)
+        sheet.logarithmic(axes)

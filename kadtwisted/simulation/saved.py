@@ -1,0 +1,63 @@
+"""Results that were saved (``kad simulate --output FILE.json``), read again.
+
+What is looked at here is whether a file is such a document at all; what an experiment's own figures
+are called is known to those who draw them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from kadtwisted.errors import LocalError
+
+_PARTS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "kadtwisted": str,
+        "experiment": str,
+        "level": str,
+        "scenario": dict,
+        "rows": list,
+        "details": list,
+        "notes": list,
+    }
+)
+"""What every document has."""
+_FACTS = ("name", "about", "seed", "start", "nodes")
+"""What every scenario says."""
+
+
+class Unreadable(LocalError):
+    """No result of a simulation, or none that this version understands."""
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """The document in a file; :class:`Unreadable` if there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Unreadable(f"cannot read {path}: {reason}") from None
+    except ValueError as wrong:  # no UTF-8, or no JSON
+        raise Unreadable(f"{path} is no result of kad simulate: {wrong}") from None
+    missing = "an object" if not isinstance(found, dict) else _missing(found)
+    if missing:
+        raise Unreadable(f"{path} is no result of kad simulate: {missing} is missing")
+    return dict(found)
+
+
+def _missing(found: Mapping[str, Any]) -> str | None:
+    """The first part that a document lacks."""
+    for name, kind in _PARTS.items():
+        if not isinstance(found.get(name), kind):
+            return name
+    for name in _FACTS:
+        if name not in found["scenario"]:
+            return f"scenario.{name}"
+    rows = found["rows"]
+    if not all(isinstance(each, dict) and each.keys() == rows[0].keys() for each in rows):
+        return "a figure in some of the rows"
+    return None

@@ -17,7 +17,7 @@ HERE = Endpoint("192.0.2.1", 4000)
 THERE = Endpoint("192.0.2.2", 4000)
 TOKEN = b"8 bytes!"
 ALICE, BOB = b"a" * 32, b"b" * 32
-WIDE = Timeouts(floor=0.0, ceiling=1000.0)
+WIDE = Timeouts(floor=0.0, ceiling=1000.0, unknown_factor=3.0, hard_factor=3.0)
 
 
 class EstimatorTests(SynchronousTestCase):
@@ -56,7 +56,7 @@ class EstimatorTests(SynchronousTestCase):
         self.assertEqual(endpoints.get(HERE).last_heard, 2.0)
 
     def test_an_answer_without_sample_leaves_the_endpoint_unmeasured(self):
-        endpoints = Endpoints(Timeouts(), 10)
+        endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
         endpoints.answered(HERE, None, 0.0)
         self.assertEqual(endpoints.patience(HERE), Patience(1.0, 3.0))
         endpoints.answered(THERE, 0.1, 0.0)
@@ -65,7 +65,8 @@ class EstimatorTests(SynchronousTestCase):
 
 class PatienceTests(SynchronousTestCase):
     def test_nothing_was_ever_measured(self):
-        self.assertEqual(Endpoints(Timeouts(), 10).patience(HERE), Patience(1.0, 3.0))
+        endpoints = Endpoints(Timeouts(hard_factor=3.0), 10)
+        self.assertEqual(endpoints.patience(HERE), Patience(1.0, 3.0))
 
     def test_an_endpoint_never_asked_is_judged_by_the_others(self):
         endpoints = Endpoints(WIDE, 1000)
@@ -75,7 +76,7 @@ class PatienceTests(SynchronousTestCase):
         self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.095, 12)
 
     def test_clamped(self):
-        endpoints = Endpoints(Timeouts(), 10)
+        endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
         endpoints.answered(HERE, 0.001, 0.0)
         self.assertEqual(endpoints.patience(HERE), Patience(0.05, 0.2))
         self.assertEqual(endpoints.patience(THERE), Patience(0.05, 0.2))
@@ -84,7 +85,7 @@ class PatienceTests(SynchronousTestCase):
         self.assertEqual(endpoints.patience(Endpoint("192.0.2.3", 1)).soft, 2.0)
 
     def test_a_floor_of_ones_own(self):
-        endpoints = Endpoints(Timeouts(), 10)
+        endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
         endpoints.answered(HERE, 0.05, 0.0)
         self.assertAlmostEqual(endpoints.patience(HERE, 0.01).soft, 0.15, 12)
         self.assertEqual(endpoints.patience(HERE, 0.5), Patience(0.5, 1.5))
@@ -121,7 +122,7 @@ class RecentTests(SynchronousTestCase):
 
 class TokenTests(SynchronousTestCase):
     def setUp(self):
-        self.endpoints = Endpoints(Timeouts(), 10)
+        self.endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
 
     def test_none(self):
         self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
@@ -137,7 +138,7 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(self.endpoints.token(THERE, 1000.0), NO_TOKEN)
 
     def test_the_rotation_is_the_networks(self):
-        endpoints = Endpoints(Timeouts(), 10, rotation=10.0)
+        endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10, rotation=10.0)
         endpoints.remember_token(HERE, TOKEN, 0.0)
         self.assertEqual(endpoints.token(HERE, 15.0), TOKEN)
         self.assertEqual(endpoints.token(HERE, 15.1), NO_TOKEN)
@@ -161,7 +162,7 @@ class TokenTests(SynchronousTestCase):
 
 class RecordTests(SynchronousTestCase):
     def setUp(self):
-        self.endpoints = Endpoints(Timeouts(), 3)
+        self.endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 3)
 
     def test_nothing_known(self):
         self.assertIsNone(self.endpoints.get(HERE))

@@ -241,15 +241,28 @@ class ValueDriver(LookupDriver):
         """The winning record of all that holders returned, with who holds it."""
         holders = {each: self.lookup.holders(each) for each in self._plausible}
         records = dict(self._plausible)
-        closest = set(self.lookup.closest())
-        for held, doubters in self._doubters.items():
-            if 2 * len(closest.intersection(doubters)) > len(closest):
-                holders[held], records[held] = doubters, self._doubtful[held]
+        for held in self._believed():
+            holders[held], records[held] = self._doubters[held], self._doubtful[held]
         winner: Best | None = None
         for held, item in records.items():
             if winner is None or self._kinds.supersedes(item.record, winner.record):
                 winner = Best(item.record, held, item.remaining, tuple(holders[held]))
         return winner
+
+    def _believed(self) -> list[bytes]:
+        """The versions from the future that most of the closest nodes hold.
+
+        None where the search ended at its first record: the few that have answered by then are not
+        the closest nodes, and two liars among three no majority.
+        """
+        if self._plausible and self.lookup.mode == "first":
+            return []
+        closest = set(self.lookup.closest())
+        return [
+            held
+            for held, doubters in self._doubters.items()
+            if 2 * len(closest.intersection(doubters)) > len(closest)
+        ]
 
     def _is_of_this_key(self, record: bytes) -> bool:
         try:

@@ -29,7 +29,7 @@ from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.clock import HeapClock
 from kadtwisted.testing.network import Link, Network
-from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
+from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
 
 
@@ -211,6 +211,27 @@ class ClockTests(SwarmCase):
         receipt = self.swarm.wait(self.swarm.nodes[1].put("k", b"now"))
         self.assertGreaterEqual(receipt.remote_acks, 9)
         self.assertEqual(self.swarm.wait(self.swarm.nodes[2].get("k")).value, b"now")
+
+    def test_nor_do_several_for_who_takes_the_first_answer(self) -> None:
+        key = key_of_name("k")
+        far = encode(value_of(key, b"later", 2**63 - 1))
+        liars = self.swarm.nodes[1:6]
+        for liar in liars:
+            liar._records._kinds = _Lenient(liar._dialect.kinds)
+            self.swarm.wait(liar._records.store(far, 3600))
+        self.swarm.wait(self.swarm.nodes[8].put("k", b"now"))
+        host = self.network.host("198.51.100.1")
+        for honest in (self.swarm.nodes[0], *self.swarm.nodes[6:]):  # liars are quick to answer
+            self.network.set_link(
+                host.addresses[0], self.swarm.host_of(honest).addresses[0], Link(latency=0.04)
+            )
+        for number in range(5):
+            settings = NodeSettings(port=PORT, interfaces=host.addresses, read_only=True)
+            reader = simulated_node(host, 100 + number, settings)
+            self.swarm.wait(reader.start())
+            self.swarm.wait(reader.bootstrap([self.swarm.address_of(liars[number])]))
+            self.assertEqual(self.swarm.wait(reader.get("k", mode="first")).value, b"now")
+            self.swarm.wait(reader.stop())
 
 
 class _Lenient:

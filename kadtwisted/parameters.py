@@ -89,7 +89,7 @@ class Timeouts:
     """A STORE has an fsync in it."""
     ping_floor: float = 1.0
     """A PING decides whether a node is there at all, so it is patient where a lookup is not."""
-    hard_factor: float = 2.0
+    hard_factor: float = 3.0
     """A request fails after this many soft timeouts (the retransmission is sent at the first)..."""
     hard_floor: float = 0.2
     """...but not sooner than this: a busy node may pause so long (Linux's least TCP timeout)."""

@@ -141,7 +141,7 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
     import time
 
     from twisted.internet import reactor as imported
-    from twisted.internet.defer import CancelledError
+    from twisted.internet.defer import CancelledError, maybeDeferred
     from twisted.python.failure import Failure
 
     _log_to(sys.stderr)
@@ -152,7 +152,7 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
     signals: list[int] = []
 
     def go() -> None:
-        running.append(start(reactor))
+        running.append(maybeDeferred(start, reactor))
         running[0].addBoth(outcome.append)
         running[0].addBoth(lambda _: reactor.stop())
 

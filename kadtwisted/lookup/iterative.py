@@ -29,7 +29,7 @@ CAPACITY_FACTOR = 16
 all live, twice that if half are dead; simulated attacks would settle it."""
 
 IN_FLIGHT_FACTOR = 3
-"""Requests in flight per slot.  A request fails after two soft patiences, or a little more where
+"""Requests in flight per slot.  A request fails after three soft patiences, or more where
 those are short (:class:`kadtwisted.parameters.Timeouts`), so this many per slot hardly ever hold
 the slots up."""
 

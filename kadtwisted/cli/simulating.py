@@ -64,7 +64,7 @@ async def simulate(session: Session) -> int:
 
 def _found(session: Session) -> dict[str, Any]:
     """The document: of a run, or one that was saved."""
-    named, changes = session.arguments.scenario, _changes(session.arguments)
+    named, changes = session.arguments.scenario, changes_of(session.arguments)
     if not named.endswith(SAVED):
         return _run(session, scenario_of(named, changes))
     if changes or session.arguments.timings:
@@ -82,8 +82,8 @@ def _refuse_what_makes_no_sense(session: Session) -> None:
         raise UsageError(f"the file's name must end in .json or .csv, not {output!r}")
 
 
-def _changes(arguments: Any) -> dict[str, str]:
-    """What the command line changes in the scenario."""
+def changes_of(arguments: Any) -> dict[str, str]:
+    """What the command line changes in a scenario: texts by key."""
     changes: dict[str, str] = {}
     for each in arguments.changes:
         key, sign, text = each.partition("=")

@@ -6,12 +6,9 @@ is missed here.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 from unittest.mock import patch
 
 import matplotlib
@@ -22,42 +19,13 @@ from matplotlib.text import Text
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.simulation.catalogue import presets, scenario_of
-from kadtwisted.simulation.experiments import EXPERIMENTS, run
+from kadtwisted.simulation.experiments import EXPERIMENTS
 from kadtwisted.simulation.pictures import album, sheet
 from kadtwisted.simulation.pictures.captions import caption
-from kadtwisted.simulation.results import Outcome, document, to_json
+from kadtwisted.simulation.results import Outcome, document
 from kadtwisted.simulation.saved import Unreadable
 from kadtwisted.simulation.scenario import Scenario
-from kadtwisted.simulation.watch import Unwatched
-
-TINY = MappingProxyType({"nodes": "12", "operations": "4", "parameters.k": "4", "duration": "0"})
-OWN = MappingProxyType(
-    {
-        "churn": {
-            "records.count": "2",
-            "records.age": "0",
-            "churn.sessions": "5m,2m",
-            "churn.lasts": "4m",
-        },
-        "crash": {
-            "records.count": "3",
-            "records.age": "0",
-            "dead": "30,50",
-            "parameters.replication_period": "10m",
-        },
-        "partition": {"partition.lasts": "2m", "partition.watched": "2m", "partition.keys": "2"},
-        "sybil": {"records.count": "3", "shares": "10,20"},
-        "eclipse": {"hoard.ids": "5", "hoard.lasts": "2m"},
-        "nat": {"records.count": "3", "records.age": "0", "shares": "0,30"},
-        "latency": {"dead": "0,10"},
-    }
-)
-
-
-def played(preset: str) -> dict[str, Any]:
-    """The document of a preset on a few nodes, as it is when it has been saved."""
-    scenario = scenario_of(preset, TINY | OWN.get(preset, {}))
-    return dict(json.loads(to_json(document(scenario, run(scenario, Unwatched())))))
+from tests.simulation.playing import played
 
 
 def lines(axes: Axes) -> dict[str, list[float]]:
@@ -149,8 +117,12 @@ class HopsTests(SynchronousTestCase):
         hops, rpcs = self.panels()[2:]
         self.assertEqual(lines(hops), {"this run": [1.5, 2.0], "idealised": [1.9, 2.5, 3.0]})
         self.assertEqual(lines(rpcs), {"this run": [20.0, 21.5], "idealised": [21, 23, 24]})
+        low, high = hops.get_xlim()
         marks = [each.get_text() for each in hops.get_xticklabels()]
-        self.assertEqual(marks, ["100", "1,000", "10,000", "100,000"])
+        seen = [
+            mark for mark, at in zip(marks, hops.get_xticks(), strict=True) if low <= at <= high
+        ]
+        self.assertEqual(seen, ["100", "1,000", "10,000", "100,000"])
 
     def test_they_hold_for_one_k_and_alpha_only(self) -> None:
         self.assertEqual(list(lines(self.panels("5")[2])), ["this run"])

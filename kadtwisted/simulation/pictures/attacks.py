@@ -86,7 +86,7 @@ def nat(found: Document) -> dict[str, Sheet]:
     """Who can be reached and what is found, and what tables hold, against the share behind NATs."""
     made = Sheet("A part of all nodes lives behind NATs", caption(found), 1, 2, height=2.9)
     share = "behind NATs, % of all nodes"
-    parts = made.panel(0, 0, title="Reads and reach", x=share, y="%")
+    parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")
     tables = made.panel(0, 1, title="A routing table", x=share, y="contacts a node, mean")
     rows = found["rows"]
     for number, size in enumerate(dict.fromkeys(row["nodes"] for row in rows)):

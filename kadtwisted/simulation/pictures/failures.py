@@ -27,7 +27,7 @@ def churn(found: Document) -> dict[str, Sheet]:
     _against_sessions(axes, rows, "read_percent")
     sheet.percent(axes)
     sheet.logarithmic(axes, lengths)
-    sheet.legend(axes)
+    sheet.legend(axes, "lower left")
     axes = made.panel(0, 1, title="Traffic", x=session, y="bytes sent a node and second")
     _against_sessions(axes, rows, "bytes_per_node_second")
     sheet.from_nothing(axes)

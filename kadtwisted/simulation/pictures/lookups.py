@@ -66,9 +66,8 @@ def _growth(axes: Axes, found: Document, key: str) -> None:
     if (parameters["k"], parameters["alpha"]) == IDEAL_FOR:
         ideal = [each.nodes for each in IDEAL]
         line(axes, REFERENCE, ideal, [getattr(each, key) for each in IDEAL], "idealised")
-        sizes = sizes + ideal
-    sheet.logarithmic(axes, sorted(dict.fromkeys(sizes)))
     axes.margins(x=0.12)
+    sheet.logarithmic(axes)
     sheet.from_nothing(axes)
     sheet.legend(axes, "lower right")
 

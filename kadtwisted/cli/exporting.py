@@ -1,7 +1,8 @@
 """``kad export``: every record of a node, byte for byte, in one file.
 
 A running node is asked through its control socket; a storage that no node uses is opened here.
-What has expired is left out.  A file that is named is there when it is whole, or not at all.
+What has expired is left out.  A file that is named is there when it is whole, or not at all; what
+is no file (a device, a pipe) is written to as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -31,7 +32,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
-from kadtwisted.storage.state_directory import KEY_FILE, SOCKET_FILE, load_key
+from kadtwisted.storage.state_directory import KEY_FILE, SOCKET_FILE, load_key, sync_directory
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
 """Some records from just behind a place."""
@@ -148,6 +149,11 @@ def _target(session: Session, name: str) -> Iterator[BinaryIO]:
         return
     path = Path(name)
     try:
+        if path.exists() and not path.is_file():  # to rename over a device would replace it
+            with path.open("wb") as stream:
+                yield stream
+            return
+        path = Path(os.path.realpath(path))  # behind a link, what it points to is meant
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -155,6 +161,8 @@ def _target(session: Session, name: str) -> Iterator[BinaryIO]:
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).replace(path)
+            with suppress(OSError):  # not every file system can
+                sync_directory(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

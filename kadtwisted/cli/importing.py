@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import CancelledError, DeferredList
 from twisted.python.failure import Failure
 
 from kadtwisted.cli.export_file import BadExport, read
@@ -119,6 +119,8 @@ class Import:
 
     def _give_up(self, failure: Failure) -> None:
         error = failure.value
+        if isinstance(error, CancelledError):
+            raise error  # told to stop: nothing is wrong with the storage
         within = f"{self.counts['imported']} of {count_of(self._total, 'record')} were imported"
         if isinstance(error, StorageFull):
             raise StorageFull(f"the storage is full: {within}; {error}")

@@ -13,10 +13,14 @@ from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.daemon.config import DEFAULT_STORAGE, DaemonSettings
 from kadtwisted.daemon.storage_context import storage_context
 from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.plugins.builtin import DURABLE
 from kadtwisted.storage.state_directory import StateDirectory
 
 BATCH = 64
 """MAGIC: records that are read or written at a time: writes share the price of one flush."""
+UNBOUNDED = 1 << 40
+"""Records, and bytes: what a node kept comes back whole, whatever its bounds were.  They are the
+node's to keep, and it forgets nothing for them."""
 
 
 @asynccontextmanager
@@ -25,13 +29,17 @@ async def opened_storage(
 ) -> AsyncIterator[tuple[IStorage, StorageContext]]:
     """The storage that the options name, open; no node uses it, nor its state directory.
 
-    What is only read must be there: a storage whose file is missing would make an empty one.
+    What is only read must be there: a storage whose file is missing would make an empty one.  Nor
+    is one made beside that which the node uses, unless it was named.
     """
     option, state_dir = session.arguments.storage, session.state_dir
     if option is None and state_dir is None:
         raise UsageError("give --storage NAME:ARGUMENT, or --state-dir of a node")
     settings = DaemonSettings(storage=option or DEFAULT_STORAGE, state_dir=state_dir)
     context = storage_context(settings, session.reactor)
+    context = context._replace(max_records=UNBOUNDED, max_bytes=UNBOUNDED)
+    if option is None and state_dir is not None:
+        _check_is_the_nodes(state_dir)
     storage = session.world.find_plugins().storage(settings.storage, context)
     if for_reading:
         _check_is_there(storage, state_dir)
@@ -47,6 +55,12 @@ async def opened_storage(
     finally:
         if state is not None:
             state.close()
+
+
+def _check_is_the_nodes(state_dir: Path) -> None:
+    used = [each.name for each in DURABLE if (state_dir / each.file).exists()]
+    if used and DEFAULT_STORAGE not in used:
+        raise UsageError(f"the node with {state_dir} uses another storage: add --storage {used[0]}")
 
 
 def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:

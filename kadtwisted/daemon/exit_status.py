@@ -20,7 +20,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
     {
         os.EX_OK: "twistd has gone to the background",
         1: "the options, the environment or the configuration file cannot be used (twistd's own "
-        "code for usage), or the installation is broken",
+        "code for usage), or the installation is broken; without --nodaemon, whatever else it is "
+        "that keeps the node from starting",
         os.EX_OSERR: "the UDP port cannot be bound, or died and could not be bound again for a "
         "minute; or stopping took too long",
         os.EX_CANTCREAT: "the storage or the state directory cannot be created or opened, is "

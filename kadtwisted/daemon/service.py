@@ -164,10 +164,10 @@ class NodeService(Service):
             port = control.listen(self._reactor, self._state.socket_path, factory)
             self._control = (port, factory)
         # A storage that takes its time has not opened yet: then this runs when it has.
-        starting.addCallback(lambda _: self._opened(failures))
+        starting.addCallback(lambda _: self._opened(node, failures))
 
-    def _opened(self, failures: list[Failure]) -> None:
-        if not failures:
+    def _opened(self, node: INode, failures: list[Failure]) -> None:
+        if not failures and node is self._node:  # else it was told to stop meanwhile
             self._started()
         for failure in failures:
             self._failed(failure.value or NodeStopped())

@@ -93,10 +93,12 @@ class DaemonService(NodeService):
         if not self.running or self.read_settings is None or reporter is None:
             return
         reporter.reloading()
-        settings = reread(self.log, self.read_settings)
-        if settings is not None:
-            self.reload(settings)
-        reporter.reloaded()
+        try:
+            settings = reread(self.log, self.read_settings)
+            if settings is not None:
+                self.reload(settings)
+        finally:  # a service manager that is not told so waits, and counts it as failed
+            reporter.reloaded()
 
     def reload(self, settings: DaemonSettings) -> None:
         """As :meth:`NodeService.reload`, and the level of the log."""
@@ -136,11 +138,12 @@ def _tell_people(error: BaseException) -> None:
         sys.__stderr__.write(f"kademlia: {error}\n")
 
 
-def end_with(reactor: Any, error: BaseException) -> None:
+def end_with(reactor: Any, error: BaseException, pid_file: str = "") -> None:
     """Stop in order because of an error while the reactor runs, then exit with its code.
 
     A running ``twistd`` cannot choose its exit code: the process is left by ``os._exit``, after
-    all services have stopped and the output is flushed.
+    all services have stopped, the output is flushed and ``twistd``'s PID file, if there is one, is
+    gone: whoever has that number next would keep the node from starting.
     """
     _tell(error)
 
@@ -148,6 +151,9 @@ def end_with(reactor: Any, error: BaseException) -> None:
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()
+        if pid_file:
+            with suppress(OSError):
+                os.unlink(pid_file)
         os._exit(startup_exit_code(error))
 
     reactor.addSystemEventTrigger("after", "shutdown", leave)
@@ -174,11 +180,12 @@ def makeService(options: Options) -> IService:
     # Nothing has called callLater before.
     reactor.seconds = time.monotonic
     reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
-    daemon = make_daemon(reactor, options.settings, _service_manager())
+    twistd = options.parent
+    pid_file = "" if twistd is None else twistd["pidfile"] or ""
+    daemon = make_daemon(reactor, options.settings, _service_manager(), pid_file)
     sources = options.sources
     if sources is not None:
         daemon.read_settings = lambda: sources.load().settings
-    twistd = options.parent
     if twistd is not None and not twistd["logger"]:
         daemon.output = make_log(options.settings.log, twistd, os.environ, reactor)
         daemon.set_log_level = daemon.output.set_level
@@ -194,7 +201,10 @@ def _service_manager() -> ServiceManager:
 
 
 def make_daemon(
-    reactor: Any, settings: DaemonSettings, manager: ServiceManager | None = None
+    reactor: Any,
+    settings: DaemonSettings,
+    manager: ServiceManager | None = None,
+    pid_file: str = "",
 ) -> DaemonService:
     """The service on any reactor, for a service manager or none."""
     manager = manager or ServiceManager()
@@ -204,7 +214,7 @@ def make_daemon(
         node_maker(reactor, settings, manager),
         secure_random=os.urandom,
         random=random.SystemRandom().random,
-        failed=lambda error: end_with(reactor, error),
+        failed=lambda error: end_with(reactor, error, pid_file),
         notifier=manager.notifier,
         watchdog_period=manager.watchdog_period,
     )

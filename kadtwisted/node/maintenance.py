@@ -344,7 +344,7 @@ class Maintenance:
         later = self._publishing.failed(task.where, unix_now)
         if later is not None:
             self.publication_due(later)
-        if await self._republish(publication):
+        if await self._republish(publication) and self._publishing.keeps(publication):
             where, record, lifetime, _ = publication
             self.publication_due(self._publishing.published(where, record, lifetime, unix_now))
         self._remembering.rescheduled(task.where)

@@ -290,12 +290,19 @@ class Node:
         self._maintenance.stop()
         for operation in list(self._operations):
             operation.cancel()
-        await self._close()
-        self._stopping = False
+        try:
+            await self._close()
+        finally:
+            self._stopping = False
 
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
-        await self._remembering.close()
+        try:
+            await self._remembering.close()
+        finally:
+            await self._close_storage()
+
+    async def _close_storage(self) -> None:
         try:
             await self._storage.close()
         except StorageError as error:
@@ -419,6 +426,8 @@ class Node:
             unix_now = self._world.unix_time()
             record = encode_record(receipt.record)
             publication = self._publishing.published(where, record, lifetime, unix_now)
+            # Before it is saved: a caller who no longer waits for that withdraws nothing.
+            self._maintenance.publication_due(publication)
             try:
                 await self._remembering.keep(publication)
             except StorageError as error:
@@ -426,7 +435,6 @@ class Node:
                 raise StorageError(
                     f"stored, but it will not be published again: {error}"
                 ) from error
-            self._maintenance.publication_due(publication)
         return receipt
 
     def _withdraw(self, where: StorageKey) -> None:
@@ -439,7 +447,8 @@ class Node:
         try:
             await self._values.publish_again(publication.record, publication.lifetime)
         except Superseded:
-            self._withdraw(publication.where)
+            if self._publishing.keeps(publication):  # or it was our own next one that won
+                self._withdraw(publication.where)
             return False
         except Unavailable:
             return False

@@ -98,10 +98,12 @@ class Remembering:
         now = self._around.world.now()
         if not contacts or not self._is_time(frozenset(contacts), now):
             return
+        before = self._saved
         self._saved, self._saved_at = frozenset(contacts), now
         try:
             await self._state.save_contacts(contacts)
         except StorageError:
+            self._saved = before  # so that it is tried again, though nobody else is met
             self._faults.report("state", "the contacts could not be saved", Failure())
 
     def _is_time(self, contacts: frozenset[Contact], now: float) -> bool:

@@ -54,8 +54,8 @@ class DurableStorage:
 
     def __init__(self, name: str, maker: str, file: str, library: str | None = None) -> None:
         self.name = name
+        self.file = file
         self._maker = maker
-        self._file = file
         self._library = library
 
     def make(self, argument: str, context: StorageContext) -> IStorage:
@@ -82,7 +82,7 @@ class DurableStorage:
                 f"without a state directory the storage {self.name!r} must be told its file: "
                 f"{self.name}:PATH"
             )
-        return Path(directory).absolute() / self._file
+        return Path(directory).absolute() / self.file
 
 
 @implementer(IPlugin, ISerializerFactory)
@@ -103,6 +103,8 @@ class SerializerOfIdentities:
 memory = VolatileStorage("memory", "kadtwisted.storage.memory:MemoryStorage")
 sqlite = DurableStorage("sqlite", "kadtwisted.storage.sqlite:SQLiteStorage", "records.sqlite")
 lmdb = DurableStorage("lmdb", "kadtwisted.storage.lmdb:LMDBStorage", "records.lmdb", "lmdb")
+DURABLE = (sqlite, lmdb)
+"""Those that keep their records in a file of the state directory."""
 cbor = SerializerOfIdentities(
     "cbor", "kadtwisted.wire.cbor:CBORSerializer", "kadtwisted.identity.keys:node_id_of"
 )

@@ -58,6 +58,11 @@ class Publishing:
         """The publication at this place."""
         return self._publications.get(where)
 
+    def keeps(self, publication: Publication) -> bool:
+        """Whether this very record is still kept published, neither withdrawn nor replaced."""
+        known = self._publications.get(publication.where)
+        return known is not None and known.record == publication.record
+
     def publications(self) -> list[Publication]:
         """All of them, to be saved."""
         return list(self._publications.values())

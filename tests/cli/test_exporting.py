@@ -98,6 +98,25 @@ class StorageTests(ExportTestCase):
         self.assertEqual(self.file.read_text(), "old")
         self.assertEqual(os.listdir(self.path), ["records.jsonl"])
 
+    def test_what_is_no_file_is_written_to_and_stays(self) -> None:
+        self.shelf.add(1, a_record(1))
+        pipe = self.path / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.export("--storage", "shelf", str(pipe))
+        self.assertTrue(pipe.is_fifo())
+        self.file.write_bytes(os.read(reader, 65536))
+        self.assertEqual(len(self.read(self.file)), 1)
+
+    def test_a_link_stays_one(self) -> None:
+        self.shelf.add(1, a_record(1))
+        link = self.path / "link"
+        link.symlink_to(self.file)
+        self.export("--storage", "shelf", str(link))
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(len(self.read(self.file)), 1)
+
     def test_from_a_state_directory_without_a_node(self) -> None:
         state = StateDirectory(self.path)
         state.open()

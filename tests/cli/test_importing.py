@@ -8,15 +8,25 @@ import threading
 import time
 from pathlib import Path
 
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 from twisted.trial import unittest
 
+from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.errors import StorageError, StorageFull
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StoredRecord
+from kadtwisted.parameters import Bounds
 from kadtwisted.storage.state_directory import StateDirectory
 from tests.cli.harness import Kad
-from tests.cli.shelf import DAY, Shelf, a_record, kad_with, patiently
+from tests.cli.shelf import (
+    DAY,
+    Installed,
+    Shelf,
+    ShelfFactory,
+    a_record,
+    kad_with,
+    patiently,
+)
 
 
 class ImportTests(unittest.SynchronousTestCase):
@@ -127,6 +137,33 @@ class ImportTests(unittest.SynchronousTestCase):
         self.assertIn("cannot read", kad.said)
         self.assertEqual(self.target.opened, 0)
 
+    def test_more_than_a_node_takes_by_default(self) -> None:
+        factory = ShelfFactory(self.target)
+        self.source.add(1, a_record(1))
+        self.export()
+        kad = Kad()
+        kad.plugins = PluginRegistry(
+            lambda group: [Installed(factory)] if group == "kadtwisted.storage" else []
+        )
+        argv = ("import", "--storage", "shelf", str(self.file))
+        self.assertEqual(kad(*argv, meanwhile=patiently), 0, kad.said)
+        (context,) = factory.contexts
+        self.assertGreater(context.max_records, 1000 * Bounds().stored_records)
+        self.assertGreater(context.max_bytes, 1000 * Bounds().stored_bytes)
+
+    def test_no_storage_beside_the_one_that_the_node_uses(self) -> None:
+        self.source.add(1, a_record(1))
+        self.export()
+        state_dir = self.path / "node"
+        state_dir.mkdir()
+        (state_dir / "records.lmdb").touch()
+        for verb in ("import", "export"):
+            kad = Kad()
+            argv = (verb, "--state-dir", str(state_dir), str(self.file))
+            self.assertEqual(kad(*argv, meanwhile=patiently), 64, kad.said)
+            self.assertIn("add --storage lmdb", kad.said)
+        self.assertEqual(os.listdir(state_dir), ["records.lmdb"])
+
     def test_a_full_storage(self) -> None:
         for n in range(10):
             self.source.add(n, a_record(n))
@@ -147,6 +184,22 @@ class ImportTests(unittest.SynchronousTestCase):
         self.assertIn("the disk is gone; 3 of 10 records were imported", kad.said)
         self.patch(self.target, "open", lambda: fail(StorageError("no such disk")))
         self.assertIn("no such disk", self.run_import(str(self.file), code=73).said)
+
+    def test_interrupted(self) -> None:
+        self.source.add(1, a_record(1))
+        self.export()
+        putting: Deferred[None] = Deferred()
+        self.patch(self.target, "put", lambda record, now: putting)
+
+        def meanwhile(kad: Kad, running: Deferred[int]) -> None:
+            while not self.target.opened:
+                kad.clock.advance(0)
+            running.cancel()
+
+        kad = kad_with(self.target)
+        code = kad("import", "--storage", "shelf", str(self.file), meanwhile=meanwhile)
+        self.assertEqual((code, self.target.closed), (130, 1))
+        self.assertEqual(kad.said, "kad: importing 1 record\n")
 
     def test_not_under_a_running_node(self) -> None:
         self.source.add(1, a_record(1))

@@ -107,6 +107,17 @@ class ServiceTests(unittest.SynchronousTestCase):
         service.startService()
         self.assertEqual(self.node.names(), ["start"])
 
+    def test_a_start_that_succeeds_after_the_stop_begins_nothing(self) -> None:
+        starting = self.node.answers["start"] = Deferred()
+        service = self.service(bootstrap=ADDRESSES)
+        service.startService()
+        self.successResultOf(service.stopService())
+        starting.callback(None)
+        self.successResultOf(starting)
+        self.assertEqual(self.node.names(), ["start", "stop"])
+        self.assertEqual(self.failed, [])
+        self.assert_nothing_is_held()
+
     def test_without_bootstrap_addresses_nobody_is_asked(self) -> None:
         self.service().startService()
         self.assertNotIn("bootstrap", self.node.names())

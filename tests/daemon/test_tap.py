@@ -23,6 +23,7 @@ from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon,
 from kadtwisted.errors import CannotListen, StorageError
 from kadtwisted.interfaces import INode
 from tests.daemon.fakes import KEY, FakeNode
+from tests.daemon.test_reporter import RecordingNotifier
 
 
 class ServiceTests(unittest.SynchronousTestCase):
@@ -77,20 +78,22 @@ class ServiceTests(unittest.SynchronousTestCase):
         reactor = RunningReactor()
         codes: list[int] = []
         self.patch(tap.os, "_exit", codes.append)
-        end_with(reactor, StorageError("the disk is full"))
+        pid_file = Path(self.mktemp())
+        pid_file.touch()
+        end_with(reactor, StorageError("the disk is full"), str(pid_file))
         self.assertEqual(reactor.stops, 1)
-        self.assertEqual(codes, [])
+        self.assertEqual((codes, pid_file.exists()), ([], True))
         reactor.after_shutdown()
-        self.assertEqual(codes, [73])
+        self.assertEqual((codes, pid_file.exists()), ([73], False))
         self.assertIn("the disk is full", self.stderr.getvalue())
 
     def test_a_failed_daemon_ends_the_reactor(self) -> None:
         ended: list[Any] = []
-        self.patch(tap, "end_with", lambda reactor, error: ended.append((reactor, error)))
+        self.patch(tap, "end_with", lambda *arguments: ended.append(arguments))
         clock = Clock()
         error = StorageError("the disk is full")
-        make_daemon(clock, DaemonSettings())._failed(error)
-        self.assertEqual(ended, [(clock, error)])
+        make_daemon(clock, DaemonSettings(), pid_file="twistd.pid")._failed(error)
+        self.assertEqual(ended, [(clock, error, "twistd.pid")])
 
 
 class HangUpTests(unittest.SynchronousTestCase):
@@ -103,12 +106,14 @@ class HangUpTests(unittest.SynchronousTestCase):
         self.reactor = ThreadsafeClock()
         self.reads: list[DaemonSettings | ConfigurationProblems] = []
         self.levels: list[str] = []
+        self.notifier = RecordingNotifier()
         self.service = DaemonService(
             self.reactor,
             DaemonSettings(),
             lambda key: self.node,
             secure_random=bytes,
             random=lambda: 0.5,
+            notifier=self.notifier,
         )
         self.service.set_log_level = self.levels.append
         self.service.read_settings = self.read
@@ -137,6 +142,18 @@ class HangUpTests(unittest.SynchronousTestCase):
         self.hang_up()
         self.assertEqual((self.reads, self.levels), ([], []))
         self.assertNotIn("bootstrap", self.node.names())
+        self.successResultOf(self.service.stopService())
+
+    def test_a_reading_that_breaks_does_not_leave_the_service_manager_waiting(self) -> None:
+        self.service.startService()
+
+        def broken() -> DaemonSettings:
+            raise RuntimeError("a plugin's mistake")
+
+        self.service.read_settings = broken
+        self.assertRaises(RuntimeError, self.service.hang_up)
+        self.assertEqual(self.notifier.sent[-1], "READY=1")
+        self.assertTrue(self.notifier.sent[-2].startswith("RELOADING=1"))
         self.successResultOf(self.service.stopService())
 
     def test_is_heard_from_the_start_to_the_end_of_the_stop(self) -> None:

@@ -43,9 +43,8 @@ class MakingTests(unittest.TestCase):
         options.parseOptions(["--state-dir", "/nowhere", "--storage", "memory", *arguments])
         if twistd:
             options.parent = ParentOptions()
-            options.parent.update(
-                {"logger": None, "syslog": False, "nodaemon": True, "logfile": "-", **twistd}
-            )
+            others = {"syslog": False, "nodaemon": True, "logfile": "-", "pidfile": ""}
+            options.parent.update({"logger": None, **others, **twistd})
         service = tap.makeService(options)
         assert isinstance(service, DaemonService)
         return service

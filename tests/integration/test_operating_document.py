@@ -17,6 +17,7 @@ from kadtwisted.cli.arguments import make_parser
 from kadtwisted.daemon import describe, exit_status
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.options import OPTIONS
+from kadtwisted.daemon.watchdog import CHECKS_IN_A_PERIOD
 from kadtwisted.storage import state_directory
 from kadtwisted.upkeep.health import Health
 from tests.integration.processes import ROOT
@@ -48,6 +49,16 @@ def table(text: str, head: str) -> list[list[str]]:
 class OperatingTests(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         self.page = OPERATING.read_text("utf-8")
+
+    def test_the_watchdogs_period_is_that_of_the_unit(self) -> None:
+        unit = (ROOT / "etc" / "kademlia.service").read_text("utf-8")
+        (period,) = map(int, re.findall(r"^WatchdogSec=(\d+)$", unit, re.MULTILINE))
+        for said in (
+            f"Every {period // CHECKS_IN_A_PERIOD} s (a third of `WatchdogSec=`)",
+            f"after {period} s without that",
+            f"systemd restarts it after {period} s",
+        ):
+            self.assertIn(said, self.page)
 
     def test_every_command_of_kad_is_understood(self) -> None:
         seen = set()

@@ -45,6 +45,16 @@ class PublishingTests(SynchronousTestCase):
         self.assertFalse(self.publishing.withdraw(where(1)))
         self.assertIsNone(self.publishing.get(where(1)))
 
+    def test_another_record_in_its_place_is_not_the_one_that_was_kept(self) -> None:
+        made = self.publishing.published(where(1), b"r", DAY, NOW)
+        later = self.publishing.failed(where(1), NOW)
+        assert later is not None
+        self.assertTrue(self.publishing.keeps(made) and self.publishing.keeps(later))
+        self.publishing.published(where(1), b"newer", DAY, NOW)
+        self.assertFalse(self.publishing.keeps(made))
+        self.publishing.withdraw(where(1))
+        self.assertFalse(self.publishing.keeps(made))
+
     def test_bounded_by_its_capacity(self) -> None:
         small = Publishing(random.Random(1), 2)
         for number in (1, 2, 1):

@@ -53,7 +53,10 @@ PATIENCE = 60.0
 OUTPUT = 64 * 1024
 """Bytes of a daemon's last output that are kept, to be shown if it fails."""
 
-FORGOTTEN = ("STATE_DIRECTORY", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_USEC", "WATCHDOG_PID")
+FORGOTTEN = (
+    *("STATE_DIRECTORY", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
+    *("WATCHDOG_USEC", "WATCHDOG_PID"),
+)
 """What a service manager may have told the driver and the daemons must not believe."""
 
 

@@ -7,10 +7,14 @@ other, so that whatever slows the machine down slows all of them; the medians of
 The unit is replies per second of the server's own CPU time, and the figure to quote is the ratio
 to the echo of the same run: absolute times belong to the machine.
 
+Beside them, if the extra ``bench`` is installed: the server of bmuller's ``kademlia`` (the same
+three requests, unsealed, answers of 20 contacts too) and libtorrent's DHT (answers of 8).
+
 Scenarios of a node: PING, FIND_NODE answered with k contacts, FIND_VALUE answered with a record of
 100 bytes and the contacts that fit.  Each is asked with a valid token by one sender, for whom the
 node's table has no room (``token``), and padded by strangers without one (``padded``: 64 identities
-in turn, because a stranger's public-key work is never remembered).
+in turn, because a stranger's public-key work is never remembered).  ``2,000`` is a sealed node with
+as many contacts in its table, where all others have 200.
 """
 
 from __future__ import annotations
@@ -19,17 +23,20 @@ import argparse
 import itertools
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.asker import Asker, Server, Writer
 from benchmarks.load import Generator, Processors, Sample, choose_processors, describe_machine, pin
-from benchmarks.servers import CONTACTS, settings
+from benchmarks.others import OTHERS, Bmuller, Libtorrent, Make
+from benchmarks.server_process import ServerProcess
+from benchmarks.servers import CONTACTS, MANY_CONTACTS, settings
 from kadtwisted.model import bencode
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID, key_of_name
@@ -50,6 +57,9 @@ from kadtwisted.records.value import encode
 DATAGRAMS = 256
 """Different datagrams of one measurement; the generator cycles through them."""
 STRANGERS = 64
+LARGE = f"{MANY_CONTACTS:,}"
+"""The name of the sealed node with many contacts."""
+ANY = "127.0.0.1:0"
 VALUE = bytes(100)
 KEY = key_of_name("benchmark")
 ECHOED = bytes(100)
@@ -63,35 +73,17 @@ BODIES: tuple[tuple[str, Callable[[], RequestBody]], ...] = (
 )
 
 
-class Process:
-    """A server under test; ends with its context."""
-
-    def __init__(self, name: str, processor: int | None) -> None:
-        words = [sys.executable, "-m", "benchmarks.servers", name]
-        words += [] if processor is None else [str(processor)]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the server {name!r} did not start")
-        told = json.loads(line)
-        self.pid = self._process.pid
-        self.server = Server(Endpoint("127.0.0.1", told["port"]), bytes.fromhex(told["key"]))
-
-    def close(self) -> None:
-        """Close its standard input, which ends it."""
-        self._process.communicate(timeout=30)
-
-
 class NodeUnderTest:
     """A node that holds a record; makes the datagrams of each scenario."""
 
-    def __init__(self, name: str, sealer: str, process: Process) -> None:
+    def __init__(self, name: str, sealer: str, process: ServerProcess) -> None:
         self.name = name
         self.process = process
         self._settings = settings(sealer)
-        self.asker = Asker(process.server, self._settings)
-        self._strangers = [Writer(process.server, self._settings) for _ in range(STRANGERS)]
+        key = bytes.fromhex(process.told["key"])
+        server = Server(Endpoint("127.0.0.1", process.port), key)
+        self.asker = Asker(server, self._settings)
+        self._strangers = [Writer(server, self._settings) for _ in range(STRANGERS)]
         self._prepare()
 
     def _prepare(self) -> None:
@@ -128,30 +120,42 @@ def expect(kind: type[Any], body: object) -> Any:
     return body
 
 
-def scenarios(
-    nodes: Sequence[NodeUnderTest], echo: Process, generator: Generator
-) -> dict[str, Callable[[], Sample]]:
-    """What is measured in each round, by name."""
+Measure = Callable[[], Sample]
 
-    def node_scenario(
+
+def node_scenarios(nodes: Sequence[NodeUnderTest], generator: Generator) -> dict[str, Measure]:
+    """What is measured of nodes in each round, by name."""
+
+    def scenario(
         node: NodeUnderTest,
         datagrams: Callable[[Callable[[], RequestBody]], list[bytes]],
-        make: Any,
-    ) -> Callable[[], Sample]:
-        port, pid = node.process.server.endpoint.port, node.process.pid
+        make: Callable[[], RequestBody],
+    ) -> Measure:
+        port, pid = node.process.port, node.process.pid
         bind_to = str(node.asker.endpoint)
         return lambda: generator.measure(port, pid, bind_to, datagrams(make))
 
-    port = echo.server.endpoint.port
-    all_of_them = {
-        "echo": lambda: generator.measure(port, echo.pid, "127.0.0.1:0", [ECHOED]),
-    }
+    found = {}
     for node in nodes:
-        for way, datagrams in (("token", node.proven), ("padded", node.padded)):
-            for method, make in BODIES:
-                name = f"{node.name} {method} {way}"
-                all_of_them[name] = node_scenario(node, datagrams, make)
-    return all_of_them
+        bodies = BODIES[1:2] if node.name == LARGE else BODIES
+        ways = (("token", node.proven), ("padded", node.padded))
+        for way, datagrams in ways[: 1 if node.name == LARGE else 2]:
+            for method, make in bodies:
+                found[f"{node.name} {method} {way}"] = scenario(node, datagrams, make)
+    return found
+
+
+def other_scenarios(
+    asked: Bmuller | Libtorrent, process: ServerProcess, generator: Generator
+) -> dict[str, Measure]:
+    """What is measured of somebody else's server in each round, by name."""
+
+    def scenario(make: Make) -> Measure:
+        return lambda: generator.measure(
+            process.port, process.pid, ANY, [make() for _ in range(DATAGRAMS)]
+        )
+
+    return {f"{asked.name} {name}": scenario(make) for name, make in asked.scenarios().items()}
 
 
 def summary(samples: dict[str, list[Sample]]) -> dict[str, dict[str, float]]:
@@ -174,30 +178,75 @@ def print_table(rows: dict[str, dict[str, float]]) -> None:
         )
 
 
+def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The ratios between scenarios that there is a target for."""
+    wanted = {
+        "sealed FIND_NODE to bmuller's": ("sealed FIND_NODE token", "bmuller find_node"),
+        "sealed FIND_NODE to libtorrent's": ("sealed FIND_NODE token", "libtorrent find_node"),
+        "plain FIND_NODE to libtorrent's": ("plain FIND_NODE token", "libtorrent find_node"),
+        f"cost of FIND_NODE with {MANY_CONTACTS:,} contacts to {CONTACTS}": (
+            "sealed FIND_NODE token",
+            f"{LARGE} FIND_NODE token",
+        ),
+    }
+    return {
+        name: rows[one]["per_cpu_second"] / rows[other]["per_cpu_second"]
+        for name, (one, other) in wanted.items()
+        if one in rows and other in rows
+    }
+
+
+def start_others(
+    servers: ExitStack, processor: int | None, generator: Generator
+) -> dict[str, Measure]:
+    """The scenarios of those that are installed; what is not is said."""
+    found: dict[str, Measure] = {}
+    for name, package, make in OTHERS:
+        if find_spec(package) is None:
+            print(f"{name}: not measured, {package} is not installed", file=sys.stderr)
+            continue
+        process = servers.enter_context(ServerProcess("benchmarks.other_servers", name, processor))
+        found.update(other_scenarios(make(process), process, generator))
+    return found
+
+
 def run(rounds: int, seconds: float, window: int, processors: Processors) -> dict[str, Any]:
     """Start the servers, measure all rounds, end the servers."""
-    processes = {name: Process(name, processors.server) for name in ("echo", "box", "plain")}
-    pin(processors.generator)
     samples: dict[str, list[Sample]] = {}
-    try:
+    loads = [os.getloadavg()[0]]
+    with ExitStack() as servers, Generator(seconds, window) as generator:
+        processes = {
+            name: servers.enter_context(
+                ServerProcess("benchmarks.servers", name, processors.server)
+            )
+            for name in ("echo", "box", "plain", "large")
+        }
+        others = start_others(servers, processors.server, generator)
+        pin(processors.generator)
         nodes = [
             NodeUnderTest("sealed", "box", processes["box"]),
             NodeUnderTest("plain", "plain", processes["plain"]),
+            NodeUnderTest(LARGE, "box", processes["large"]),
         ]
-        with Generator(seconds, window) as generator:
-            todo = scenarios(nodes, processes["echo"], generator)
-            for number in range(rounds):
-                print(f"round {number + 1} of {rounds}", file=sys.stderr)
-                for name, measure in todo.items():
-                    samples.setdefault(name, []).append(measure())
-    finally:
-        for process in processes.values():
-            process.close()
+        echo = processes["echo"]
+        todo = {
+            "echo": lambda: generator.measure(echo.port, echo.pid, ANY, [ECHOED]),
+            **node_scenarios(nodes, generator),
+            **others,
+        }
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+            for name, measure in todo.items():
+                samples.setdefault(name, []).append(measure())
+            loads.append(os.getloadavg()[0])
+    rows = summary(samples)
     return {
         "unit": "replies per second of the server's CPU time, medians of interleaved rounds",
         "settings": {"rounds": rounds, "seconds": seconds, "window": window, "contacts": CONTACTS},
         "machine": describe_machine(processors),
-        "scenarios": summary(samples),
+        "load": loads,
+        "ratios": ratios(rows),
+        "scenarios": rows,
     }
 
 
@@ -215,6 +264,9 @@ def main() -> None:
         print("only one processor: generator and server disturb each other", file=sys.stderr)
     result = run(options.rounds, options.seconds, options.window, processors)
     print_table(result["scenarios"])
+    for name, ratio in result["ratios"].items():
+        print(f"{name}: {ratio:.2f}")
+    print(f"load average of this machine: {min(result['load'])} to {max(result['load'])}")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(f"written to {options.json}", file=sys.stderr)

@@ -1,8 +1,9 @@
 """The servers under test, each a process of its own: ``python -m benchmarks.servers NAME [CPU]``.
 
 ``echo`` is Twisted's bare ``DatagramProtocol`` that writes back what it read; ``box`` and ``plain``
-are whole nodes, sealed and unsealed.  A server prints one line of JSON (``port``, ``key``) when it
-listens, and ends when its standard input closes, so that none outlives its driver.
+are whole nodes, sealed and unsealed; ``large`` is a sealed one with ten times the contacts.  A
+server prints one line of JSON (``port``, ``key``) when it listens, and ends when its standard input
+closes, so that none outlives its driver.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import time
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import DatagramProtocol, Protocol
@@ -22,12 +24,18 @@ from twisted.internet.task import react
 from benchmarks.load import pin
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
 from kadtwisted.routing.table import RoutingTable
 
 CONTACTS = 200
 """Contacts in the table of a node under test: about as many as a node of 20,000 has."""
+
+MANY_CONTACTS = 2000
+"""Contacts in the table of the node ``large``."""
+LARGE_BUCKETS = 400
+"""The size of its buckets: its answers have k contacts all the same."""
 
 NO_LIMIT = 1e9
 LIMITS = LimitSettings(
@@ -93,17 +101,28 @@ def announce(port: int, key: bytes = b"") -> None:
     print(json.dumps({"port": port, "key": key.hex()}), flush=True)
 
 
-async def serve_node(reactor: Any, sealer: str, closed: Deferred[None]) -> None:
+async def serve_node(reactor: Any, sealer: str, closed: Deferred[None], contacts: int) -> None:
     """A whole node, its table filled."""
     node = Node(reactor, settings(sealer), NodeKey.generate(os.urandom))
     await node.start()
     (table,) = node._tables.values()  # there is no public way to know contacts nobody answers for
-    fill(table, CONTACTS, time.monotonic())
+    fill(table, contacts, time.monotonic())
     listening = node.status().links[0].listening
     assert listening is not None
     announce(listening.port, node.public_key)
     await closed
     await node.stop()
+
+
+def wide_table(own_id: NodeID, **settings: Any) -> RoutingTable:
+    """A table with room for many in each bucket."""
+    return RoutingTable(own_id, **{**settings, "k": LARGE_BUCKETS})
+
+
+async def serve_large(reactor: Any, closed: Deferred[None]) -> None:
+    """A node as it would be if its buckets had room for thousands of contacts."""
+    with patch("kadtwisted.node.node.RoutingTable", wide_table):
+        await serve_node(reactor, "box", closed, MANY_CONTACTS)
 
 
 async def serve_echo(reactor: Any, closed: Deferred[None]) -> None:
@@ -119,11 +138,12 @@ def main(reactor: Any, name: str, processor: str = "") -> Deferred[None]:
     pin(int(processor) if processor else None)
     driver = UntilClosed()
     StandardIO(driver, reactor=reactor)
-    serving = (
-        serve_echo(reactor, driver.closed)
-        if name == "echo"
-        else serve_node(reactor, name, driver.closed)
-    )
+    if name == "echo":
+        serving = serve_echo(reactor, driver.closed)
+    elif name == "large":
+        serving = serve_large(reactor, driver.closed)
+    else:
+        serving = serve_node(reactor, name, driver.closed, CONTACTS)
     return Deferred.fromCoroutine(serving)
 
 

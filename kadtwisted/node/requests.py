@@ -127,7 +127,7 @@ class Requests:
         self.running = False
         self._disarm()
         for transaction in self.transactions.drain():
-            transaction.context.waiter.errback(NodeStopped())
+            _ended(transaction).waiter.errback(NodeStopped())
 
     # --- Asking ------------------------------------------------------------------------------
 
@@ -185,6 +185,7 @@ class Requests:
     def _forget(self, asked: _Asked) -> None:
         if asked.transaction is not None:
             self.transactions.cancel(asked.transaction)
+            asked.transaction = None
 
     def _begin(self, asked: _Asked) -> None:
         """Send a request and keep it in flight, or fail its waiter."""
@@ -265,7 +266,7 @@ class Requests:
         self._counts["requests.timed_out"] += 1
         self.endpoints.failed(transaction.endpoint, self._now())
         silent = RequestTimedOut(f"{transaction.endpoint} did not answer in time")
-        transaction.context.waiter.errback(silent)
+        _ended(transaction).waiter.errback(silent)
 
     # --- What comes back ---------------------------------------------------------------------
 
@@ -275,7 +276,7 @@ class Requests:
         if transaction is None:
             raise MalformedDatagram("unmatched-reply")
         now = self._now()
-        asked = transaction.context
+        asked = _ended(transaction)
         rtt = transaction.rtt(now) if asked.measured else None
         self.endpoints.answered(endpoint, rtt, now)
         self.endpoints.remember_token(endpoint, reply.token, now, key)
@@ -317,3 +318,11 @@ class Requests:
                     self._send_request(transaction)
                 return
         raise MalformedDatagram("unexpected-cookie")
+
+
+def _ended(transaction: Transaction[_Asked]) -> _Asked:
+    """What was asked.  It lets go of its transaction, which holds it: else each request would leave
+    a ring behind, and its whole lookup with it, that only the garbage collector clears away."""
+    asked = transaction.context
+    asked.transaction = None
+    return asked

@@ -70,6 +70,8 @@ BUSY_INTERVAL = 1.0
 """Seconds between two times that one endpoint is told that it is over its budget."""
 MAX_TOLD_BUSY = 1024
 """Endpoints remembered to have been told so."""
+FORGOTTEN_AT_ONCE = 3
+"""Sources looked at for each that is charged: more than the two it may add."""
 
 
 class Limits:
@@ -99,13 +101,15 @@ class Limits:
     def admit_proven(self, endpoint: Endpoint, now: float) -> bool:
         """Charge a datagram to an endpoint that holds a valid token; whether it may be served."""
         sources = self._sources
-        full_at = sources.get(endpoint, now)
+        full_at = sources.get(endpoint)
+        if full_at is None:
+            sources[endpoint] = now + self._interval
+            self._forget(now)
+            return True
         if full_at > now + self._allowance:
             return False
         sources[endpoint] = (full_at if full_at > now else now) + self._interval
         sources.move_to_end(endpoint)
-        if len(sources) > self._max_sources:
-            sources.popitem(last=False)
         return True
 
     def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
@@ -141,10 +145,21 @@ class Limits:
         for source, budget in charges:
             sources[source] = max(sources.get(source, now), now) + budget.interval
             sources.move_to_end(source)
-        while len(sources) > self._max_sources:
-            sources.popitem(last=False)
+        self._forget(now)
         self._strangers_full_at = max(self._strangers_full_at, now) + self._strangers.interval
         return True
+
+    def _forget(self, now: float) -> None:
+        """Forget those that are too many, and of the least recently charged the few whose budget is
+        full again: whoever is not listed has a full one, too."""
+        sources = self._sources
+        while len(sources) > self._max_sources:
+            sources.popitem(last=False)
+        for _ in range(FORGOTTEN_AT_ONCE):
+            source, full_at = next(iter(sources.items()))
+            if full_at >= now:
+                break  # at the latest where somebody was charged just now
+            del sources[source]
 
     def _charges(self, endpoint: Endpoint) -> tuple[tuple[str, Budget], ...]:
         """Where a stranger is charged, and out of which budget."""

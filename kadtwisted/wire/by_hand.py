@@ -54,6 +54,8 @@ how often a busy node answers the same asker again would settle it."""
 _WANTS = tuple(Want(number) for number in range(4))
 _A_PING = Ping()
 
+_PAIR = head(ARRAY, 2)
+
 _new = tuple.__new__
 """Makes a named tuple as its constructor does, without the detour through a Python function."""
 
@@ -150,7 +152,7 @@ def _records(body: Records) -> bytes:
     items, contacts, cursor, unchanged = body
     parts = [head(ARRAY, len(items))]
     for record, remaining in items:
-        parts += head(ARRAY, 2), byte_string(record), head(UNSIGNED, remaining)
+        parts += _PAIR, byte_string(record), head(UNSIGNED, remaining)
     packed4, packed6 = pack_contacts(contacts)
     parts += byte_string(cursor), byte_string(packed4), byte_string(packed6)
     parts.append(TRUE if unchanged else FALSE)

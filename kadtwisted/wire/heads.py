@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from kadtwisted.parameters import DATAGRAM_LIMIT
+
 UNSIGNED, NEGATIVE, BYTES, ARRAY = 0x00, 0x20, 0x40, 0x80
 """Major types, already where they stand in the first byte of a head.  The argument of a negative
 integer n is -1 - n."""
@@ -31,6 +33,11 @@ def head(major: int, argument: int) -> bytes:
     return _EIGHT_BYTES(major | 27, argument)
 
 
+_OF_BYTES = tuple(head(BYTES, length) for length in range(DATAGRAM_LIMIT + 1))
+"""The head of every byte string that a datagram can hold: every answer has several."""
+
+
 def byte_string(raw: bytes) -> bytes:
     """A byte string, whole."""
-    return head(BYTES, len(raw)) + raw
+    length = len(raw)
+    return (_OF_BYTES[length] if length <= DATAGRAM_LIMIT else head(BYTES, length)) + raw

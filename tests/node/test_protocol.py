@@ -6,6 +6,8 @@ import errno
 import gc
 import os
 import random
+import weakref
+from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, given, settings
 from twisted.trial.unittest import SynchronousTestCase
@@ -433,6 +435,29 @@ class OutTests(DoorCase):
                 self.assertRaises(RequestTimedOut, wait_for, self.clock, asking)
         for node in nodes.values():
             wait_for(self.clock, node.stop())
+
+    def test_a_request_that_has_ended_leaves_nothing_to_collect(self) -> None:
+        requests = self.node._links[4].protocol.requests
+
+        def answer() -> None:
+            self.clock.advance(0.02)
+            self.stranger.answer(*self.stranger.requests[-1], PONG)
+            self.clock.advance(0.02)
+
+        def is_left(end: Callable[[], object]) -> bool:
+            """Ask, let the request end, and see whether it is still there."""
+            asking = requests.request(self.stranger.contact, Ping())
+            asking.addErrback(lambda _: None)
+            waiting = weakref.ref(asking)
+            del asking
+            end()
+            return waiting() is not None
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.assertTrue(is_left(lambda: None))
+        for end in (answer, lambda: self.clock.advance(60), requests.shut):
+            self.assertFalse(is_left(end), end)
 
 
 class HostileTests(SynchronousTestCase):

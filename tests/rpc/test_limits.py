@@ -178,7 +178,7 @@ class StateTests(SynchronousTestCase):
         limits = Limits(LimitSettings(strangers_total_rate=1e9, strangers_total_burst=1e9))
         proven, stranger = limits.admit_proven, limits.admit_stranger
         for number in range(100_000):
-            now, high, low = number / 1000, number >> 8, number & 0xFF
+            now, high, low = number / 1e6, number >> 8, number & 0xFF
             # Ten sources each: two IPv6 addresses of one /64, four of IPv4, four proven endpoints.
             stranger((f"2001:db8:{high:x}:{low:x}::1", 1), now)
             stranger((f"2001:db8:{high:x}:{low:x}::2", 1), now)
@@ -234,6 +234,7 @@ class StateTests(SynchronousTestCase):
                 proven_burst=2.0,
                 strangers_total_rate=1e6,
                 strangers_total_burst=1e6,
+                stranger_rate=0.1,
                 max_sources=10,
             )
         )
@@ -245,6 +246,18 @@ class StateTests(SynchronousTestCase):
                 limits.admit_stranger(Endpoint(f"10.0.0.{number}", 1), now)
         self.assertEqual(limits.sources(), 10)
         self.assertLessEqual(served, 2 + 10)
+
+    def test_who_has_a_full_budget_again_is_forgotten_as_others_come(self):
+        limits = Limits(LimitSettings(proven_rate=1.0, proven_burst=5.0))
+        ports = [Endpoint("192.0.2.1", port) for port in range(100)]
+        admitted(limits.admit_proven, HERE, 0.0, 5)
+        for number, endpoint in enumerate(ports):
+            limits.admit_proven(endpoint, number / 50)  # each is full again after a second
+        self.assertEqual(limits.sources(), 101)  # the loud one, at the front, is not yet
+        for number in range(40):
+            limits.admit_stranger(Endpoint(f"10.0.0.{number}", 1), 10.0)
+        self.assertEqual(limits.sources(), 40)
+        self.assertEqual(admitted(limits.admit_proven, HERE, 10.0, 20), 5)
 
     def test_an_ipv6_stranger_makes_room_for_both_its_entries(self):
         limits = Limits(LimitSettings(max_sources=2))

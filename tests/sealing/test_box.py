@@ -430,6 +430,26 @@ class Cache(BoxTestCase):
             bob.seal(Form.REQUEST, Node(f"node {number}"))
         self.assertEqual(len(bob.sealer._secrets), 3)
 
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(("alice", "carol", "dave")),
+                st.sampled_from((Form.REQUEST, Form.REPLY, Form.HELLO, Form.HELLO_ANSWER)),
+                st.booleans(),
+            ),
+            max_size=10,
+        )
+    )
+    def test_whatever_came_before_a_secret_is_the_right_one(
+        self, steps: list[tuple[str, Form, bool]]
+    ) -> None:
+        bob = Node("bob", cache_size=2)
+        for name, form, remember in steps:
+            other = Node(name)  # which remembers nothing itself
+            self.assertEqual(bob.receive(other.seal(form, bob, b"in"), other, remember), b"in")
+            self.assertEqual(other.receive(bob.seal(form, other, b"out"), bob), b"out")
+
 
 class Rotation(BoxTestCase):
     """Several network secrets at once, so that one can be replaced without a gap."""

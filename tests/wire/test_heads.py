@@ -35,6 +35,8 @@ class HeadTests(SynchronousTestCase):
 
     @settings(max_examples=30, deadline=None, derandomize=True, database=None)
     @given(st.integers(0, 2000))
+    @example(1232)
+    @example(1233)
     @example(65535)
     @example(65536)
     def test_byte_strings(self, length: int) -> None:

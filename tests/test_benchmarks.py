@@ -1,0 +1,64 @@
+"""What the benchmarks compute from what they measured; they themselves are run by hand."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks import lookup, serve, startup
+from benchmarks.load import Sample
+from benchmarks.other_servers import ASKER
+from benchmarks.others import query
+from kadtwisted.model import bencode
+
+
+def samples(*per_cpu_second: float) -> list[Sample]:
+    return [Sample(each, 1.0, 100.0, 0, 1.0, 2.0) for each in per_cpu_second]
+
+
+class ServeTests(SynchronousTestCase):
+    def test_ratios_are_those_of_medians(self) -> None:
+        rows = serve.summary(
+            {
+                "echo": samples(90.0, 100.0, 500.0),
+                "sealed FIND_NODE token": samples(20.0, 24.0, 90.0),
+                f"{serve.LARGE} FIND_NODE token": samples(20.0, 20.0, 20.0),
+                "bmuller find_node": samples(4.0, 1.0, 6.0),
+            }
+        )
+        self.assertEqual(rows["sealed FIND_NODE token"]["to_echo"], 0.24)
+        found = serve.ratios(rows)
+        self.assertEqual(list(found.values()), [6.0, 1.2])  # none to what was not measured
+        self.assertEqual(next(iter(found)), "sealed FIND_NODE to bmuller's")
+
+    def test_a_query_of_mainline(self) -> None:
+        self.assertEqual(
+            bencode.decode(query(b"find_node", target=b"t" * 20)),
+            {
+                b"a": {b"id": ASKER, b"target": b"t" * 20},
+                b"q": b"find_node",
+                b"ro": 1,
+                b"t": b"aa",
+                b"y": b"q",
+            },
+        )
+        self.assertEqual(len(ASKER), 20)
+
+
+class LookupTests(SynchronousTestCase):
+    def test_rpcs_and_time_belong_to_the_phase_that_goes_on(self) -> None:
+        moments = iter((10.0, 12.0, 17.0))
+        self.patch(lookup.time, "process_time", lambda: next(moments))
+        watch = lookup.Stopwatch()
+        watch.phase("making 5 nodes", 5)
+        watch.phase("looking up things", 3)
+        watch.exchanged(7)
+        watch.exchanged(1)
+        watch.end()
+        self.assertEqual(watch.seconds, {"making": 2.0, "looking": 5.0})
+        self.assertEqual(watch.rpcs, {"looking": 8})
+
+
+class StartupTests(SynchronousTestCase):
+    def test_ratios_are_to_the_reactor(self) -> None:
+        found = startup.summary({startup.REACTOR: [0.25, 0.125, 0.9], "kad": [0.375, 0.5, 0.125]})
+        self.assertEqual(found["kad"], {"ratio": 1.5, "ms": 375.0, "slowest_ms": 500.0})

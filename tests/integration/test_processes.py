@@ -120,5 +120,5 @@ class OrderTests(ProcessesTestCase):
 class RestartTests(ProcessesTestCase):
     async def test_daemons_come_back_together(self) -> None:
         sizes = ("--daemons", "4", "--records", "400", "--within", "1")
-        times = ("--watch", "0.4", "--alone", "0.3", "--spread", "0")
+        times = ("--watch", "0.2", "--alone", "0.15", "--spread", "0")
         await self.assert_kept("restart", *sizes, *times)

@@ -7,20 +7,17 @@ address family, the operations around them, and the order in which they start an
 from __future__ import annotations
 
 import socket
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import (
-    CancelledError,
     Deferred,
     DeferredList,
     DeferredLock,
-    DeferredSemaphore,
     fail,
 )
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kadtwisted.dialects.native import native_dialect
@@ -29,11 +26,9 @@ from kadtwisted.errors import (
     ConfigurationError,
     InvalidInput,
     NoContacts,
-    NodeStopped,
     RequestTimedOut,
     StorageError,
     Superseded,
-    TooManyRequests,
     Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
@@ -68,6 +63,7 @@ from kadtwisted.node.replication import Replication
 from kadtwisted.node.requests import Answer
 from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
 from kadtwisted.node.status import NodeStatus, RoutingStatus
+from kadtwisted.node.turns import Turns
 from kadtwisted.node.values import MODES, Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.world import World, ip_literal, real_world
 from kadtwisted.parameters import NodeSettings
@@ -81,8 +77,6 @@ from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.upkeep.health import Health, Signs, verdict
 from kadtwisted.upkeep.publishing import Publication, Publishing
-
-T = TypeVar("T")
 
 FEATURES = 0
 """The bitmap of optional features in PONG: none yet."""
@@ -135,9 +129,8 @@ class Node:
         )
         self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
         self._usage = StorageUsage(0, 0)
-        self._operations: dict[Deferred[Any], None] = {}
         self._changing = DeferredLock()
-        self._turns = DeferredSemaphore(bounds.concurrent_operations)
+        self._turns = Turns(bounds.concurrent_operations, bounds.waiting_operations)
         self._running = False
         self._starting = False
         self._stopping = False
@@ -252,6 +245,7 @@ class Node:
         finally:
             self._starting = False
         self._running = True
+        self._turns.open()
         self._started_at = self._world.now()
         self._maintenance.start()
         self._maintenance.recall(contacts)
@@ -288,8 +282,7 @@ class Node:
         self._running = False
         self._stopping = True
         self._maintenance.stop()
-        for operation in list(self._operations):
-            operation.cancel()
+        self._turns.close()
         try:
             await self._close()
         finally:
@@ -310,46 +303,6 @@ class Node:
         except Exception:
             self._log.failure("the storage did not close cleanly")
 
-    def _operate(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Run one public operation, when it is its turn, so that a stop ends it with
-        :class:`NodeStopped`."""
-        if not self._running:
-            working.close()
-            return fail(NodeStopped())
-        if len(self._operations) >= self._settings.bounds.waiting_operations:
-            working.close()
-            return fail(TooManyRequests(f"{len(self._operations)} operations wait; let some end"))
-        return self._until_stopped(self._in_turn(working))
-
-    def _until_stopped(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Run something that a stop ends with :class:`NodeStopped`."""
-        if not self._running:
-            working.close()
-            return fail(NodeStopped())
-        operation = Deferred.fromCoroutine(working)
-
-        def ended(result: T | Failure) -> T | Failure:
-            self._operations.pop(operation, None)
-            if isinstance(result, Failure) and result.check(CancelledError) and not self._running:
-                return Failure(NodeStopped())
-            return result
-
-        self._operations[operation] = None
-        operation.addBoth(ended)
-        return operation
-
-    async def _in_turn(self, working: Coroutine[Any, Any, T]) -> T:
-        """Wait until fewer operations run than may at once."""
-        try:
-            await self._turns.acquire()
-        except BaseException:
-            working.close()
-            raise
-        try:
-            return await working
-        finally:
-            self._turns.release()
-
     # --- Operations --------------------------------------------------------------------------
 
     def bootstrap(self, addresses: Iterable[str]) -> Deferred[BootstrapResult]:
@@ -359,11 +312,11 @@ class Node:
         except InvalidInput as error:
             return fail(error)
         self._maintenance.remember(parsed)
-        return self._operate(self._joining.bootstrap(parsed))
+        return self._turns.run(self._joining.bootstrap(parsed))
 
     def ping(self, address: str | Contact) -> Deferred[PingResult]:
         """See :meth:`INode.ping`."""
-        return self._operate(self._ping(address))
+        return self._turns.run(self._ping(address))
 
     async def _ping(self, address: str | Contact) -> PingResult:
         started = self._world.now()
@@ -377,7 +330,7 @@ class Node:
 
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         """See :meth:`INode.find_node`."""
-        return self._operate(self._find_node(target))
+        return self._turns.run(self._find_node(target))
 
     async def _find_node(self, target: NodeID) -> NodesResult:
         links = self._around.connected_links()
@@ -397,7 +350,7 @@ class Node:
                 raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r}")
         except InvalidInput as error:
             return fail(error)
-        return self._operate(self._values.get(target, mode))
+        return self._turns.run(self._values.get(target, mode))
 
     def put(
         self,
@@ -416,7 +369,7 @@ class Node:
             check_lifetime(wanted, parameters.max_remaining)
         except InvalidInput as error:
             return fail(error)
-        return self._operate(self._put(target, v, wanted, keep))
+        return self._turns.run(self._put(target, v, wanted, keep))
 
     async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
         receipt = await self._values.put(target, v, lifetime, deleted=False)
@@ -462,13 +415,13 @@ class Node:
             return fail(error)
         self._withdraw(StorageKey(Kind.VALUE, target))
         longest = self._settings.parameters.max_remaining
-        return self._operate(self._values.put(target, TOMBSTONE, longest, deleted=True))
+        return self._turns.run(self._values.put(target, TOMBSTONE, longest, deleted=True))
 
     # --- Pictures ----------------------------------------------------------------------------
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """See :meth:`INode.records`."""
-        return self._operate(self._page(after, limit))
+        return self._turns.run(self._page(after, limit))
 
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
         found = await self._storage.page(after, limit)
@@ -513,7 +466,7 @@ class Node:
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
-        return self._until_stopped(self._self_check())  # at once, however many operations wait
+        return self._turns.run_now(self._self_check())  # at once, however many operations wait
 
     async def _self_check(self) -> None:
         await all_of(

@@ -81,7 +81,7 @@ def _counts(crowd: Crowd) -> dict[str, int]:
         "memory (KiB)": memory,
         "calls on the clock": crowd.clock.pending(),
         "requests in flight": sum(len(link.protocol.requests.transactions) for link in links),
-        "operations": sum(len(node._operations) for node in nodes),
+        "operations": sum(len(node._turns) for node in nodes),
         "locks": sum(len(node._records._locks) for node in nodes),
         "vouchers": sum(len(node._records._vouched) for node in nodes),
         "known endpoints": sum(len(link.protocol.requests.endpoints) for link in links),

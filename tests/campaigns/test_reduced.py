@@ -34,28 +34,28 @@ class ReducedCampaigns(SynchronousTestCase):
         self.assertEqual(set(CAMPAIGNS) - tests, set())
 
     def test_campaign_churn(self) -> None:
-        self.play(Churn(nodes=20, records=10, length=0.08, only=15.0), 3)
+        self.play(Churn(nodes=16, records=8, length=0.04, only=15.0), 3)
 
     def test_campaign_clocks(self) -> None:
         self.play(Clocks(nodes=12, records=4, hours_each=0.2), 26)
 
     def test_campaign_crash(self) -> None:
-        self.play(Crash(nodes=30, records=20, reads=20, k=8), 5)
+        self.play(Crash(nodes=24, records=12, reads=20, k=8), 5)
 
     def test_campaign_day(self) -> None:
-        self.play(Day(nodes=8, hours=4.0, early=2.0), 13)
+        self.play(Day(nodes=8, hours=3.0, early=1.5), 13)
 
     def test_campaign_loss(self) -> None:
-        self.play(Loss(nodes=16, records=8, reads=60, minutes_each=10.0), 7)
+        self.play(Loss(nodes=14, records=8, reads=40, minutes_each=6.0), 7)
 
     def test_campaign_outage(self) -> None:
         self.play(Outage(nodes=12, hours=0.25), 15)
 
     def test_campaign_partition(self) -> None:
-        self.play(Partition(nodes=24, minutes_apart=40.0, keys=2, k=8), 6)
+        self.play(Partition(nodes=20, minutes_apart=30.0, keys=2, k=8), 6)
 
     def test_campaign_replacement(self) -> None:
-        self.play(Replacement(nodes=16, hours=1.5, records=8), 6)
+        self.play(Replacement(nodes=12, hours=1.0, records=6), 6)
 
     def test_campaign_restart(self) -> None:
         self.play(Restart(nodes=8, records=10), 8)

@@ -103,16 +103,25 @@ def handed_sockets(environ: Mapping[str, str], pid: int) -> dict[Family, socket.
     called once: the sockets returned own their descriptors.
     """
     found: dict[Family, socket.socket] = {}
-    for descriptor, name in _descriptors(environ, pid):
-        made = _udp_socket(descriptor, name)
-        family = dict(FAMILIES)[socket.AddressFamily(made.family)]
-        if family in found:
-            raise ConfigurationError(
-                f"the service manager hands over two sockets of IPv{family:d}; "
-                "let the socket unit listen on one address in each family"
-            )
-        found[family] = made
+    try:
+        for descriptor, name in _descriptors(environ, pid):
+            _add_to(found, _udp_socket(descriptor, name))
+    except ConfigurationError:
+        for each in found.values():
+            each.detach()  # else they would be closed some time, and their numbers may be others'
+        raise
     return found
+
+
+def _add_to(found: dict[Family, socket.socket], made: socket.socket) -> None:
+    family = dict(FAMILIES)[socket.AddressFamily(made.family)]
+    if family in found:
+        made.detach()
+        raise ConfigurationError(
+            f"the service manager hands over two sockets of IPv{family:d}; "
+            "let the socket unit listen on one address in each family"
+        )
+    found[family] = made
 
 
 def _descriptors(environ: Mapping[str, str], pid: int) -> Iterator[tuple[int, str]]:

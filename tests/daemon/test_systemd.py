@@ -207,7 +207,7 @@ class HandedSocketsTests(unittest.SynchronousTestCase):
     def test_what_is_no_socket(self) -> None:
         with Path("/dev/null").open() as file:
             os.dup2(file.fileno(), self.first)
-        self.addCleanup(os.close, self.first)
+        self.addCleanup(close_quietly, self.first)
         error = self.assertRaises(
             ConfigurationError, handed_sockets, {"LISTEN_FDNAMES": "kademlia"}, PID
         )

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tests.integration.processes import Program
 
-NO_GROWTH = ("sh", "-c", 'ulimit -S -f 0; exec "$@"', "sh")
-"""Before a command: no file that it writes may grow (Python ignores the signal for that)."""
+NO_GROWTH = ("sh", "-c", 'unset COVERAGE_PROCESS_CONFIG; ulimit -S -f 0; exec "$@"', "sh")
+"""Before a command: no file that it writes may grow (Python ignores the signal for that), and so
+nothing can be written of what was covered either."""
 
 _FULL = """
 mount -t tmpfs -o size=2m,mode=700 none "$1/disk"

@@ -152,8 +152,8 @@ class CrashTests(SynchronousTestCase):
         nobody, half = outcome.rows
         self.assertEqual([each["dead_percent"] for each in outcome.rows], [0, 50])
         self.assertEqual(nobody["lost"], 0)
-        self.assertLessEqual(nobody["whole_minutes"], 5)
-        self.assertGreaterEqual(nobody["left_least"], 3)
+        self.assertLessEqual(nobody["whole_minutes"], 0.1)
+        self.assertGreaterEqual(nobody["left_least"], 4)
         self.assertLess(half["left_least"], nobody["left_least"])
         self.assertEqual(nobody["read_percent"], 100)
         course = outcome.details[1]["course"]

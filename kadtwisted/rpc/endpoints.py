@@ -59,7 +59,6 @@ class EndpointRecord:
     failures: int = 0
     network: int | None = None
     last_heard: float = NEVER
-    last_asked: float = NEVER
     last_failed: float = NEVER
 
     def measured(self, rtt: float) -> None:
@@ -128,10 +127,6 @@ class Endpoints:
         return record
 
     # --- What happens ------------------------------------------------------------------------
-
-    def asked(self, endpoint: Endpoint, now: float) -> None:
-        """A request was sent there."""
-        self._touch(endpoint).last_asked = now
 
     def answered(self, endpoint: Endpoint, rtt: float | None, now: float) -> None:
         """A valid reply came from there; the failures are forgiven.

@@ -126,7 +126,7 @@ class TokenTests(SynchronousTestCase):
 
     def test_none(self):
         self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
-        self.endpoints.asked(HERE, 0.0)
+        self.endpoints.failed(HERE, 0.0)
         self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
         self.assertEqual(self.endpoints.token(HERE, 0.0, ALICE), NO_TOKEN)
 
@@ -167,11 +167,10 @@ class RecordTests(SynchronousTestCase):
     def test_nothing_known(self):
         self.assertIsNone(self.endpoints.get(HERE))
         self.assertIsNone(self.endpoints.network(HERE))
-        self.endpoints.asked(HERE, 1.0)
+        self.endpoints.answered(HERE, None, 1.0)
         record = self.endpoints.get(HERE)
         self.assertEqual((record.failures, record.network, record.srtt), (0, None, None))
-        self.assertEqual((record.last_heard, record.last_failed), (NEVER, NEVER))
-        self.assertEqual(record.last_asked, 1.0)
+        self.assertEqual((record.last_heard, record.last_failed), (1.0, NEVER))
 
     def test_failures_in_a_row(self):
         self.endpoints.failed(HERE, 1.0)
@@ -193,7 +192,7 @@ class RecordTests(SynchronousTestCase):
         for endpoint in ports[:3]:
             self.endpoints.answered(endpoint, None, 0.0)
         self.endpoints.failed(ports[0], 1.0)
-        self.endpoints.asked(ports[3], 2.0)
+        self.endpoints.failed(ports[3], 2.0)
         self.assertEqual(len(self.endpoints), 3)
         self.assertEqual(
             [self.endpoints.get(each) is not None for each in ports], [True, False, True, True]

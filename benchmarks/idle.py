@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.testing.network import Datagram
+from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Swarm
 
 SETTLING = 15 * MINUTE

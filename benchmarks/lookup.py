@@ -36,8 +36,8 @@ from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.messages import Nodes, Reply
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.table import RoutingTable
-from kadtwisted.simulation.hops import look_up
-from kadtwisted.simulation.scenario import Scenario
+from kadtwisted.simulation.experiments.hops import look_up
+from kadtwisted.simulation.scenario.scenario import Scenario
 
 IDEAL = {1000: (1.9, 21.0), 10_000: (2.5, 23.0)}
 """Hops and requests of idealised lookups with k = 20 and alpha = 3, by the number of nodes."""

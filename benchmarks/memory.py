@@ -28,8 +28,8 @@ from typing import Any
 
 from benchmarks.load import Processors, describe_machine
 from kadtwisted.parameters import MINUTE
-from kadtwisted.simulation.population import Population
-from kadtwisted.simulation.scenario import Scenario
+from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.watch import Unwatched
 
 FILES = 12

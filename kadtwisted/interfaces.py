@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from kadtwisted.model.contact import Contact
+    from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
     from kadtwisted.model.messages import Message, Reply, Request
+    from kadtwisted.model.publication import Publication
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
         BootstrapResult,
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
         PingResult,
         Receipt,
     )
-    from kadtwisted.node.status import NodeStatus, RoutingStatus
-    from kadtwisted.upkeep.health import Health
-    from kadtwisted.upkeep.publishing import Publication
+    from kadtwisted.model.status import NodeStatus, RoutingStatus
 
 
 class ISerializer(Interface):

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kadtwisted.cli.export_file import BadExport
-from kadtwisted.daemon.control_client import ControlUnavailable
+from kadtwisted.api.control_client import ControlUnavailable
+from kadtwisted.cli.verbs.export_file import BadExport
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.errors import (
     ClockSkew,
@@ -24,7 +24,7 @@ from kadtwisted.errors import (
     Superseded,
     TooManyRequests,
 )
-from kadtwisted.simulation.saved import Unreadable
+from kadtwisted.simulation.results.saved import Unreadable
 
 NOT_FOUND = 1
 INTERRUPTED = 128 + signal.SIGINT

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from twisted.logger import ILogObserver
 
     from kadtwisted.cli.session import Session, World
-    from kadtwisted.daemon.config import DaemonSettings
     from kadtwisted.identity.keys import NodeKey
     from kadtwisted.interfaces import INode
+    from kadtwisted.settings.checks import DaemonSettings
 
 VERBS_WITHOUT_END = frozenset({"bootstrap", "join"})
 """They run until they are stopped: ``--timeout`` does not bind them."""
@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None, make_world: Callable[[], World] | No
 def _run(arguments: argparse.Namespace, world: World) -> int:
     from twisted.internet.defer import CancelledError, TimeoutError  # noqa: A004
 
+    from kadtwisted.api.describe import of_error
     from kadtwisted.cli.exit_codes import INTERRUPTED, exit_code_of
-    from kadtwisted.cli.output import Output
     from kadtwisted.cli.session import Session
-    from kadtwisted.daemon.describe import of_error
+    from kadtwisted.cli.text.output import Output
     from kadtwisted.errors import KadtwistedError
 
     output = Output(world.stdout, world.stderr, arguments.json)
@@ -80,7 +80,7 @@ def _perform(session: Session, reactor: Any) -> Deferred[int]:
 
     session.reactor = reactor
     arguments = session.arguments
-    module = import_module(f"kadtwisted.cli.{arguments.module}")
+    module = import_module(f"kadtwisted.cli.verbs.{arguments.module}")
     verb: Deferred[int] = Deferred.fromCoroutine(getattr(module, arguments.function)(session))
     if arguments.verb not in VERBS_WITHOUT_END:
         verb.addTimeout(arguments.timeout, reactor)

@@ -16,17 +16,18 @@ from typing import Any, BinaryIO, TextIO
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.cli.output import Output
-from kadtwisted.daemon import config, control_client
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.control_client import ControlUnavailable
-from kadtwisted.daemon.operations import Operations, Performer
-from kadtwisted.daemon.plugin_registry import PluginRegistry
+from kadtwisted.api import control_client
+from kadtwisted.api.control_client import ControlUnavailable
+from kadtwisted.api.operations import Operations, Performer
+from kadtwisted.cli.text.output import Output
 from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.storage.state_directory import StateDirectory
+from kadtwisted.settings import checks as config
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.plugin_registry import PluginRegistry
+from kadtwisted.state.directory import StateDirectory
 
 MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
 """Makes a node on a reactor, not yet started."""

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from twisted.python import usage
 
-from kadtwisted.daemon.option_kinds import TextList
-from kadtwisted.daemon.options import DEFAULTS, OPTIONS, Option
-from kadtwisted.daemon.problems import ConfigurationProblems
-from kadtwisted.daemon.sources import Argument, Sources
+from kadtwisted.settings.kinds import TextList
+from kadtwisted.settings.options import DEFAULTS, OPTIONS, Option
+from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.settings.sources import Argument, Sources
 
 
 def _taker(option: Option) -> Callable[[Options, str], None]:

@@ -14,7 +14,7 @@ from kadtwisted.errors import (
     StorageError,
     UnsupportedVersion,
 )
-from kadtwisted.storage.state_directory import StateDirectoryInUse
+from kadtwisted.state.directory import StateDirectoryInUse
 
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {

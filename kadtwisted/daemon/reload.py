@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.options import OPTIONS
-from kadtwisted.daemon.problems import ConfigurationProblems
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.options import OPTIONS
+from kadtwisted.settings.problems import ConfigurationProblems
 
 
 class Reload(NamedTuple):

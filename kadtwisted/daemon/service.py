@@ -17,22 +17,22 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kadtwisted.daemon import control
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.describe import address_to_share
-from kadtwisted.daemon.health_watch import HealthWatch
+from kadtwisted.api import control
+from kadtwisted.api.describe import address_to_share
+from kadtwisted.api.operations import Operations
 from kadtwisted.daemon.joining import Joining
-from kadtwisted.daemon.operations import Operations
-from kadtwisted.daemon.port_watch import PortWatch
 from kadtwisted.daemon.reload import compare, tell
-from kadtwisted.daemon.reporter import Reporter
-from kadtwisted.daemon.systemd import Notifier
-from kadtwisted.daemon.watchdog import Watchdog
+from kadtwisted.daemon.supervision.health_watch import HealthWatch
+from kadtwisted.daemon.supervision.port_watch import PortWatch
+from kadtwisted.daemon.supervision.reporter import Reporter
+from kadtwisted.daemon.supervision.systemd import Notifier
+from kadtwisted.daemon.supervision.watchdog import Watchdog
 from kadtwisted.errors import LocalError, NodeStopped
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.results import BootstrapResult
-from kadtwisted.storage.state_directory import StateDirectory
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.state.directory import StateDirectory
 
 MakeNode = Callable[[NodeKey], INode]
 """Makes the node, not yet started, once its identity is known."""

@@ -21,18 +21,18 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, Logger
 
 from kadtwisted.daemon.command_line import Options
-from kadtwisted.daemon.config import DaemonSettings
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.daemon.logs import Log, make_log
-from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import MakeNode, NodeService
-from kadtwisted.daemon.storage_context import storage_context
-from kadtwisted.daemon.systemd import ServiceManager
+from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import INode, INodeState
-from kadtwisted.storage.state_directory import StateDirectory
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.plugin_registry import PluginRegistry
+from kadtwisted.settings.storage_context import storage_context
+from kadtwisted.state.directory import StateDirectory
 
 __all__ = ("DaemonService", "Options", "makeService")
 
@@ -250,7 +250,7 @@ def node_maker(
 
 def _node_state(reactor: Any, settings: DaemonSettings) -> INodeState | None:
     """What the node remembers: a short-lived one that only asks remembers nothing."""
-    from kadtwisted.storage.node_state import DurableNodeState
+    from kadtwisted.state.node_state import DurableNodeState
 
     if settings.state_dir is None or settings.node.read_only:
         return None

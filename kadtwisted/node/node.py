@@ -1,6 +1,6 @@
 """The public API: a node in a Twisted application.
 
-Life cycle and wiring are here, and nothing else: one :class:`~kadtwisted.node.link.Link` per
+Life cycle and wiring are here, and nothing else: one :class:`~kadtwisted.node.port.link.Link` per
 address family, the operations around them, and the order in which they start and stop.
 """
 
@@ -35,8 +35,10 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
 from kadtwisted.lookup.values import Mode
 from kadtwisted.model.contact import Contact, Endpoint, Family, parse_address
+from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
+from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import (
     Kind,
     RecordsPage,
@@ -51,20 +53,20 @@ from kadtwisted.model.results import (
     PingResult,
     Receipt,
 )
+from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.counters import Counters, FaultLog
-from kadtwisted.node.handlers import Handlers, Introduction
-from kadtwisted.node.joining import Joining, read_addresses
-from kadtwisted.node.link import Link
-from kadtwisted.node.maintenance import Maintenance
-from kadtwisted.node.protocol import KademliaProtocol
-from kadtwisted.node.record_store import RecordStore
-from kadtwisted.node.remembering import Remembering
-from kadtwisted.node.replication import Replication
-from kadtwisted.node.requests import Answer
-from kadtwisted.node.searches import Surroundings, all_of, find_nodes, merge_traces
-from kadtwisted.node.status import NodeStatus, RoutingStatus
-from kadtwisted.node.turns import Turns
-from kadtwisted.node.values import MODES, Values, check_lifetime, encode_value, key_id
+from kadtwisted.node.operations.bootstrap import Joining, read_addresses
+from kadtwisted.node.operations.limit import Turns
+from kadtwisted.node.operations.searches import Surroundings, all_of, find_nodes, merge_traces
+from kadtwisted.node.operations.values import MODES, Values, check_lifetime, encode_value, key_id
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.protocol import KademliaProtocol
+from kadtwisted.node.port.requests import Answer
+from kadtwisted.node.serving.handlers import Handlers, Introduction
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.upkeep.maintenance import Maintenance
+from kadtwisted.node.upkeep.persistence import Remembering
+from kadtwisted.node.upkeep.replication import Replication
 from kadtwisted.node.world import World, ip_literal, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.value import TOMBSTONE
@@ -75,8 +77,8 @@ from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.upkeep.health import Health, Signs, verdict
-from kadtwisted.upkeep.publishing import Publication, Publishing
+from kadtwisted.upkeep.health import Signs, verdict
+from kadtwisted.upkeep.publishing import Publishing
 
 FEATURES = 0
 """The bitmap of optional features in PONG: none yet."""

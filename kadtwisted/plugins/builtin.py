@@ -101,8 +101,10 @@ class SerializerOfIdentities:
 
 
 memory = VolatileStorage("memory", "kadtwisted.storage.memory:MemoryStorage")
-sqlite = DurableStorage("sqlite", "kadtwisted.storage.sqlite:SQLiteStorage", "records.sqlite")
-lmdb = DurableStorage("lmdb", "kadtwisted.storage.lmdb:LMDBStorage", "records.lmdb", "lmdb")
+sqlite = DurableStorage(
+    "sqlite", "kadtwisted.storage.sqlite.backend:SQLiteStorage", "records.sqlite"
+)
+lmdb = DurableStorage("lmdb", "kadtwisted.storage.lmdb.backend:LMDBStorage", "records.lmdb", "lmdb")
 DURABLE = (sqlite, lmdb)
 """Those that keep their records in a file of the state directory."""
 cbor = SerializerOfIdentities(

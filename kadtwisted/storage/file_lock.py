@@ -10,6 +10,7 @@ import fcntl
 import os
 
 from kadtwisted.errors import StorageError
+from kadtwisted.storage.files import reason
 
 
 class FileLock:
@@ -57,8 +58,3 @@ def lock_storage(path: str | os.PathLike[str]) -> FileLock:
         ) from None
     except OSError as error:
         raise StorageError(f"cannot lock the storage {path}: {reason(error)}") from error
-
-
-def reason(error: OSError) -> str:
-    """What the operating system says, as part of a sentence."""
-    return (error.strerror or str(error)).lower()

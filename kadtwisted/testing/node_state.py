@@ -14,8 +14,8 @@ from zope.interface import implementer
 from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import INodeState, Remembered
 from kadtwisted.model.contact import Contact
+from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.upkeep.publishing import Publication
 
 
 @implementer(INodeState)

@@ -20,9 +20,9 @@ from kadtwisted.interfaces import INodeState, IStorage
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.host import Host
-from kadtwisted.testing.network import Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.host import Host
+from kadtwisted.testing.network.network import Network
 
 T = TypeVar("T")
 

@@ -16,10 +16,9 @@ is kept, however low it is set meanwhile.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import RandomBits
+from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 
 SPREAD = 15 * 60.0
@@ -31,16 +30,6 @@ REPUBLISH_AT = 0.5
 REPUBLISH_JITTER = 0.1
 """...give or take so much of that part."""
 RETRY_JITTER = 0.25
-
-
-class Publication(NamedTuple):
-    """A record of our own: its stored bytes, its lifetime in seconds, and when (Unix time) it is
-    next to be published."""
-
-    where: StorageKey
-    record: bytes
-    lifetime: float
-    next_at: float
 
 
 class Publishing:

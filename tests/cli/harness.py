@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from kadtwisted.cli.main import main
 from kadtwisted.cli.session import World
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.plugin_registry import PluginRegistry
 from tests.daemon.fakes import FakeNode
 
 Meanwhile = Callable[["Kad", Deferred[int]], object]

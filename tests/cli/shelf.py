@@ -9,11 +9,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.interfaces import IStorageFactory, StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.records.value import encode, value_of
+from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.storage.memory import MemoryStorage
 from tests.cli.harness import Kad
 

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from kadtwisted import errors
+from kadtwisted.api.control_client import ControlUnavailable, connect
 from kadtwisted.cli.exit_codes import (
     BROKEN_PIPE,
     INTERRUPTED,
@@ -18,7 +19,6 @@ from kadtwisted.cli.exit_codes import (
     NOT_FOUND,
     exit_code_of,
 )
-from kadtwisted.daemon.control_client import ControlUnavailable, connect
 from kadtwisted.errors import KadtwistedError
 
 EXPECTED = {

@@ -12,6 +12,7 @@ from zope.interface.verify import verifyClass
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import RecordsPage, StorageKey, Value
 from kadtwisted.model.results import (
@@ -24,14 +25,13 @@ from kadtwisted.model.results import (
     Trace,
     TraceStep,
 )
-from kadtwisted.node.status import (
+from kadtwisted.model.status import (
     BucketStatus,
     ContactStatus,
     LinkStatus,
     NodeStatus,
     RoutingStatus,
 )
-from kadtwisted.upkeep.health import Health
 
 KEY = NodeKey.from_seed(bytes(32))
 OTHER = NodeKey.from_seed(b"other" + bytes(27))

@@ -8,11 +8,11 @@ from pathlib import Path
 from twisted.python import usage
 from twisted.trial import unittest
 
-from kadtwisted.daemon import sources
 from kadtwisted.daemon.command_line import Options
-from kadtwisted.daemon.config import DaemonSettings, LogSettings
-from kadtwisted.daemon.options import OPTIONS
 from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
+from kadtwisted.settings import sources
+from kadtwisted.settings.checks import DaemonSettings, LogSettings
+from kadtwisted.settings.options import OPTIONS
 from tests.daemon.fakes import KEY
 
 

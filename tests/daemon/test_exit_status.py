@@ -15,9 +15,9 @@ from kadtwisted.errors import (
     StorageFull,
     UnsupportedVersion,
 )
-from kadtwisted.storage.contact_snapshot import DamagedSnapshot
+from kadtwisted.state.contacts import DamagedSnapshot
+from kadtwisted.state.directory import StateDirectoryError, StateDirectoryInUse
 from kadtwisted.storage.file_lock import StorageInUse
-from kadtwisted.storage.state_directory import StateDirectoryError, StateDirectoryInUse
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:

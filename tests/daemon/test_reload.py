@@ -10,11 +10,11 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, capturedLogs, formatEvent
 from twisted.trial import unittest
 
-from kadtwisted.daemon.config import DaemonSettings, LogSettings
-from kadtwisted.daemon.options import DEFAULTS, OPTIONS
-from kadtwisted.daemon.problems import ConfigurationProblems
 from kadtwisted.daemon.reload import compare, reread, tell
 from kadtwisted.daemon.service import NodeService
+from kadtwisted.settings.checks import DaemonSettings, LogSettings
+from kadtwisted.settings.options import DEFAULTS, OPTIONS
+from kadtwisted.settings.problems import ConfigurationProblems
 from tests.daemon.fakes import FakeNode
 
 FILE = Path("/etc/kademlia/node.toml")

@@ -12,16 +12,16 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial import unittest
 
-from kadtwisted.daemon import control
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.port_watch import GIVE_UP_AFTER
+from kadtwisted.api import control
 from kadtwisted.daemon.service import STOP_WITHIN, NodeService
+from kadtwisted.daemon.supervision.port_watch import GIVE_UP_AFTER
 from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.storage.state_directory import StateDirectory, StateDirectoryInUse
-from kadtwisted.upkeep.health import Health
+from kadtwisted.model.health import Health
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.state.directory import StateDirectory, StateDirectoryInUse
 from tests.daemon.fakes import JOINED, KEY, FakeNode, a_status
-from tests.daemon.test_reporter import RecordingNotifier
+from tests.daemon.supervision.test_reporter import RecordingNotifier
 
 ADDRESSES = ("192.0.2.7:8000",)
 

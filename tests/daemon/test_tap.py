@@ -17,13 +17,13 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from kadtwisted.daemon import tap
-from kadtwisted.daemon.config import DaemonSettings, LogSettings
-from kadtwisted.daemon.problems import ConfigurationProblems
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import CannotListen, StorageError
 from kadtwisted.interfaces import INode
+from kadtwisted.settings.checks import DaemonSettings, LogSettings
+from kadtwisted.settings.problems import ConfigurationProblems
 from tests.daemon.fakes import KEY, FakeNode
-from tests.daemon.test_reporter import RecordingNotifier
+from tests.daemon.supervision.test_reporter import RecordingNotifier
 
 
 class ServiceTests(unittest.SynchronousTestCase):

@@ -17,12 +17,13 @@ from twisted.logger import ILogObserver
 from twisted.python.usage import Options as ParentOptions
 from twisted.trial import unittest
 
-from kadtwisted.daemon import systemd, tap
-from kadtwisted.daemon.config import DaemonSettings
-from kadtwisted.daemon.systemd import Notifier, ServiceManager
+from kadtwisted.daemon import tap
+from kadtwisted.daemon.supervision import systemd
+from kadtwisted.daemon.supervision.systemd import Notifier, ServiceManager
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import LocalError
 from kadtwisted.model.contact import Family
+from kadtwisted.settings.checks import DaemonSettings
 from tests.daemon.fakes import KEY
 from tests.integration.sockets import loopback_socket
 

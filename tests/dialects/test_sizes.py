@@ -40,7 +40,7 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import Value
-from kadtwisted.node.handlers import CONTACTS_OF_EACH
+from kadtwisted.node.serving.handlers import CONTACTS_OF_EACH
 from kadtwisted.parameters import (
     DATAGRAM_LIMIT,
     HAVE_LIMIT,

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
-from kadtwisted.daemon.control_client import ControlClient, connect
+from kadtwisted.api.control_client import ControlClient, connect
 from tests.integration.processes import TWISTD, ProcessTestCase, Program, Result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from kadtwisted.node.udp_port import BoundedPort
+from kadtwisted.node.port.udp_port import BoundedPort
 
 
 def loopback_socket(case: TestCase, host: str = "127.0.0.1", port: int = 0) -> socket.socket:

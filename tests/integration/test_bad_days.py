@@ -22,7 +22,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.storage import contact_snapshot
+from kadtwisted.state import contacts as contact_snapshot
 from tests.integration.daemons import DaemonsTestCase, get, put, status_of, together
 from tests.integration.disks import (
     NO_GROWTH,
@@ -309,8 +309,8 @@ silent = Factory()
 DYING = """
 import errno, sys
 from twisted.scripts.twistd import run
-from kadtwisted.daemon import port_watch
-from kadtwisted.node.udp_port import BoundedPort
+from kadtwisted.daemon.supervision import port_watch
+from kadtwisted.node.port.udp_port import BoundedPort
 
 class Dying:
     def __init__(self, real):

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from kadtwisted.api import describe
 from kadtwisted.cli.arguments import make_parser
-from kadtwisted.daemon import describe, exit_status
+from kadtwisted.daemon import exit_status
 from kadtwisted.daemon.command_line import Options
-from kadtwisted.daemon.options import OPTIONS
-from kadtwisted.daemon.watchdog import CHECKS_IN_A_PERIOD
-from kadtwisted.storage import state_directory
-from kadtwisted.upkeep.health import Health
+from kadtwisted.daemon.supervision.watchdog import CHECKS_IN_A_PERIOD
+from kadtwisted.model.health import Health
+from kadtwisted.settings.options import OPTIONS
+from kadtwisted.state import directory as state_directory
 from tests.integration.processes import ROOT
 
 OPERATING = ROOT / "docs" / "operating.md"

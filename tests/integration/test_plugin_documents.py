@@ -16,7 +16,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.node.searches import all_of
+from kadtwisted.node.operations.searches import all_of
 from tests.integration.processes import ROOT, TWISTD, ProcessTestCase, Program, free_port
 
 PAGE = ROOT / "docs" / "plugins.md"

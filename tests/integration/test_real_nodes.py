@@ -27,7 +27,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.node.node import Node
-from kadtwisted.node.udp_port import BoundedPort
+from kadtwisted.node.port.udp_port import BoundedPort
 from kadtwisted.node.world import real_world
 from kadtwisted.parameters import NodeSettings, Timeouts
 from tests.integration.sockets import FaultySocket, faulty_ports, loopback_socket

@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 
-from kadtwisted.daemon.control_client import ControlClient
+from kadtwisted.api.control_client import ControlClient
 from tests.integration.daemons import DaemonsTestCase, get, put, status_of
 from tests.integration.processes import PATIENCE, Program
 

@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from kadtwisted.errors import CannotListen
-from kadtwisted.node.udp_port import READ_SIZE, BoundedPort, listen
+from kadtwisted.node.port.udp_port import READ_SIZE, BoundedPort, listen
 from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
 from tests.integration.sockets import FaultySocket, faulty_ports, loopback_socket
 

@@ -15,7 +15,7 @@ from kadtwisted.model.messages import Ping, Reply, Request, RequestBody
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NO_TOKEN, NodeSettings
 from kadtwisted.sealing.forms import Form
-from kadtwisted.testing.host import Host
+from kadtwisted.testing.network.host import Host
 
 
 class Stranger(DatagramProtocol):

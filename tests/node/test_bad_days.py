@@ -27,8 +27,8 @@ from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Link, Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Link, Network
 from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
 

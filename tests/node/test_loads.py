@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind
 from kadtwisted.model.results import Receipt
-from kadtwisted.node.maintenance import LOADS_AT_ONCE
 from kadtwisted.node.node import Node
+from kadtwisted.node.upkeep.maintenance import LOADS_AT_ONCE
 from kadtwisted.parameters import Parameters, UpkeepSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.nodes import EPOCH, Swarm

@@ -11,12 +11,12 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.messages import Want
-from kadtwisted.node.link import Link
 from kadtwisted.node.node import Node
+from kadtwisted.node.port.link import Link
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.sealing.forms import SEALED_MARK, Form
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Datagram, Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Datagram, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, wait_for
 
 OWN = "203.0.113.1"

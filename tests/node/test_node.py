@@ -35,8 +35,8 @@ from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, id_to_bytes, key_of_name
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Datagram, Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Datagram, Network
 from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
 
 

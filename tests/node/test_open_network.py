@@ -18,9 +18,9 @@ from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import id_to_bytes, key_of_name
 from kadtwisted.model.record import Value
 from kadtwisted.model.results import Receipt
-from kadtwisted.node.link import Link
 from kadtwisted.node.node import Node
-from kadtwisted.node.searches import KEEPERS_FACTOR, disjoint_paths, estimated_size
+from kadtwisted.node.operations.searches import KEEPERS_FACTOR, disjoint_paths, estimated_size
+from kadtwisted.node.port.link import Link
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value as value_rules
 from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, simulated_node

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import NodeStopped, StorageError
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import simulated_node, simulated_world, wait_for
 
 

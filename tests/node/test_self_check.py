@@ -11,8 +11,8 @@ from kadtwisted.model.messages import Ping
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.network import Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import PORT, simulated_node, wait_for
 
 

@@ -6,9 +6,9 @@ import json
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.simulation.catalogue import scenario_of
-from kadtwisted.simulation.experiments import run
-from kadtwisted.simulation.results import document, to_json
+from kadtwisted.simulation.experiments.registry import run
+from kadtwisted.simulation.results.results import document, to_json
+from kadtwisted.simulation.scenario.catalogue import scenario_of
 from kadtwisted.simulation.watch import Unwatched
 
 _TINY = MappingProxyType({"nodes": "12", "operations": "4", "parameters.k": "4", "duration": "0"})

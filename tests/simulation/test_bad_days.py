@@ -10,14 +10,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.daemon.problems import ConfigurationProblems
 from kadtwisted.parameters import MINUTE, Parameters
-from kadtwisted.simulation.churn import Churn
-from kadtwisted.simulation.experiments import run
-from kadtwisted.simulation.nat import NatSettings
-from kadtwisted.simulation.results import Outcome
-from kadtwisted.simulation.scenario import Scenario
-from kadtwisted.simulation.tables import (
+from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.simulation.experiments.registry import run
+from kadtwisted.simulation.models.churn import Churn
+from kadtwisted.simulation.models.nat import NatSettings
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import (
     AttackSettings,
     HoardSettings,
     PartitionSettings,
@@ -84,7 +84,7 @@ NAT = Scenario(
 
 PROGRAM = """
 import sys
-from kadtwisted.simulation.results import document, to_json
+from kadtwisted.simulation.results.results import document, to_json
 from tests.simulation.test_bad_days import CHURN, NAT, SYBIL, played
 for scenario in (CHURN, NAT, SYBIL):
     sys.stdout.write(to_json(document(scenario, played(scenario))))

@@ -15,12 +15,12 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.cli.arguments import make_parser
-from kadtwisted.cli.simulating import SAVED, changes_of
-from kadtwisted.simulation.catalogue import presets, scenario_of
-from kadtwisted.simulation.churn import MODELS
-from kadtwisted.simulation.experiments import EXPERIMENTS
-from kadtwisted.simulation.scenario import TABLES, Scenario, read_scenario
-from kadtwisted.simulation.settings import kind_of
+from kadtwisted.cli.verbs.simulating import SAVED, changes_of
+from kadtwisted.simulation.experiments.registry import EXPERIMENTS
+from kadtwisted.simulation.models.churn import MODELS
+from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
+from kadtwisted.simulation.scenario.scenario import TABLES, Scenario, read_scenario
+from kadtwisted.simulation.scenario.settings import kind_of
 from tests.simulation.playing import played
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

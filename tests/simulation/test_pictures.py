@@ -18,13 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.simulation.catalogue import presets, scenario_of
-from kadtwisted.simulation.experiments import EXPERIMENTS
+from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.pictures import album, sheet
 from kadtwisted.simulation.pictures.captions import caption
-from kadtwisted.simulation.results import Outcome, document
-from kadtwisted.simulation.saved import Unreadable
-from kadtwisted.simulation.scenario import Scenario
+from kadtwisted.simulation.results.results import Outcome, document
+from kadtwisted.simulation.results.saved import Unreadable
+from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
+from kadtwisted.simulation.scenario.scenario import Scenario
 from tests.simulation.playing import played
 
 
@@ -317,7 +317,7 @@ class FileTests(SynchronousTestCase):
             album.draw(played("hops"))
 
     def test_nothing_of_it_is_loaded_before_it_is_needed(self) -> None:
-        code = "import sys, kadtwisted.cli.simulating; sys.exit('matplotlib' in sys.modules)"
+        code = "import sys, kadtwisted.cli.verbs.simulating; sys.exit('matplotlib' in sys.modules)"
         self.assertEqual(subprocess.run([sys.executable, "-c", code], check=False).returncode, 0)
 
     def test_pyplot_is_not_used(self) -> None:

@@ -11,7 +11,7 @@ from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.storage_contract import BoundedStorageContract, stored
+from kadtwisted.testing.contracts.storage import BoundedStorageContract, stored
 
 
 class TestMemoryStorageContract(BoundedStorageContract, TestCase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from kadtwisted.interfaces import INodeState
+from kadtwisted.testing.contracts.node_state import NodeStateContract, known, published
 from kadtwisted.testing.node_state import RememberedInMemory
-from kadtwisted.testing.node_state_contract import NodeStateContract, known, published
 
 
 class RememberedInMemoryTests(NodeStateContract, TestCase):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.upkeep.health import Health, Signs, verdict
+from kadtwisted.model.health import Health
+from kadtwisted.upkeep.health import Signs, verdict
 
 WELL = Signs(
     running=True,

@@ -1,8 +1,9 @@
 """Which pictures there are of which experiment, and where they go.
 
-A picture is made from the document alone (:func:`kadtwisted.simulation.results.document`), so one
-that was saved gives the same picture again, to the byte with the same matplotlib.  matplotlib is
-imported only when something is drawn; who wants pictures of a long run calls :func:`require` first.
+A picture is made from the document alone
+(:func:`kadtwisted.simulation.results.results.document`), so one that was saved
+gives the same picture again, to the byte with the same matplotlib.  matplotlib is imported only
+when something is drawn; call :func:`require` before a long run whose pictures you want.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.simulation.saved import Unreadable
+from kadtwisted.simulation.results.saved import Unreadable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

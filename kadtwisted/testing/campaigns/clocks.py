@@ -15,9 +15,9 @@ from kadtwisted.errors import ClockSkew, KadtwistedError
 from kadtwisted.parameters import Parameters
 from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd, Member, made_values
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.clock import HeapCall
-from kadtwisted.testing.host import Host
-from kadtwisted.testing.network import Datagram
+from kadtwisted.testing.network.clock import HeapCall
+from kadtwisted.testing.network.host import Host
+from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import simulated_world
 
 YEARS = 30 * 365.25 * 24 * HOUR

@@ -26,9 +26,9 @@ from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.clock import HeapClock
-from kadtwisted.testing.host import Host
-from kadtwisted.testing.network import Datagram, Link, Network
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.host import Host
+from kadtwisted.testing.network.network import Datagram, Link, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kadtwisted.model.ids import NodeID
 from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Reader, made_values, shown
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network import Link
+from kadtwisted.testing.network.network import Link
 
 BOUNDS = ((10, 99.9), (30, 99.0), (50, 90.0))
 """Round trips lost, and reads that must succeed nevertheless, both in percent."""

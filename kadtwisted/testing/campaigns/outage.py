@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd, Member
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network import Datagram
+from kadtwisted.testing.network.network import Datagram
 
 REFUSALS = ("ENETUNREACH", "EPERM", "EMSGSIZE", "ECONNREFUSED", "ENOBUFS")
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import DeferredList
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.testing.campaigns.crowd import HOUR, Crowd, Reader, made_values, shown
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network import Link
+from kadtwisted.testing.network.network import Link
 
 EARLY = 10.0
 """Seconds before a value's end at which everybody asked must still get it: a value is passed on

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Member
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network import Datagram
+from kadtwisted.testing.network.network import Datagram
 
 WINDOW = 10.0
 """Seconds over which the busiest moment is averaged."""

@@ -24,8 +24,8 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindValue, Records, Store, StoredItem
 from kadtwisted.model.record import Kind
 from kadtwisted.node.counters import Counters, FaultLog
-from kadtwisted.node.protocol import KademliaProtocol
-from kadtwisted.node.requests import Answer
+from kadtwisted.node.port.protocol import KademliaProtocol
+from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.world import real_world
 from kadtwisted.parameters import NodeSettings, Timeouts
 from kadtwisted.rpc.limits import Limits

@@ -17,12 +17,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.daemon.plugin_registry import PluginRegistry
 from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StoredRecord
 from kadtwisted.parameters import Bounds
+from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.testing.processes.ledger import Held
 
 PAGE = 512

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import ErrorReply, KadtwistedError
-from kadtwisted.node.requests import Answer
+from kadtwisted.node.port.requests import Answer
 from kadtwisted.testing.processes.client import Client
 from kadtwisted.testing.processes.ledger import Write
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from kadtwisted.model.ids import ID_BYTES, NodeID
-from kadtwisted.node.requests import NONCE
+from kadtwisted.node.port.requests import NONCE
 from kadtwisted.records import value
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.client import Client, meet

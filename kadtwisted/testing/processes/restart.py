@@ -21,17 +21,17 @@ from typing import Any
 
 from twisted.internet.defer import gatherResults
 
-from kadtwisted.daemon.control_client import ControlClient, connect
+from kadtwisted.api.control_client import ControlClient, connect
 from kadtwisted.errors import Unavailable
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
-from kadtwisted.storage.node_state import DurableNodeState
-from kadtwisted.storage.state_directory import StateDirectory
+from kadtwisted.state.directory import StateDirectory
+from kadtwisted.state.node_state import DurableNodeState
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.daemon import REAL_DISK, Daemon, Daemons, free_port, sleep
-from kadtwisted.upkeep.publishing import Publication
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE

@@ -1,0 +1,134 @@
+"""The client of a running node's control socket: :class:`Operations` at a distance.
+
+It trusts the node it talks to (the socket is in the user's own state directory) but not blindly:
+answers are bounded in length, and an answer that is none ends the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from kadtwisted import errors
+from kadtwisted.api.describe import Described
+from kadtwisted.api.operations import Arguments, InvalidRequest
+from kadtwisted.errors import KadtwistedError, NodeStopped, Unavailable
+
+MAX_REPLY = 64 * 1024 * 1024
+"""MAGIC: bytes of an answer that a client accepts; full routing tables have about 2 MB."""
+
+
+class ControlUnavailable(Unavailable):
+    """No running node answers at the control socket."""
+
+
+class ControlClient(Protocol):
+    """Performs verbs at a running node; the same interface as :class:`Operations`."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._waiting: dict[int, Deferred[Described]] = {}
+        self._serial = 0
+        self._lost = False
+
+    def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
+        """As :meth:`Operations.perform`; also fails with :class:`ControlUnavailable`."""
+        if self._lost:
+            return fail(ControlUnavailable("the connection to the node is closed"))
+        self._serial += 1
+        serial = self._serial
+        waiting: Deferred[Described] = Deferred(lambda _: self._forget(serial))
+        self._waiting[serial] = waiting
+        request = {**arguments, "verb": verb, "id": serial}
+        self.transport.write(json.dumps(request).encode() + b"\n")
+        return waiting
+
+    def dataReceived(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > MAX_REPLY:
+            self.transport.abortConnection()
+            return
+        if b"\n" in data:
+            *lines, rest = bytes(self._buffer).split(b"\n")
+            self._buffer = bytearray(rest)
+            for line in lines:
+                self._line_received(line)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.errback(ControlUnavailable("the node closed the connection before it answered"))
+
+    def close(self) -> None:
+        """Hang up."""
+        self.transport.loseConnection()
+
+    def _forget(self, serial: int) -> None:
+        self._waiting.pop(serial, None)
+
+    def _line_received(self, line: bytes) -> None:
+        try:
+            answer = json.loads(line)
+            outcome = error_from(answer["error"]) if "error" in answer else answer["result"]
+            waiting = self._waiting.pop(answer["id"], None)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            self.transport.abortConnection()  # it is not our node that answers there
+            return
+        if waiting is None:
+            return  # its caller gave up waiting
+        if isinstance(outcome, KadtwistedError):
+            waiting.errback(outcome)
+        else:
+            waiting.callback(outcome)
+
+
+def error_from(described: Mapping[str, Any]) -> KadtwistedError:
+    """The error that :func:`~kadtwisted.api.describe.of_error` described, of its own type where
+    the type can say more than the sentence does."""
+    message = str(described["message"])
+    kind = _kind_of_error(str(described["type"]))
+    # Not through __init__: some errors build their message from other arguments than the message.
+    error = kind.__new__(kind, message)
+    if isinstance(error, Unavailable):
+        error.reasons = dict(described.get("reasons", {}))
+    return error
+
+
+def _kind_of_error(name: str) -> type[KadtwistedError]:
+    kind = {"CancelledError": NodeStopped, "InvalidRequest": InvalidRequest}.get(name)
+    kind = kind or getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, KadtwistedError):
+        return kind
+    return KadtwistedError
+
+
+def connect(reactor: Any, path: Path) -> Deferred[ControlClient]:
+    """A client of the node whose control socket is at ``path``.
+
+    Fails with :class:`ControlUnavailable` if none listens there.
+    """
+
+    connecting: Deferred[ControlClient] = connectProtocol(
+        UNIXClientEndpoint(reactor, str(path)), ControlClient()
+    )
+    return connecting.addErrback(_refused, path)
+
+
+def _refused(failure: Failure, path: Path) -> ControlClient:
+    failure.trap(ConnectError)
+    number = getattr(failure.value, "osError", None) or 0
+    raise ControlUnavailable(
+        f"no running node answers at {path}; name its state directory with --state-dir"
+    ) from OSError(number, os.strerror(number))

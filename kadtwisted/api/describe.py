@@ -1,0 +1,260 @@
+"""What a node returns, as dictionaries that JSON can hold: one form for every door.
+
+IDs and keys are hexadecimal text, endpoints ``HOST:PORT``, durations seconds under names that end
+in ``_seconds``; bytes are base64 under names that end in ``_base64``.  Nothing here decides
+anything.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from kadtwisted.errors import ErrorReply, Unavailable
+from kadtwisted.model.contact import Address, Contact, Endpoint
+from kadtwisted.model.health import Health
+from kadtwisted.model.ids import NodeID, distance, id_to_hex
+from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.model.results import (
+    Acknowledgement,
+    BootstrapResult,
+    GetResult,
+    NodesResult,
+    PingResult,
+    Receipt,
+    Trace,
+    TraceStep,
+)
+from kadtwisted.model.status import (
+    BucketStatus,
+    ContactStatus,
+    LinkStatus,
+    NodeStatus,
+    RoutingStatus,
+)
+
+Described = dict[str, Any]
+"""An object of JSON."""
+
+MICROSECONDS = 1_000_000
+
+
+def of_contact(contact: Contact) -> Described:
+    """A contact; ``address`` can be given to ``--bootstrap`` and pins its key if it is known."""
+    host, port = contact.endpoint
+    return {
+        "node_id": id_to_hex(contact.node_id),
+        "endpoint": str(Endpoint(host, port)),
+        "address": str(Address(host, port, contact.key or None)),
+    }
+
+
+def of_ping(result: PingResult) -> Described:
+    """A ping's answer."""
+    return {
+        **of_contact(result.contact),
+        "rtt_seconds": round(result.rtt, 6),
+        "observed": _endpoint(result.observed),
+        "unix_time": result.unix_time,
+        "agent": result.agent,
+    }
+
+
+def of_bootstrap(result: BootstrapResult) -> Described:
+    """How joining went."""
+    return {
+        "answered": [of_contact(each) for each in result.answered],
+        "failures": dict(result.failures),
+        "contacts": result.contacts,
+    }
+
+
+def of_nodes(result: NodesResult) -> Described:
+    """The nodes found, closest first."""
+    return {
+        "target": id_to_hex(result.target),
+        "contacts": [_with_distance(each, result.target) for each in result.contacts],
+        "trace": of_trace(result.trace),
+    }
+
+
+def of_get(result: GetResult) -> Described:
+    """A value: as text where it is UTF-8, always as base64; ``value_base64`` is null where another
+    program stored something that is no byte string, and ``raw_base64`` is its bencode."""
+    value = result.value
+    return {
+        "key": id_to_hex(result.key),
+        "value": None if value is None else _text(value),
+        "value_base64": None if value is None else b64encode(value).decode(),
+        "raw_base64": b64encode(result.raw).decode(),
+        "published_unix": result.record.published / MICROSECONDS,
+        "remaining_seconds": result.remaining,
+        "holders": result.holders,
+        "trace": of_trace(result.trace),
+    }
+
+
+def of_receipt(receipt: Receipt) -> Described:
+    """Who keeps a record, and who does not and why."""
+    return {
+        "key": id_to_hex(receipt.key),
+        "deleted": receipt.record.deleted,
+        "published_unix": receipt.record.published / MICROSECONDS,
+        "remote_acks": receipt.remote_acks,
+        "acknowledged": [_acknowledgement(each) for each in receipt.acknowledged],
+        "failures": dict(receipt.failures),
+        "trace": of_trace(receipt.trace),
+    }
+
+
+def of_trace(trace: Trace) -> Described:
+    """A lookup's history."""
+    return {
+        "duration_seconds": round(trace.duration, 6),
+        "hops": trace.hops,
+        "steps": [_step(each) for each in trace.steps],
+    }
+
+
+def of_status(status: NodeStatus) -> Described:
+    """A running node."""
+    return {
+        "node_id": id_to_hex(status.node_id),
+        "public_key": status.public_key.hex(),
+        "addresses": [
+            address_to_share(status.public_key, each.listening)
+            for each in status.links
+            if each.listening is not None
+        ],
+        "health": status.health,
+        "health_sentence": Health.named(status.health).sentence,
+        "running": status.running,
+        "read_only": status.read_only,
+        "network": status.network,
+        "private": status.private,
+        "uptime_seconds": round(status.uptime, 3),
+        "links": [_link(each) for each in status.links],
+        "stored_records": status.stored_records,
+        "stored_bytes": status.stored_bytes,
+        "own_records": status.own_records,
+        "replication_period_seconds": round(status.replication_period, 3),
+        "replication_kept": status.replication_kept,
+        "counters": dict(status.counters),
+    }
+
+
+def of_routing(status: RoutingStatus) -> Described:
+    """The routing tables, bucket by bucket."""
+    return {
+        "node_id": id_to_hex(status.node_id),
+        "buckets": [_bucket(each) for each in status.buckets],
+    }
+
+
+def of_records(page: RecordsPage) -> Described:
+    """Stored records; ``next`` is to be given as ``after`` for those behind, null if none are."""
+    return {
+        "records": [of_record(each) for each in page.records],
+        "next": None if page.next is None else _place(page.next),
+    }
+
+
+def of_record(record: DatedRecord) -> Described:
+    """A stored record, byte for byte: its place, its data, its moments by the wall clock."""
+    kind, key, sub = _place(record.where)
+    return {
+        "kind": kind,
+        "key": key,
+        "sub": sub,
+        "data": b64encode(record.data).decode(),
+        "expires_unix": record.expires_unix,
+        "arrived_unix": record.arrived_unix,
+    }
+
+
+def of_error(error: BaseException) -> Described:
+    """An error: its type's name, its sentence, and the reasons of single nodes if there are any."""
+    described: Described = {"type": type(error).__name__, "message": str(error)}
+    if isinstance(error, Unavailable) and error.reasons:
+        described["reasons"] = dict(error.reasons)
+    if isinstance(error, ErrorReply):
+        described["code"] = error.code
+    return described
+
+
+def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
+    """``KEY@HOST:PORT`` for others to copy; a wildcard address becomes this machine's loopback."""
+    wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    host = wildcards.get(endpoint.host, endpoint.host)
+    return str(Address(host, endpoint.port, public_key))
+
+
+def _endpoint(endpoint: Endpoint | None) -> str | None:
+    return None if endpoint is None else str(endpoint)
+
+
+def _place(where: StorageKey) -> tuple[int, str, str]:
+    return where.kind, id_to_hex(where.key), where.sub.hex()
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _with_distance(contact: Contact, target: NodeID) -> Described:
+    return {**of_contact(contact), "distance": f"{distance(contact.node_id, target):040x}"}
+
+
+def _acknowledgement(each: Acknowledgement) -> Described:
+    who = {"node_id": None, "endpoint": None, "address": None}
+    return {
+        **(who if each.contact is None else of_contact(each.contact)),
+        "distance": f"{each.distance:040x}",
+        "remaining_seconds": each.remaining,
+    }
+
+
+def _step(step: TraceStep) -> Described:
+    return {
+        **of_contact(step.contact),
+        "asked_seconds": round(step.asked, 6),
+        "answered_seconds": None if step.answered is None else round(step.answered, 6),
+        "outcome": step.outcome,
+    }
+
+
+def _link(link: LinkStatus) -> Described:
+    return {
+        "family": f"IPv{int(link.family)}",
+        "listening": _endpoint(link.listening),
+        "observed": _endpoint(link.observed),
+        "contacts": link.contacts,
+        "tentative": link.tentative,
+        "requests_in_flight": link.requests_in_flight,
+    }
+
+
+def _bucket(bucket: BucketStatus) -> Described:
+    return {
+        "family": f"IPv{int(bucket.family)}",
+        "prefix": id_to_hex(bucket.prefix),
+        "length": bucket.length,
+        "replacements": bucket.replacements,
+        "last_lookup_seconds": None if bucket.last_lookup is None else round(bucket.last_lookup, 3),
+        "contacts": [_bucket_contact(each) for each in bucket.contacts],
+    }
+
+
+def _bucket_contact(contact: ContactStatus) -> Described:
+    return {
+        "node_id": id_to_hex(contact.node_id),
+        "endpoint": str(contact.endpoint),
+        "state": contact.state,
+        "known_for_seconds": round(contact.known_for, 3),
+        "last_seen_seconds": round(contact.last_seen, 3),
+        "rtt_seconds": contact.rtt,
+        "failures": contact.failures,
+    }

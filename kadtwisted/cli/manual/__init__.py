@@ -1,0 +1,1 @@
+"""The manual pages, made from the parsers and the option table."""

@@ -1,0 +1,1 @@
+"""How ``kad`` writes for people."""

@@ -1,0 +1,135 @@
+"""A running node as ``kad status`` and ``kad routing`` show it to people.
+
+Made from the dictionaries that ``--json`` prints.  What a person wants to know comes first; the
+counters are left to ``--json``, except for those of dropped datagrams, if there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kadtwisted.cli.text.output import Described, count_of, duration, milliseconds, size, table
+
+_SHOWN_BITS = 16
+"""Bits of a k-bucket's prefix that are written out."""
+_DROPPED = "dropped."
+_COLUMNS = ("NODE ID", "ENDPOINT", "STATE", "KNOWN FOR", "LAST SEEN", "RTT", "FAILURES")
+_NUMBERS = (3, 4, 5, 6)
+
+
+# --- The node --------------------------------------------------------------------------------
+
+
+def status_text(status: Described) -> str:
+    """A running node on one screen, its verdict first."""
+    sentence = f"{status['health'].capitalize()}: {status['health_sentence']}."
+    parts = [sentence, _named(_facts(status)), _dropped_text(status["counters"])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(status: Described) -> list[tuple[str, str]]:
+    kind = "read-only" if status["read_only"] else "full node"
+    access = "private" if status["private"] else "open"
+    links = status["links"]
+    stored = count_of(status["stored_records"], "record")
+    return [
+        ("Network", f"{status['network']} ({access})"),
+        ("Uptime", f"{duration(status['uptime_seconds'])}, {kind}"),
+        *(("Address", address) for address in status["addresses"]),
+        *(("Listening", _listening(link)) for link in links),
+        ("Contacts", ", ".join(_contacts(link) for link in links)),
+        ("Stored", f"{stored}, {size(status['stored_bytes'])}"),
+        ("Own records", f"{status['own_records']:,} kept published"),
+        ("Replication", _replication(status)),
+        ("Node ID", status["node_id"]),
+    ]
+
+
+def _replication(status: Described) -> str:
+    every = f"every {duration(status['replication_period_seconds'])}"
+    return every if status["replication_kept"] else f"{every}, but too many records to keep up"
+
+
+def _listening(link: Described) -> str:
+    seen = f", seen by others as {link['observed']}" if link["observed"] else ""
+    return f"{link['family']} {link['listening'] or 'not at all'}{seen}"
+
+
+def _contacts(link: Described) -> str:
+    tentative = f" (and {link['tentative']:,} to be verified)" if link["tentative"] else ""
+    return f"{link['contacts']:,} over {link['family']}{tentative}"
+
+
+def _named(facts: Sequence[tuple[str, str]]) -> str:
+    """A name and a fact on each line; a name said already is not repeated."""
+    width = max(len(name) for name, _ in facts)
+    names = ["", *(name for name, _ in facts)]
+    return "\n".join(
+        f"{'' if name == before else name:<{width}}  {fact}"
+        for (name, fact), before in zip(facts, names, strict=False)
+    )
+
+
+def _dropped_text(counters: Described) -> str:
+    rows = [
+        (name.removeprefix(_DROPPED), f"{count:,}")
+        for name, count in sorted(counters.items())
+        if count and name.startswith(_DROPPED)
+    ]
+    return table(("DATAGRAMS DROPPED", "TOTAL"), rows, right=(1,)) if rows else ""
+
+
+# --- The routing tables ----------------------------------------------------------------------
+
+
+def routing_text(routing: Described) -> str:
+    """The routing tables, bucket by bucket, in columns that run through all of them."""
+    buckets = [each for each in routing["buckets"] if each["contacts"] or each["replacements"]]
+    contacts = [each for bucket in buckets for each in bucket["contacts"]]
+    head = (
+        f"node {routing['node_id']}: {count_of(len(contacts), 'contact')} in "
+        f"{count_of(len(buckets), 'k-bucket')}"
+    )
+    columns, *rows = table(_COLUMNS, [_row(each) for each in contacts], right=_NUMBERS).split("\n")
+    waiting = iter(rows)
+    parts = [head, *(_bucket_text(each, waiting) for each in buckets)]
+    if contacts:
+        parts.insert(1, columns)
+    return "\n\n".join(parts)
+
+
+def _row(contact: Described) -> Sequence[str]:
+    rtt = contact["rtt_seconds"]
+    return (
+        contact["node_id"],
+        contact["endpoint"],
+        contact["state"],
+        duration(contact["known_for_seconds"]),
+        _ago(contact["last_seen_seconds"]),
+        "-" if rtt is None else milliseconds(rtt),
+        str(contact["failures"]),
+    )
+
+
+def _bucket_text(bucket: Described, rows: Iterator[str]) -> str:
+    """One bucket: what it is, then the next rows, as many as it has contacts."""
+    head = (
+        f"{bucket['family']} {prefix_text(bucket['prefix'], bucket['length'])}: "
+        f"{count_of(len(bucket['contacts']), 'contact')}, "
+        f"{count_of(bucket['replacements'], 'replacement')}, "
+        f"last lookup {_ago(bucket['last_lookup_seconds'])}"
+    )
+    return "\n".join([head, *(row for _, row in zip(bucket["contacts"], rows, strict=False))])
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{duration(seconds)} ago"
+
+
+def prefix_text(prefix: str, length: int) -> str:
+    """A k-bucket's prefix: its bits while they are few, how many there are in any case."""
+    if length == 0:
+        return "whole space"
+    bits = f"{int(prefix, 16):0{4 * len(prefix)}b}"[:length]
+    shown = bits if length <= _SHOWN_BITS else bits[:_SHOWN_BITS] + "..."
+    return f"{shown} ({count_of(length, 'bit')})"

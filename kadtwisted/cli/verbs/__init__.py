@@ -1,0 +1,1 @@
+"""The verbs of ``kad``, a module for each group."""

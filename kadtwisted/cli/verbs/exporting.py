@@ -1,0 +1,171 @@
+"""``kad export``: every record of a node, byte for byte, in one file.
+
+A running node is asked through its control socket; a storage that no node uses is opened here.
+What has expired is left out.  A file that is named is there when it is whole, or not at all; what
+is no file (a device, a pipe) is written to as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from kadtwisted.api.control_client import ControlClient, ControlUnavailable
+from kadtwisted.api.operations import MAX_RECORDS
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.text.output import count_of
+from kadtwisted.cli.verbs.export_file import Writer, record_from
+from kadtwisted.cli.verbs.storage_access import (
+    BATCH,
+    breathe,
+    opened_storage,
+    progress_of,
+    reason_of,
+)
+from kadtwisted.errors import StorageError
+from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.model.ids import id_from_hex, id_to_hex
+from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.storage_context import storage_context
+from kadtwisted.state.directory import KEY_FILE, SOCKET_FILE, load_key
+from kadtwisted.storage.files import sync_directory
+
+Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
+"""Some records from just behind a place."""
+
+
+class Source(NamedTuple):
+    """Where records come from: about how many there are, whose they are, and how to read them."""
+
+    total: int
+    node_id: str | None
+    page: Page
+
+
+async def export(session: Session) -> int:
+    """Write all unexpired records to a file."""
+    target = session.arguments.file
+    async with _source(session) as source:
+        session.somebody_answered = True
+        with _target(session, target) as stream:
+            count = await _write(session, source, stream)
+    described = {"exported": count, "file": None if target == "-" else target}
+    text = f"kad: exported {count_of(count, 'record')}"
+    if target == "-":
+        session.output.note(text)  # standard output is the file itself
+    else:
+        session.output.report(described, f"{text} to {target}")
+    return os.EX_OK
+
+
+async def _write(session: Session, source: Source, stream: BinaryIO) -> int:
+    context = storage_context(DaemonSettings())
+    writer = Writer(stream, context.unix_time(), source.node_id)
+    with progress_of(
+        session, f"exporting {count_of(source.total, 'record')}", source.total
+    ) as told:
+        after: StorageKey | None = None
+        while True:
+            page = await source.page(after)
+            for record in page.records:
+                writer.add(record)
+            told.step(len(page.records))
+            if page.next is None:
+                break
+            after = page.next
+            await breathe(session)
+    writer.finish()
+    return writer.records
+
+
+@asynccontextmanager
+async def _source(session: Session) -> AsyncIterator[Source]:
+    client = await _running_node(session)
+    if client is not None:
+        try:
+            status = await client.perform("status", {})
+            yield Source(status["stored_records"], status["node_id"], _asking(client))
+        finally:
+            client.close()
+        return
+    async with opened_storage(session, for_reading=True) as (storage, context):
+        total = (await storage.usage()).records
+        yield Source(total, _node_id(session.state_dir), _reading(storage, context))
+
+
+async def _running_node(session: Session) -> ControlClient | None:
+    """The node that runs with ``--state-dir``, if any; a storage that was named is no business of
+    that node."""
+    state_dir = session.state_dir
+    if session.arguments.storage is not None or state_dir is None:
+        return None
+    try:
+        return await session.control(state_dir / SOCKET_FILE)
+    except ControlUnavailable as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
+        return None
+
+
+def _asking(client: ControlClient) -> Page:
+    async def page(after: StorageKey | None) -> RecordsPage:
+        behind = None if after is None else (after.kind, id_to_hex(after.key), after.sub.hex())
+        answer = await client.perform("records", {"limit": MAX_RECORDS, "after": behind})
+        records = tuple(record_from(each) for each in answer["records"])
+        place = answer["next"]
+        return RecordsPage(records, None if place is None else _place(place))
+
+    return page
+
+
+def _place(described: list[Any]) -> StorageKey:
+    kind, key, sub = described
+    return StorageKey(kind, id_from_hex(key), bytes.fromhex(sub))
+
+
+def _reading(storage: IStorage, context: StorageContext) -> Page:
+    async def page(after: StorageKey | None) -> RecordsPage:
+        found = await storage.page(after, BATCH)
+        return dated_page(found, BATCH, context.now(), context.unix_time())
+
+    return page
+
+
+def _node_id(state_dir: Path | None) -> str | None:
+    if state_dir is None or not (state_dir / KEY_FILE).exists():
+        return None
+    return id_to_hex(load_key(state_dir / KEY_FILE).node_id)
+
+
+@contextmanager
+def _target(session: Session, name: str) -> Iterator[BinaryIO]:
+    """The stream to write to; a file appears under its name when it is whole."""
+    if name == "-":
+        yield session.world.stdout
+        return
+    path = Path(name)
+    try:
+        if path.exists() and not path.is_file():  # to rename over a device would replace it
+            with path.open("wb") as stream:
+                yield stream
+            return
+        path = Path(os.path.realpath(path))  # behind a link, what it points to is meant
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+            with suppress(OSError):  # not every file system can
+                sync_directory(path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(f"cannot write {name}: {reason_of(error)}") from error

@@ -1,0 +1,176 @@
+"""``kad import``: the records of an exported file, into a storage that no node uses.
+
+Nothing is imported before the whole file was found sound.  A record never replaces one that its
+kind's rules prefer, lives no longer than it had to, and keeps the moment at which it arrived.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from twisted.internet.defer import CancelledError, DeferredList
+from twisted.python.failure import Failure
+
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.text.output import Described, count_of
+from kadtwisted.cli.verbs.export_file import BadExport, read
+from kadtwisted.cli.verbs.storage_access import (
+    BATCH,
+    breathe,
+    opened_storage,
+    progress_of,
+    reason_of,
+)
+from kadtwisted.errors import ClockSkew, StorageError, StorageFull
+from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.model.record import DatedRecord, StoredRecord
+from kadtwisted.parameters import Parameters
+from kadtwisted.records.kinds import NATIVE_KINDS
+from kadtwisted.records.lifetime import deadline
+
+ROUNDING = 0.01
+"""Seconds that a deadline may lie behind another and still be the same: moments are rounded on
+their way through files and clocks."""
+
+
+async def import_records(session: Session) -> int:
+    """Take over the records of a file, each unless there is a better one."""
+    with _file(session) as stream:
+        total = await _count(session, stream)
+        async with opened_storage(session) as (storage, context):
+            session.somebody_answered = True
+            importing = Import(storage, context, total)
+            text = f"importing {count_of(total, 'record')}"
+            with progress_of(session, text, total) as told:
+                records = read(stream, NATIVE_KINDS.identify)
+                while batch := list(islice(records, BATCH)):
+                    await importing.take(batch)
+                    told.step(len(batch))
+                    await breathe(session)
+    counts = importing.counts
+    session.output.report(counts, f"kad: {import_text(counts)}")
+    return os.EX_OK
+
+
+class Import:
+    """Puts records into a storage; ``counts`` says what became of them."""
+
+    def __init__(self, storage: IStorage, context: StorageContext, total: int) -> None:
+        self._storage = storage
+        self._context = context
+        self._total = total
+        self._maximum = Parameters().max_remaining
+        self.counts = dict.fromkeys(("imported", "already_there", "older", "expired", "refused"), 0)
+
+    async def take(self, batch: list[DatedRecord]) -> None:
+        """Put those that shall be, all at the same time: their places differ.
+
+        :class:`StorageFull` or another :class:`StorageError` says how many records are in.
+        """
+        now, unix_time = self._context.now(), self._context.unix_time()
+        puts: list[tuple[str, StoredRecord]] = []
+        for record in batch:
+            became, stored = await self._decide(record, now, unix_time)
+            if stored is None:
+                self._count(None, became)
+            else:
+                puts.append((became, stored))
+        putting = [
+            self._storage.put(stored, now).addCallback(self._count, became)
+            for became, stored in puts
+        ]
+        done: list[Any] = await DeferredList(putting, consumeErrors=True)
+        for _, result in done:
+            if isinstance(result, Failure):
+                self._give_up(result)
+
+    def _count(self, _: None, became: str) -> None:
+        self.counts[became] += 1
+
+    async def _decide(
+        self, record: DatedRecord, now: float, unix_time: float
+    ) -> tuple[str, StoredRecord | None]:
+        """What becomes of a record, and what is to be put for it."""
+        where, data = record.where, record.data
+        if record.expires_unix <= unix_time:
+            return "expired", None
+        try:
+            NATIVE_KINDS.check(data, unix_time)
+        except ClockSkew:
+            return "refused", None
+        there = await self._storage.get(where.kind, where.key, now)
+        existing = next((each for each in there if each.where == where), None)
+        same = existing is not None and existing.data == data
+        if existing is not None and not same and not NATIVE_KINDS.supersedes(data, existing.data):
+            return "older", None
+        left = record.expires_unix - unix_time
+        expires = deadline(existing, same, left, now, self._maximum)
+        if same and existing is not None and expires - existing.expires <= ROUNDING:
+            return "already_there", None
+        arrived = now + min(0.0, record.arrived_unix - unix_time)
+        return "already_there" if same else "imported", StoredRecord(where, data, expires, arrived)
+
+    def _give_up(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, CancelledError):
+            raise error  # told to stop: nothing is wrong with the storage
+        within = f"{self.counts['imported']} of {count_of(self._total, 'record')} were imported"
+        if isinstance(error, StorageFull):
+            raise StorageFull(f"the storage is full: {within}; {error}")
+        raise StorageError(f"{error}; {within}") from error
+
+
+def import_text(counts: Described) -> str:
+    """One line that says what became of the records."""
+    total = sum(counts.values())
+    return (
+        f"imported {counts['imported']:,} of {count_of(total, 'record')}; left out: "
+        f"{counts['already_there']:,} already there, {counts['older']:,} older than what is there, "
+        f"{counts['expired']:,} expired, {counts['refused']:,} from the future"
+    )
+
+
+async def _count(session: Session, stream: IO[bytes]) -> int:
+    """Read the whole file; how many records it has.  :class:`BadExport` if it is not sound."""
+    count = 0
+    records = read(stream, NATIVE_KINDS.identify)
+    while batch := sum(1 for _ in islice(records, BATCH)):
+        count += batch
+        await breathe(session)
+    stream.seek(0)
+    return count
+
+
+@contextmanager
+def _file(session: Session) -> Iterator[IO[bytes]]:
+    """The file to import; what cannot be read twice is copied first."""
+    name = session.arguments.file
+    if name == "-":
+        with _copied(session.world.stdin) as copy:
+            yield copy
+        return
+    try:
+        opened = Path(name).open("rb")  # noqa: SIM115
+    except OSError as error:
+        raise BadExport(f"cannot read {name}: {reason_of(error)}") from error
+    with opened:
+        if opened.seekable():
+            yield opened
+        else:
+            with _copied(opened) as copy:
+                yield copy
+
+
+@contextmanager
+def _copied(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        yield copy

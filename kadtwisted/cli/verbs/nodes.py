@@ -1,0 +1,30 @@
+"""``kad ping`` and ``kad find-node``: is it there, and who is closest."""
+
+from __future__ import annotations
+
+import os
+
+from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.cli.text.output import nodes_text, ping_text
+from kadtwisted.model.contact import parse_address
+
+
+async def ping(session: Session) -> int:
+    """Ask one node whether it is there."""
+    address = str(parse_address(session.arguments.address))
+    async with session.performer(towards=address) as performer:
+        answer = await performer.perform("ping", {"address": address})
+    session.output.result(answer, ping_text(answer))
+    return os.EX_OK
+
+
+async def find_node(session: Session) -> int:
+    """List the nodes closest to an ID, or to the key of a name."""
+    arguments = session.arguments
+    if (arguments.id is None) == (arguments.key is None):
+        raise UsageError("give either an ID of 40 hexadecimal digits or --key NAME")
+    name, text = ("key", arguments.key) if arguments.id is None else ("target", arguments.id)
+    async with session.performer() as performer:
+        found = await performer.perform("find-node", {name: text})
+    session.output.result(found, nodes_text(found))
+    return os.EX_OK

@@ -1,0 +1,41 @@
+"""``kad simulate --pictures DIR``: the pictures of a result, in a directory.
+
+Whether there will be any is decided before a simulation begins, which may take hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kadtwisted.cli.text.output import Output
+from kadtwisted.errors import LocalError
+from kadtwisted.simulation.pictures import album
+
+
+class CannotWrite(LocalError):
+    """The result has no place to go."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        super().__init__(f"cannot write {error.filename or path}: {reason}")
+
+
+def prepare(directory: Path) -> None:
+    """Make sure of matplotlib and the directory: :class:`~album.NoPictures`, or
+    :class:`CannotWrite`."""
+    album.require()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(directory, error) from None
+
+
+def draw(output: Output, found: Mapping[str, Any], directory: Path) -> None:
+    """Write the pictures of a document, and say which."""
+    try:
+        for path in album.save(album.draw(found), directory):
+            output.note(f"kad: drew {path}")
+    except OSError as error:
+        raise CannotWrite(directory, error) from None

@@ -1,0 +1,88 @@
+"""``kad bootstrap`` and ``kad join``: a full node until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from kadtwisted.api import describe
+from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.cli.text.output import count_of
+from kadtwisted.daemon.service import NodeService
+from kadtwisted.model.results import BootstrapResult
+from kadtwisted.settings import checks as config
+
+
+async def bootstrap(session: Session) -> int:
+    """Run the first node of a network, through which others join."""
+    addresses = config.check_bootstrap(session.arguments.bootstrap)
+    return await _serve(session, addresses, report_at=not addresses)
+
+
+async def join(session: Session) -> int:
+    """Run a node that joins through others, and say when it has joined."""
+    addresses = config.check_bootstrap(session.arguments.bootstrap)
+    if not addresses:
+        raise UsageError("give --bootstrap HOST:PORT of a node to join through")
+    return await _serve(session, addresses, report_at=False)
+
+
+async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) -> int:
+    until_stopped: Deferred[None] = Deferred()
+    settings = session.settings(
+        bootstrap=addresses,
+        port=config.DEFAULT_PORT,
+        read_only=False,
+        towards=addresses,
+        storage=session.arguments.storage,
+    )
+    world = session.world
+
+    def joined(result: BootstrapResult) -> None:
+        known = count_of(result.contacts, "contact")
+        answered = f"{len(result.answered)} of {count_of(len(addresses), 'address')}"
+        picture = {**_picture(service), "joined": describe.of_bootstrap(result)}
+        session.output.report(picture, f"kad: joined: {answered} answered, {known} known")
+
+    service = NodeService(
+        session.reactor,
+        settings,
+        lambda key: world.make_node(session.reactor, settings, key),
+        secure_random=world.secure_random,
+        random=world.random,
+        joined=joined,
+        failed=until_stopped.errback,
+    )
+    service.privilegedStartService()
+    try:
+        _announce(session, service, report_at)
+        service.startService()
+        await until_stopped
+    except CancelledError:
+        pass  # Ctrl-C or TERM: what was asked for
+    finally:
+        await service.stopService()
+    return os.EX_OK
+
+
+def _announce(session: Session, service: NodeService, report_at: bool) -> None:
+    picture = _picture(service)
+    for address in picture["addresses"]:
+        session.output.note(f"kad: running; others join with --bootstrap {address}")
+    if any(_is_wildcard(each["listening"]) for each in picture["links"]):
+        session.output.note(
+            "kad: (on another machine, with this one's address in place of the loopback address)"
+        )
+    if report_at and session.arguments.json:
+        session.output.report(picture, "")
+
+
+def _is_wildcard(listening: str | None) -> bool:
+    """Whether a port is bound to every address, of which only loopback could be named above."""
+    return listening is not None and listening.startswith(("0.0.0.0:", "[::]:"))
+
+
+def _picture(service: NodeService) -> dict[str, Any]:
+    return describe.of_status(service.node.status())

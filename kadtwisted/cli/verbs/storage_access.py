@@ -1,0 +1,91 @@
+"""A storage in the hands of ``kad`` itself: opened for one verb, while no node uses it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+
+from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.cli.text.progress import Progress
+from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.plugins.builtin import DURABLE
+from kadtwisted.settings.checks import DEFAULT_STORAGE, DaemonSettings
+from kadtwisted.settings.storage_context import storage_context
+from kadtwisted.state.directory import StateDirectory
+
+BATCH = 64
+"""MAGIC: records that are read or written at a time: writes share the price of one flush."""
+UNBOUNDED = 1 << 40
+"""Records, and bytes: what a node kept comes back whole, whatever its bounds were.  They are the
+node's to keep, and it forgets nothing for them."""
+
+
+@asynccontextmanager
+async def opened_storage(
+    session: Session, *, for_reading: bool = False
+) -> AsyncIterator[tuple[IStorage, StorageContext]]:
+    """The storage that the options name, open; no node uses it, nor its state directory.
+
+    What is only read must be there: a storage whose file is missing would make an empty one.  Nor
+    is one made beside that which the node uses, unless it was named.
+    """
+    option, state_dir = session.arguments.storage, session.state_dir
+    if option is None and state_dir is None:
+        raise UsageError("give --storage NAME:ARGUMENT, or --state-dir of a node")
+    settings = DaemonSettings(storage=option or DEFAULT_STORAGE, state_dir=state_dir)
+    context = storage_context(settings, session.reactor)
+    context = context._replace(max_records=UNBOUNDED, max_bytes=UNBOUNDED)
+    if option is None and state_dir is not None:
+        _check_is_the_nodes(state_dir)
+    storage = session.world.find_plugins().storage(settings.storage, context)
+    if for_reading:
+        _check_is_there(storage, state_dir)
+    state = None if state_dir is None else StateDirectory(state_dir)
+    try:
+        if state is not None:
+            state.open()
+        await storage.open()
+        try:
+            yield storage, context
+        finally:
+            await storage.close()
+    finally:
+        if state is not None:
+            state.close()
+
+
+def _check_is_the_nodes(state_dir: Path) -> None:
+    used = [each.name for each in DURABLE if (state_dir / each.file).exists()]
+    if used and DEFAULT_STORAGE not in used:
+        raise UsageError(f"the node with {state_dir} uses another storage: add --storage {used[0]}")
+
+
+def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:
+    # Our own durable storages tell their path; of others only the state directory can be checked.
+    for path in (state_dir, getattr(storage, "path", None)):
+        if isinstance(path, Path) and not path.exists():
+            raise UsageError(f"there are no records: {path} does not exist")
+
+
+@contextmanager
+def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
+    """One phase of ``total`` steps, told on standard error."""
+    progress = Progress(session.world.stderr)
+    progress.phase(text, total)
+    try:
+        yield progress
+    finally:
+        progress.clear()
+
+
+def breathe(session: Session) -> Awaitable[None]:
+    """Let the reactor see to signals: a storage may answer without ever waiting."""
+    return deferLater(session.reactor, 0)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says of it, to stand behind a colon."""
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,1 @@
+"""What watches over a daemon: the service manager, its watchdog, health and ports."""

@@ -1,0 +1,78 @@
+"""Frozen pictures of a running node, for people, the control socket and later HTTP.
+
+Nothing here is live: a picture is made when asked for and never changes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.ids import NodeID
+
+
+class LinkStatus(NamedTuple):
+    """One address family: where it is bound, where others see it, and how full its table is."""
+
+    family: Family
+    listening: Endpoint | None
+    observed: Endpoint | None
+    contacts: int
+    tentative: int
+    requests_in_flight: int
+
+
+class ContactStatus(NamedTuple):
+    """One contact: ages in seconds, the smoothed RTT in seconds (``None`` if never measured),
+    ``state`` is ``verified``, ``tentative`` or ``suspect``."""
+
+    node_id: NodeID
+    endpoint: Endpoint
+    state: str
+    known_for: float
+    last_seen: float
+    rtt: float | None
+    failures: int
+
+
+class BucketStatus(NamedTuple):
+    """One k-bucket: the prefix it covers, its contacts, its replacement cache's size, and the
+    seconds since a lookup last went through it (``None``: never)."""
+
+    family: Family
+    prefix: NodeID
+    length: int
+    contacts: tuple[ContactStatus, ...]
+    replacements: int
+    last_lookup: float | None
+
+
+class NodeStatus(NamedTuple):
+    """The whole node: ``health`` is the one verdict (a word of
+    :class:`~kadtwisted.model.health.Health`), ``counters`` are totals since the start, dropped
+    datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
+    seconds, ``replication_kept`` says whether the upkeep's budget suffices for it, ``own_records``
+    counts those kept published."""
+
+    node_id: NodeID
+    public_key: bytes
+    health: str
+    running: bool
+    read_only: bool
+    network: str
+    private: bool
+    uptime: float
+    links: tuple[LinkStatus, ...]
+    stored_records: int
+    stored_bytes: int
+    replication_period: float
+    replication_kept: bool
+    own_records: int
+    counters: dict[str, int]
+
+
+class RoutingStatus(NamedTuple):
+    """The routing tables of every family, bucket by bucket, farthest from our own ID first."""
+
+    node_id: NodeID
+    buckets: tuple[BucketStatus, ...]

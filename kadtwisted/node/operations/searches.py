@@ -1,0 +1,222 @@
+"""The node's lookups over all its address families: for nodes, and for the records under a key.
+
+Each family has its own table and its own lookup; they run side by side and are combined here.
+
+On a network without a secret anyone may join and lie.  So a search that reads all versions (a put
+begins with one) runs over disjoint paths there, and so does the second search that confirms a miss.
+How many paths there are, and how far from the key a record belongs, follows from the number of
+nodes that the density of our own neighbourhood suggests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
+from twisted.python.failure import Failure
+
+from kadtwisted.dialects.dialect import Dialect
+from kadtwisted.lookup.disjoint import AnyValueLookup, DisjointValueLookup, effective_paths
+from kadtwisted.lookup.iterative import Lookup
+from kadtwisted.lookup.values import Mode, ValueLookup
+from kadtwisted.model.contact import Contact, Family
+from kadtwisted.model.ids import NodeID, distance
+from kadtwisted.model.results import Trace
+from kadtwisted.node.operations.lookup_driver import Best, LookupDriver, ValueDriver
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.world import World
+from kadtwisted.parameters import Parameters
+from kadtwisted.routing.size import estimate_size
+
+T = TypeVar("T")
+
+KEEPERS_FACTOR = 3
+"""At most this many times k nodes are asked to store one record.  MAGIC: a simulation of liars who
+choose their IDs near a key would settle it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every operation of one node works with."""
+
+    node_id: NodeID
+    public_key: bytes
+    dialect: Dialect
+    parameters: Parameters
+    world: World
+    links: Mapping[Family, Link]
+    open_network: bool
+    """Whether anyone may join, because the network has no secret."""
+
+    def connected_links(self) -> list[Link]:
+        """The links whose table has contacts."""
+        return [link for link in self.links.values() if len(link.table)]
+
+
+class Found(NamedTuple):
+    """The end of one search over one link: the winner, if any, the k closest nodes, and those that
+    should keep a new record: the same and maybe some more.  Both closest first."""
+
+    link: Link
+    lookup: AnyValueLookup
+    best: Best | None
+    closest: tuple[Contact, ...]
+    keepers: tuple[Contact, ...]
+    trace: Trace
+
+    def lacking(self, version: bytes) -> list[Contact]:
+        """Who of the closest does not hold this version."""
+        return self.lookup.without_record(version)
+
+
+def estimated_size(around: Surroundings, link: Link) -> float:
+    """How many nodes the network has in this link's family, by how close our neighbours are."""
+    parameters = around.parameters
+    known = (each.node_id for each in link.table.contacts())
+    wanted = max(parameters.k, 3)  # the estimate needs three, however small k is
+    return estimate_size(around.node_id, known, wanted, parameters.id_bits)
+
+
+def disjoint_paths(around: Surroundings, link: Link) -> int:
+    """How many paths a search takes over this link that liars must not mislead."""
+    if not around.open_network:
+        return 1
+    parameters = around.parameters
+    return effective_paths(parameters.disjoint_paths, estimated_size(around, link), parameters.k)
+
+
+def find_nodes(around: Surroundings, link: Link, target: NodeID) -> Deferred[Lookup]:
+    """Look up the nodes closest to ``target`` over one link."""
+    parameters = around.parameters
+    lookup = Lookup(
+        target,
+        k=parameters.k,
+        alpha=parameters.alpha,
+        own_id=around.node_id,
+        now=around.world.now(),
+    )
+    driver = LookupDriver(link, around.world, lookup, around.public_key)
+    return driver.run().addCallback(lambda _: lookup)
+
+
+def find_records(
+    around: Surroundings,
+    link: Link,
+    kind: int,
+    key: NodeID,
+    mode: Mode,
+    *,
+    paths: int = 1,
+    since: float | None = None,
+) -> Deferred[Found]:
+    """Search the records of ``kind`` under ``key`` over one link, on so many disjoint paths.
+
+    The trace counts from ``since``, or from now.
+    """
+    started = around.world.now() if since is None else since
+    lookup = _value_lookup(around, key, mode, paths, started)
+    driver = ValueDriver(
+        link,
+        around.world,
+        lookup,
+        around.public_key,
+        around.dialect.kinds,
+        kind,
+        longest=int(around.parameters.max_remaining),
+    )
+
+    def ended(_: None) -> Found:
+        trace = lookup.trace(around.world.now())
+        closest, keepers = tuple(lookup.closest()), _keepers(around, link, lookup)
+        return Found(link, lookup, driver.best(), closest, keepers, trace)
+
+    return driver.run().addCallback(ended)
+
+
+def _value_lookup(
+    around: Surroundings, key: NodeID, mode: Mode, paths: int, started: float
+) -> AnyValueLookup:
+    """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
+    one slot would be waited for one after the other."""
+    k, alpha, own_id = around.parameters.k, around.parameters.alpha, around.node_id
+    if paths == 1:
+        return ValueLookup(key, mode=mode, k=k, alpha=alpha, own_id=own_id, now=started)
+    return DisjointValueLookup(
+        key, mode=mode, paths=paths, k=k, alpha=paths * alpha, own_id=own_id, now=started
+    )
+
+
+def _keepers(around: Surroundings, link: Link, lookup: AnyValueLookup) -> tuple[Contact, ...]:
+    """The k closest; on an open network of at least 2k nodes also whoever else is as near to the
+    key as the k-th closest should be.
+
+    Nodes that crowd nearer than chance allows then push nobody out who would have kept the record
+    without them, until they are 3k.
+    """
+    k = around.parameters.k
+    if not around.open_network or lookup.mode == "first":
+        return tuple(lookup.closest())
+    size = estimated_size(around, link)
+    if size < 2 * k:
+        return tuple(lookup.closest())
+    expected = (1 << around.parameters.id_bits) * k / size
+    reached = enumerate(lookup.closest(KEEPERS_FACTOR * k))
+    key = lookup.target
+    return tuple(c for place, c in reached if place < k or distance(c.node_id, key) <= expected)
+
+
+def all_of(running: Sequence[Deferred[T]]) -> Deferred[list[T]]:
+    """Wait for all; the first failure cancels the others and is raised as itself."""
+
+    def first_failure(failure: Failure) -> Failure:
+        for each in running:
+            each.cancel()
+        error = failure.value
+        return error.subFailure if isinstance(error, FirstError) else failure
+
+    gathered = gatherResults(list(running), consumeErrors=True)
+    return gathered.addErrback(first_failure)
+
+
+def first_of(running: Sequence[Deferred[T]], good: Callable[[T], bool]) -> Deferred[list[T]]:
+    """Wait until one result is ``good`` and cancel the others, or else for all.
+
+    Fires with the results that came in, the good one last.
+    """
+    if not running:
+        return succeed([])
+    results: list[T] = []
+
+    def cancel_all(_: object) -> None:
+        for each in running:
+            each.cancel()
+
+    done: Deferred[list[T]] = Deferred(cancel_all)
+    waiting = len(running)
+
+    def ended(result: T | Failure) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if done.called:
+            return
+        if isinstance(result, Failure):
+            done.errback(result)
+        else:
+            results.append(result)
+            if waiting and not good(result):
+                return
+            done.callback(results)
+        cancel_all(None)
+
+    for each in running:
+        each.addBoth(ended)
+    return done
+
+
+def merge_traces(traces: Sequence[Trace]) -> Trace:
+    """One trace of lookups that ran side by side."""
+    steps = sorted((s for trace in traces for s in trace.steps), key=lambda step: step.asked)
+    duration = max((trace.duration for trace in traces), default=0.0)
+    return Trace(tuple(steps), duration, max((trace.hops for trace in traces), default=0))

@@ -1,0 +1,131 @@
+"""Storing one record on the closest nodes, and on this one if it is among them.
+
+Every node's outcome is told: an acknowledgement or a failure.  This node holds a copy only if some
+other node does, or if it knows no other one: a value that nobody else can read was not put.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import (
+    ClockSkew,
+    ErrorReply,
+    KadtwistedError,
+    NoContacts,
+    NodeStopped,
+    NotStored,
+)
+from kadtwisted.model.contact import Contact
+from kadtwisted.model.ids import NodeID, distance
+from kadtwisted.model.messages import ErrorCode, Store, Stored
+from kadtwisted.model.results import Acknowledgement
+from kadtwisted.node.operations.searches import Found, Surroundings, all_of
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.requests import Answer
+from kadtwisted.node.serving.record_store import RecordStore
+
+
+class Refusal(NamedTuple):
+    """Where a record was not stored, and why."""
+
+    where: str
+    error: KadtwistedError
+
+
+Outcome = Acknowledgement | Refusal
+
+
+class Storing:
+    """Stores records for one node."""
+
+    def __init__(self, around: Surroundings, records: RecordStore, read_only: bool) -> None:
+        self._around = around
+        self._records = records
+        self._read_only = read_only
+
+    async def store(
+        self, founds: Sequence[Found], key: NodeID, record: bytes, remaining: int
+    ) -> list[Outcome]:
+        """Store ``record`` on the nodes that a search of its key found for it, for ``remaining``
+        seconds; every node's outcome, the closest acknowledgement first.
+
+        Fails with ``NotStored``, ``ClockSkew`` or ``NoContacts`` if nobody acknowledged.
+        """
+        body = Store(record, remaining)
+        storing = [
+            self._store_at(found.link, contact, body, key)
+            for found in founds
+            for contact in found.keepers
+        ]
+        outcomes: list[Outcome] = await all_of(storing)
+        alone = not founds
+        if self._is_holder(key, founds) and (alone or _acknowledged(outcomes)):
+            outcomes.append(await self._store_here(key, record, remaining))
+        if not _acknowledged(outcomes):
+            raise _not_stored(outcomes, founds)
+        outcomes.sort(key=lambda each: each[1] if isinstance(each, Acknowledgement) else 0)
+        return outcomes
+
+    def _is_holder(self, key: NodeID, founds: Sequence[Found]) -> bool:
+        """Whether this node is among the k closest of any family, by the search just made."""
+        if self._read_only:
+            return False
+        k = self._around.parameters.k
+        own = distance(key, self._around.node_id)
+        closest = [found.closest for found in founds] or [()]
+        return any(
+            len(contacts) < k or own < distance(key, contacts[k - 1].node_id)
+            for contacts in closest
+        )
+
+    async def _store_here(self, key: NodeID, record: bytes, remaining: int) -> Outcome:
+        try:
+            kept = await self._records.store(record, remaining)
+        except NodeStopped:
+            raise
+        except KadtwistedError as error:
+            return Refusal("this node", error)
+        return Acknowledgement(None, distance(key, self._around.node_id), kept)
+
+    def _store_at(
+        self, link: Link, contact: Contact, body: Store, key: NodeID
+    ) -> Deferred[Outcome]:
+        def take(answer: Answer) -> Outcome:
+            reply = answer.reply.body
+            kept = reply.remaining if isinstance(reply, Stored) else 0
+            return Acknowledgement(contact, distance(key, contact.node_id), kept)
+
+        def lose(failure: Failure) -> Outcome:
+            error = failure.value
+            if not isinstance(error, KadtwistedError) or isinstance(error, NodeStopped):
+                failure.raiseException()
+            assert isinstance(error, KadtwistedError)
+            return Refusal(str(contact), error)
+
+        return link.ask(contact, body, known=True).addCallbacks(take, lose)
+
+
+def _acknowledged(outcomes: Sequence[Outcome]) -> bool:
+    return any(isinstance(each, Acknowledgement) for each in outcomes)
+
+
+def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> KadtwistedError:
+    """The error of a put that nobody acknowledged."""
+    refusals = [each for each in outcomes if isinstance(each, Refusal)]
+    if not refusals and not founds:
+        return NoContacts("no other node is known: bootstrap first")
+    if not refusals:
+        silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
+        return NotStored(f"none of the {len(silent)} nodes asked answered", silent)
+    codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
+    if codes == {ErrorCode.CLOCK_SKEW}:
+        return ClockSkew(
+            "every node refused the record as published in the future: set this machine's clock"
+        )
+    reasons = {each.where: str(each.error) for each in refusals}
+    return NotStored(f"none of {len(reasons)} nodes stored the record", reasons)

@@ -1,0 +1,1 @@
+"""What a node answers to others, and the records it keeps for them."""

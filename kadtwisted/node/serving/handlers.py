@@ -1,0 +1,187 @@
+"""What a node answers to requests: a reply body, or a Deferred of one where storage is asked.
+
+Handlers write no datagram and change no routing table.  An unproven sender may read; only a proven
+one may write.  Failures of the asker's making become typed errors; anything else is a fault of
+ours and reaches the protocol as a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import (
+    ClockSkew,
+    InvalidRecord,
+    KadtwistedError,
+    StorageBusy,
+    StorageFull,
+    Superseded,
+)
+from kadtwisted.model.contact import Contact, Family
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import (
+    Error,
+    ErrorCode,
+    FindNode,
+    FindValue,
+    Have,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    ReplyBody,
+    Store,
+    Stored,
+    StoredItem,
+    Want,
+    Wanted,
+)
+from kadtwisted.model.record import StoredRecord
+from kadtwisted.node.counters import Counters
+from kadtwisted.node.port.protocol import BUSY_RETRY_MS, Received
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.world import World
+from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.records.value import version
+from kadtwisted.routing.table import RoutingTable
+
+CONTACTS_BESIDE_RECORD = 8
+"""A search for any record ends with it and needs none; one for the latest tells the next holders
+what it has found, and these send no record and all contacts.  By simulation (docs/protocol.md) that
+search finds the same nodes with as many requests as if every record came with k contacts."""
+
+CONTACTS_OF_EACH = 12
+"""Contacts of each family when both are wanted: 12 x 38 + 12 x 50 bytes fit into one datagram."""
+
+REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyType(
+    {
+        InvalidRecord: (ErrorCode.INVALID_RECORD, 0),
+        ClockSkew: (ErrorCode.CLOCK_SKEW, 0),
+        Superseded: (ErrorCode.SUPERSEDED, 0),
+        StorageFull: (ErrorCode.STORAGE_FULL, 0),
+        StorageBusy: (ErrorCode.BUSY, BUSY_RETRY_MS),
+    }
+)
+"""The error that tells an asker of each failure of its making, and when to try again (ms)."""
+
+NO_ROOM = "there is no room left in the storage"
+
+Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
+
+
+class Introduction(NamedTuple):
+    """What this node says of itself in a PONG."""
+
+    formats: bytes
+    features: int
+    agent: str | None
+
+
+class Handlers:
+    """Answers the requests that come in at one port."""
+
+    def __init__(
+        self,
+        family: Family,
+        tables: Mapping[Family, RoutingTable],
+        records: RecordStore,
+        world: World,
+        counters: Counters,
+        introduction: Introduction,
+        *,
+        k: int,
+        read_only: bool,
+    ) -> None:
+        self._tables = tables
+        self._own = tables[family]
+        self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
+        self._records = records
+        self._now = world.now
+        self._unix_time = world.unix_time
+        self._counts = counters.counts
+        self._introduction = introduction
+        self._k = k
+        self._read_only = read_only
+        self._by_type: dict[type, tuple[str, bool, Handler]] = {
+            Ping: ("in.Ping", False, self._ping),
+            FindNode: ("in.FindNode", False, self._find_node),
+            FindValue: ("in.FindValue", False, self._find_value),
+            Store: ("in.Store", True, self._store),
+            Have: ("in.Have", True, self._have),
+        }
+
+    def handle(self, received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
+        """The answer to a request that passed the door."""
+        body = received.body
+        known = self._by_type.get(type(body))
+        if known is None:
+            return Error(ErrorCode.UNKNOWN_METHOD, "unknown method")
+        counter, writes, handler = known
+        self._counts[counter] += 1
+        if writes:
+            if not received.proven:
+                return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
+            if self._read_only:
+                return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
+        return handler(body)
+
+    def _ping(self, _: Ping) -> Pong:
+        formats, features, agent = self._introduction
+        return Pong(formats, features, int(self._unix_time()), agent)
+
+    def _find_node(self, body: FindNode) -> Nodes:
+        return Nodes(self._closest(body.target, body.want))
+
+    def _closest(self, target: NodeID, want: Want) -> tuple[Contact, ...]:
+        return self._nearest(target, want, self._k)
+
+    def _nearest(self, target: NodeID, want: Want, count: int) -> tuple[Contact, ...]:
+        """At most ``count`` contacts of the one family wanted, fewer of each if both are."""
+        if not want or want is self._own_want:
+            return tuple(self._own.closest(target, count))
+        each = min(count, CONTACTS_OF_EACH) if want == Want.BOTH else count
+        found: list[Contact] = []
+        for family, flag in ((Family.IPV4, Want.IPV4), (Family.IPV6, Want.IPV6)):
+            if want & flag and family in self._tables:
+                found += self._tables[family].closest(target, each)
+        return tuple(found)
+
+    def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
+        finding = self._records.find(body.kind, body.key)
+        if finding.called and type(finding.result) is list:
+            return self._records_reply(finding.result, body)  # nothing to wait for: save the calls
+        return finding.addCallback(self._records_reply, body)
+
+    def _records_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
+        key, _, known, _, want = body
+        if not found:
+            return Records((), self._closest(key, want))
+        if known and any(version(each.data) == known for each in found):
+            return Records((), self._closest(key, want), b"", True)
+        contacts = self._nearest(key, want, min(CONTACTS_BESIDE_RECORD, self._k))
+        # Kinds with many records under one key will be read by cursor; Value has one.
+        _, data, expires, _ = found[0]
+        return Records((StoredItem(data, remaining_at(expires, self._now())),), contacts)
+
+    def _store(self, body: Store) -> Deferred[ReplyBody]:
+        storing = self._records.store(body.record, body.remaining)
+        return storing.addCallbacks(Stored, _refusal)
+
+    def _have(self, body: Have) -> Deferred[ReplyBody]:
+        return self._records.wanted(body).addCallback(Wanted)
+
+
+def _refusal(failure: Failure) -> Error:
+    """The typed error for a failure of the asker's making; any other failure goes on."""
+    kind = failure.check(*REFUSALS)
+    if kind is None:
+        failure.raiseException()
+    code, retry_after = REFUSALS[kind]
+    # Where our files lie is nobody else's business.
+    text = NO_ROOM if code is ErrorCode.STORAGE_FULL else str(failure.value)[:120]
+    return Error(code, text, retry_after)

@@ -1,0 +1,190 @@
+"""Bringing records back to the k closest nodes: by HAVE first, then STORE of what is wanted.
+
+A holder passes over its records page by page, and looks up the nodes that should hold them.  What
+arrived, or was vouched for by another holder, within the current period is skipped: one holder's
+pass serves all.  Passing a record on hands over what is left of its life, never more.
+
+:meth:`Replication.hand_off` does the same for one node that is new among the closest, for those
+records of which we are the nearest holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from heapq import nsmallest
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from kadtwisted.model.contact import Contact
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import Have, HaveEntry, Store, Wanted
+from kadtwisted.model.record import StorageKey, StoredRecord
+from kadtwisted.node.counters import Counters
+from kadtwisted.node.operations.searches import Surroundings, find_nodes
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.requests import Answer
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.parameters import HAVE_LIMIT
+from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.records.value import version
+
+PAGE = 32
+"""Records looked at in one step."""
+
+LOOKUP_COST = 40
+"""Datagrams that a lookup is charged: what a full one among honest nodes sends."""
+
+
+REACHED_FACTOR = 3
+"""Of the nodes that a lookup reached, so many times k at most are considered for its neighbours."""
+
+BEYOND_FACTOR = 4
+"""A holder that is not among the k closest (any more) offers its records so much less often: nobody
+vouches to it for them, and the k closest see to them.  MAGIC: a crash of all of these at once is
+made good after this many periods."""
+
+
+class Replication:
+    """The replication of one node; every step returns the datagrams it cost."""
+
+    def __init__(self, around: Surroundings, records: RecordStore, counters: Counters) -> None:
+        self._around = around
+        self._records = records
+        self._counters = counters
+        self._rests_until: dict[StorageKey, float] = {}
+
+    async def step(self, after: StorageKey | None, period: float) -> tuple[StorageKey | None, int]:
+        """Replicate the next page of records that nobody did for ``period`` seconds; where to go on
+        (``None``: the pass is over)."""
+        page = await self._records.storage.page(after, PAGE)
+        now = self._around.world.now()
+        if after is None:
+            self._rests_until = {w: at for w, at in self._rests_until.items() if at > now}
+        due = [
+            each
+            for each in page
+            if each.expires > now
+            and now - self._records.confirmed(each) >= period
+            and now >= self._rests_until.get(each.where, now)
+        ]
+        cost = 0
+        for link in self._around.connected_links():
+            for records in self._neighbours(link, due):
+                cost += await self._spread(link, records, period)
+        return (page[-1].where if len(page) == PAGE else None), cost
+
+    def _neighbours(self, link: Link, due: Sequence[StoredRecord]) -> list[list[StoredRecord]]:
+        """The records in groups whose keys have the same nearest node, by what our table knows."""
+        groups: dict[NodeID, list[StoredRecord]] = {}
+        own = self._around.node_id
+        for record in due:
+            key = record.where.key
+            known = [own, *(contact.node_id for contact in link.table.closest(key, 1))]
+            groups.setdefault(min(known, key=key.__xor__), []).append(record)
+        return list(groups.values())
+
+    async def _spread(self, link: Link, records: Sequence[StoredRecord], period: float) -> int:
+        """Offer records with neighbouring keys to the k closest nodes; the datagrams sent.
+
+        These are looked up: a table is full of dead contacts after a crash, and even at its best
+        knows only k of the nodes in each of its ranges.  One lookup serves all the neighbours.
+        """
+        lookup = await find_nodes(self._around, link, records[0].where.key)
+        reached = lookup.closest(REACHED_FACTOR * self._around.parameters.k)
+        if not reached:
+            return LOOKUP_COST
+        now = self._around.world.now()
+        targets: dict[Contact, list[StoredRecord]] = {}
+        for record in records:
+            holders = self._holders(link, record.where.key, reached)
+            for contact in holders:
+                targets.setdefault(contact, []).append(record)
+            beyond = self._is_beyond(record.where.key, holders)
+            rest = period * (BEYOND_FACTOR if beyond else 1)
+            self._rests_until[record.where] = now + rest
+        return LOOKUP_COST + await self._offer(link, targets)
+
+    def _holders(self, link: Link, key: NodeID, reached: Sequence[Contact]) -> list[Contact]:
+        """The k closest to a key of those just reached and those in our table that seem alive."""
+        k = self._around.parameters.k
+        known = {each.node_id: each for each in link.table.closest(key, k)}
+        alive = {n: each for n, each in known.items() if not _is_suspect(link, each)}
+        alive.update((each.node_id, each) for each in reached)
+        return [alive[node_id] for node_id in nsmallest(k, alive, key=key.__xor__)]
+
+    def _is_beyond(self, key: NodeID, holders: Sequence[Contact]) -> bool:
+        """Whether k others are all closer to the key than this node."""
+        full = len(holders) >= self._around.parameters.k
+        return full and holders[-1].node_id ^ key < self._around.node_id ^ key
+
+    async def hand_off(
+        self, link: Link, contact: Contact, after: StorageKey | None
+    ) -> tuple[StorageKey | None, int]:
+        """Offer a new contact the next page's records that it should hold and we are nearest to."""
+        page = await self._records.storage.page(after, PAGE)
+        now = self._around.world.now()
+        mine = [
+            each
+            for each in page
+            if each.expires > now and self._is_ours_to_hand_off(link, contact, each)
+        ]
+        cost = await self._offer(link, {contact: mine} if mine else {})
+        return (page[-1].where if len(page) == PAGE else None), cost
+
+    def _is_ours_to_hand_off(self, link: Link, contact: Contact, record: StoredRecord) -> bool:
+        """Whether the contact should hold a record and nobody nearer to it than we seems alive."""
+        key = record.where.key
+        closest = link.table.closest(key, self._around.parameters.k)
+        if contact not in closest:
+            return False
+        own = self._around.node_id ^ key
+        nearer = [each for each in closest if each.node_id ^ key < own and each != contact]
+        return all(_is_suspect(link, each) for each in nearer)
+
+    async def _offer(self, link: Link, targets: Mapping[Contact, Sequence[StoredRecord]]) -> int:
+        """Offer each contact its records, all contacts at once; the datagrams sent."""
+        offering: list[Deferred[int]] = []
+        for contact, records in targets.items():
+            for start in range(0, len(records), HAVE_LIMIT):
+                batch = records[start : start + HAVE_LIMIT]
+                offering.append(self._offer_batch(link, contact, batch))
+        results = await DeferredList(offering, consumeErrors=True)
+        costs = [cost for succeeded, cost in results if succeeded and isinstance(cost, int)]
+        return len(offering) + sum(costs)
+
+    def _offer_batch(
+        self, link: Link, contact: Contact, batch: Sequence[StoredRecord]
+    ) -> Deferred[int]:
+        """Send one HAVE, and a STORE for each record wanted."""
+        entries = [HaveEntry(e.where.kind, e.where.key, version(e.data)) for e in batch]
+        self._counters.add("replication.offered", len(entries))
+
+        def send_wanted(answer: Answer) -> Deferred[int] | int:
+            body = answer.reply.body
+            bitmap = body.bitmap if isinstance(body, Wanted) else b""
+            wanted = [
+                record
+                for index, record in enumerate(batch)
+                if index // 8 < len(bitmap) and bitmap[index // 8] & 0x80 >> index % 8
+            ]
+            return self._send(link, contact, wanted) if wanted else 0
+
+        asking = link.ask(contact, Have(tuple(entries)), known=True)
+        return asking.addCallback(send_wanted)
+
+    def _send(self, link: Link, contact: Contact, wanted: Sequence[StoredRecord]) -> Deferred[int]:
+        now = self._around.world.now()
+        lasting = [(each.data, remaining_at(each.expires, now)) for each in wanted]
+        storing = [
+            link.ask(contact, Store(data, left), known=True) for data, left in lasting if left
+        ]
+        self._counters.add("replication.stored", len(storing))
+        ended: Deferred[Any] = DeferredList(storing, consumeErrors=True)
+        return ended.addCallback(lambda _: len(storing))
+
+
+def _is_suspect(link: Link, contact: Contact) -> bool:
+    """Whether the last request to a contact of the table failed."""
+    entry = link.table.get(contact.node_id)
+    return entry is not None and entry.suspect

@@ -1,0 +1,1 @@
+"""From what people write (options, environment, a file) to checked settings."""

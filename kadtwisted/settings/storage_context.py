@@ -1,0 +1,25 @@
+"""What a storage backend may use of a daemon's world."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from kadtwisted.interfaces import StorageContext
+from kadtwisted.settings.checks import DaemonSettings
+
+
+def storage_context(settings: DaemonSettings, reactor: Any = None) -> StorageContext:
+    """The context of a node with these settings.
+
+    Without a reactor it serves to check an option: a factory starts, opens and creates nothing.
+    """
+    bounds = settings.node.bounds
+    return StorageContext(
+        reactor=reactor,
+        now=time.monotonic,
+        unix_time=time.time,
+        directory=None if settings.state_dir is None else str(settings.state_dir),
+        max_records=bounds.stored_records,
+        max_bytes=bounds.stored_bytes,
+    )

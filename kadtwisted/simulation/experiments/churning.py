@@ -1,0 +1,145 @@
+"""Nodes come and go: whether values stay although none of those who first held them does.
+
+Values are put; then members come and go for hours, and others read, evenly over that time.  A case
+for each number of nodes and each median session.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kadtwisted.parameters import HOUR, MINUTE
+from kadtwisted.simulation.models.churn import Churn, Model
+from kadtwisted.simulation.population.holdings import Holdings, Reads
+from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
+from kadtwisted.simulation.results.figures import mean, percentile, rounded
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import RecordSettings
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.campaigns.crowd import made_values
+from kadtwisted.testing.network.network import Datagram, Network
+
+PICTURES = 24
+"""Times that copies are counted over a case."""
+
+
+class Case(NamedTuple):
+    """So many nodes, whose sessions and absences are spread so, for so many seconds."""
+
+    nodes: int
+    model: Model
+    lasts: float
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """The columns by which it is told from others."""
+        return {
+            "nodes": self.nodes,
+            "session_minutes": rounded(self.model.session.median / MINUTE),
+            "hours": rounded(self.lasts / HOUR),
+        }
+
+
+def churning(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes and each median session."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for model, lasts in (scenario.churn or Churn()).cases():
+            case = Case(size, model, lasts)
+            row, detail = Changing(case, scenario, watch).play()
+            rows.append(case.name | row)
+            details.append(case.name | detail)
+    return Outcome(rows, details)
+
+
+class Traffic:
+    """Bytes of UDP payload that everybody sent on a network since this was made."""
+
+    def __init__(self, network: Network) -> None:
+        self.bytes = 0
+        network.watch(self._count)
+
+    def _count(self, datagram: Datagram) -> None:
+        self.bytes += len(datagram.data)
+
+
+class Changing:
+    """One case."""
+
+    def __init__(self, case: Case, scenario: Scenario, watch: Watch) -> None:
+        self._case = case
+        self._scenario = scenario
+        self._watch = watch
+        self._settings = scenario.records or RecordSettings()
+        self._population = ChangingPopulation(scenario, case.nodes, watch)
+        self._holdings = Holdings(self._population, made_values(self._settings.count))
+        self._reads = Reads()
+        self._course: list[dict[str, Any]] = []
+
+    def play(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The figures, and how it went."""
+        population, settings = self._population, self._settings
+        population.grow()
+        publishers = population.draw_many(settings.publishers) if settings.kept else []
+        whose = publishers or population.members
+        unstored = self._holdings.put(
+            self._watch, settings, lambda: whose[int(len(whose) * population.random.random())]
+        )
+        self._watch.phase("letting time pass", int(settings.age))
+        population.advance(settings.age)
+        traffic = Traffic(population.network)
+        churn = self._scenario.churn or Churn()
+        turnover = Turnover(population, churn, self._case.model, publishers)
+        self._change(turnover)
+        row = {"left": turnover.left, "unstored": unstored, **self._figures(traffic.bytes)}
+        return row, {"course": self._course, **self._reads.detail()}
+
+    def _change(self, turnover: Turnover) -> None:
+        """Let members come and go, and others read."""
+        count, begun = self._scenario.operations, self._population.clock.seconds()
+        minutes = self._case.model.session.median / MINUTE
+        self._watch.phase(f"reading, median session {minutes:g} min", count)
+        for picture in range(PICTURES):
+            share = count * (picture + 1) // PICTURES - count * picture // PICTURES
+            ends = begun + self._case.lasts * (picture + 1) / PICTURES
+            reads = self._read_until(ends, share, turnover)
+            self._reads.add(reads)
+            self._look(self._population.clock.seconds() - begun, reads)
+        turnover.end()
+
+    def _read_until(self, ends: float, count: int, turnover: Turnover) -> Reads:
+        """Read so many values until a moment, or some seconds later."""
+        clock = self._population.clock
+        left = max(1.0, ends - clock.seconds())
+        reads = self._holdings.read(count, max(count, 1) / left, turnover.draw)
+        clock.run_until(max(ends, clock.seconds()))
+        self._watch.step(0)
+        return reads
+
+    def _look(self, passed: float, reads: Reads) -> None:
+        """Take down how things stand."""
+        copies = self._holdings.copies()
+        self._course.append(
+            {
+                "hour": rounded(passed / HOUR),
+                "read_percent": reads.percent,
+                "nodes": len(self._population.members),
+                "lost": copies.lost,
+                **copies.row(),
+            }
+        )
+
+    def _figures(self, sent: int) -> dict[str, Any]:
+        course, members = self._course, self._population.members
+        nodes = mean([each["nodes"] for each in course]) or 1.0
+        periods = [each.node.status().replication_period / MINUTE for each in members]
+        return {
+            **self._reads.row(),
+            "copies_mean": mean([each["copies_mean"] for each in course]),
+            "copies_least": min(each["copies_least"] for each in course),
+            "lost": course[-1]["lost"],
+            "period_minutes": percentile(periods, 50),
+            "bytes_per_node_second": rounded(sent / (course[-1]["hour"] * HOUR) / nodes),
+        }

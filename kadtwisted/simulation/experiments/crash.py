@@ -1,0 +1,89 @@
+"""A part of the nodes crashes at once: what is lost and read, and when there are k copies again.
+
+Values are put and left alone for a while.  After the crash others read right away, while every
+table is full of the dead; meanwhile and after that copies are counted, until every value has as
+many as it should, or a period of replication is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kadtwisted.parameters import MINUTE
+from kadtwisted.simulation.population.holdings import Copies, Holdings
+from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.results.figures import rounded
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import RecordSettings
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.campaigns.crowd import made_values
+
+LOOK_EVERY = 5 * MINUTE
+"""Between two counts of copies."""
+
+
+def crash(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes and each part of them that crashes."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for dead in scenario.dead:
+            name = {"nodes": size, "dead_percent": dead}
+            row, detail = _play(scenario, size, dead, watch)
+            rows.append(name | row)
+            details.append(name | detail)
+    return Outcome(rows, details)
+
+
+def _play(
+    scenario: Scenario, size: int, dead: int, watch: Watch
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    settings = scenario.records or RecordSettings()
+    population = Population(scenario, size, watch)
+    population.grow()
+    holdings = Holdings(population, made_values(settings.count))
+    unstored = holdings.put(watch, settings, population.draw)
+    watch.phase("letting time pass", int(settings.age))
+    population.advance(settings.age)
+    population.crash_many(size * dead // 100)
+    left = holdings.copies()
+    happened = population.clock.seconds()
+    watch.phase(f"reading, {dead} % dead", scenario.operations)
+    reads = holdings.read(scenario.operations, scenario.rate, population.draw)
+    wanted = min(scenario.parameters.k, len(population.members))
+    course = [_seen(left, 0.0), *_watch_copies(population, holdings, happened, wanted, watch)]
+    whole = [each["minute"] for each in course if each["copies_least"] >= wanted]
+    row = {
+        "records": settings.count,
+        "unstored": unstored,
+        "lost": left.lost,
+        "left_least": min(left.anywhere),
+        **reads.row(),
+        "whole_minutes": whole[0] if whole else None,
+        "copies_mean": course[-1]["copies_mean"],
+        "copies_least": course[-1]["copies_least"],
+    }
+    return row, {"course": course, **reads.detail()}
+
+
+def _watch_copies(
+    population: Population, holdings: Holdings, since: float, wanted: int, watch: Watch
+) -> list[dict[str, Any]]:
+    """Count copies again and again; where, when and how many."""
+    period = population.scenario.parameters.replication_period
+    course: list[dict[str, Any]] = []
+    watch.phase("waiting for k copies of everything", int(period))
+    while True:
+        passed = population.clock.seconds() - since
+        copies = holdings.copies()
+        course.append(_seen(copies, passed))
+        if passed >= period or min(copies.nearest) >= wanted:
+            return course
+        ends = (passed // LOOK_EVERY + 1) * LOOK_EVERY
+        population.advance(min(ends, period) - passed)
+
+
+def _seen(copies: Copies, passed: float) -> dict[str, Any]:
+    """How things stand so many seconds after the crash."""
+    return {"minute": rounded(passed / MINUTE), "lost": copies.lost, **copies.row()}

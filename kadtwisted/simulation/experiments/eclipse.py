@@ -1,0 +1,190 @@
+"""Many IDs at few addresses turn to one node: how much of its table they get.
+
+The victim is an ordinary member, or a newcomer who joins while the attack is on.  Every ID of the
+hoard is a real node that pings the victim again and again, so that it is known there; and whatever
+the victim asks it, it names others of the hoard.  Meanwhile the victim looks up random targets, as
+a node in use does.  The honest members have a block of addresses each, and the hoard one address,
+one block (/24), or fifty of them.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID, random_id
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.simulation.population.attackers import Attacker, Colluders
+from kadtwisted.simulation.population.holdings import percent
+from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.results.figures import rounded
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import PLACES, HoardSettings
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.wire.cbor import CBORSerializer
+
+FIRST_PORT = 1024
+BLOCKS = 50
+HOSTS = 254
+"""Addresses in a /24 that hosts can have."""
+STARTS = ("stocked", "cold")
+PICTURES = 10
+"""Looks at the victim's table over a case."""
+
+
+def eclipse(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes, place of the hoard, and start of the victim."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for place in PLACES:
+            for start in STARTS:
+                name = {"nodes": size, "place": place, "victim": start}
+                row, course = _play(scenario, size, place, start, watch)
+                rows.append(name | row)
+                details.append(name | {"course": course})
+    return Outcome(rows, details)
+
+
+def address_of(number: int, place: str) -> Endpoint:
+    """Where the ID of this number lives, counted from 0; a block of nobody else's."""
+    if place == "address":
+        return Endpoint("130.0.0.1", FIRST_PORT + number)
+    if place == "block":
+        return Endpoint(f"130.0.0.{1 + number % HOSTS}", FIRST_PORT + number // HOSTS)
+    block, nth = number % BLOCKS, number // BLOCKS
+    return Endpoint(f"130.0.{block}.{1 + nth % HOSTS}", FIRST_PORT + nth // HOSTS)
+
+
+class Hoard:
+    """IDs of one attacker, whose victim is a member of a population."""
+
+    def __init__(
+        self, population: Population, settings: HoardSettings, place: str, near: NodeID
+    ) -> None:
+        self._population = population
+        self._settings = settings
+        self._drawing = random.Random(f"hoard {population.scenario.seed}")
+        self._serializer = CBORSerializer(node_id_of, contacts=2 * settings.ids)
+        self.colluders = Colluders(population.scenario.parameters.k)
+        self._nodes = [
+            self._settle(address_of(number, place), near) for number in range(settings.ids)
+        ]
+        self._turn = 0
+        self._ended = False
+
+    def _settle(self, endpoint: Endpoint, near: NodeID) -> Attacker:
+        """Start one node."""
+        population = self._population
+        key = self._find_key(near)
+        chosen = population.scenario.node_settings(port=endpoint.port, interfaces=(endpoint.host,))
+        node = Attacker(
+            self.colluders.lie,
+            population.network.host(endpoint.host),
+            NodeSettings(**chosen),
+            key,
+            serializer=self._serializer,
+            world=population.world,
+        )
+        node.start()
+        node._maintenance.stop()
+        self.colluders.add(Contact.at(node.node_id, endpoint, key.public_key))
+        return node
+
+    def _find_key(self, near: NodeID) -> NodeKey:
+        """Keys are tried until the ID begins as the victim's: twice as many for each bit."""
+        shift = self._population.scenario.parameters.id_bits - self._settings.near
+        while True:
+            raw = self._drawing.randbytes(SEED_BYTES)
+            sealed = self._population.scenario.sealer != "plain"
+            key = NodeKey.from_seed(raw) if sealed else NodeKey(raw, raw)
+            if (node_id_of(key.public_key) ^ near) >> shift == 0:
+                return key
+
+    def attack(self, victim: Contact) -> None:
+        """Let every ID ping the victim in turn, again and again."""
+        if self._ended:
+            return
+        node = self._nodes[self._turn]
+        self._turn = (self._turn + 1) % len(self._nodes)
+        node.ping(victim).addErrback(lambda _: None)
+        wait = self._settings.every / len(self._nodes)
+        self._population.clock.callLater(wait, self.attack, victim)
+
+    def end(self) -> None:
+        """Nobody pings any more."""
+        self._ended = True
+
+
+def _play(
+    scenario: Scenario, size: int, place: str, start: str, watch: Watch
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    settings = scenario.hoard or HoardSettings()
+    population = Population(scenario, size, watch)
+    population.grow()
+    victim = population.draw() if start == "stocked" else population.add()
+    watch.phase(f"making {settings.ids:,} attackers", 1)
+    hoard = Hoard(population, settings, place, victim.node.node_id)
+    watch.step()
+    if not scenario.upkeep:
+        victim.node._maintenance.start()
+    before = _verified(victim)
+    hoard.attack(victim.contact)
+    if start == "cold":
+        population.wait(population.join(victim))
+    course = _suffer(population, victim, hoard, settings, watch)
+    hoard.end()
+    after = victim.table.contacts()
+    taken = [each for each in after if each.node_id in hoard.colluders]
+    row = {
+        "ids": settings.ids,
+        "near_bits": settings.near,
+        "table": len(after),
+        "hoarded": len(taken),
+        "share_percent": percent(len(taken), len(after)),
+        "share_most_percent": max(each["share_percent"] for each in course),
+        "honest_before": len(before),
+        "displaced": sum(each not in victim.table for each in before),
+    }
+    return row, course
+
+
+def _verified(member: Member) -> list[NodeID]:
+    """Whom a table holds for good."""
+    entries = [entry for view in member.table.buckets() for entry in view.entries]
+    return [each.contact.node_id for each in entries if not each.tentative]
+
+
+def _suffer(
+    population: Population, victim: Member, hoard: Hoard, settings: HoardSettings, watch: Watch
+) -> list[dict[str, Any]]:
+    """Let time pass while the victim looks up targets; its table now and then."""
+    count = max(1, population.scenario.operations // PICTURES)
+    begun = population.clock.seconds()
+    watch.phase("under attack", PICTURES * count)
+
+    def begin(_: int) -> Deferred[Any]:
+        return victim.node.find_node(random_id(population.random))
+
+    course: list[dict[str, Any]] = []
+    for picture in range(PICTURES):
+        ends = begun + settings.lasts * (picture + 1) / PICTURES
+        population.paced(count, count / max(1.0, ends - population.clock.seconds()), begin)
+        population.clock.run_until(max(ends, population.clock.seconds()))
+        watch.step(0)
+        known = victim.table.contacts()
+        taken = sum(each.node_id in hoard.colluders for each in known)
+        course.append(
+            {
+                "minute": rounded((population.clock.seconds() - begun) / 60),
+                "table": len(known),
+                "hoarded": taken,
+                "share_percent": percent(taken, len(known)) or 0.0,
+            }
+        )
+    return course

@@ -1,0 +1,161 @@
+"""Nodes behind NATs: who can be reached, whom tables pass on, and whether values are found.
+
+Every node really joins, through members that are not behind a NAT, as bootstrap nodes are not.  A
+NATed node asks and stores as all others do; it can be asked only as far as its NAT lets others in.
+Which datagrams a NAT would let in is asked of the NAT itself, so looking changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.simulation.models.nat import Nat, NatSettings
+from kadtwisted.simulation.population.holdings import Holdings, percent
+from kadtwisted.simulation.population.population import BOOTSTRAPS, Member, Population
+from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.results.figures import mean
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import RecordSettings
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.campaigns.crowd import made_values
+
+STRANGER = ("131.0.0.1", 8000)
+"""An endpoint that nobody ever sent to."""
+
+
+def natting(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes and each part of them behind NATs.
+
+    :class:`~kadtwisted.settings.problems.ConfigurationProblems` for what makes no sense behind a
+    NAT.
+    """
+    settings = scenario.nat or NatSettings()
+    wrong: list[str] = []
+    if scenario.start != "joined":
+        wrong.append("start: nodes behind NATs must really join; choose joined")
+    if not any(settings.weights().values()):
+        wrong.append("nat: at least one of the parts must be above 0")
+    if wrong:
+        raise ConfigurationProblems(wrong)
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for share in scenario.shares:
+            name = {"nodes": size, "natted_percent": share}
+            row, detail = NattedPopulation(scenario, size, share, watch).play(watch)
+            rows.append(name | row)
+            details.append(name | detail)
+    return Outcome(rows, details)
+
+
+class NattedPopulation(Population):
+    """A population of which a part, in per cent, lives behind NATs."""
+
+    def __init__(self, scenario: Scenario, size: int, share: int, watch: Watch) -> None:
+        super().__init__(scenario, size, watch)
+        settings = scenario.nat or NatSettings()
+        self._records = scenario.records or RecordSettings()
+        drawing = random.Random(f"nat {scenario.seed}")
+        # The first ones are those whom others are told of.
+        behind = drawn(BOOTSTRAPS, size, size * share // 100, drawing)
+        kinds = settings.kinds(len(behind))
+        self._nats = {
+            1 + place: Nat(kind, settings.lifetime)
+            for place, kind in zip(behind, kinds, strict=False)
+        }
+        self._at: dict[str, Nat] = {}
+
+    def add(self, **settings: Any) -> Member:
+        """One more member, behind a NAT if it should be."""
+        member = super().add(**settings)
+        nat = self._nats.get(member.number)
+        if nat is not None:
+            self.network.put_behind(member.host, nat)
+            self._at[member.host.addresses[0]] = nat
+        return member
+
+    def join(self, member: Member, through: Sequence[Member] = ()) -> Deferred[Any]:
+        """Through members who can be reached."""
+        others = [
+            each
+            for each in through or self.members
+            if each is not member and each.number not in self._nats
+        ]
+        return super().join(member, others) if others else succeed(None)
+
+    # --- Looking -----------------------------------------------------------------------------
+
+    def lets_in(self, endpoint: Endpoint, source: tuple[str, int]) -> bool:
+        """Whether a datagram from ``source`` would reach somebody at an endpoint now."""
+        nat = self._at.get(endpoint.host)
+        if nat is not None:
+            return nat.enters(source, endpoint, self.clock.seconds()) is not None
+        return endpoint.host in self.network
+
+    def outside(self, member: Member) -> Endpoint | None:
+        """Where others see a member: the endpoint it was last told."""
+        observed = member.link.observed
+        return observed if member.number in self._nats else member.contact.endpoint
+
+    def _reachable(self) -> list[Member]:
+        """Members whom anybody can reach."""
+        found: list[Member] = []
+        for member in self.members:
+            at = self.outside(member)
+            if at is not None and self.lets_in(at, STRANGER):
+                found.append(member)
+        return found
+
+    def _seen(self, member: Member) -> Endpoint:
+        """Where a member's own datagrams come from as others see it."""
+        return self.outside(member) or member.contact.endpoint
+
+    def play(self, watch: Watch) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Join, wait, put values, read them; then look at tables."""
+        self.grow()
+        holdings = Holdings(self, made_values(self._records.count))
+        unstored = holdings.put(watch, self._records, self.draw)
+        watch.phase("letting time pass", int(self._records.age))
+        self.advance(self._records.age)
+        scenario = self.scenario
+        watch.phase(f"reading, {len(self._nats)} behind NATs", scenario.operations)
+        reads = holdings.read(scenario.operations, scenario.rate, self.draw)
+        reachable = self._reachable()
+        natted = [each for each in reachable if each.number in self._nats]
+        row = {
+            "reachable_percent": percent(len(reachable), len(self.members)),
+            "natted_reachable_percent": percent(len(natted), len(self._nats)),
+            "unstored": unstored,
+            **reads.row(),
+            "rpcs_mean": mean(reads.rpcs),
+            **self._tables(),
+        }
+        return row, reads.detail()
+
+    def _tables(self) -> dict[str, Any]:
+        """Of all contacts in all tables: the part in good standing, and of those the parts that
+        their owner, and that somebody who is told of them, could not reach now."""
+        verified = tentative = unreached = useless = 0
+        for member in self.members:
+            own = self._seen(member)
+            for view in member.table.buckets():
+                for entry in view.entries:
+                    if entry.tentative:
+                        tentative += 1
+                        continue
+                    verified += 1
+                    unreached += not self.lets_in(entry.contact.endpoint, own)
+                    useless += not self.lets_in(entry.contact.endpoint, STRANGER)
+        return {
+            "contacts_mean": mean([verified / len(self.members)]),
+            "tentative_mean": mean([tentative / len(self.members)]),
+            "unreached_percent": percent(unreached, verified),
+            "useless_percent": percent(useless, verified),
+        }

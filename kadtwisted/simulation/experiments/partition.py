@@ -1,0 +1,146 @@
+"""The network falls into two halves for a while and heals: one network again, one value a key.
+
+Both halves drop each other's contacts meanwhile, and both write the same keys.  Then the cut is
+mended, nobody is restarted, and we look every minute whether every node knows its true neighbours
+again and whether the k nearest nodes of every key hold one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from kadtwisted.model.results import GetResult
+from kadtwisted.parameters import MINUTE
+from kadtwisted.simulation.population.holdings import Holdings, percent
+from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.results.figures import rounded
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import PartitionSettings
+from kadtwisted.simulation.watch import Watch
+
+KNOWN_AGAIN = 90.0
+"""The part of its k nearest, in per cent, that the worst node must know for the halves to count as
+merged; less if it was less before.  MAGIC: right after a put or a refresh it is 85 to 100."""
+
+
+def partition(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        row, course = Cut(scenario, size, watch).play()
+        rows.append({"nodes": size, **row})
+        details.append({"nodes": size, "course": course})
+    return Outcome(rows, details)
+
+
+class Cut:
+    """One network that is cut and mended."""
+
+    def __init__(self, scenario: Scenario, size: int, watch: Watch) -> None:
+        self._settings = scenario.partition or PartitionSettings()
+        self._watch = watch
+        self._population = Population(scenario, size, watch)
+        self._names = [f"shared {number}" for number in range(self._settings.keys)]
+        self._holdings = Holdings(self._population, dict.fromkeys(self._names, b""))
+
+    def play(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The figures, and how it went after the cut was mended."""
+        population = self._population
+        population.grow()
+        before = self._knowing()
+        half = len(population.members) // 2
+        sides = population.members[:half], population.members[half:]
+        population.network.partition([each.host for each in sides[0]])
+        for side, value in zip(sides, (b"left", b"right"), strict=True):
+            self._watch.phase("apart", int(self._settings.lasts / 2))
+            population.advance(self._settings.lasts / 2)
+            self._write(side, value)
+        across = max(self._known_of(each, sides[1]) for each in sides[0])
+        population.network.heal()
+        course = self._heal(min(KNOWN_AGAIN, before))
+        merged = [each["minute"] for each in course if each["known_percent"] >= course[0]["goal"]]
+        agreed = [each["minute"] for each in course if each["agreeing"] == len(self._names)]
+        read, failed = self._read_everywhere()
+        row = {
+            "apart_minutes": rounded(self._settings.lasts / MINUTE),
+            "keys": len(self._names),
+            "contacts_across": across,
+            "known_before_percent": before,
+            "merged_minutes": merged[0] if merged else None,
+            "agreed_minutes": agreed[0] if agreed else None,
+            "values_read_most": max((len(each) for each in read), default=0),
+            "reads_failed": failed,
+        }
+        return row, course
+
+    def _write(self, side: Sequence[Member], value: bytes) -> None:
+        """Write every key from this side."""
+        population = self._population
+
+        def begin(number: int) -> Deferred[Any]:
+            place = drawn(0, len(side), 1, population.random)[0]
+            return side[place].node.put(self._names[number], value)
+
+        population.paced(len(self._names), population.scenario.rate, begin)
+
+    def _heal(self, goal: float) -> list[dict[str, Any]]:
+        """Look every minute until both is well, or as long as the scenario says."""
+        population = self._population
+        healed = population.clock.seconds()
+        self._watch.phase("together again", int(self._settings.watched))
+        course: list[dict[str, Any]] = []
+        while True:
+            passed = population.clock.seconds() - healed
+            known = self._knowing()
+            agreeing = sum(self._holdings.agree(key) for key in self._holdings.keys)
+            course.append(
+                {
+                    "minute": rounded(passed / MINUTE),
+                    "known_percent": known,
+                    "agreeing": agreeing,
+                    "goal": goal,
+                }
+            )
+            well = agreeing == len(self._names) and any(e["known_percent"] >= goal for e in course)
+            if well or passed >= self._settings.watched:
+                return course
+            population.advance(MINUTE)
+
+    def _read_everywhere(self) -> tuple[list[dict[bytes, None]], int]:
+        """The different values of each key that anybody reads, and how many reads failed."""
+        population = self._population
+        members = population.members
+        read: list[dict[bytes, None]] = [{} for _ in self._names]
+        count = len(members) * len(self._names)
+        self._watch.phase("reading everything everywhere", count)
+
+        def begin(number: int) -> Deferred[Any]:
+            place, name = divmod(number, len(self._names))
+            reading = members[place].node.get(self._names[name])
+            return reading.addCallback(took, read[name])
+
+        def took(result: GetResult, values: dict[bytes, None]) -> None:
+            values[result.raw] = None
+
+        results = population.paced(count, population.scenario.rate, begin)
+        return read, sum(isinstance(each, Failure) for each in results)
+
+    def _knowing(self) -> float:
+        """Of the k nodes nearest to a node, the part it knows: that of the worst node, in %."""
+        population = self._population
+        k = population.scenario.parameters.k
+        worst = 100.0
+        for member in population.members:
+            near = population.nearest(member.node.node_id, k + 1)[1:]
+            worst = min(worst, percent(self._known_of(member, near), len(near)) or 0.0)
+        return worst
+
+    def _known_of(self, member: Member, others: Sequence[Member]) -> int:
+        return sum(each.node.node_id in member.table for each in others)

@@ -1,0 +1,141 @@
+"""Other ways to wait: rules of lookups to compare with ours, on the same stack and seed.
+
+``plain`` is ours with a fixed timeout: nobody is suspected before it is over, nothing is sent
+again.  ``rounds`` is that of the Python program ``kademlia``: alpha nodes are asked together,
+everybody is waited for, up to 5 seconds; then the next round begins; and if a round brought nobody
+nearer, all of the k nearest not asked yet are asked at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from kadtwisted.errors import NotFound
+from kadtwisted.lookup.iterative import Lookup
+from kadtwisted.lookup.values import ValueLookup
+from kadtwisted.model.contact import Contact
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.record import Kind
+from kadtwisted.model.results import Trace
+from kadtwisted.node.operations.lookup_driver import LookupDriver, ValueDriver
+from kadtwisted.parameters import Timeouts
+from kadtwisted.simulation.population.population import Member
+from kadtwisted.simulation.scenario.scenario import Scenario
+
+
+class InRounds(Lookup):
+    """A lookup that asks nobody until everybody asked has answered or failed."""
+
+    _nearest_before: tuple[NodeID, ...] = ()
+
+    def next(self, now: float) -> list[Contact]:
+        """A new round, if the last one is over."""
+        if self._in_flight or self.finished:
+            return []
+        nearest = tuple(
+            NodeID(each.distance ^ self.target) for each in self._shortlist.candidates[: self.k]
+        )
+        alpha = self.alpha
+        if nearest == self._nearest_before:
+            self.alpha = self.k
+        self._nearest_before = nearest
+        named = super().next(now)
+        self.alpha = alpha
+        return named
+
+    @property
+    def finished(self) -> bool:
+        """As in every lookup, at the end of a round."""
+        return not self._in_flight and super().finished
+
+
+class ValueInRounds(InRounds, ValueLookup):
+    """The same for the records of a key."""
+
+
+class Rule(NamedTuple):
+    """A way to look up: ``alpha`` and ``timeouts`` are the scenario's if ``None``."""
+
+    name: str
+    alpha: int | None = None
+    timeouts: Timeouts | None = None
+    in_rounds: bool = False
+
+    def applied(self, scenario: Scenario) -> Scenario:
+        """A scenario whose nodes follow this rule."""
+        if self.alpha is not None:
+            parameters = replace(scenario.parameters, alpha=self.alpha)
+            scenario = replace(scenario, parameters=parameters)
+        if self.timeouts is not None:
+            scenario = replace(scenario, timeouts=self.timeouts)
+        return scenario
+
+    def find_node(self, asker: Member, target: NodeID) -> Deferred[Trace]:
+        """A full lookup by a member."""
+        if not self.in_rounds:
+            return asker.node.find_node(target).addCallback(lambda found: found.trace)
+        around = asker.around
+        lookup = InRounds(
+            target,
+            k=around.parameters.k,
+            alpha=around.parameters.alpha,
+            own_id=around.node_id,
+            now=around.world.now(),
+        )
+        driver = LookupDriver(asker.link, around.world, lookup, around.public_key)
+        return driver.run().addCallback(lambda _: lookup.trace(around.world.now()))
+
+    def first_value(self, asker: Member, key: NodeID) -> Deferred[Trace]:
+        """A lookup by a member for the first record under a key; fails with ``NotFound``."""
+        if not self.in_rounds:
+            raw = key.to_bytes(20, "big")
+            return asker.node.get(raw, mode="first").addCallback(lambda found: found.trace)
+        around = asker.around
+        lookup = ValueInRounds(
+            key,
+            mode="first",
+            k=around.parameters.k,
+            alpha=around.parameters.alpha,
+            own_id=around.node_id,
+            now=around.world.now(),
+        )
+        driver = ValueDriver(
+            asker.link,
+            around.world,
+            lookup,
+            around.public_key,
+            around.dialect.kinds,
+            Kind.VALUE,
+            longest=int(around.parameters.max_remaining),
+        )
+
+        def ended(_: None) -> Trace:
+            if driver.best() is None:
+                raise NotFound("nobody asked has a record")
+            return lookup.trace(around.world.now())
+
+        return driver.run().addCallback(ended)
+
+
+def fixed(seconds: float) -> Timeouts:
+    """Every request is waited for just so long, and sent once."""
+    return Timeouts(
+        initial=seconds,
+        floor=seconds,
+        ceiling=seconds,
+        store_floor=seconds,
+        ping_floor=seconds,
+        hard_factor=1.0,
+        hard_floor=0.0,
+    )
+
+
+RULES = (
+    Rule("ours"),
+    Rule("plain 1 s", alpha=3, timeouts=fixed(1.0)),
+    Rule("rounds 5 s", alpha=3, timeouts=fixed(5.0), in_rounds=True),
+)
+"""What is compared.  Paper: alpha 3."""

@@ -1,0 +1,101 @@
+"""A part of all members lies: whether honest ones still read what honest ones put.
+
+Attackers live all over the network, each in an address block of its own, and tables know them as
+they know anybody.  A case for each part of attackers and each number of disjoint paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kadtwisted.simulation.population.attackers import Colluders, attacking, conduct_of
+from kadtwisted.simulation.population.holdings import Holdings, percent
+from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.results.figures import cdf, mean
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.scenario.tables import AttackSettings, RecordSettings
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.campaigns.crowd import made_values
+
+NOTES = ("plain values bear no signature: a well-formed newer value is a write, whoever made it",)
+
+
+def sybil(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes, part of attackers, and number of paths."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for share in scenario.shares:
+            for paths in scenario.paths:
+                name = {"nodes": size, "liars_percent": share, "paths": paths}
+                parameters = replace(scenario.parameters, disjoint_paths=paths)
+                case = Infested(replace(scenario, parameters=parameters), size, share, watch)
+                row, detail = case.play(watch)
+                rows.append(name | row)
+                details.append(name | detail)
+    return Outcome(rows, details, NOTES)
+
+
+class Infested(Population):
+    """A population of which a part attacks."""
+
+    def __init__(self, scenario: Scenario, size: int, share: int, watch: Watch) -> None:
+        super().__init__(scenario, size, watch)
+        self._attack = scenario.attack or AttackSettings()
+        self._records = scenario.records or RecordSettings()
+        self.colluders = Colluders(scenario.parameters.k)
+        self._conduct = conduct_of(self._attack.conduct, self.colluders)
+        # By the numbers that members will have, from 1 on.
+        self._attackers = frozenset(
+            1 + place for place in drawn(0, size, size * share // 100, self.random)
+        )
+        self.honest: list[Member] = []
+
+    def add(self, **settings: Any) -> Member:
+        """One more member, an attacker if its turn has come."""
+        if self._born + 1 in self._attackers:
+            member = super().add(make_node=attacking(self._conduct), **settings)
+            self.colluders.add(member.contact)
+        else:
+            member = super().add(**settings)
+            self.honest.append(member)
+        return member
+
+    def draw_honest(self) -> Member:
+        """An honest member at random."""
+        return self.honest[int(len(self.honest) * self.random.random())]
+
+    def play(self, watch: Watch) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Put values, read them, look at tables."""
+        self.grow()
+        holdings = Holdings(self, made_values(self._records.count))
+        unstored = holdings.put(watch, self._records, self.draw_honest)
+        watch.phase("letting time pass", int(self._records.age))
+        self.advance(self._records.age)
+        held = holdings.copies(self.honest)
+        scenario = self.scenario
+        watch.phase(f"reading, {len(self.colluders)} liars", scenario.operations)
+        reads = holdings.read(
+            scenario.operations, scenario.rate, self.draw_honest, self._attack.mode
+        )
+        shares = [self._share_of(each) for each in self.honest]
+        row = {
+            "conduct": self._attack.conduct,
+            "mode": self._attack.mode,
+            "unstored": unstored,
+            **reads.row("forged_accepted"),
+            "rpcs_mean": mean(reads.rpcs),
+            "honest_copies_mean": mean(held.anywhere),
+            "honest_copies_least": min(held.anywhere),
+            "table_share_percent": mean(shares),
+        }
+        return row, {"table_share_cdf": cdf(shares), **reads.detail()}
+
+    def _share_of(self, member: Member) -> float:
+        """The part of a table that attackers have, in per cent."""
+        known = member.table.contacts()
+        bad = sum(each.node_id in self.colluders for each in known)
+        return percent(bad, len(known)) or 0.0

@@ -1,0 +1,113 @@
+"""How long a lookup takes when nodes have just crashed and every table is still full of them.
+
+Values are stored while everybody lives.  Then a part of the nodes crashes, and others look up: for
+the first value under a key, and all the way to the k nodes nearest to a random target.  The same
+network, by its seed, does so by each of the rules in ``rules``, ours first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from kadtwisted.model.ids import NodeID, random_id
+from kadtwisted.model.results import Trace
+from kadtwisted.simulation.experiments.rules import RULES, Rule
+from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.results.figures import cdf, mean, spread
+from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.watch import Watch
+
+VALUES = 50
+"""MAGIC: enough that no one neighbourhood decides; each costs a lookup and k STOREs."""
+
+
+class Case(NamedTuple):
+    """So many nodes, a part of which (in per cent) crashes, that wait by a rule."""
+
+    nodes: int
+    dead: int
+    rule: Rule
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """The columns by which it is told from others."""
+        return {"nodes": self.nodes, "dead_percent": self.dead, "rule": self.rule.name}
+
+
+def latency(scenario: Scenario, watch: Watch) -> Outcome:
+    """A case for each number of nodes, part of dead ones, and rule."""
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for size in scenario.nodes:
+        for dead in scenario.dead:
+            for rule in RULES:
+                case = Case(size, dead, rule)
+                first, full = _play(case, scenario, watch)
+                rows.append(case.name | _figures(scenario.operations, first, full))
+                details.append(
+                    case.name
+                    | {
+                        "first_seconds_cdf": cdf([each.duration for each in first]),
+                        "full_seconds_cdf": cdf([each.duration for each in full]),
+                    }
+                )
+    return Outcome(rows, details)
+
+
+def _figures(begun: int, first: Sequence[Trace], full: Sequence[Trace]) -> dict[str, Any]:
+    return {
+        "lookups": begun,
+        "first_failed": begun - len(first),
+        "full_failed": begun - len(full),
+        **spread("first_seconds", [each.duration for each in first]),
+        **spread("full_seconds", [each.duration for each in full]),
+        "full_rpcs_mean": mean([len(each.steps) for each in full]),
+    }
+
+
+def _play(case: Case, scenario: Scenario, watch: Watch) -> tuple[list[Trace], list[Trace]]:
+    """The lookups for a first value, and the full ones, that went well."""
+    population = Population(case.rule.applied(scenario), case.nodes, watch)
+    population.grow()
+    keys = _store(population, watch)
+    population.crash_many(case.nodes * case.dead // 100)
+    what = f"{case.rule.name}, {case.dead} % dead"
+    count, rate = scenario.operations, scenario.rate
+    askers = population.draw_many(count)
+    population.acquaint(askers)
+
+    def read(number: int) -> Deferred[Trace]:
+        key = keys[int(len(keys) * population.random.random())]
+        return case.rule.first_value(askers[number % len(askers)], key)
+
+    def find(number: int) -> Deferred[Trace]:
+        target = random_id(population.random)
+        return case.rule.find_node(askers[number % len(askers)], target)
+
+    watch.phase(f"reading values: {what}", count)
+    first = population.paced(count, rate, read)
+    watch.phase(f"full lookups: {what}", count)
+    full = population.paced(count, rate, find)
+    return _good(first), _good(full)
+
+
+def _good(outcomes: Sequence[Trace | Failure]) -> list[Trace]:
+    return [each for each in outcomes if not isinstance(each, Failure)]
+
+
+def _store(population: Population, watch: Watch) -> list[NodeID]:
+    """Store values from everywhere; their keys."""
+    watch.phase(f"storing {VALUES} values", VALUES)
+    keys = [random_id(population.random) for _ in range(VALUES)]
+
+    def begin(number: int) -> Deferred[Any]:
+        raw = keys[number].to_bytes(20, "big")
+        return population.draw().node.put(raw, b"%099d." % number)
+
+    population.paced(VALUES, population.scenario.rate, begin)
+    return keys

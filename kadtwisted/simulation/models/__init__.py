@@ -1,0 +1,1 @@
+"""Models of the world: delays, session lengths, NATs."""

@@ -1,0 +1,138 @@
+"""NATs in front of hosts: which datagrams come in, and under which port others go out.
+
+The four classic behaviours, in the words of RFC 4787.  *Mapping* is endpoint-independent (one port
+outside for one inside) but for the symmetric one, which has another port for each destination.
+*Filtering*: a full cone lets in whatever comes for a mapped port, an address-restricted one what
+comes from an address that was sent to, the port-restricted and the symmetric one what comes from
+the very endpoint.
+
+A mapping, and the leave to come in, last for a lifetime after the last datagram out (REQ-5, REQ-6:
+what comes in refreshes nothing).  A port once given up is not used again soon, and ports are not
+preserved.  Every host is alone behind its NAT and keeps its address: what differs is the port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kadtwisted.settings.kinds import Duration, Number
+from kadtwisted.simulation.scenario.settings import setting
+from kadtwisted.testing.network.port import Address
+
+FULL_CONE = "full-cone"
+ADDRESS_RESTRICTED = "address-restricted"
+PORT_RESTRICTED = "port-restricted"
+SYMMETRIC = "symmetric"
+
+PORTS = range(1024, 65536)
+"""What mappings may use (RFC 4787, REQ-3: not the well-known ones for others)."""
+SWEEP = 64
+"""MAGIC: destinations remembered before those that have lapsed are looked for; any small number."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatSettings:
+    """Nodes behind NATs: how many of each class in relation to the others, and how long a mapping
+    lasts."""
+
+    # MAGIC: that most NATs of homes are port-restricted is common experience; a census of a live
+    # network's nodes would settle the parts.
+    full_cone: float = setting(0.15, Number(0, 1000), "The part of full cones.")
+    address_restricted: float = setting(0.1, Number(0, 1000), "Of address-restricted ones.")
+    port_restricted: float = setting(0.6, Number(0, 1000), "Of port-restricted ones.")
+    symmetric: float = setting(0.15, Number(0, 1000), "Of symmetric ones.")
+    lifetime: float = setting(
+        60.0,
+        Duration(1.0, 86400.0),
+        "How long a mapping lasts after the last datagram out; RFC 4787 asks for 2 min or more.",
+    )
+
+    def weights(self) -> dict[str, float]:
+        """The parts by kind."""
+        return {
+            FULL_CONE: self.full_cone,
+            ADDRESS_RESTRICTED: self.address_restricted,
+            PORT_RESTRICTED: self.port_restricted,
+            SYMMETRIC: self.symmetric,
+        }
+
+    def kinds(self, count: int) -> list[str]:
+        """So many kinds, in these parts as far as whole numbers allow; one part is above 0."""
+        weights = self.weights()
+        total = sum(weights.values())
+        found: list[str] = []
+        passed = 0.0
+        for kind, weight in weights.items():
+            passed += weight
+            found += [kind] * (round(count * passed / total) - len(found))
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Mapping:
+    """A port outside that stands for one inside, and when each remote was last sent to."""
+
+    inside: Address
+    outside: Address
+    used: float
+    sent: dict[Address | str, float] = field(default_factory=dict)
+
+
+class Nat:
+    """The NAT of one host, a :class:`~kadtwisted.testing.network.network.Middlebox`.
+
+    ``kind`` is one of the four, ``lifetime`` in seconds.
+    """
+
+    def __init__(self, kind: str, lifetime: float) -> None:
+        self.kind = kind
+        self._lifetime = lifetime
+        self._mappings: dict[tuple[Address, Address | None], Mapping] = {}
+        self._by_port: dict[int, Mapping] = {}
+        self._next = 0
+
+    def leaves(self, source: Address, destination: Address, now: float) -> Address:
+        """Where a datagram from inside comes from as others see it."""
+        key = (source, destination if self.kind == SYMMETRIC else None)
+        mapping = self._mappings.get(key)
+        if mapping is None or self._lapsed(mapping.used, now):
+            mapping = self._map(key, now)
+        mapping.used = now
+        mapping.sent[self._remote(destination)] = now
+        if len(mapping.sent) % SWEEP == 0:
+            mapping.sent = {to: at for to, at in mapping.sent.items() if not self._lapsed(at, now)}
+        return mapping.outside
+
+    def enters(self, source: Address, destination: Address, now: float) -> Address | None:
+        """Where inside a datagram from outside goes; ``None`` if it is dropped."""
+        mapping = self._by_port.get(destination[1])
+        if mapping is None or self._lapsed(mapping.used, now):
+            return None
+        if self.kind != FULL_CONE:
+            sent = mapping.sent.get(self._remote(source))
+            if sent is None or self._lapsed(sent, now):
+                return None
+        return mapping.inside
+
+    def _remote(self, endpoint: Address) -> Address | str:
+        """What of a remote endpoint counts."""
+        return endpoint[0] if self.kind in (FULL_CONE, ADDRESS_RESTRICTED) else endpoint
+
+    def _lapsed(self, since: float, now: float) -> bool:
+        return now - since > self._lifetime
+
+    def _map(self, key: tuple[Address, Address | None], now: float) -> Mapping:
+        """A new mapping, at the next port that none has."""
+        self._forget_lapsed(now)
+        while (port := PORTS[self._next]) in self._by_port:
+            self._next = (self._next + 1) % len(PORTS)
+        self._next = (self._next + 1) % len(PORTS)
+        mapping = Mapping(key[0], (key[0][0], port), now)
+        self._mappings[key] = self._by_port[port] = mapping
+        return mapping
+
+    def _forget_lapsed(self, now: float) -> None:
+        for key, mapping in list(self._mappings.items()):
+            if self._lapsed(mapping.used, now):
+                del self._mappings[key]
+                del self._by_port[mapping.outside[1]]

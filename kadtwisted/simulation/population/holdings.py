@@ -1,0 +1,174 @@
+"""Values stored in a population: putting them, reading them, and counting who holds them.
+
+Who holds what is looked up in the members' storages, never asked over the network; so counting
+costs no simulated time and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import NodeStopped
+from kadtwisted.lookup.values import Mode
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.results import GetResult
+from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.results.figures import cdf, mean, rounded, spread
+from kadtwisted.simulation.scenario.tables import RecordSettings
+from kadtwisted.simulation.watch import Watch
+
+_ALL = 1 << 30
+"""More records than any storage here holds."""
+
+Draw = Callable[[], Member]
+"""Who does the next operation."""
+
+
+class Copies(NamedTuple):
+    """Of each value: how many of the k nodes nearest to its key hold it, and how many in all."""
+
+    nearest: list[int]
+    anywhere: list[int]
+
+    @property
+    def lost(self) -> int:
+        """Values that nobody holds."""
+        return self.anywhere.count(0)
+
+    def row(self) -> dict[str, Any]:
+        """The mean and the least number on the k nearest."""
+        return {"copies_mean": mean(self.nearest), "copies_least": min(self.nearest)}
+
+
+@dataclass(slots=True)
+class Reads:
+    """What came of reads: the seconds and requests each took that was right, and what else
+    happened."""
+
+    seconds: list[float] = field(default_factory=list)
+    rpcs: list[int] = field(default_factory=list)
+    wrong: Counter[str] = field(default_factory=Counter)
+    other: int = 0
+    """Reads that brought another value than the one that was put."""
+
+    @property
+    def percent(self) -> float | None:
+        """The part that was right."""
+        return percent(len(self.seconds), self.begun)
+
+    @property
+    def begun(self) -> int:
+        """All but those whose reader was gone before the end."""
+        return len(self.seconds) + self.other + self.wrong.total()
+
+    def add(self, others: Reads) -> None:
+        """Count others in."""
+        self.seconds += others.seconds
+        self.rpcs += others.rpcs
+        self.wrong += others.wrong
+        self.other += others.other
+
+    def row(self, other: str = "read_another") -> dict[str, Any]:
+        """The figures for a row; ``other`` is what reads of another value are called."""
+        return {
+            "reads": self.begun,
+            "read_percent": self.percent,
+            other: self.other,
+            **spread("seconds", self.seconds),
+        }
+
+    def detail(self) -> dict[str, Any]:
+        """What is too long for it."""
+        failed = {name: self.wrong[name] for name in sorted(self.wrong)}
+        return {"seconds_cdf": cdf(self.seconds), "failed": failed}
+
+
+def percent(part: float, whole: float) -> float | None:
+    """A part of a whole in per cent; ``None`` of nothing."""
+    return rounded(100 * part / whole) if whole else None
+
+
+class Holdings:
+    """Values by name, in a population."""
+
+    def __init__(self, population: Population, values: Mapping[str, bytes]) -> None:
+        self._population = population
+        self.values = values
+        self.names = list(self.values)
+        self.keys = [key_of_name(name) for name in self.names]
+
+    def put(self, watch: Watch, settings: RecordSettings, draw: Draw) -> int:
+        """Put them all, each by a member drawn; how many of that failed."""
+        population = self._population
+        watch.phase(f"storing {len(self.names):,} values", len(self.names))
+
+        def begin(number: int) -> Deferred[Any]:
+            name = self.names[number]
+            return draw().node.put(
+                name, self.values[name], lifetime=settings.lifetime, keep=settings.kept
+            )
+
+        stored = population.paced(len(self.names), population.scenario.rate, begin)
+        return sum(isinstance(each, Failure) for each in stored)
+
+    def read(self, count: int, rate: float, draw: Draw, mode: str = "latest") -> Reads:
+        """Read so many, drawn at random, so many a second, each by a member drawn."""
+        how: Mode = "first" if mode == "first" else "latest"
+        found = Reads()
+
+        def begin(number: int) -> Deferred[None]:
+            name = self.names[int(len(self.names) * self._population.random.random())]
+            expected = self.values[name]
+            reading = draw().node.get(name, mode=how)
+            return reading.addCallbacks(took, lost, callbackArgs=(expected,))
+
+        def took(result: GetResult, expected: bytes) -> None:
+            if result.value == expected:
+                found.seconds.append(result.trace.duration)
+                found.rpcs.append(len(result.trace.steps))
+            else:
+                found.other += 1
+
+        def lost(failure: Failure) -> None:
+            if not failure.check(NodeStopped):
+                found.wrong[failure.type.__name__ if failure.type else "unknown"] += 1
+
+        self._population.paced(count, rate, begin)
+        return found
+
+    def copies(self, members: Sequence[Member] | None = None) -> Copies:
+        """Who holds what now, of ``members`` if given, of all the living ones else."""
+        population, k = self._population, self._population.scenario.parameters.k
+        holders = self._holders(population.members if members is None else members)
+        nearest: list[int] = []
+        anywhere: list[int] = []
+        for key in self.keys:
+            held = holders.get(key, {})
+            anywhere.append(len(held))
+            near = population.nearest(key, k)
+            nearest.append(sum(each.number in held for each in near))
+        return Copies(nearest, anywhere)
+
+    def _holders(self, members: Sequence[Member]) -> dict[NodeID, dict[int, bytes]]:
+        """By key, the record that each member (by its number) holds."""
+        now = self._population.clock.seconds()
+        found: dict[NodeID, dict[int, bytes]] = {key: {} for key in self.keys}
+        for member in members:
+            pages: list[Any] = []
+            member.node._storage.page(None, _ALL).addCallback(pages.append)
+            for record in pages[0]:
+                if record.expires > now and record.where.key in found:
+                    found[record.where.key][member.number] = record.data
+        return found
+
+    def agree(self, key: NodeID) -> bool:
+        """Whether the k nodes nearest to a key hold the same record under it."""
+        near = self._population.nearest(key, self._population.scenario.parameters.k)
+        held = self._holders(near).get(key, {})
+        return len(held) == len(near) and len(dict.fromkeys(held.values())) == 1

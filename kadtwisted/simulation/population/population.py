@@ -1,0 +1,310 @@
+"""A population: whole nodes on one simulated network, with what only an observer can know.
+
+Nodes are the production stack, on hosts with addresses in blocks of their own.  They share what
+nodes of one process may: the serializer, which remembers every contact once for all tables, and
+the world, so that all randomness comes from one source.  An identity costs next to nothing where
+datagrams are not sealed, because then nobody checks a key.
+
+Everything drawn comes from the scenario's seed, in streams of their own for identities, tables,
+nodes, network and experiment: so scenarios that differ in a rule differ in nothing else.
+
+An experiment calls these methods between simulated events; only what it hands to :meth:`paced` runs
+inside of them.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.python.failure import Failure
+
+from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.node.node import Node
+from kadtwisted.node.operations.searches import Surroundings
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.world import World
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.nearest import nearest
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.simulation.models.latency import Latency
+from kadtwisted.simulation.population.stocking import Stocker, drawn
+from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.host import Host
+from kadtwisted.testing.network.network import Network
+from kadtwisted.testing.nodes import PORT, simulated_world, wait_for
+from kadtwisted.wire.cbor import CBORSerializer
+
+T = TypeVar("T")
+
+STARTS_AT = 1_000_000.0
+"""The clock's first moment: later than anything in the past that a stocked table remembers."""
+
+BOOTSTRAPS = 3
+"""Members that a newcomer is told of."""
+WAVE = 4
+"""One of so many members at most joins at the same time: newcomers of one moment do not know each
+other."""
+SAMPLES = 4
+"""Round trips to each contact that an acquainted node has measured: their deviation has settled."""
+LONGEST_OPERATION = 3600.0
+"""Simulated seconds after which an operation that has not ended never will: a fault of ours."""
+SLICE = 1.0
+"""Simulated seconds between two looks at whether the run should end."""
+OBSERVER = "192.0.2.1"
+"""An address (RFC 5737) where no member lives."""
+
+MakeNode = Callable[..., Node]
+"""Makes a node: called as :class:`~kadtwisted.node.node.Node` is."""
+
+
+class Member:
+    """A node of a population, and where it runs."""
+
+    __slots__ = ("contact", "host", "node", "number")
+
+    def __init__(self, number: int, node: Node, host: Host, contact: Contact) -> None:
+        self.number = number
+        self.node = node
+        self.host = host
+        self.contact = contact
+
+    @property
+    def around(self) -> Surroundings:
+        """What the node's operations work with: its links, parameters and dialect."""
+        return self.node._around
+
+    @property
+    def link(self) -> Link:
+        """Its only link."""
+        return self.around.links[self.contact.family]
+
+    @property
+    def table(self) -> RoutingTable:
+        """Its routing table."""
+        return self.link.table
+
+
+class Population:
+    """Members on one network; ``size`` is how many :meth:`grow` makes."""
+
+    def __init__(self, scenario: Scenario, size: int, watch: Watch) -> None:
+        seed, faults = scenario.seed, scenario.faults
+        self.scenario = scenario
+        self.size = size
+        self.clock = HeapClock(STARTS_AT)
+        self.latency = Latency(scenario.latency, seed, faults.reorder)
+        self.network = Network(
+            self.clock, seed, latency=self.latency, loss=faults.loss, duplicate=faults.duplicate
+        )
+        self.random = random.Random(f"experiment {seed}")
+        self.world = self._make_world(seed)
+        self.members: list[Member] = []
+        self._watch = watch
+        self._identities = random.Random(f"identities {seed}")
+        self._stocker = Stocker(scenario.parameters, random.Random(f"tables {seed}"))
+        self._serializer = CBORSerializer(node_id_of, contacts=2 * size)
+        self._ids: list[NodeID] = []
+        self._by_id: dict[NodeID, Member] = {}
+        self._born = 0
+        self._told = 0
+
+    def _make_world(self, seed: int) -> World:
+        made = simulated_world(self.network.host(OBSERVER), seed)
+        return replace(made, now=self.clock.seconds)
+
+    # --- Members -----------------------------------------------------------------------------
+
+    def grow(self) -> None:
+        """Make the population as the scenario says: stocked, or really joined."""
+        if self.scenario.start == "joined":
+            self._grow_by_joining()
+        else:
+            self._grow_stocked()
+        if self.scenario.duration:
+            self._watch.phase("letting time pass", int(self.scenario.duration))
+            self.advance(self.scenario.duration)
+        self._tell()
+
+    def _grow_stocked(self) -> None:
+        self._watch.phase(f"making {self.size:,} nodes", self.size)
+        while len(self.members) < self.size:
+            self.add()
+            self._watch.step()
+        self._watch.phase("filling their routing tables", self.size)
+        self.stock(self.members)
+
+    def _grow_by_joining(self) -> None:
+        self._watch.phase(f"letting {self.size:,} nodes join", self.size)
+        while len(self.members) < self.size:
+            wave = min(max(1, len(self.members) // WAVE), self.size - len(self.members))
+            newcomers = [self.add() for _ in range(wave)]
+            others = self.members[:-wave]
+            if others:
+                joining = [self.join(each, others) for each in newcomers]
+                self.wait(DeferredList(joining, consumeErrors=True))
+            self._watch.step(wave)
+
+    def add(self, *, make_node: MakeNode = Node, **settings: Any) -> Member:
+        """A new member, started, that knows nobody; ``settings`` are those of
+        :class:`~kadtwisted.parameters.NodeSettings` that are its own."""
+        self._born += 1
+        number = self._born
+        address = f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
+        host = self.network.host(address)
+        key = self._make_key()
+        chosen = self.scenario.node_settings(port=PORT, interfaces=(address,), **settings)
+        node = make_node(
+            host, NodeSettings(**chosen), key, serializer=self._serializer, world=self.world
+        )
+        contact = Contact.at(node.node_id, Endpoint(address, PORT), key.public_key)
+        member = Member(number, node, host, contact)
+        starting = node.start()
+        assert starting.called, "a node with its storage in memory starts at once"
+        if not self.scenario.upkeep:
+            node._maintenance.stop()
+        self.members.append(member)
+        insort(self._ids, node.node_id)
+        self._by_id[node.node_id] = member
+        return member
+
+    def _make_key(self) -> NodeKey:
+        """An identity.  Where nothing is sealed, any 32 bytes pass for a public key."""
+        drawn_bytes = self._identities.randbytes(SEED_BYTES)
+        if self.scenario.sealer == "plain":
+            return NodeKey(drawn_bytes, drawn_bytes)
+        return NodeKey.from_seed(drawn_bytes)
+
+    def join(self, member: Member, through: Sequence[Member] = ()) -> Deferred[Any]:
+        """Let it join through a few members drawn at random, of ``through`` if given; fires when
+        that has ended, with a failure if nobody answered."""
+        others = through or [each for each in self.members if each is not member]
+        told = [
+            f"{others[place].host.addresses[0]}:{PORT}"
+            for place in drawn(0, len(others), BOOTSTRAPS, self.random)
+        ]
+        return member.node.bootstrap(told)
+
+    def stock(self, members: Sequence[Member]) -> None:
+        """Fill the tables of these from global knowledge, as a long life would have; they also
+        know where the others see them."""
+        by_id = self._by_id
+        for each in members:
+            each.link.reach.own = each.link.observed = each.contact.endpoint
+            self._stocker.stock(
+                each.table, self._ids, lambda node_id: by_id[node_id].contact, self.clock.seconds()
+            )
+            self._watch.step()
+
+    def acquaint(self, members: Sequence[Member]) -> None:
+        """Let these know the round trips to their contacts, as if each had been asked a few times.
+
+        Who is to be measured should be: a node that has lived for long knows them.
+        """
+        self._watch.phase(f"acquainting {len(members):,} nodes with their contacts", len(members))
+        draw, jitter = self.random.random, self.scenario.latency.jitter
+        now = self.clock.seconds()
+        for member in members:
+            endpoints = member.link.protocol.requests.endpoints
+            own = member.host.addresses[0]
+            for contact in member.table.contacts():
+                rtt = self.latency.rtt(own, contact.endpoint.host)
+                for _ in range(SAMPLES):
+                    endpoints.answered(contact.endpoint, rtt * (1 + jitter * draw()), now)
+            self._watch.step()
+
+    def crash(self, member: Member) -> None:
+        """It is gone without a word, with all it stored; tables are still full of it."""
+        self.members.remove(member)
+        node_id = member.node.node_id
+        del self._ids[bisect_left(self._ids, node_id)]
+        del self._by_id[node_id]
+        member.node.stop()
+
+    def crash_many(self, count: int) -> list[Member]:
+        """Crash so many members drawn at random, at the same moment; those that are gone."""
+        gone = self.draw_many(count)
+        for each in gone:
+            self.crash(each)
+        return gone
+
+    def stop(self) -> None:
+        """Stop everybody; what is under way arrives nowhere."""
+        for each in self.members:
+            each.node.stop()
+        self.clock.advance(SLICE)
+
+    # --- Who is there ------------------------------------------------------------------------
+
+    def draw(self) -> Member:
+        """A living member at random."""
+        return self.members[int(len(self.members) * self.random.random())]
+
+    def draw_many(self, count: int) -> list[Member]:
+        """So many different ones (all, if there are no more), in the order drawn."""
+        return [self.members[place] for place in drawn(0, len(self.members), count, self.random)]
+
+    def nearest(self, key: NodeID, count: int) -> list[Member]:
+        """The living members that are truly nearest to a key, nearest first."""
+        return [self._by_id[each] for each in nearest(self._ids, key, count)]
+
+    # --- Time --------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; a step of the watch for each second."""
+        ends = self.clock.seconds() + seconds
+        while (now := self.clock.seconds()) < ends:
+            self.clock.run_until(min(ends, now + SLICE))
+            self._watch.step()
+
+    def wait(self, waiting: Deferred[T]) -> T:
+        """Let time pass until it fires; its result, or its error raised."""
+        result = wait_for(self.clock, waiting)
+        self._watch.step(0)
+        return result
+
+    def paced(
+        self, count: int, rate: float, begin: Callable[[int], Deferred[T]]
+    ) -> list[T | Failure]:
+        """Begin ``count`` operations, ``rate`` a second, and wait for all; what each came to.
+
+        ``begin`` is given their numbers in turn, from 0.
+        """
+        results: list[Any] = [None] * count
+        done = 0
+
+        def ended(result: T | Failure, number: int) -> None:
+            nonlocal done
+            done += 1
+            results[number] = result
+
+        def start(number: int) -> None:
+            maybeDeferred(begin, number).addBoth(ended, number)
+
+        now = self.clock.seconds()
+        for number in range(count):
+            self.clock.callLater(number / rate, start, number)
+        told = 0
+        gives_up = now + count / rate + LONGEST_OPERATION
+        while done < count:
+            assert now < gives_up, f"{count - done} operations never ended"
+            now += SLICE
+            self.clock.run_until(now)
+            self._watch.step(done - told)
+            told = done
+        self._tell()
+        return results
+
+    def _tell(self) -> None:
+        """Tell the watch of the RPCs since it was told last: a request and a reply each."""
+        rpcs = self.network.delivered // 2
+        self._watch.exchanged(rpcs - self._told)
+        self._told = rpcs

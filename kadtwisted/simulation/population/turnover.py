@@ -1,0 +1,136 @@
+"""Members that leave and others that come, by the distributions of ``churn``.
+
+It decides who leaves and comes when, and nothing else.  All its draws come from a stream of their
+own, so that scenarios that differ in something else see the same people come and go.
+
+Who left and comes back as the same has its old key and address.  What it stored is there again if
+it left in good order: then its storage was on a disk.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import insort
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import Bounds
+from kadtwisted.simulation.models.churn import Churn, Model
+from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.storage.memory import MemoryStorage
+
+
+class Disk(MemoryStorage):
+    """A storage that outlives the node that closes it."""
+
+    def close(self) -> Deferred[None]:
+        """Nothing is forgotten."""
+        return succeed(None)
+
+    def erase(self) -> None:
+        """Everything is."""
+        super().close()
+
+
+class ChangingPopulation(Population):
+    """A population whose members may come back as who they were."""
+
+    def add(self, **settings: Any) -> Member:
+        """As in every population; every member has a disk."""
+        bounds = Bounds()
+        disk = Disk(bounds.stored_records, bounds.stored_bytes)
+        return super().add(**{"make_node": partial(Node, storage=disk), **settings})
+
+    def come_back(self, member: Member, *, erased: bool) -> None:
+        """Start one that was crashed again; it knows nobody, and if ``erased`` stores nothing."""
+        disk = member.node._storage
+        if erased and isinstance(disk, Disk):
+            disk.erase()
+        starting = member.node.start()
+        assert starting.called, "a node with its storage in memory starts at once"
+        if not self.scenario.upkeep:
+            member.node._maintenance.stop()
+        self.members.append(member)
+        insort(self._ids, member.node.node_id)
+        self._by_id[member.node.node_id] = member
+
+
+class Turnover:
+    """Lets members of a population come and go from now on, until :meth:`end`.
+
+    Those of ``staying`` never leave.
+    """
+
+    def __init__(
+        self,
+        population: ChangingPopulation,
+        churn: Churn,
+        model: Model,
+        staying: Sequence[Member] = (),
+    ) -> None:
+        self.left = 0
+        self.came = 0
+        self._population = population
+        self._churn = churn
+        self._model = model
+        self._drawing = random.Random(f"churn {population.scenario.seed}")
+        self._joining: dict[int, None] = {}
+        self._ended = False
+        stay = {each.number for each in staying}
+        for member in population.members:
+            if member.number not in stay:
+                self._later(model.session.draw_rest(self._drawing), self._leave, member)
+        if churn.returns != "never":
+            self._have_others_away(len(population.members) - len(stay))
+
+    def _have_others_away(self, present: int) -> None:
+        """As many as are away at any moment, when so many are there."""
+        session, offline = self._model
+        for _ in range(round(present * offline.mean / session.mean)):
+            self._later(offline.draw_rest(self._drawing), self._come, None)
+
+    def _later(self, seconds: float, what: Any, member: Member | None) -> None:
+        self._population.clock.callLater(seconds, what, member)
+
+    def _leave(self, member: Member) -> None:
+        if self._ended:
+            return
+        self.left += 1
+        self._joining.pop(member.number, None)
+        self._population.crash(member)
+        if self._churn.returns == "never":
+            self._come(None)
+        else:
+            same = member if self._churn.returns == "same" else None
+            self._later(self._model.offline.draw(self._drawing), self._come, same)
+
+    def _come(self, known: Member | None) -> None:
+        if self._ended:
+            return
+        self.came += 1
+        population = self._population
+        if known is None:
+            member = population.add()
+        else:
+            member = known
+            erased = self._drawing.random() >= self._churn.orderly
+            population.come_back(member, erased=erased)
+        self._joining[member.number] = None
+        joining = population.join(member)
+        joining.addBoth(lambda _: self._joining.pop(member.number, None))
+        self._later(self._model.session.draw(self._drawing), self._leave, member)
+
+    def draw(self) -> Member:
+        """A living member at random whose joining has ended, however; any if all are joining."""
+        population = self._population
+        members = population.members
+        ready = [each for each in members if each.number not in self._joining] or members
+        return ready[int(len(ready) * population.random.random())]
+
+    def end(self) -> None:
+        """Nobody comes or leaves any more."""
+        self._ended = True

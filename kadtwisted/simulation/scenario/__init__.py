@@ -1,0 +1,1 @@
+"""All that an experiment is told, read from TOML and from texts."""

@@ -1,0 +1,141 @@
+"""The records a node keeps published, in an SQLite file.
+
+A record that was promised to be kept is never lost silently: every row carries a checksum, the
+file is read whole when it is opened, and damage ends the start with a sentence instead of a shorter
+list.  Only in the write-ahead log, which is empty after an orderly end, SQLite takes damage for a
+commit that never ended.  A row holds what :class:`~kadtwisted.model.publication.Publication` does;
+``next_at`` is Unix time.  All rows are read in one go, for a node has all of them in memory.
+
+Nothing here is asynchronous: ``open`` is called before a reactor runs, and ``commit`` in the thread
+of a :class:`~kadtwisted.storage.group_commit.GroupCommit`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from zlib import crc32
+
+from kadtwisted.errors import StorageError
+from kadtwisted.model.ids import id_from_bytes, id_to_bytes
+from kadtwisted.model.publication import Publication
+from kadtwisted.model.record import StorageKey
+from kadtwisted.storage.sqlite.file import (
+    Layout,
+    check_whole,
+    damaged,
+    explained,
+    open_database,
+    transaction,
+)
+from kadtwisted.storage.sqlite.migrations import versions_of
+
+LAYOUT = Layout(
+    holds="the records kept published",
+    application_id=0x6B616470,  # "kadp"
+    versions=versions_of("publications"),
+)
+
+_SELECT = (
+    "SELECT kind, key, sub, record, lifetime, next_at, checksum FROM publications ORDER BY rowid"
+)
+_KEEP = (
+    "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " record = excluded.record, lifetime = excluded.lifetime, next_at = excluded.next_at,"
+    " checksum = excluded.checksum"
+)
+_WITHDRAW = "DELETE FROM publications WHERE kind = ? AND key = ? AND sub = ?"
+
+_NUMBERS = struct.Struct(">QIIdd")
+
+Operation = Publication | StorageKey
+"""A publication to keep, or the place of one to withdraw."""
+_Row = tuple[int, bytes, bytes, bytes, float, float, int]
+
+
+class Publications:
+    """The publications in the file at ``path``; used between :meth:`open` and :meth:`close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> tuple[Publication, ...]:
+        """All of them; the file is made if there is none.
+
+        Fails with :class:`StorageError`, which says what to do, for a file that is damaged, and
+        with :class:`~kadtwisted.errors.UnsupportedVersion` for one of a newer program; then nothing
+        is left open.
+        """
+        connection = open_database(self._path, LAYOUT)
+        try:
+            check_whole(connection, self._path, LAYOUT)
+            publications = self._read(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return publications
+
+    def commit(self, operations: Sequence[Operation]) -> Sequence[None]:
+        """Do all of these, in order, in one transaction: durable when this returns.
+
+        If it raises :class:`StorageError`, none was done.
+        """
+        connection = self._connection
+        if connection is None:
+            raise StorageError("the records kept published are not open")
+        with transaction(connection, self._path, LAYOUT):
+            for each in operations:
+                if isinstance(each, Publication):
+                    connection.execute(_KEEP, _row(each))
+                else:
+                    connection.execute(_WITHDRAW, _place(each))
+        return [None] * len(operations)
+
+    def close(self) -> None:
+        """Write what is in the log into the file, and let go of it.  Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _read(self, connection: sqlite3.Connection) -> tuple[Publication, ...]:
+        try:
+            with closing(connection.execute(_SELECT)) as rows:
+                return tuple(map(_publication, rows))
+        except sqlite3.Error as error:
+            raise explained(error, self._path, LAYOUT) from error
+        except (TypeError, ValueError, struct.error) as error:
+            raise damaged(self._path, LAYOUT, "a row is not as it was written") from error
+
+
+def _place(where: StorageKey) -> tuple[int, bytes, bytes]:
+    return where.kind, id_to_bytes(where.key), where.sub
+
+
+def _row(publication: Publication) -> _Row:
+    (kind, key, sub), record = _place(publication.where), publication.record
+    # SQLite keeps no negative zero; a sum has none, either.
+    lifetime, next_at = publication.lifetime + 0.0, publication.next_at + 0.0
+    checksum = _checksum(kind, key, sub, record, lifetime, next_at)
+    return kind, key, sub, record, lifetime, next_at, checksum
+
+
+def _publication(row: _Row) -> Publication:
+    """The publication in a row; ``ValueError`` or its like for what :func:`_row` did not make."""
+    kind, key, sub, record, lifetime, next_at, checksum = row
+    if _checksum(kind, key, sub, record, lifetime, next_at) != checksum:
+        raise ValueError("wrong checksum")
+    return Publication(StorageKey(kind, id_from_bytes(key), sub), record, lifetime, next_at)
+
+
+def _checksum(
+    kind: int, key: bytes, sub: bytes, record: bytes, lifetime: float, next_at: float
+) -> int:
+    """A CRC-32 (RFC 1952, section 8): it is for accidents of a disk, and a hundred thousand are
+    taken while a node starts."""
+    head = _NUMBERS.pack(kind, len(key), len(sub), lifetime, next_at)
+    return crc32(record, crc32(head + key + sub))

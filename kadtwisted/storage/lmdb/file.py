@@ -1,0 +1,279 @@
+"""An LMDB file of ours: how it is made, recognised, opened, checked and written.
+
+Rules: a file comes into being whole, under another name, and is renamed, so an empty one is damage
+and never a beginning; what another program made, or a newer version of this one, is left as it is.
+A commit is durable when it returns: LMDB's defaults, which flush the data and then the page that
+makes it count (http://www.lmdb.tech/doc/group__mdb.html, no ``MDB_NOSYNC``, ``MDB_NOMETASYNC``,
+``MDB_WRITEMAP`` or ``MDB_MAPASYNC``).  Whatever goes wrong is a
+:class:`~kadtwisted.errors.StorageError` whose sentence says what to do.
+
+The map is the part of the address space that the file may grow into.  It begins small and doubles;
+LMDB wants no transaction open in the process while it does, which is for the owner to see to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+from lmdb.verify import VerifyError, verify
+
+from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.storage.files import reason, sync_directory
+from kadtwisted.storage.lmdb.batch import (
+    FORMAT,
+    FORMAT_KEY,
+    FORMAT_STEM,
+    SIZE,
+    SIZE_KEY,
+    Batch,
+    Bounds,
+    Databases,
+    Operation,
+    read_anchor,
+    read_usage,
+    write_anchor,
+)
+from kadtwisted.storage.timeline import Anchor
+
+T = TypeVar("T")
+
+FIRST_MAP = 16 * 1024 * 1024
+"""MAGIC: bytes of a new map: some ten thousand records; each doubling costs a batch once more."""
+SPARE_MAP = 256 * 1024 * 1024
+"""A commit writes copies of the pages it changes, and the old ones are free only two commits later:
+three batches of 1,024 records, each with a path of at most five pages in two trees of 4 KiB pages,
+come to half of this."""
+RECORD_MAP = 2048
+"""Bytes that a record takes beside its data, at worst: its key of up to 276 bytes twice, in trees
+whose pages may be half empty."""
+DATA_MAP = 4
+"""Data larger than half a page takes whole pages, and two pages may hold what would nearly fit into
+one: less than a factor of three."""
+READERS = 16
+"""One for this process; the others for those of LMDB's own tools that look on."""
+ROOM = 16 * 1024 * 1024
+"""MAGIC: bytes free on a disk below which a failed write is put down to a full disk: LMDB tells an
+input/output error where a write ends halfway."""
+
+_DAMAGED = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError)
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class LMDBFile:
+    """An open file; reads on one thread, :meth:`commit` on another, never more than one at a time.
+
+    Made (0600, with the anchor ``begin``) if it is missing.  Fails with :class:`StorageError`,
+    :class:`StorageFull` or :class:`UnsupportedVersion`; then nothing is left open.  ``anchor`` is
+    that of the last commit.  The map begins with ``first_map`` bytes and grows by ``most_map``.
+    """
+
+    def __init__(
+        self, path: Path, bounds: Bounds, begin: Anchor, *, first_map: int, most_map: int
+    ) -> None:
+        self._path = path
+        self._bounds = bounds
+        self._broken = False
+        try:
+            if not os.path.lexists(path):
+                _make(path, begin)
+            used = path.stat().st_size
+            if not used:  # LMDB would make a new file of it
+                raise _damaged(path, "it is empty")
+            self._most_map = most_map + used
+            self._environment = _environment(path, max(first_map, used))
+            self.anchor = self._recognise()
+        except (OSError, lmdb.Error) as error:
+            raise explained(error, path) from error
+
+    def close(self) -> None:
+        """Let go of the file; not while a commit is under way."""
+        self._environment.close()
+
+    def read(self, work: Callable[[lmdb.Transaction[bytes], Databases], T]) -> T:
+        """Look at the last commit; a transaction of its own, so that no page is kept for long."""
+        try:
+            with self._environment.begin() as transaction:
+                return work(transaction, self._databases)
+        except (lmdb.Error, struct.error) as error:
+            raise explained(error, self._path) from error
+
+    def commit(
+        self,
+        operations: Sequence[Operation],
+        anchor: Anchor,
+        alone: Callable[[Callable[[], None]], object],
+    ) -> list[object]:
+        """Perform them in one transaction; their results, once it is durable.
+
+        ``alone`` must do the work it is given while nobody reads, and raise what that raises.
+        """
+        while True:
+            try:
+                if self._broken:
+                    alone(self._renew)
+                try:
+                    return self._commit(operations, anchor)
+                except lmdb.MapFullError:
+                    alone(self._grow)
+            except (OSError, lmdb.Error, struct.error) as error:
+                self._broken = self._broken or isinstance(error, lmdb.PanicError)
+                raise explained(error, self._path) from error
+
+    def _grow(self) -> None:
+        """Double the map; ``StorageFull`` where that would be more than all bounds explain."""
+        size = self._environment.info()["map_size"]
+        if size >= self._most_map:
+            raise StorageFull(
+                f"{self._path} has grown to {size} bytes, more than its records can need; stop the "
+                "node and make it smaller with LMDB's tool `mdb_copy -nc`"
+            )
+        self._environment.set_mapsize(min(2 * size, self._most_map))
+
+    def _renew(self) -> None:
+        """Open the file again: LMDB does nothing more with one whose last page failed to be
+        written, the one that makes a commit count."""
+        self._environment.close()
+        self._environment = _environment(self._path, self._path.stat().st_size)
+        self._databases = self._open_databases()
+        self._broken = False
+
+    def _commit(self, operations: Sequence[Operation], anchor: Anchor) -> list[object]:
+        with self._environment.begin(write=True) as transaction:
+            batch = Batch(transaction, self._databases, self._bounds)
+            results = [batch.perform(each) for each in operations]
+            batch.finish(anchor)
+        return results
+
+    def _recognise(self) -> Anchor | None:
+        """Find the sub-databases, if this is a file of ours and not a newer one; its anchor."""
+        try:
+            self._refuse_cut_off()
+            self._databases = self._open_databases()
+            return self.read(self._whole)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_databases(self) -> Databases:
+        try:
+            meta = self._open_database(b"meta")
+            with self._environment.begin() as transaction:
+                found = transaction.get(FORMAT_KEY, b"", db=meta)
+            if found.startswith(FORMAT_STEM) and found != FORMAT:
+                raise UnsupportedVersion(
+                    f"{self._path} was written by a newer version of this program; use that one"
+                )
+            if found != FORMAT:
+                raise _foreign(self._path)
+            return Databases(self._open_database(b"records"), self._open_database(b"expiry"), meta)
+        except (lmdb.NotFoundError, lmdb.IncompatibleError):
+            raise _foreign(self._path) from None
+
+    def _open_database(self, name: bytes) -> Any:
+        return self._environment.open_db(name, create=False)
+
+    def _refuse_cut_off(self) -> None:
+        """To look at a page behind the file's end would kill the process.
+
+        A whole file may end before its last page, if that one was given up before it was ever
+        written; so one that is short is looked through page by page, without LMDB.
+        """
+        pages = self._environment.info()["last_pgno"] + 1
+        if self._path.stat().st_size >= pages * self._environment.stat()["psize"]:
+            return
+        look_through: Callable[..., list[str]] = verify  # the library does not say so itself
+        try:
+            found = look_through(os.fspath(self._path), subdir=False)
+        except VerifyError as error:
+            found = [str(error)]
+        if found:
+            raise _damaged(self._path, found[0])
+
+    def _whole(self, transaction: lmdb.Transaction[bytes], databases: Databases) -> Anchor | None:
+        """Whether the parts agree with each other; the last anchor."""
+        usage = read_usage(transaction, databases)
+        if transaction.stat(databases.expiry)["entries"] != usage.records:
+            raise _damaged(self._path, "its index does not fit its records")
+        return read_anchor(transaction, databases.meta)
+
+
+def most_map(bounds: Bounds) -> int:
+    """Bytes that the map may have at most: generous, for what it bounds is a fault of ours."""
+    return SPARE_MAP + RECORD_MAP * bounds.records + DATA_MAP * bounds.size
+
+
+def _make(path: Path, anchor: Anchor) -> None:
+    """An empty file of ours, in one step."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)  # left by a crash between two steps
+    try:
+        # Nobody else knows the name yet: without LMDB's lock there is no second file to rename.
+        with lmdb.open(os.fspath(fresh), subdir=False, mode=0o600, max_dbs=3, lock=False) as made:
+            meta = made.open_db(b"meta")
+            for name in (b"records", b"expiry"):
+                made.open_db(name)
+            with made.begin(write=True) as transaction:
+                transaction.put(FORMAT_KEY, FORMAT, db=meta)
+                transaction.put(SIZE_KEY, SIZE.pack(0), db=meta)
+                write_anchor(transaction, meta, anchor)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def _environment(path: Path, map_size: int) -> lmdb.Environment:
+    environment = lmdb.open(
+        os.fspath(path),
+        subdir=False,
+        create=False,
+        mode=0o600,
+        map_size=map_size,
+        max_dbs=3,
+        max_readers=READERS,
+    )
+    environment.reader_check()  # forgets readers that were killed: they keep pages from being used
+    return environment
+
+
+def explained(error: OSError | lmdb.Error | struct.error, path: Path) -> StorageError:
+    """The error whose sentence a user understands."""
+    if isinstance(error, OSError):
+        return StorageError(f"cannot use {path}: {reason(error)}")
+    if isinstance(error, struct.error):
+        return _damaged(path, "an entry has a wrong length")
+    if isinstance(error, lmdb.VersionMismatchError):
+        return UnsupportedVersion(f"{path} was written by another version of LMDB: {error}")
+    if isinstance(error, _DAMAGED):
+        return _damaged(path, str(error))
+    if isinstance(error, lmdb.PanicError):
+        return StorageError(f"a write to {path} failed; the next one opens it again: {error}")
+    code = getattr(error, "code", 0)  # the library's own errors have it, made by hand or not
+    if code in _FULL or (code == errno.EIO and _disk_is_full(path)):
+        return StorageFull(f"there is no room left on the disk for {path}")
+    return StorageError(f"cannot use {path}: {error}")
+
+
+def _disk_is_full(path: Path) -> bool:
+    return shutil.disk_usage(path.parent).free < ROOM
+
+
+def _damaged(path: Path, what: str) -> StorageError:
+    return StorageError(
+        f"{path} is damaged, or no file of this program ({what}); restore it from a backup, or "
+        "move it away to start without the records it holds for others"
+    )
+
+
+def _foreign(path: Path) -> StorageError:
+    return StorageError(
+        f"{path} is an LMDB file of another program; choose another file, or move it away"
+    )

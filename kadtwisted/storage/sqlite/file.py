@@ -1,0 +1,270 @@
+"""An SQLite database of ours: how it is made, recognised, opened, checked and written.
+
+Rules: a database comes into being whole, under another name, and is renamed, so an empty file is
+damage and never a beginning; what another program made, or a newer version of this one, is left as
+it is; an older layout is brought up in one transaction, after a backup.  A commit is durable when
+it returns (WAL, ``synchronous=FULL``: https://www.sqlite.org/pragma.html#pragma_synchronous).
+Whatever goes wrong is a :class:`StorageError` whose sentence says what to do.
+
+Nothing here is asynchronous: whoever must not wait calls it in a thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.storage.files import reason, sync_directory
+
+BUSY_SECONDS = 5.0
+"""MAGIC: how long a statement waits for another program, a backup perhaps, to let go."""
+READER_BUSY_SECONDS = 0.02
+"""MAGIC: the same for who must not wait; only another program can make a reader wait at all."""
+READER_CACHE_KIB = 256
+"""MAGIC: settled by the memory of a node and the latency of its reads."""
+PROBE_BYTES = 32 * 1024
+"""By how much SQLite makes its shared memory grow (https://www.sqlite.org/walformat.html)."""
+WAL_BYTES = 16 * 1024 * 1024
+"""The write-ahead log is cut to this when it was longer; SQLite checkpoints at about 4 MB."""
+SMALLEST = 512
+"""Bytes of the smallest page, and so of the smallest database (https://sqlite.org/fileformat.html)."""
+
+_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_MAYBE_FULL = frozenset((sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN))
+_IN_USE = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
+
+
+class Layout(NamedTuple):
+    """What a database of ours looks like.
+
+    ``holds`` names what is in it, for sentences.  ``application_id`` is the number in the file's
+    header by which it is recognised.  ``versions`` holds, for each version of the layout, the
+    statements that lead to it from the one before (to the first: from nothing); ``user_version``
+    counts them.
+    """
+
+    holds: str
+    application_id: int
+    versions: tuple[tuple[str, ...], ...]
+
+
+def open_database(path: Path, layout: Layout, *, make: bool = True) -> sqlite3.Connection:
+    """A connection for one thread at a time to the database at ``path``, made if there is none.
+
+    Transactions are explicit (:func:`transaction`).  Before a database with an older layout is
+    brought up it is copied to ``PATH.backup-vN``, where N is its version; the last such copy is
+    kept.  Fails with :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`;
+    then nothing is left open.
+    """
+    try:
+        if make and not os.path.lexists(path):
+            _make(path, layout)
+        _check_file(path, layout)
+        return _open(path, layout)
+    except (OSError, sqlite3.Error) as error:
+        raise explained(error, path, layout) from error
+
+
+def open_reader(path: Path, layout: Layout) -> sqlite3.Connection:
+    """A second connection to a database that is open, for reading only; :class:`StorageError`.
+
+    It sees what is committed when a statement begins, and waits for no writer.
+    """
+    try:
+        connection = _connect(f"{path.as_uri()}?mode=ro", READER_BUSY_SECONDS)
+        try:
+            # Every commit makes its cache worthless: it need not be large.
+            connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise explained(error, path, layout) from error
+    return connection
+
+
+def check_whole(connection: sqlite3.Connection, path: Path, layout: Layout) -> None:
+    """Read the whole database for damage: ``StorageError``.  A second for each gigabyte."""
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        raise explained(error, path, layout) from error
+    if found != "ok":
+        raise damaged(path, layout, " ".join(found.split()))
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path, layout: Layout) -> Iterator[None]:
+    """What is done inside is durable when this ends, or, if anything is raised, was never done."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk may have ended it already
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise explained(error, path, layout) from error
+
+
+def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> StorageError:
+    """The error whose sentence a user understands."""
+    if isinstance(error, OSError):
+        if error.errno in _NO_ROOM:
+            return _full(path)
+        return StorageError(f"cannot use {path}: {reason(error)}")
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _DAMAGED:
+        return damaged(path, layout, str(error))
+    if code == sqlite3.SQLITE_FULL or (code in _MAYBE_FULL and _no_room(path)):
+        return _full(path)
+    if code in _IN_USE:
+        return StorageError(f"{path} is in use by another program; close that first")
+    return StorageError(f"cannot use {path}: {error}")
+
+
+def damaged(path: Path, layout: Layout, what: str) -> StorageError:
+    """The error for a file that cannot be trusted."""
+    return StorageError(
+        f"{path} is damaged ({what}); restore it from a backup, or move it and {path.name}-wal "
+        f"away to start without {layout.holds}"
+    )
+
+
+def _no_room(path: Path) -> bool:
+    """Whether nothing can be written beside the database.
+
+    SQLite says so only of a full disk; a quota that is used up, and a full disk when it wants more
+    shared memory, are any other error to it.
+    """
+    probe = _beside(path, ".probe")
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+    except OSError as error:
+        return error.errno in _NO_ROOM
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return False
+
+
+def _full(path: Path) -> StorageFull:
+    return StorageFull(f"there is no room left on the disk for {path}")
+
+
+# --- Making and opening ------------------------------------------------------------------------
+
+
+def _make(path: Path, layout: Layout) -> None:
+    """Build the database beside its place, then rename it: after a crash it is whole or missing."""
+    temporary = path.with_name(path.name + ".new")
+    for each in (
+        temporary,
+        _beside(temporary, "-journal"),
+        _beside(path, "-wal"),
+        _beside(path, "-shm"),
+    ):
+        # Left by a crash, or by who moved the database away but not its log, which would otherwise
+        # be taken for the new one's.
+        each.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with closing(_connect(temporary)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA application_id = {layout.application_id}")
+        _upgrade(connection, layout, 0)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def _check_file(path: Path, layout: Layout) -> None:
+    """What SQLite would say less clearly, or not at all: it takes a stump for a new database."""
+    status = path.stat()
+    if stat.S_ISREG(status.st_mode) and status.st_size < SMALLEST:
+        raise damaged(path, layout, f"it has {status.st_size} bytes")
+    for place in (path, path.parent):
+        if not os.access(place, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+
+def _open(path: Path, layout: Layout) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        version = _recognise(connection, path, layout)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        if version < len(layout.versions):
+            backup = _back_up(connection, path, version)
+            _upgrade(connection, layout, version)
+            _forget_backups(path, backup)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(database: Path | str, timeout: float = BUSY_SECONDS) -> sqlite3.Connection:
+    return sqlite3.connect(
+        database, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True
+    )
+
+
+def _recognise(connection: sqlite3.Connection, path: Path, layout: Layout) -> int:
+    """The version of the layout in the file, if it is one of ours; reads, and changes nothing."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != layout.application_id:
+        raise StorageError(f"{path} is a database of something else; choose another path")
+    if version > len(layout.versions):
+        raise UnsupportedVersion(f"{path} was written by a newer version of this program; upgrade")
+    if version < 1:
+        raise damaged(path, layout, f"its version is {version}")
+    return int(version)
+
+
+def _upgrade(connection: sqlite3.Connection, layout: Layout, version: int) -> None:
+    """All steps from this version to the newest, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    for step in layout.versions[version:]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(layout.versions)}")
+    connection.execute("COMMIT")
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """A durable copy of the database, log included; whole or missing, whatever happens."""
+    backup = _beside(path, f".backup-v{version}")
+    temporary = _beside(backup, ".new")
+    temporary.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(_connect(temporary)) as copy:
+            copy.execute("PRAGMA synchronous = FULL")
+            connection.backup(copy)
+        temporary.replace(backup)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+    return backup
+
+
+def _forget_backups(path: Path, but: Path) -> None:
+    for each in path.parent.iterdir():
+        if each.name.startswith(f"{path.name}.backup-v") and each != but:
+            each.unlink(missing_ok=True)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

@@ -1,0 +1,1 @@
+"""The contracts of the plugin interfaces, as tests for every implementation."""

@@ -1,0 +1,1 @@
+"""A simulated UDP network in memory: its clock, hosts, ports and faults."""

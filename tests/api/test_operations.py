@@ -1,0 +1,109 @@
+"""Verbs with JSON arguments become calls of the node."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial import unittest
+
+from kadtwisted.api import describe
+from kadtwisted.api.operations import MAX_RECORDS, InvalidRequest, Operations
+from kadtwisted.errors import InvalidKey, NotFound
+from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
+from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.testing.contracts.storage import LARGEST_RECORD
+from tests.daemon.fakes import NAME_KEY, FakeNode, a_get, a_receipt, a_routing, a_status
+
+
+class OperationTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.node = FakeNode()
+        self.operations = Operations(self.node)
+
+    def perform(self, verb: str, **arguments: Any) -> Any:
+        return self.successResultOf(self.operations.perform(verb, arguments))
+
+    def refused(self, verb: str, **arguments: Any) -> str:
+        failure = self.failureResultOf(self.operations.perform(verb, arguments), InvalidRequest)
+        self.assertEqual(self.node.calls, [])
+        return failure.getErrorMessage()
+
+    def test_pictures(self) -> None:
+        self.assertEqual(self.perform("status"), describe.of_status(a_status()))
+        self.assertEqual(self.perform("routing"), describe.of_routing(a_routing()))
+
+    def test_get(self) -> None:
+        self.assertEqual(self.perform("get", key="name"), describe.of_get(a_get()))
+        self.perform("get", key_hex=id_to_hex(NAME_KEY), mode="first")
+        self.assertEqual(
+            self.node.calls,
+            [("get", "name", "latest"), ("get", id_to_bytes(NAME_KEY), "first")],
+        )
+
+    def test_put_and_delete(self) -> None:
+        receipt = self.perform("put", key="name", value_base64="dmFsdWU=", lifetime=60)
+        self.assertEqual(receipt, describe.of_receipt(a_receipt()))
+        self.perform("put", key="name", value_base64="")
+        self.assertTrue(self.perform("delete", key="name")["deleted"])
+        self.assertEqual(
+            self.node.calls,
+            [("put", "name", b"value", 60), ("put", "name", b"", None), ("delete", "name")],
+        )
+
+    def test_put_and_keep(self) -> None:
+        self.perform("put", key="name", value_base64="", keep=True)
+        self.perform("put", key="name", value_base64="", keep=False)
+        self.assertEqual(
+            self.node.calls, [("put", "name", b"", None, "keep"), ("put", "name", b"", None)]
+        )
+
+    def test_records(self) -> None:
+        where = StorageKey(1, NAME_KEY, b"\x00")
+        page = RecordsPage((DatedRecord(where, b"data", 2e9, 1e9),), where)
+        self.node.answers["records"] = page
+        found = self.perform("records")
+        self.assertEqual(found, describe.of_records(page))
+        self.perform("records", after=found["next"], limit=1)
+        self.assertEqual(self.node.calls, [("records", None, MAX_RECORDS), ("records", where, 1)])
+
+    def test_an_answer_with_records_is_bounded(self) -> None:
+        where = StorageKey(255, NodeID(2**160 - 1), bytes(64))
+        largest = DatedRecord(where, bytes(LARGEST_RECORD), 1 / 3 + 1e9, 1 / 3 + 1e9)
+        described = describe.of_records(RecordsPage((largest,) * MAX_RECORDS, where))
+        self.assertLess(len(json.dumps(described)), 65536)
+
+    def test_ping_and_find_node(self) -> None:
+        self.perform("ping", address="192.0.2.7:8000")
+        self.perform("find-node", key="name")
+        self.perform("find-node", target=id_to_hex(NAME_KEY))
+        self.assertEqual(
+            self.node.calls,
+            [("ping", "192.0.2.7:8000"), ("find_node", NAME_KEY), ("find_node", NAME_KEY)],
+        )
+
+    def test_the_nodes_failures_pass(self) -> None:
+        self.node.answers["get"] = NotFound("gone")
+        self.failureResultOf(self.operations.perform("get", {"key": "name"}), NotFound)
+        self.failureResultOf(self.operations.perform("find-node", {"target": "12"}), InvalidKey)
+
+    def test_bad_arguments(self) -> None:
+        self.assertIn("there is: status, routing", self.refused("reboot"))
+        self.assertIn("'key'", self.refused("get"))
+        self.assertIn("'key'", self.refused("get", key=7))
+        self.assertIn("'key'", self.refused("find-node"))
+        self.assertIn("first or latest", self.refused("get", key="name", mode=["first"]))
+        self.assertIn("'address'", self.refused("ping", address=None))
+        self.assertIn("base64", self.refused("put", key="name", value_base64="?"))
+        self.assertIn("base64", self.refused("put", key="name", value_base64="é"))
+        self.assertIn("'keep'", self.refused("put", key="name", value_base64="", keep=1))
+        for limit in (0, 33, True, "1", None):
+            self.assertIn("from 1 to 32", self.refused("records", limit=limit))
+        key = id_to_hex(NAME_KEY)
+        for after in ([1, key], [256, key, ""], ["1", key, ""], [1, "3", ""], [1, key, "0"],
+                      [1, 7, ""], 7, "abc", {"kind": 1}):  # fmt: skip
+            self.assertIn("'after'", self.refused("records", after=after))
+        for lifetime in (True, "60"):
+            self.assertIn(
+                "lifetime", self.refused("put", key="name", value_base64="", lifetime=lifetime)
+            )

@@ -1,0 +1,71 @@
+"""What systemd is told, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from kadtwisted.daemon.supervision.reporter import STATUS_EVERY, Reporter
+from kadtwisted.daemon.supervision.systemd import Notifier
+from kadtwisted.model.health import Health
+from tests.daemon.fakes import a_status
+
+SERVING = "serving: in its network, reading and writing; contacts 59, records 1234"
+
+
+class RecordingNotifier(Notifier):
+    """Keeps what would be sent."""
+
+    def __init__(self) -> None:
+        super().__init__(None, lambda: 5000)
+        self.sent: list[str] = []
+
+    def _send(self, message: str) -> bool:
+        self.sent.append(message)
+        return True
+
+
+class ReporterTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.notifier = RecordingNotifier()
+        self.clock = Clock()
+        self.reporter = Reporter(self.notifier, self.clock.seconds, a_status)
+
+    def after(self, call: Callable[[], None]) -> list[str]:
+        """What one call sends."""
+        self.notifier.sent.clear()
+        call()
+        return self.notifier.sent
+
+    def looked(self, health: Health) -> list[str]:
+        return self.after(lambda: self.reporter.looked(health))
+
+    def test_ready_at_the_first_verdict_of_use(self) -> None:
+        for health in (Health.STARTING, Health.JOINING, Health.ISOLATED):
+            self.assertNotIn("READY=1", self.looked(health))
+        self.assertEqual(self.looked(Health.SERVING), ["READY=1", f"STATUS={SERVING}"])
+        self.assertEqual(self.looked(Health.ISOLATED)[0][:16], "STATUS=isolated:")
+        self.assertNotIn("READY=1", self.looked(Health.SERVING))
+
+    def test_a_node_that_only_reads_is_ready(self) -> None:
+        self.assertIn("READY=1", self.looked(Health.DEGRADED))
+
+    def test_the_status_at_each_change_and_now_and_then(self) -> None:
+        self.assertEqual(len(self.looked(Health.JOINING)), 1)
+        self.clock.advance(STATUS_EVERY - 1)
+        self.assertEqual(self.looked(Health.JOINING), [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.looked(Health.JOINING)), 1)
+        self.assertEqual(self.looked(Health.JOINING), [])
+
+    def test_reloading_and_ready_again(self) -> None:
+        self.looked(Health.SERVING)
+        self.assertEqual(self.after(self.reporter.reloading), ["RELOADING=1\nMONOTONIC_USEC=5"])
+        self.assertEqual(self.after(self.reporter.reloaded), ["READY=1"])
+
+    def test_a_reload_makes_no_node_ready(self) -> None:
+        self.looked(Health.JOINING)
+        self.assertEqual(self.after(self.reporter.reloading), [])
+        self.assertEqual(self.after(self.reporter.reloaded), [])

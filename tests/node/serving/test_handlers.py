@@ -1,0 +1,347 @@
+"""What a node answers to each request, asked directly."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import StorageBusy, StorageError, StorageFull
+from kadtwisted.identity.keys import node_id_of
+from kadtwisted.interfaces import IStorage
+from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.ids import NodeID, distance, random_id
+from kadtwisted.model.messages import (
+    Error,
+    ErrorCode,
+    FindNode,
+    FindValue,
+    Have,
+    HaveEntry,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    RequestBody,
+    Store,
+    Stored,
+    StoredItem,
+    UnknownRequest,
+    Want,
+    Wanted,
+)
+from kadtwisted.model.record import Kind
+from kadtwisted.node.counters import Counters
+from kadtwisted.node.port.protocol import Received
+from kadtwisted.node.serving.handlers import (
+    CONTACTS_BESIDE_RECORD,
+    CONTACTS_OF_EACH,
+    NO_ROOM,
+    Handlers,
+    Introduction,
+)
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.world import World
+from kadtwisted.parameters import HOUR, Parameters
+from kadtwisted.records.kinds import NATIVE_KINDS
+from kadtwisted.records.value import encode, value_of, version
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.storage.memory import MemoryStorage
+from tests.node.storages import FailingStorage, LateStorage
+
+UNIX_NOW = 1_800_000_000.75
+KEY = NodeID(0x5EED)
+K = 20
+
+
+def record(value: bytes, published: float = 0.0, key: NodeID = KEY) -> bytes:
+    """A record published so many seconds after :data:`UNIX_NOW`."""
+    return encode(value_of(key, value, int((UNIX_NOW + published) * 1_000_000)))
+
+
+class HandlersCase(SynchronousTestCase):
+    """The handlers of the IPv4 port of a node with both families, and 60 contacts in each."""
+
+    def setUp(self) -> None:
+        self.time = 500.0
+        self.random = random.Random(1)
+        self.world = World(
+            now=lambda: self.time,
+            unix_time=lambda: UNIX_NOW,
+            resolve=lambda host: fail(AssertionError(host)),
+            secure_random=self.random.randbytes,
+            random=self.random,
+        )
+        self.tables = {family: self.make_table(family, 60) for family in Family}
+        self.counters = Counters()
+        self.use(MemoryStorage(100, 100_000))
+
+    def make_table(self, family: Family, contacts: int) -> RoutingTable:
+        table = RoutingTable(random_id(self.random), k=K)
+        prefix = "192.0.2." if family is Family.IPV4 else "2001:db8::"
+        for number in range(contacts):
+            key = self.random.randbytes(32)
+            contact = Contact.at(node_id_of(key), Endpoint(f"{prefix}{number}", 8000), key)
+            table.answered(contact, 0.0)
+        return table
+
+    def use(
+        self,
+        storage: IStorage,
+        *,
+        read_only: bool = False,
+        family: Family = Family.IPV4,
+        k: int = K,
+    ) -> None:
+        records = RecordStore(storage, NATIVE_KINDS, Parameters(), self.world)
+        self.handlers = Handlers(
+            family,
+            self.tables,
+            records,
+            self.world,
+            self.counters,
+            Introduction(b"\x01", 0b101, "agent/1"),
+            k=k,
+            read_only=read_only,
+        )
+
+    def handle(self, body: RequestBody, *, proven: bool = True) -> Any:
+        received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), False, proven)
+        return self.handlers.handle(received)
+
+    def answer(self, body: RequestBody, *, proven: bool = True) -> Any:
+        """The answer to a request, a Deferred's result if it is one."""
+        answer = self.handle(body, proven=proven)
+        return self.successResultOf(answer) if isinstance(answer, Deferred) else answer
+
+    def closest(self, family: Family, target: NodeID, count: int) -> list[Contact]:
+        """The oracle: all contacts of a family, sorted."""
+        everybody = self.tables[family].contacts()
+        return sorted(everybody, key=lambda each: distance(each.node_id, target))[:count]
+
+    def refused(self, answer: object, code: ErrorCode, retry_after: int = 0) -> str:
+        assert isinstance(answer, Error), answer
+        self.assertEqual((answer.code, answer.retry_after), (code, retry_after))
+        return answer.text
+
+
+class ReadTests(HandlersCase):
+    def test_ping(self) -> None:
+        for proven in (True, False):
+            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1")
+            self.assertEqual(self.answer(Ping(), proven=proven), expected)
+
+    def test_a_method_that_is_not_known(self) -> None:
+        for proven in (True, False):
+            answer = self.answer(UnknownRequest(240), proven=proven)
+            self.refused(answer, ErrorCode.UNKNOWN_METHOD)
+
+    def test_find_node_gives_the_closest_of_the_familys_own(self) -> None:
+        for family, own in ((Family.IPV4, Want.IPV4), (Family.IPV6, Want.IPV6)):
+            self.use(MemoryStorage(1, 1000), family=family)
+            for want in (Want.SAME, own):
+                for _ in range(20):
+                    target = random_id(self.random)
+                    answer = self.answer(FindNode(target, want), proven=False)
+                    self.assertEqual(type(answer), Nodes)
+                    self.assertEqual(list(answer.contacts), self.closest(family, target, K))
+
+    def test_find_node_gives_the_other_family_if_wanted(self) -> None:
+        target = random_id(self.random)
+        answer = self.answer(FindNode(target, Want.IPV6))
+        self.assertEqual(list(answer.contacts), self.closest(Family.IPV6, target, K))
+
+    def test_find_node_gives_twelve_of_each_family_if_both_are_wanted(self) -> None:
+        target = random_id(self.random)
+        self.assertEqual(CONTACTS_OF_EACH, 12)
+        expected = self.closest(Family.IPV4, target, 12) + self.closest(Family.IPV6, target, 12)
+        for family in Family:
+            self.use(MemoryStorage(1, 1000), family=family)
+            answer = self.answer(FindNode(target, Want.BOTH))
+            self.assertEqual(list(answer.contacts), expected)
+
+    def test_a_node_of_one_family_has_none_of_the_other(self) -> None:
+        del self.tables[Family.IPV6]
+        self.assertEqual(self.answer(FindNode(KEY, Want.IPV6)), Nodes(()))
+        both = self.answer(FindNode(KEY, Want.BOTH))
+        self.assertEqual(list(both.contacts), self.closest(Family.IPV4, KEY, 12))
+
+    def test_an_empty_table_gives_nobody(self) -> None:
+        self.tables[Family.IPV4] = self.make_table(Family.IPV4, 0)
+        self.use(MemoryStorage(1, 1000))
+        self.assertEqual(self.answer(FindNode(KEY)), Nodes(()))
+        self.assertEqual(self.answer(FindValue(KEY, Kind.VALUE)), Records((), ()))
+
+    def test_requests_are_counted_by_name(self) -> None:
+        for body in (Ping(), Ping(), FindNode(KEY), FindValue(KEY, 1), UnknownRequest(240)):
+            self.answer(body)
+        self.answer(Store(b"x", 1), proven=False)
+        self.assertEqual(
+            self.counters.snapshot(),
+            {"in.FindNode": 1, "in.FindValue": 1, "in.Ping": 2, "in.Store": 1},
+        )
+
+
+class FindValueTests(HandlersCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual(self.answer(Store(record(b"value"), 100)), Stored(100))
+        self.near = tuple(self.closest(Family.IPV4, KEY, K))
+
+    def find(self, **what: Any) -> Any:
+        return self.answer(FindValue(**{"key": KEY, "kind": Kind.VALUE, **what}), proven=False)
+
+    def test_what_is_here_comes_with_its_time_left_and_contacts(self) -> None:
+        self.time += 30.5
+        closest = self.near[:CONTACTS_BESIDE_RECORD]
+        expected = Records((StoredItem(record(b"value"), 69),), closest)
+        self.assertEqual(self.find(), expected)
+
+    def test_a_version_known_already_is_not_sent_again(self) -> None:
+        answer = self.find(known_version=version(record(b"value")))
+        self.assertEqual(answer, Records((), self.near, b"", True))
+
+    def test_another_version_is_sent(self) -> None:
+        answer = self.find(known_version=version(record(b"other")))
+        self.assertEqual([each.record for each in answer.items], [record(b"value")])
+        self.assertFalse(answer.unchanged)
+
+    def test_what_is_not_here_is_answered_with_contacts(self) -> None:
+        other = NodeID(KEY ^ (1 << 159))
+        near = tuple(self.closest(Family.IPV4, other, K))
+        self.assertEqual(self.find(key=other), Records((), near))
+        self.assertEqual(self.find(key=other, known_version=bytes(8)), Records((), near))
+        self.assertEqual(self.find(kind=2), Records((), self.near))
+
+    def test_what_has_expired_is_not_here(self) -> None:
+        self.time += 100
+        self.assertEqual(self.find(), Records((), self.near))
+
+    def test_contacts_come_in_the_families_wanted(self) -> None:
+        for stored, each in ((KEY, CONTACTS_BESIDE_RECORD), (NodeID(KEY + 1), 12)):
+            both = [*self.closest(Family.IPV4, stored, each)]
+            both += self.closest(Family.IPV6, stored, each)
+            self.assertEqual(list(self.find(key=stored, want=Want.BOTH).contacts), both)
+
+    def test_a_small_k_bounds_the_contacts_beside_a_record(self) -> None:
+        self.use(self.handlers._records.storage, k=3)
+        self.assertEqual(self.find().contacts, self.near[:3])
+
+    def test_a_storage_that_cannot_read_is_a_fault_of_ours(self) -> None:
+        storage = MemoryStorage(1, 1000)
+        self.patch(storage, "get", lambda *_: fail(StorageError("broken")))
+        self.use(storage)
+        self.failureResultOf(self.handle(FindValue(KEY, Kind.VALUE)), StorageError)
+
+
+class StoreTests(HandlersCase):
+    def held(self) -> list[bytes]:
+        return [each.record for each in self.answer(FindValue(KEY, Kind.VALUE)).items]
+
+    def test_tells_how_long_it_will_be_kept(self) -> None:
+        self.assertEqual(self.answer(Store(record(b"a"), 100)), Stored(100))
+        self.assertEqual(self.answer(Store(record(b"b", 1), 2**32 - 1)), Stored(int(48 * HOUR)))
+        self.assertEqual(self.held(), [record(b"b", 1)])
+
+    def test_who_has_no_valid_token_stores_nothing(self) -> None:
+        answer = self.handle(Store(record(b"a"), 100), proven=False)
+        self.assertIn("token", self.refused(answer, ErrorCode.BAD_TOKEN))
+        self.assertEqual(self.held(), [])
+
+    def test_a_read_only_node_stores_nothing(self) -> None:
+        storage = LateStorage()
+        self.use(storage, read_only=True)
+        answer = self.handle(Store(record(b"a"), 100))
+        self.assertIn("read-only", self.refused(answer, ErrorCode.NOT_ACCEPTED))
+        self.refused(self.handle(Store(record(b"a"), 1), proven=False), ErrorCode.BAD_TOKEN)
+        self.assertEqual(storage.waiting, [])
+
+    def test_what_is_no_record(self) -> None:
+        for bad in (b"\x01", b"\x02" + record(b"a")[1:], record(b"a") + b"x"):
+            text = self.refused(self.answer(Store(bad, 100)), ErrorCode.INVALID_RECORD)
+            self.assertIn("not a valid record: ", text)
+        self.assertEqual(self.held(), [])
+
+    def test_a_record_from_the_future(self) -> None:
+        text = self.refused(self.answer(Store(record(b"a", 3600), 100)), ErrorCode.CLOCK_SKEW)
+        self.assertIn("3600 s in the future", text)
+        self.assertEqual(self.held(), [])
+
+    def test_a_record_that_loses(self) -> None:
+        self.answer(Store(record(b"new", 1), 100))
+        self.refused(self.answer(Store(record(b"old"), 100)), ErrorCode.SUPERSEDED)
+        self.assertEqual(self.held(), [record(b"new", 1)])
+
+    def test_a_full_storage(self) -> None:
+        self.use(MemoryStorage(1, 100_000))
+        self.assertEqual(self.answer(Store(record(b"a", 0, NodeID(1)), 100)), Stored(100))
+        answer = self.answer(Store(record(b"a", 0, NodeID(2)), 100))
+        self.assertIn("no room", self.refused(answer, ErrorCode.STORAGE_FULL))
+
+    def test_a_storage_that_is_full_or_busy_says_so_and_reads_go_on(self) -> None:
+        for error, code, retry_after, words in (
+            (StorageFull("no room for /home/me"), ErrorCode.STORAGE_FULL, 0, NO_ROOM),
+            (StorageBusy("too much is queued"), ErrorCode.BUSY, 1000, "too much is queued"),
+        ):
+            self.use(FailingStorage(error))
+            text = self.refused(self.answer(Store(record(b"a"), 100)), code, retry_after)
+            self.assertEqual(text, words)
+            self.assertEqual(self.held(), [])
+
+    def test_any_other_failure_is_a_fault_of_ours(self) -> None:
+        for error in (StorageError("broken"), OSError(5, "Input/output error"), ValueError()):
+            self.use(FailingStorage(error))
+            failure = self.failureResultOf(self.handle(Store(record(b"a"), 100)))
+            self.assertIs(failure.value, error)
+
+    def test_a_long_reason_is_cut(self) -> None:
+        self.use(FailingStorage(StorageBusy("x" * 5000)))
+        text = self.refused(self.answer(Store(record(b"a"), 100)), ErrorCode.BUSY, 1000)
+        self.assertEqual(text, "x" * 120)
+
+    def test_concurrent_writes_of_one_key_keep_their_order_and_lose_nothing(self) -> None:
+        late = LateStorage()
+        self.use(late)
+        bodies = [Store(record(b"%d" % number, number), 10 + number) for number in (1, 3, 2, 4)]
+        answers: list[object] = []
+        for body in bodies:
+            self.handle(body).addCallback(answers.append)
+        self.assertEqual((answers, late.waiting), ([], [("get", KEY)]))
+        late.release_all()
+        self.assertEqual(answers[:2] + answers[3:], [Stored(11), Stored(13), Stored(14)])
+        self.refused(answers[2], ErrorCode.SUPERSEDED)
+        stored = self.successResultOf(late.page(None, 10))
+        self.assertEqual([each.data for each in stored], [record(b"4", 4)])
+
+    def test_an_acknowledgement_waits_for_the_storage(self) -> None:
+        late = LateStorage()
+        self.use(late)
+        answer = self.handle(Store(record(b"a"), 100))
+        late.release()
+        self.assertNoResult(answer)
+        self.assertEqual(late.waiting, [("put", KEY)])
+        late.release()
+        self.assertEqual(self.successResultOf(answer), Stored(100))
+
+
+class HaveTests(HandlersCase):
+    def test_the_bitmap_names_what_is_wanted(self) -> None:
+        held = [NodeID(number) for number in (1, 4, 9)]
+        for key in held:
+            self.answer(Store(record(b"a", 0, key), 100))
+        entries = tuple(
+            HaveEntry(Kind.VALUE, NodeID(n), version(record(b"a", 0, NodeID(n)))) for n in range(10)
+        )
+        self.assertEqual(self.answer(Have(entries)), Wanted(bytes((0b1011_0111, 0b1000_0000))))
+
+    def test_a_kind_that_is_not_admitted_is_not_wanted(self) -> None:
+        entries = tuple(HaveEntry(kind, KEY, bytes(8)) for kind in (0, 1, 2, 255))
+        self.assertEqual(self.answer(Have(entries)), Wanted(b"\x40"))
+
+    def test_who_may_not_store_is_not_asked_for_anything(self) -> None:
+        body = Have((HaveEntry(Kind.VALUE, KEY, bytes(8)),))
+        self.refused(self.handle(body, proven=False), ErrorCode.BAD_TOKEN)
+        self.use(MemoryStorage(1, 1000), read_only=True)
+        self.refused(self.handle(body), ErrorCode.NOT_ACCEPTED)

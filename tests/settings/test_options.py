@@ -1,0 +1,87 @@
+"""The table of options: complete, without clashes, and with the defaults of the settings."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from twisted.trial import unittest
+
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.settings.checks import DaemonSettings, LogSettings
+from kadtwisted.settings.options import DEFAULTS, NOT_ABOVE, OPTIONS, TABLES, contradictions
+
+SET_OTHERWISE = frozenset({"read_only"})
+"""Settings of a node that are no options of a daemon."""
+RENAMED = {"network_secrets": "network_secret_file"}
+
+
+class TableTests(unittest.SynchronousTestCase):
+    def test_every_setting_has_its_option(self) -> None:
+        own = {RENAMED.get(each.name, each.name) for each in fields(NodeSettings)}
+        wanted = own - SET_OTHERWISE - set(TABLES)
+        wanted |= {each.name for each in fields(DaemonSettings)} - {"node", "log", "config_file"}
+        wanted |= {f"log.{each.name}" for each in fields(LogSettings)}
+        for table, settings in TABLES.items():
+            wanted |= {f"{table}.{each.name}" for each in fields(settings)}
+        self.assertEqual(set(OPTIONS), wanted)
+
+    def test_names_do_not_clash(self) -> None:
+        self.assertTrue(all(key == option.key for key, option in OPTIONS.items()))
+        for names in (
+            [each.variable for each in OPTIONS.values()],
+            [each.argument for each in OPTIONS.values() if each.argument],
+            [each.letter for each in OPTIONS.values() if each.letter],
+        ):
+            self.assertEqual(len(names), len(set(names)))
+        self.assertEqual(OPTIONS["port"].variable, "KADTWISTED_PORT")
+        self.assertEqual(OPTIONS["upkeep.rate"].variable, "KADTWISTED_UPKEEP_RATE")
+        self.assertNotIn("KADTWISTED_CONFIG", [each.variable for each in OPTIONS.values()])
+
+    def test_every_default_is_allowed_and_can_be_written(self) -> None:
+        for option in OPTIONS.values():
+            value: Any = option.default if option.example is None else option.example
+            written = tomllib.loads(f"it = {option.kind.to_toml(value)}")["it"]
+            read = option.kind.of_toml(written, Path("/"))
+            expected = value if option.example is None else type(read)(value)
+            self.assertEqual(read, expected, option.key)
+
+    def test_defaults_are_those_of_the_settings(self) -> None:
+        for option in OPTIONS.values():
+            if option.key not in ("port", "storage"):
+                self.assertEqual(option.default, option.of(DaemonSettings()), option.key)
+        self.assertEqual((OPTIONS["port"].default, OPTIONS["storage"].default), (8000, "sqlite"))
+        self.assertEqual(DaemonSettings().storage, "memory")
+
+    def test_no_number_may_be_zero_where_nothing_would_move(self) -> None:
+        for key, option in OPTIONS.items():
+            if key.partition(".")[0] in TABLES:
+                self.assertRaises(ValueError, option.kind.of_toml, 0, Path("/"))
+
+    def test_putting_a_value_changes_that_alone(self) -> None:
+        for option in OPTIONS.values():
+            changed = option.put(DEFAULTS, "other")
+            self.assertEqual(option.of(changed), "other")
+            self.assertEqual(option.put(changed, option.default), DEFAULTS)
+
+    def test_what_can_be_reloaded(self) -> None:
+        self.assertEqual(
+            [each.key for each in OPTIONS.values() if each.reloadable], ["bootstrap", "log.level"]
+        )
+
+
+class ContradictionTests(unittest.SynchronousTestCase):
+    def test_the_defaults_agree(self) -> None:
+        self.assertEqual(list(contradictions(DEFAULTS)), [])
+
+    def test_each_pair(self) -> None:
+        for lower, upper in NOT_ABOVE:
+            low, high = OPTIONS[lower], OPTIONS[upper]
+            equal = low.put(DEFAULTS, high.default)
+            self.assertEqual(list(contradictions(equal)), [])
+            above = low.put(DEFAULTS, high.default + 60)
+            ((keys, sentence),) = contradictions(above)
+            self.assertEqual(keys, (lower, upper))
+            self.assertIn("must not be above", sentence)

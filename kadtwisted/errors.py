@@ -14,6 +14,11 @@ class KadtwistedError(Exception):
     """The root of the tree."""
 
 
+def reason_of(error: OSError) -> str:
+    """What the operating system says of an error, to stand behind a colon in a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
 # --- Ours, or the caller's -------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kadtwisted.dialects.native import RESERVED_NETWORKS
-from kadtwisted.errors import ConfigurationError, InvalidAddress
+from kadtwisted.errors import ConfigurationError, InvalidAddress, reason_of
 from kadtwisted.model.contact import Family, parse_address
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.reachable import parse_prefixes
@@ -132,8 +132,9 @@ def read_secrets(path: str | Path) -> tuple[bytes, ...]:
         with Path(path).open("rb") as file:
             text = file.read(SECRET_FILE_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigurationError(f"cannot read the network secret file {path}: {reason}") from error
+        raise ConfigurationError(
+            f"cannot read the network secret file {path}: {reason_of(error)}"
+        ) from error
     if len(text) > SECRET_FILE_BYTES:
         raise ConfigurationError(f"the network secret file {path} is larger than 64 KiB")
     secrets = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))

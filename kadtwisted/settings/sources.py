@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from kadtwisted.errors import ConfigurationError
+from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.settings import checks as config
 from kadtwisted.settings.checks import DaemonSettings
 from kadtwisted.settings.kinds import TextList
@@ -128,7 +128,7 @@ class Sources:
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    return f"cannot read {path}: {(error.strerror or str(error)).lower()}"
+    return f"cannot read {path}: {reason_of(error)}"
 
 
 def _usual_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from kadtwisted.errors import IdentityError, LocalError, StorageError, UnsupportedVersion
+from kadtwisted.errors import IdentityError, LocalError, StorageError, UnsupportedVersion, reason_of
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.storage.file_lock import FileLock
-from kadtwisted.storage.files import reason, sync_directory
+from kadtwisted.storage.files import make_directory, sync_directory
 
 KEY_FILE = "identity.key"
 LOCK_FILE = "lock"
@@ -136,7 +136,9 @@ class StateDirectory:
         )
 
     def _unusable(self, error: OSError) -> StateDirectoryError:
-        return StateDirectoryError(f"cannot use the state directory {self.path}: {reason(error)}")
+        return StateDirectoryError(
+            f"cannot use the state directory {self.path}: {reason_of(error)}"
+        )
 
     def close(self) -> None:
         """Let go of the lock.  Idempotent.  The lock file stays: removing it would be a race."""
@@ -165,7 +167,7 @@ def load_key(path: Path) -> NodeKey:
             mode = os.fstat(file.fileno()).st_mode
             line = file.read(KEY_FILE_BYTES + 1)
     except OSError as error:
-        raise IdentityError(f"cannot read the identity key {path}: {reason(error)}") from error
+        raise IdentityError(f"cannot read the identity key {path}: {reason_of(error)}") from error
     if mode & OTHERS:
         raise IdentityError(
             f"the identity key {path} is open to other users; run: chmod 600 {path}"
@@ -215,7 +217,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
         sync_directory(path.parent)
     except OSError as error:
-        raise StateDirectoryError(f"cannot write {path}: {reason(error)}") from error
+        raise StateDirectoryError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def _write_synced(path: Path, data: bytes) -> None:
@@ -227,12 +229,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory of mode 0700 and what is missing above it, so that they survive a crash of
-    the machine; ``OSError``."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for each in reversed(missing):
-        sync_directory(each.parent)

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kadtwisted.errors import StorageError, UnsupportedVersion
+from kadtwisted.errors import StorageError, UnsupportedVersion, reason_of
 from kadtwisted.interfaces import INodeState, Remembered
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
@@ -29,7 +29,6 @@ from kadtwisted.state.directory import (
     write_atomically,
 )
 from kadtwisted.state.publications import Operation, Publications
-from kadtwisted.storage.files import reason
 from kadtwisted.storage.group_commit import GroupCommit
 
 
@@ -128,10 +127,10 @@ class DurableNodeState:
             return None
         except PermissionError as error:
             raise StateDirectoryError(
-                f"cannot read {self._directory.contacts_path}: {reason(error)}"
+                f"cannot read {self._directory.contacts_path}: {reason_of(error)}"
             ) from error
         except OSError as error:
-            raise DamagedSnapshot(f"it cannot be read: {reason(error)}") from error
+            raise DamagedSnapshot(f"it cannot be read: {reason_of(error)}") from error
 
     def _move_aside(self, error: DamagedSnapshot) -> None:
         path, aside = self._directory.contacts_path, self._directory.damaged_contacts_path
@@ -139,7 +138,7 @@ class DurableNodeState:
             path.replace(aside)
         except OSError as failed:
             raise StateDirectoryError(
-                f"cannot move the damaged {path} away: {reason(failed)}"
+                f"cannot move the damaged {path} away: {reason_of(failed)}"
             ) from failed
         self._log.warn(
             "the remembered contacts in {path} are damaged ({what}); the file is now {aside}, and "

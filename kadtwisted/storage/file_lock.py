@@ -9,8 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from kadtwisted.errors import StorageError
-from kadtwisted.storage.files import reason
+from kadtwisted.errors import StorageError, reason_of
 
 
 class FileLock:
@@ -57,4 +56,4 @@ def lock_storage(path: str | os.PathLike[str]) -> FileLock:
             f"the storage {path} is in use by another node; stop it, or choose another file"
         ) from None
     except OSError as error:
-        raise StorageError(f"cannot lock the storage {path}: {reason(error)}") from error
+        raise StorageError(f"cannot lock the storage {path}: {reason_of(error)}") from error

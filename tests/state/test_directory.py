@@ -21,7 +21,7 @@ from kadtwisted.state.directory import (
     StateDirectoryInUse,
     write_atomically,
 )
-from kadtwisted.storage import file_lock
+from kadtwisted.storage import file_lock, files
 
 KEY = NodeKey.from_seed(bytes(range(32)))
 
@@ -42,7 +42,8 @@ class DirectoryTests(unittest.SynchronousTestCase):
 
     def test_is_made_for_its_user_alone(self) -> None:
         self.state.open()
-        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
+        for each in (self.path, self.path.parent, self.path.parent.parent):
+            self.assertEqual(stat.S_IMODE(each.stat().st_mode), 0o700, each)
         self.assertEqual(stat.S_IMODE((self.path / "lock").stat().st_mode), 0o600)
 
     def test_an_existing_directory_keeps_its_mode(self) -> None:
@@ -96,10 +97,14 @@ class DirectoryTests(unittest.SynchronousTestCase):
     def test_what_is_made_survives_a_crash_of_the_machine(self) -> None:
         """Whatever directory it makes, the entry of that in the one above is made durable."""
         synced: list[Path] = []
-        real = state_directory.sync_directory
-        self.patch(
-            state_directory, "sync_directory", lambda path: (synced.append(path), real(path))
-        )
+        real = files.sync_directory
+
+        def sync(path: Path) -> None:
+            synced.append(path)
+            real(path)
+
+        self.patch(files, "sync_directory", sync)
+        self.patch(state_directory, "sync_directory", sync)
         self.state.open()
         path = self.path.absolute()
         self.assertEqual(synced, [path.parents[2], path.parents[1], path.parent, path])

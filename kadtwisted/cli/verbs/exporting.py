@@ -24,9 +24,8 @@ from kadtwisted.cli.verbs.storage_access import (
     breathe,
     opened_storage,
     progress_of,
-    reason_of,
 )
-from kadtwisted.errors import StorageError
+from kadtwisted.errors import StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page

@@ -26,9 +26,8 @@ from kadtwisted.cli.verbs.storage_access import (
     breathe,
     opened_storage,
     progress_of,
-    reason_of,
 )
-from kadtwisted.errors import ClockSkew, StorageError, StorageFull
+from kadtwisted.errors import ClockSkew, StorageError, StorageFull, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.record import DatedRecord, StoredRecord
 from kadtwisted.parameters import Parameters

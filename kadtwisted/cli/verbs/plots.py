@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kadtwisted.cli.text.output import Output
-from kadtwisted.errors import LocalError
+from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.simulation.pictures import album
 
 
@@ -18,8 +18,7 @@ class CannotWrite(LocalError):
     """The result has no place to go."""
 
     def __init__(self, path: Path, error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
-        super().__init__(f"cannot write {error.filename or path}: {reason}")
+        super().__init__(f"cannot write {error.filename or path}: {reason_of(error)}")
 
 
 def prepare(directory: Path) -> None:

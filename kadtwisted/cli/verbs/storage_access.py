@@ -84,8 +84,3 @@ def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
 def breathe(session: Session) -> Awaitable[None]:
     """Let the reactor see to signals: a storage may answer without ever waiting."""
     return deferLater(session.reactor, 0)
-
-
-def reason_of(error: OSError) -> str:
-    """What the system says of it, to stand behind a colon."""
-    return (error.strerror or str(error)).lower()

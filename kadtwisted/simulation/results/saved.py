@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.errors import LocalError
+from kadtwisted.errors import LocalError, reason_of
 
 _PARTS: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -39,8 +39,7 @@ def read_result(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise Unreadable(f"cannot read {path}: {reason}") from None
+        raise Unreadable(f"cannot read {path}: {reason_of(error)}") from None
     except ValueError as wrong:  # no UTF-8, or no JSON
         raise Unreadable(f"{path} is no result of kad simulate: {wrong}") from None
     missing = "an object" if not isinstance(found, dict) else _missing(found)

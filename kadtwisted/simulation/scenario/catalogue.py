@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from kadtwisted.errors import ConfigurationError
+from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.simulation.scenario.scenario import Scenario, read_scenario
 from kadtwisted.simulation.scenario.settings import Changes
 
@@ -47,8 +47,7 @@ def scenario_of(named: str, changes: Changes) -> Scenario:
     except UnicodeDecodeError:
         raise ConfigurationError(f"cannot read {named}: it is not UTF-8") from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigurationError(f"cannot read {named}: {reason}") from None
+        raise ConfigurationError(f"cannot read {named}: {reason_of(error)}") from None
     return read_scenario(_parsed(text, named), path.absolute().parent, changes)
 
 

@@ -20,12 +20,11 @@ from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.threads import blockingCallFromThread
 from zope.interface import implementer
 
-from kadtwisted.errors import ConfigurationError, StorageError
+from kadtwisted.errors import ConfigurationError, StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
-from kadtwisted.state.directory import make_directory
 from kadtwisted.storage.file_lock import FileLock, lock_storage
-from kadtwisted.storage.files import reason
+from kadtwisted.storage.files import make_directory
 from kadtwisted.storage.group_commit import Commit, GroupCommit
 from kadtwisted.storage.lmdb.batch import (
     EXPIRES,
@@ -185,7 +184,7 @@ class LMDBStorage:
         try:
             make_directory(self._path.parent)
         except OSError as error:
-            raise StorageError(f"cannot use {self._path}: {reason(error)}") from error
+            raise StorageError(f"cannot use {self._path}: {reason_of(error)}") from error
         lock = lock_storage(self._path)
         try:
             timeline = Timeline(self._context.now, self._context.unix_time)

@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 import lmdb
 from lmdb.verify import VerifyError, verify
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
-from kadtwisted.storage.files import reason, sync_directory
+from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.storage.files import sync_directory
 from kadtwisted.storage.lmdb.batch import (
     FORMAT,
     FORMAT_KEY,
@@ -247,7 +247,7 @@ def _environment(path: Path, map_size: int) -> lmdb.Environment:
 def explained(error: OSError | lmdb.Error | struct.error, path: Path) -> StorageError:
     """The error whose sentence a user understands."""
     if isinstance(error, OSError):
-        return StorageError(f"cannot use {path}: {reason(error)}")
+        return StorageError(f"cannot use {path}: {reason_of(error)}")
     if isinstance(error, struct.error):
         return _damaged(path, "an entry has a wrong length")
     if isinstance(error, lmdb.VersionMismatchError):

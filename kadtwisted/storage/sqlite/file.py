@@ -20,8 +20,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
-from kadtwisted.storage.files import reason, sync_directory
+from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.storage.files import sync_directory
 
 BUSY_SECONDS = 5.0
 """MAGIC: how long a statement waits for another program, a backup perhaps, to let go."""
@@ -122,7 +122,7 @@ def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> Sto
     if isinstance(error, OSError):
         if error.errno in _NO_ROOM:
             return _full(path)
-        return StorageError(f"cannot use {path}: {reason(error)}")
+        return StorageError(f"cannot use {path}: {reason_of(error)}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _DAMAGED:
         return damaged(path, layout, str(error))

@@ -182,7 +182,7 @@ class TestOpening(LMDBCase):
     async def test_directory_that_cannot_be_made(self) -> None:
         self.directory.parent.joinpath(self.directory.name).write_bytes(b"a file in the way")
         sentence = await self.fails(StorageError, self.make().open())
-        self.assertIn("file exists", sentence)
+        self.assertIn("not a directory", sentence)
 
     async def test_directory_in_the_place_of_the_file(self) -> None:
         self.path.mkdir(parents=True)

@@ -1,3 +1,271 @@
-"""A Kademlia distributed hash table on Twisted."""
+"""kadtwisted: a Kademlia distributed hash table on Twisted.
+
+This is the public face: what programs import, they import from here, or from
+:mod:`kadtwisted.testing`.  Where a name lives behind the face may change at any time.
+``docs/embedding.md`` lists the names by what they are for.
+
+Importing this package imports nothing else: each name is imported when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from kadtwisted.lazy import homes, lazy
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kadtwisted.errors import (
+        BootstrapFailed,
+        CannotListen,
+        ClockSkew,
+        ConfigurationError,
+        ErrorReply,
+        IdentityError,
+        InvalidAddress,
+        InvalidInput,
+        InvalidKey,
+        InvalidLifetime,
+        InvalidRecord,
+        KadtwistedError,
+        LocalError,
+        MalformedDatagram,
+        NoContacts,
+        NodeStopped,
+        NotFound,
+        NotStored,
+        RecordTooLarge,
+        RemoteError,
+        RequestTimedOut,
+        SendFailed,
+        StorageBusy,
+        StorageError,
+        StorageFull,
+        Superseded,
+        TooManyRequests,
+        Unavailable,
+        UnsupportedVersion,
+    )
+    from kadtwisted.identity.keys import NodeKey, node_id_of
+    from kadtwisted.interfaces import (
+        INode,
+        INodeState,
+        ISerializer,
+        ISerializerFactory,
+        IStorage,
+        IStorageFactory,
+        Remembered,
+        StorageContext,
+    )
+    from kadtwisted.model import bencode, messages
+    from kadtwisted.model.contact import Address, Contact, Endpoint, Family, parse_address
+    from kadtwisted.model.health import Health
+    from kadtwisted.model.ids import (
+        NodeID,
+        distance,
+        id_from_bytes,
+        id_from_hex,
+        id_to_bytes,
+        id_to_hex,
+        key_of_name,
+    )
+    from kadtwisted.model.publication import Publication
+    from kadtwisted.model.record import (
+        DatedRecord,
+        Kind,
+        RecordsPage,
+        StorageKey,
+        StorageUsage,
+        StoredRecord,
+        Value,
+    )
+    from kadtwisted.model.results import (
+        Acknowledgement,
+        BootstrapResult,
+        GetResult,
+        NodesResult,
+        PingResult,
+        Receipt,
+        Trace,
+        TraceStep,
+    )
+    from kadtwisted.model.status import (
+        BucketStatus,
+        ContactStatus,
+        LinkStatus,
+        NodeStatus,
+        RoutingStatus,
+    )
+    from kadtwisted.node.node import Node
+    from kadtwisted.node.world import World
+    from kadtwisted.parameters import (
+        Bounds,
+        LimitSettings,
+        NodeSettings,
+        Parameters,
+        Timeouts,
+        UpkeepSettings,
+    )
+    from kadtwisted.state.directory import (
+        StateDirectory,
+        StateDirectoryError,
+        StateDirectoryInUse,
+        write_atomically,
+    )
+    from kadtwisted.state.node_state import DurableNodeState
+    from kadtwisted.storage.file_lock import FileLock, StorageInUse
+    from kadtwisted.storage.group_commit import GroupCommit
+    from kadtwisted.storage.memory import MemoryStorage
+    from kadtwisted.storage.sqlite.backend import SQLiteStorage
+    from kadtwisted.storage.timeline import Anchor, Timeline
+    from kadtwisted.wire.cbor import CBORSerializer
+
+_HOMES = homes(
+    {
+        "kadtwisted.errors": (
+            "BootstrapFailed CannotListen ClockSkew ConfigurationError ErrorReply IdentityError "
+            "InvalidAddress InvalidInput InvalidKey InvalidLifetime InvalidRecord KadtwistedError "
+            "LocalError MalformedDatagram NoContacts NodeStopped NotFound NotStored RecordTooLarge "
+            "RemoteError RequestTimedOut SendFailed StorageBusy StorageError StorageFull "
+            "Superseded TooManyRequests Unavailable UnsupportedVersion"
+        ),
+        "kadtwisted.identity.keys": "NodeKey node_id_of",
+        "kadtwisted.interfaces": (
+            "INode INodeState ISerializer ISerializerFactory IStorage IStorageFactory Remembered "
+            "StorageContext"
+        ),
+        "kadtwisted.model.bencode": "bencode",
+        "kadtwisted.model.contact": "Address Contact Endpoint Family parse_address",
+        "kadtwisted.model.health": "Health",
+        "kadtwisted.model.ids": (
+            "NodeID distance id_from_bytes id_from_hex id_to_bytes id_to_hex key_of_name"
+        ),
+        "kadtwisted.model.messages": "messages",
+        "kadtwisted.model.publication": "Publication",
+        "kadtwisted.model.record": (
+            "DatedRecord Kind RecordsPage StorageKey StorageUsage StoredRecord Value"
+        ),
+        "kadtwisted.model.results": (
+            "Acknowledgement BootstrapResult GetResult NodesResult PingResult Receipt Trace "
+            "TraceStep"
+        ),
+        "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus RoutingStatus",
+        "kadtwisted.node.node": "Node",
+        "kadtwisted.node.world": "World",
+        "kadtwisted.parameters": (
+            "Bounds LimitSettings NodeSettings Parameters Timeouts UpkeepSettings"
+        ),
+        "kadtwisted.state.directory": (
+            "StateDirectory StateDirectoryError StateDirectoryInUse write_atomically"
+        ),
+        "kadtwisted.state.node_state": "DurableNodeState",
+        "kadtwisted.storage.file_lock": "FileLock StorageInUse",
+        "kadtwisted.storage.group_commit": "GroupCommit",
+        "kadtwisted.storage.memory": "MemoryStorage",
+        "kadtwisted.storage.sqlite.backend": "SQLiteStorage",
+        "kadtwisted.storage.timeline": "Anchor Timeline",
+        "kadtwisted.wire.cbor": "CBORSerializer",
+    }
+)
+"""Each name's module.  Type checkers and editors read the imports above instead."""
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy(__name__, _HOMES)
+
+__all__ = [
+    "Acknowledgement",
+    "Address",
+    "Anchor",
+    "BootstrapFailed",
+    "BootstrapResult",
+    "Bounds",
+    "BucketStatus",
+    "CBORSerializer",
+    "CannotListen",
+    "ClockSkew",
+    "ConfigurationError",
+    "Contact",
+    "ContactStatus",
+    "DatedRecord",
+    "DurableNodeState",
+    "Endpoint",
+    "ErrorReply",
+    "Family",
+    "FileLock",
+    "GetResult",
+    "GroupCommit",
+    "Health",
+    "INode",
+    "INodeState",
+    "ISerializer",
+    "ISerializerFactory",
+    "IStorage",
+    "IStorageFactory",
+    "IdentityError",
+    "InvalidAddress",
+    "InvalidInput",
+    "InvalidKey",
+    "InvalidLifetime",
+    "InvalidRecord",
+    "KadtwistedError",
+    "Kind",
+    "LimitSettings",
+    "LinkStatus",
+    "LocalError",
+    "MalformedDatagram",
+    "MemoryStorage",
+    "NoContacts",
+    "Node",
+    "NodeID",
+    "NodeKey",
+    "NodeSettings",
+    "NodeStatus",
+    "NodeStopped",
+    "NodesResult",
+    "NotFound",
+    "NotStored",
+    "Parameters",
+    "PingResult",
+    "Publication",
+    "Receipt",
+    "RecordTooLarge",
+    "RecordsPage",
+    "Remembered",
+    "RemoteError",
+    "RequestTimedOut",
+    "RoutingStatus",
+    "SQLiteStorage",
+    "SendFailed",
+    "StateDirectory",
+    "StateDirectoryError",
+    "StateDirectoryInUse",
+    "StorageBusy",
+    "StorageContext",
+    "StorageError",
+    "StorageFull",
+    "StorageInUse",
+    "StorageKey",
+    "StorageUsage",
+    "StoredRecord",
+    "Superseded",
+    "Timeline",
+    "Timeouts",
+    "TooManyRequests",
+    "Trace",
+    "TraceStep",
+    "Unavailable",
+    "UnsupportedVersion",
+    "UpkeepSettings",
+    "Value",
+    "World",
+    "bencode",
+    "distance",
+    "id_from_bytes",
+    "id_from_hex",
+    "id_to_bytes",
+    "id_to_hex",
+    "key_of_name",
+    "messages",
+    "node_id_of",
+    "parse_address",
+    "write_atomically",
+]

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 TOP = Path(__file__).parent.parent
 
 PURE_FLOORS = MappingProxyType(
-    dict.fromkeys(("", "interfaces", "errors", "parameters", "model"), 0)
+    dict.fromkeys(("", "lazy", "interfaces", "errors", "parameters", "model"), 0)
     | dict.fromkeys(
         ("wire", "sealing", "identity", "records", "routing", "rpc", "lookup", "upkeep"), 1
     )
@@ -90,6 +90,14 @@ def floor_law(path: str, tree: ast.Module) -> Iterator[str]:
         other = next((part for part in name.split(".")[1:2] if part in FLOORS), "")
         if FLOORS[other] and other != room and FLOORS[other] >= FLOORS[room]:
             yield f"floor {FLOORS[room]} imports {name} of floor {FLOORS[other]}"
+
+
+def faces(path: str, tree: ast.Module) -> Iterator[str]:
+    """The public names of the package are for others: behind them one room knows another."""
+    for name, _ in imports(tree):
+        top, _, rest = name.partition(".")
+        if top == "kadtwisted" and rest.split(".")[0] not in ("__version__", *FLOORS):
+            yield f"imports the public name {name}; import it from its room"
 
 
 def purity(path: str, tree: ast.Module) -> Iterator[str]:
@@ -177,7 +185,7 @@ def is_mutable(value: ast.expr) -> bool:
     return isinstance(value, MUTABLE_DISPLAYS)
 
 
-RULES = (floor_law, purity, set_iteration, global_reactor, module_state)
+RULES = (floor_law, faces, purity, set_iteration, global_reactor, module_state)
 
 
 def violations(path: str, source: str) -> list[str]:
@@ -250,6 +258,10 @@ class TheLaw(SynchronousTestCase):
             "kadtwisted/testing/network/network.py",
             "from kadtwisted.testing.network.clock import HeapClock",
         )
+
+    def test_public_names_are_for_others(self) -> None:
+        self.caught("kadtwisted/cli/main.py", "from kadtwisted import Node")
+        self.free("kadtwisted/cli/main.py", "from kadtwisted import __version__, errors")
 
     def test_an_unknown_room_needs_a_floor(self) -> None:
         self.caught("kadtwisted/attic/box.py", "")

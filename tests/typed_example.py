@@ -13,7 +13,6 @@ from twisted.internet.interfaces import IReactorTime
 import kadtwisted.testing
 from kadtwisted import (
     GetResult,
-    Nobody,  # type: ignore[attr-defined]
     Node,
     NodeKey,
     NodeSettings,
@@ -47,5 +46,7 @@ def simulate() -> list[Node]:
 
 
 def wrong() -> None:
+    from kadtwisted import Nobody  # type: ignore[attr-defined]
+
     assert kadtwisted.Nobody is Nobody  # type: ignore[attr-defined]
     NodeSettings(port="8000")  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.testing.inspect import table_of
 
 CONTACTS = 200
 """Contacts in the table of a node under test: about as many as a node of 20,000 has."""
@@ -105,8 +106,8 @@ async def serve_node(reactor: Any, sealer: str, closed: Deferred[None], contacts
     """A whole node, its table filled."""
     node = Node(reactor, settings(sealer), NodeKey.generate(os.urandom))
     await node.start()
-    (table,) = node._tables.values()  # there is no public way to know contacts nobody answers for
-    fill(table, contacts, time.monotonic())
+    # There is no public way to know contacts that nobody answers for.
+    fill(table_of(node), contacts, time.monotonic())
     listening = node.status().links[0].listening
     assert listening is not None
     announce(listening.port, node.public_key)

@@ -37,6 +37,7 @@ from kadtwisted.node.world import real_world
 from kadtwisted.parameters import HOUR, NodeSettings
 from kadtwisted.plugins import builtin
 from kadtwisted.records.value import encode
+from kadtwisted.testing.inspect import table_of
 
 VALUE_BYTES = 200
 LIFETIME = 24 * HOUR
@@ -152,8 +153,8 @@ async def serve_node(reactor: Any, name: str, directory: str) -> None:
     storage = make_storage(reactor, name, directory, told)
     node = Node(reactor, told, NodeKey.generate(os.urandom), storage=storage)
     await node.start()
-    (table,) = node._tables.values()  # there is no public way to know contacts nobody answers for
-    fill(table, CONTACTS, time.monotonic())
+    # There is no public way to know contacts that nobody answers for.
+    fill(table_of(node), CONTACTS, time.monotonic())
 
     async def nothing() -> dict[str, float]:
         return {}

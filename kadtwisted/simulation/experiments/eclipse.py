@@ -26,6 +26,7 @@ from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.scenario.tables import PLACES, HoardSettings
 from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.inspect import start_upkeep, stop_upkeep
 from kadtwisted.wire.cbor import CBORSerializer
 
 FIRST_PORT = 1024
@@ -92,7 +93,7 @@ class Hoard:
             world=population.world,
         )
         node.start()
-        node._maintenance.stop()
+        stop_upkeep(node)
         self.colluders.add(Contact.at(node.node_id, endpoint, key.public_key))
         return node
 
@@ -132,7 +133,7 @@ def _play(
     hoard = Hoard(population, settings, place, victim.node.node_id)
     watch.step()
     if not scenario.upkeep:
-        victim.node._maintenance.start()
+        start_upkeep(victim.node)
     before = _verified(victim)
     hoard.attack(victim.contact)
     if start == "cold":

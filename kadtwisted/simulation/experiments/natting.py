@@ -25,6 +25,7 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.scenario.tables import RecordSettings
 from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.campaigns.crowd import made_values
+from kadtwisted.testing.inspect import link_of
 
 STRANGER = ("131.0.0.1", 8000)
 """An endpoint that nobody ever sent to."""
@@ -101,7 +102,7 @@ class NattedPopulation(Population):
 
     def outside(self, member: Member) -> Endpoint | None:
         """Where others see a member: the endpoint it was last told."""
-        observed = member.link.observed
+        observed = link_of(member.node).observed
         return observed if member.number in self._nats else member.contact.endpoint
 
     def _reachable(self) -> list[Member]:

@@ -24,6 +24,7 @@ from kadtwisted.node.operations.lookup_driver import LookupDriver, ValueDriver
 from kadtwisted.parameters import Timeouts
 from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.testing.inspect import context_of, link_of
 
 
 class InRounds(Lookup):
@@ -77,45 +78,45 @@ class Rule(NamedTuple):
         """A full lookup by a member."""
         if not self.in_rounds:
             return asker.node.find_node(target).addCallback(lambda found: found.trace)
-        around = asker.around
+        context = context_of(asker.node)
         lookup = InRounds(
             target,
-            k=around.parameters.k,
-            alpha=around.parameters.alpha,
-            own_id=around.node_id,
-            now=around.world.now(),
+            k=context.parameters.k,
+            alpha=context.parameters.alpha,
+            own_id=context.node_id,
+            now=context.world.now(),
         )
-        driver = LookupDriver(asker.link, around.world, lookup, around.public_key)
-        return driver.run().addCallback(lambda _: lookup.trace(around.world.now()))
+        driver = LookupDriver(link_of(asker.node), context.world, lookup, context.public_key)
+        return driver.run().addCallback(lambda _: lookup.trace(context.world.now()))
 
     def first_value(self, asker: Member, key: NodeID) -> Deferred[Trace]:
         """A lookup by a member for the first record under a key; fails with ``NotFound``."""
         if not self.in_rounds:
             raw = key.to_bytes(20, "big")
             return asker.node.get(raw, mode="first").addCallback(lambda found: found.trace)
-        around = asker.around
+        context = context_of(asker.node)
         lookup = ValueInRounds(
             key,
             mode="first",
-            k=around.parameters.k,
-            alpha=around.parameters.alpha,
-            own_id=around.node_id,
-            now=around.world.now(),
+            k=context.parameters.k,
+            alpha=context.parameters.alpha,
+            own_id=context.node_id,
+            now=context.world.now(),
         )
         driver = ValueDriver(
-            asker.link,
-            around.world,
+            link_of(asker.node),
+            context.world,
             lookup,
-            around.public_key,
-            around.dialect.kinds,
+            context.public_key,
+            context.dialect.kinds,
             Kind.VALUE,
-            longest=int(around.parameters.max_remaining),
+            longest=int(context.parameters.max_remaining),
         )
 
         def ended(_: None) -> Trace:
             if driver.best() is None:
                 raise NotFound("nobody asked has a record")
-            return lookup.trace(around.world.now())
+            return lookup.trace(context.world.now())
 
         return driver.run().addCallback(ended)
 

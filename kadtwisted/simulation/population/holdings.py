@@ -22,9 +22,7 @@ from kadtwisted.simulation.population.population import Member, Population
 from kadtwisted.simulation.results.figures import cdf, mean, rounded, spread
 from kadtwisted.simulation.scenario.tables import RecordSettings
 from kadtwisted.simulation.watch import Watch
-
-_ALL = 1 << 30
-"""More records than any storage here holds."""
+from kadtwisted.testing.inspect import records_of
 
 Draw = Callable[[], Member]
 """Who does the next operation."""
@@ -160,9 +158,7 @@ class Holdings:
         now = self._population.clock.seconds()
         found: dict[NodeID, dict[int, bytes]] = {key: {} for key in self.keys}
         for member in members:
-            pages: list[Any] = []
-            member.node._storage.page(None, _ALL).addCallback(pages.append)
-            for record in pages[0]:
+            for record in records_of(member.node):
                 if record.expires > now and record.where.key in found:
                     found[record.where.key][member.number] = record.data
         return found

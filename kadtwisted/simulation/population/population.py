@@ -27,8 +27,6 @@ from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.node import Node
-from kadtwisted.node.operations.searches import Surroundings
-from kadtwisted.node.port.link import Link
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.nearest import nearest
@@ -37,6 +35,7 @@ from kadtwisted.simulation.models.latency import Latency
 from kadtwisted.simulation.population.stocking import Stocker, drawn
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.watch import Watch
+from kadtwisted.testing.inspect import endpoints_of, settle, stop_upkeep, table_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Network
@@ -78,19 +77,9 @@ class Member:
         self.contact = contact
 
     @property
-    def around(self) -> Surroundings:
-        """What the node's operations work with: its links, parameters and dialect."""
-        return self.node._around
-
-    @property
-    def link(self) -> Link:
-        """Its only link."""
-        return self.around.links[self.contact.family]
-
-    @property
     def table(self) -> RoutingTable:
         """Its routing table."""
-        return self.link.table
+        return table_of(self.node)
 
 
 class Population:
@@ -170,7 +159,7 @@ class Population:
         starting = node.start()
         assert starting.called, "a node with its storage in memory starts at once"
         if not self.scenario.upkeep:
-            node._maintenance.stop()
+            stop_upkeep(node)
         self.members.append(member)
         insort(self._ids, node.node_id)
         self._by_id[node.node_id] = member
@@ -198,7 +187,7 @@ class Population:
         know where the others see them."""
         by_id = self._by_id
         for each in members:
-            each.link.reach.own = each.link.observed = each.contact.endpoint
+            settle(each.node, each.contact.endpoint)
             self._stocker.stock(
                 each.table, self._ids, lambda node_id: by_id[node_id].contact, self.clock.seconds()
             )
@@ -213,7 +202,7 @@ class Population:
         draw, jitter = self.random.random, self.scenario.latency.jitter
         now = self.clock.seconds()
         for member in members:
-            endpoints = member.link.protocol.requests.endpoints
+            endpoints = endpoints_of(member.node)
             own = member.host.addresses[0]
             for contact in member.table.contacts():
                 rtt = self.latency.rtt(own, contact.endpoint.host)

@@ -22,6 +22,7 @@ from kadtwisted.parameters import Bounds
 from kadtwisted.simulation.models.churn import Churn, Model
 from kadtwisted.simulation.population.population import Member, Population
 from kadtwisted.storage.memory import MemoryStorage
+from kadtwisted.testing.inspect import stop_upkeep, storage_of
 
 
 class Disk(MemoryStorage):
@@ -47,13 +48,13 @@ class ChangingPopulation(Population):
 
     def come_back(self, member: Member, *, erased: bool) -> None:
         """Start one that was crashed again; it knows nobody, and if ``erased`` stores nothing."""
-        disk = member.node._storage
+        disk = storage_of(member.node)
         if erased and isinstance(disk, Disk):
             disk.erase()
         starting = member.node.start()
         assert starting.called, "a node with its storage in memory starts at once"
         if not self.scenario.upkeep:
-            member.node._maintenance.stop()
+            stop_upkeep(member.node)
         self.members.append(member)
         insort(self._ids, member.node.node_id)
         self._by_id[member.node.node_id] = member

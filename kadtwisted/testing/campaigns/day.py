@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.inspect import Load, load_of
 
 LIFETIME = 30 * MINUTE
 
@@ -73,22 +74,13 @@ class _Users:
 def _counts(crowd: Crowd) -> dict[str, int]:
     """What must not grow, over all members, at a moment of rest."""
     gc.collect()
-    nodes = [each.node for each in crowd.members]
-    links = [link for node in nodes for link in node._links.values()]
     with open("/proc/self/statm", encoding="ascii") as file:
         memory = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    loads = [load_of(each.node) for each in crowd.members]
     return {
         "memory (KiB)": memory,
         "calls on the clock": crowd.clock.pending(),
-        "requests in flight": sum(len(link.protocol.requests.transactions) for link in links),
-        "operations": sum(len(node._turns) for node in nodes),
-        "locks": sum(len(node._records._locks) for node in nodes),
-        "vouchers": sum(len(node._records._vouched) for node in nodes),
-        "known endpoints": sum(len(link.protocol.requests.endpoints) for link in links),
-        "contacts": sum(len(link.table) for link in links),
-        "records": sum(node.status().stored_records for node in nodes),
-        "tasks": sum(node._maintenance.tasks() for node in nodes),
-        "sources": sum(node._limits.sources() for node in nodes),
+        **{what: sum(getattr(each, what) for each in loads) for what in Load._fields},
     }
 
 

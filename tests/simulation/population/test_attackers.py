@@ -40,6 +40,7 @@ from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.scenario.tables import CONDUCTS
 from kadtwisted.simulation.watch import Unwatched
+from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.nodes import EPOCH
 
 KEY = key_of_name("k")
@@ -131,7 +132,7 @@ class AttackerTests(SynchronousTestCase):
         asker = population.members[0]
         pong = population.wait(asker.node.ping(attacker.contact))
         self.assertEqual(pong.contact, attacker.contact)
-        asking = asker.link.ask(attacker.contact, FindNode(KEY))
+        asking = link_of(asker.node).ask(attacker.contact, FindNode(KEY))
         self.assertEqual(population.wait(asking).reply.body, Nodes((attacker.contact,)))
 
     def test_it_stays_one_when_it_starts_again(self) -> None:
@@ -140,7 +141,7 @@ class AttackerTests(SynchronousTestCase):
         attacker = population.add(make_node=attacking(drop))
         population.wait(attacker.node.stop())
         population.wait(attacker.node.start())
-        asking = population.members[0].link.ask(attacker.contact, FindValue(KEY, 1))
+        asking = link_of(population.members[0].node).ask(attacker.contact, FindValue(KEY, 1))
         population.advance(30)
         self.failureResultOf(asking)
 

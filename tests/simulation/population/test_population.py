@@ -15,6 +15,7 @@ from kadtwisted.node.node import Node
 from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.simulation.population.population import PORT, Population
 from kadtwisted.simulation.scenario.scenario import Faults, Scenario
+from kadtwisted.testing.inspect import endpoints_of, link_of
 from tests.simulation.watching import Told
 
 
@@ -107,7 +108,7 @@ class MemberTests(SynchronousTestCase):
         population = grown(30)
         member = population.members[0]
         contact = member.table.contacts()[0]
-        endpoints = member.link.protocol.requests.endpoints
+        endpoints = endpoints_of(member.node)
         self.assertIsNone(endpoints.get(contact.endpoint))
         population.acquaint([member])
         record = endpoints.get(contact.endpoint)
@@ -124,7 +125,7 @@ class MemberTests(SynchronousTestCase):
 
     def test_nodes_know_where_they_are_seen(self) -> None:
         member = grown(10).members[3]
-        self.assertEqual(member.link.reach.own, Endpoint(member.host.addresses[0], PORT))
+        self.assertEqual(link_of(member.node).reach.own, Endpoint(member.host.addresses[0], PORT))
 
     def test_when_all_are_stopped_nothing_is_left_on_the_clock(self) -> None:
         population = grown(20)

@@ -1,0 +1,115 @@
+"""What only an observer may know of a node: its tables, its storage, what it has under way.
+
+The one place outside of ``node/`` that reaches into a node, for tests, simulations and benchmarks.
+Nothing here sends a datagram or lets time pass.  Most functions only read; :func:`settle`,
+:func:`stop_upkeep` and :func:`start_upkeep` say what they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kadtwisted.interfaces import IStorage
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.record import StoredRecord
+from kadtwisted.node.node import Node
+from kadtwisted.node.operations.searches import Surroundings
+from kadtwisted.node.port.link import Link
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.endpoints import Endpoints
+
+_ALL = 1 << 30
+"""More records than any storage of a simulation holds."""
+
+
+class Load(NamedTuple):
+    """How much of each kind a node has at a moment; none of it may grow without end."""
+
+    requests: int
+    """Requests in flight."""
+    operations: int
+    """Operations that run or wait."""
+    locks: int
+    """Keys at which a record is being compared and stored."""
+    vouchers: int
+    """Records that another holder was seen to have."""
+    endpoints: int
+    """Endpoints of which something is remembered."""
+    contacts: int
+    """Contacts in the routing tables."""
+    records: int
+    """Records stored, as the node's status says."""
+    tasks: int
+    """Tasks of the upkeep that wait for their time."""
+    sources: int
+    """Senders of which a budget is remembered."""
+
+
+def context_of(node: Node) -> Surroundings:
+    """What the operations of a node work with: its links, parameters and dialect."""
+    return node._around
+
+
+def links_of(node: Node) -> Sequence[Link]:
+    """Its links, one for each address family."""
+    return tuple(node._links.values())
+
+
+def link_of(node: Node, family: Family = Family.IPV4) -> Link:
+    """Its link of one address family."""
+    return node._links[family]
+
+
+def table_of(node: Node, family: Family = Family.IPV4) -> RoutingTable:
+    """Its routing table of one address family."""
+    return link_of(node, family).table
+
+
+def endpoints_of(node: Node, family: Family = Family.IPV4) -> Endpoints:
+    """What it remembers of the endpoints of one family: round-trip times and tokens."""
+    return link_of(node, family).protocol.requests.endpoints
+
+
+def storage_of(node: Node) -> IStorage:
+    """Its storage."""
+    return node._storage
+
+
+def records_of(node: Node) -> Sequence[StoredRecord]:
+    """All records in its storage, expired ones too; the storage must answer at once."""
+    pages: list[Sequence[StoredRecord]] = []
+    storage_of(node).page(None, _ALL).addCallback(pages.append)
+    return pages[0]
+
+
+def load_of(node: Node) -> Load:
+    """How much of each kind a node has now."""
+    links, records = links_of(node), node._records
+    return Load(
+        requests=sum(len(link.protocol.requests.transactions) for link in links),
+        operations=len(node._turns),
+        locks=len(records._locks),
+        vouchers=len(records._vouched),
+        endpoints=sum(len(link.protocol.requests.endpoints) for link in links),
+        contacts=sum(len(link.table) for link in links),
+        records=node.status().stored_records,
+        tasks=node._maintenance.tasks(),
+        sources=node._limits.sources(),
+    )
+
+
+def settle(node: Node, own: Endpoint) -> None:
+    """Let a node know at which endpoint others see it, as if they had told it."""
+    link = link_of(node, own.family)
+    link.reach.own = link.observed = own
+
+
+def stop_upkeep(node: Node) -> None:
+    """Stop looking after the node's contacts and records."""
+    node._maintenance.stop()
+
+
+def start_upkeep(node: Node) -> None:
+    """Look after the node's contacts and records again."""
+    node._maintenance.start()

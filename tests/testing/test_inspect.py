@@ -1,0 +1,75 @@
+"""What an observer sees of a node, and the little that it changes."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.ids import key_of_name
+from kadtwisted.testing.inspect import (
+    Load,
+    context_of,
+    endpoints_of,
+    link_of,
+    links_of,
+    load_of,
+    records_of,
+    settle,
+    start_upkeep,
+    stop_upkeep,
+    storage_of,
+    table_of,
+)
+from kadtwisted.testing.nodes import Swarm
+
+
+class InspectTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.swarm = Swarm(3, sealer="plain")
+        self.addCleanup(self.swarm.stop)
+        self.node = self.swarm.nodes[0]
+
+    def test_contacts_and_endpoints(self) -> None:
+        others = [each.node_id for each in self.swarm.nodes[1:]]
+        known = [each.node_id for each in table_of(self.node).contacts()]
+        self.assertEqual(sorted(known), sorted(others))
+        self.assertEqual(links_of(self.node), (link_of(self.node),))
+        self.assertIs(context_of(self.node).links[Family.IPV4], link_of(self.node))
+        self.assertEqual(len(endpoints_of(self.node)), load_of(self.node).endpoints)
+
+    def test_records(self) -> None:
+        self.assertEqual(list(records_of(self.node)), [])
+        self.swarm.wait(self.swarm.nodes[1].put("name", b"value", lifetime=60.0))
+        (record,) = records_of(self.node)
+        self.assertEqual(record.where.key, key_of_name("name"))
+        self.swarm.clock.advance(61.0)
+        self.swarm.wait(storage_of(self.node).expire(self.swarm.clock.seconds(), 9))
+        self.assertEqual(list(records_of(self.node)), [])
+
+    def test_load(self) -> None:
+        rest = load_of(self.node)
+        self.assertEqual((rest.requests, rest.operations, rest.locks), (0, 0, 0))
+        self.assertEqual((rest.contacts, rest.records), (2, 0))
+        self.assertTrue(all(type(each) is int for each in rest))
+        getting = self.node.get("missing").addErrback(lambda _: None)
+        busy = load_of(self.node)
+        self.assertEqual((busy.requests, busy.operations), (2, 1))
+        self.swarm.wait(getting)
+        self.assertEqual(load_of(self.node), Load(**rest._asdict()))
+
+    def test_a_node_is_told_where_it_is_seen(self) -> None:
+        settle(self.node, Endpoint("198.51.100.7", 9))
+        self.assertEqual(str(self.node.status().links[0].observed), "198.51.100.7:9")
+
+    def test_upkeep_can_rest(self) -> None:
+        def sent() -> int:
+            before = self.swarm.network.sent
+            self.swarm.clock.advance(2000.0)
+            return self.swarm.network.sent - before
+
+        for each in self.swarm.nodes:
+            stop_upkeep(each)
+        self.swarm.clock.advance(1.0)
+        self.assertEqual(sent(), 0)
+        start_upkeep(self.node)
+        self.assertGreater(sent(), 0)

@@ -290,6 +290,18 @@ class Node:
         finally:
             self._stopping = False
 
+    def switch_upkeep(self, *, on: bool) -> None:
+        """Turn the upkeep of a running node off, or on again; for simulation and tests.
+
+        Without upkeep a node still answers and does what it is asked to, but nothing unasked: it
+        pings nobody, and neither replicates, publishes again nor expires records.  Nothing happens
+        if the upkeep is that way already.  :meth:`start` turns it on.
+        """
+        if on:
+            self._maintenance.start()
+        else:
+            self._maintenance.stop()
+
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
         try:

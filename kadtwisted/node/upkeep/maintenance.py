@@ -115,7 +115,12 @@ class Maintenance:
     # --- Life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin; the first round of each kind of work comes at a random part of its period."""
+        """Begin; the first round of each kind of work comes at a random part of its period.
+
+        Nothing happens if it has begun already.
+        """
+        if self._running:
+            return
         self._running = True
         now = self._now()
         random = self._around.world.random

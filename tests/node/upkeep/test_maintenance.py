@@ -71,6 +71,36 @@ class ContactTests(UpkeepCase):
                 self.assertLess(bucket.last_lookup, 1.2 * HOUR)
 
 
+class SwitchTests(UpkeepCase):
+    SIZE = 8
+
+    def test_a_node_without_upkeep_is_silent_until_it_is_switched_on_again(self) -> None:
+        self.clock.advance(5)
+        for node in self.swarm.nodes:
+            node.switch_upkeep(on=False)
+            node.switch_upkeep(on=False)
+        self.clock.advance(5)
+        sent = self.swarm.network.sent
+        self.clock.advance(2 * HOUR)
+        self.assertEqual(self.swarm.network.sent, sent)
+        node = self.swarm.nodes[0]
+        self.swarm.wait(node.ping(self.swarm.address_of(self.swarm.nodes[1])))
+        node.switch_upkeep(on=True)
+        tasks = node._maintenance.tasks()
+        node.switch_upkeep(on=True)
+        self.assertEqual(node._maintenance.tasks(), tasks)
+        sent = self.swarm.network.sent
+        self.clock.advance(HOUR)
+        self.assertGreater(self.swarm.network.sent, sent)
+
+    def test_a_node_that_starts_again_has_its_upkeep(self) -> None:
+        node = self.swarm.nodes[0]
+        node.switch_upkeep(on=False)
+        self.swarm.wait(node.stop())
+        self.swarm.wait(node.start())
+        self.assertGreater(node._maintenance.tasks(), 0)
+
+
 class ReplicationTests(UpkeepCase):
     def test_copies_lost_are_made_again_within_a_period(self) -> None:
         self.clock.advance(600)
@@ -102,8 +132,10 @@ class ReplicationTests(UpkeepCase):
         self.assertEqual(self.holders("k"), [])
         self.assertRaises(NotFound, self.swarm.wait, self.swarm.nodes[9].get("k"))
         self.clock.advance(120)
-        self.assertEqual(sum(n.status().stored_records for n in self.swarm.nodes), 0)
-        self.assertEqual(sum(n.status().stored_records for n in self.swarm.nodes), 0)
+        for node in self.swarm.nodes:
+            usage = self.successResultOf(node._storage.usage())
+            self.assertEqual((usage.records, usage.size), (0, 0))
+            self.assertEqual(node.status().stored_records, 0)
 
     def test_a_newcomer_among_the_closest_is_handed_its_records(self) -> None:
         self.clock.advance(600)

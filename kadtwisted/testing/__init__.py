@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from kadtwisted.testing.network.clock import HeapClock
     from kadtwisted.testing.network.host import Host
-    from kadtwisted.testing.network.network import Datagram, Link, Middlebox, Network
+    from kadtwisted.testing.network.network import Conditions, Datagram, Middlebox, Network
     from kadtwisted.testing.node_state import RememberedInMemory
     from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
 
@@ -32,7 +32,7 @@ _HOMES = homes(
         ),
         "kadtwisted.testing.network.clock": "HeapClock",
         "kadtwisted.testing.network.host": "Host",
-        "kadtwisted.testing.network.network": "Datagram Link Middlebox Network",
+        "kadtwisted.testing.network.network": "Conditions Datagram Middlebox Network",
         "kadtwisted.testing.node_state": "RememberedInMemory",
         "kadtwisted.testing.nodes": "Swarm simulated_node simulated_world wait_for",
         "kadtwisted.testing.strategies": "strategies",
@@ -46,11 +46,11 @@ if not TYPE_CHECKING:
 __all__ = [
     "BoundedStorageContract",
     "Clocks",
+    "Conditions",
     "Datagram",
     "DurableStorageContract",
     "HeapClock",
     "Host",
-    "Link",
     "Middlebox",
     "Network",
     "NodeStateContract",

@@ -74,7 +74,7 @@ class Stranger(DatagramProtocol):
     def token_of(self, node: Node) -> bytes:
         """Say hello and return the token that comes back; the network's clock moves on."""
         self.ask(node, Ping(), length=300)
-        self.host.network.clock.advance(1.0)
+        self.host.clock.advance(1.0)
         return self.replies.pop().token
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:

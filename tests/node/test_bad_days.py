@@ -28,7 +28,7 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock
-from kadtwisted.testing.network.network import Link, Network
+from kadtwisted.testing.network.network import Conditions, Network
 from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
 
@@ -168,11 +168,11 @@ class OutageTests(SwarmCase):
     def test_loss_drops_no_live_contact(self) -> None:
         self.clock.advance(600)
         before = {n.node_id: n.status().links[0].contacts for n in self.swarm.nodes}
-        self.network.default_link = Link(latency=0.02, loss=0.05, duplicate=0.05, jitter=0.05)
+        self.network.conditions = Conditions(latency=0.02, loss=0.05, duplicate=0.05, jitter=0.05)
         self.clock.advance(3600)
         for node in self.swarm.nodes:
             self.assertGreaterEqual(node.status().links[0].contacts, before[node.node_id])
-        self.network.default_link = Link(latency=0.02)
+        self.network.conditions = Conditions(latency=0.02)
 
     def test_no_network_at_start(self) -> None:
         """Bootstraps dead for an hour, then back: serving within a minute, quiet meanwhile."""
@@ -222,8 +222,8 @@ class ClockTests(SwarmCase):
         self.swarm.wait(self.swarm.nodes[8].put("k", b"now"))
         host = self.network.host("198.51.100.1")
         for honest in (self.swarm.nodes[0], *self.swarm.nodes[6:]):  # liars are quick to answer
-            self.network.set_link(
-                host.addresses[0], self.swarm.host_of(honest).addresses[0], Link(latency=0.04)
+            self.network.set_conditions(
+                host.addresses[0], self.swarm.host_of(honest).addresses[0], Conditions(latency=0.04)
             )
         for number in range(5):
             settings = NodeSettings(port=PORT, interfaces=host.addresses, read_only=True)
@@ -392,7 +392,7 @@ class AnyOrderTests(SynchronousTestCase):
 
     def play(self, source: random.Random, seed: int) -> None:
         swarm = Swarm(10, seed=seed + 1)
-        swarm.network.default_link = Link(0.02, jitter=0.1, loss=0.1, duplicate=0.1)
+        swarm.network.conditions = Conditions(0.02, jitter=0.1, loss=0.1, duplicate=0.1)
         begun: list[Deferred[object]] = []
         ended: list[object] = []
         for _ in range(150):

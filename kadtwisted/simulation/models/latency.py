@@ -227,9 +227,11 @@ _MODELS: Mapping[str, Callable[[LatencySettings, int], Model]] = MappingProxyTyp
 
 
 class Latency:
-    """Delays as :class:`~kadtwisted.testing.network.network.Link` takes them: call it with the
-    source's and the destination's address and a random source, and it says how long this copy
-    takes."""
+    """The delays of a network, as the ``latency`` of its conditions.
+
+    Called with the addresses of source and destination and a random source, it returns the seconds
+    that one copy of a datagram takes, one way.
+    """
 
     def __init__(self, settings: LatencySettings, seed: int, reorder: float = 0.0) -> None:
         self.rtt = _MODELS[settings.model](settings, seed).rtt

@@ -20,7 +20,7 @@ from kadtwisted.testing.campaigns.crowd import (
     shown,
 )
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network.network import Link
+from kadtwisted.testing.network.network import Conditions
 
 BOUNDS = ((60.0, 24.0, 99.9), (15.0, 6.0, 99.5), (5.0, 2.0, 97.0))
 """Median session in minutes, hours that it goes on, and reads that must succeed, in percent."""
@@ -45,8 +45,8 @@ class Churn:
                 self._play(report, session, hours * self.length, least)
 
     def _play(self, report: Report, session: float, hours: float, least: float) -> None:
-        link = Link(latency=0.02, jitter=0.1, loss=self.loss)
-        crowd = Crowd(self.seed, report, link=link)
+        conditions = Conditions(latency=0.02, jitter=0.1, loss=self.loss)
+        crowd = Crowd(self.seed, report, conditions=conditions)
         crowd.grow(self.nodes)
         crowd.advance(10 * MINUTE)
         values = made_values(self.records)

@@ -28,7 +28,7 @@ from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
-from kadtwisted.testing.network.network import Datagram, Link, Network
+from kadtwisted.testing.network.network import Conditions, Datagram, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
 
 T = TypeVar("T")
@@ -68,11 +68,11 @@ class Crowd:
     """
 
     def __init__(
-        self, seed: int, report: Report, *, link: Link | None = None, **settings: Any
+        self, seed: int, report: Report, *, conditions: Conditions | None = None, **settings: Any
     ) -> None:
         self.clock = HeapClock()
         self.network = Network(self.clock, seed)
-        self.network.default_link = link or Link(latency=0.02, jitter=0.04)
+        self.network.conditions = conditions or Conditions(latency=0.02, jitter=0.04)
         self.random = random.Random(f"crowd {seed}")
         self.members: list[Member] = []
         self.report = report

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kadtwisted.model.ids import NodeID
 from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Reader, made_values, shown
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network.network import Link
+from kadtwisted.testing.network.network import Conditions
 
 BOUNDS = ((10, 99.9), (30, 99.0), (50, 90.0))
 """Round trips lost, and reads that must succeed nevertheless, both in percent."""
@@ -36,7 +36,7 @@ class Loss:
         crowd.put(values, lifetime=24 * 60 * MINUTE)
         for lost, least in BOUNDS:
             before = {each: _verified(each.known()) for each in crowd.members}
-            crowd.network.default_link = Link(
+            crowd.network.conditions = Conditions(
                 latency=0.02,
                 jitter=self.slowest - 0.02,
                 loss=1 - (1 - lost / 100) ** 0.5,
@@ -47,7 +47,7 @@ class Loss:
                 reader.read()
                 crowd.advance(self.minutes_each * MINUTE / self.reads)
             dropped = sum(len(known - set(each.known())) for each, known in before.items())
-            crowd.network.default_link = Link(latency=0.02, jitter=0.04)
+            crowd.network.conditions = Conditions(latency=0.02, jitter=0.04)
             crowd.advance(5 * MINUTE)
             report.note(f"{lost} % of round trips lost; failed reads: {shown(reader.wrong)}")
             report.at_least(f"{lost} % lost: values read, %", reader.ratio, least)

@@ -15,7 +15,7 @@ from twisted.internet.defer import DeferredList
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.testing.campaigns.crowd import HOUR, Crowd, Reader, made_values, shown
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.network.network import Link
+from kadtwisted.testing.network.network import Conditions
 
 EARLY = 10.0
 """Seconds before a value's end at which everybody asked must still get it: a value is passed on
@@ -35,7 +35,7 @@ class Replacement:
     seed: int = 1
 
     def run(self, report: Report) -> None:
-        crowd = Crowd(self.seed, report, link=Link(0.02, jitter=0.04, loss=self.loss))
+        crowd = Crowd(self.seed, report, conditions=Conditions(0.02, jitter=0.04, loss=self.loss))
         crowd.grow(self.nodes)
         crowd.advance(0.2 * HOUR)
         ends = self._put(crowd)

@@ -1,10 +1,10 @@
 """Hosts of the simulated network: what a node takes for its reactor.
 
-It decides which port a datagram goes to, which ports can be had, and what the system refuses to
-send: as a Linux machine does.  It never touches a socket.
+A host decides which port a datagram goes to, which ports can be had, and what the system refuses to
+send, as a Linux machine does.  It never touches a socket.
 
 Where it differs: each family has port numbers of its own (as with the sysctl
-``net.ipv6.bindv6only=1``), and there is no loopback but for a host that was given such an address.
+``net.ipv6.bindv6only=1``), and only a host that was given a loopback address has loopback.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime, IReactorUDP
@@ -24,11 +24,8 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from kadtwisted.model.contact import Family
+from kadtwisted.testing.network.clock import HeapCall, HeapClock
 from kadtwisted.testing.network.port import Address, HostPort
-
-if TYPE_CHECKING:
-    from kadtwisted.testing.network.clock import HeapCall, HeapClock
-    from kadtwisted.testing.network.network import Network
 
 EPHEMERAL_PORTS = range(49152, 65536)
 """Where port 0 is chosen from (RFC 6335, section 6)."""
@@ -39,6 +36,12 @@ LONGEST = MappingProxyType({Family.IPV4: 65507, Family.IPV6: 65527})
 ALWAYS_SHORT = min(LONGEST.values())
 WILDCARDS = ("0.0.0.0", "::")
 
+Send = Callable[[bytes, Address, Address], None]
+"""Puts a datagram on the wire: its bytes, its source and its destination."""
+
+Knows = Callable[[str], bool]
+"""Whether some host has this IP address, which is in its shortest form."""
+
 
 def _system_error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
@@ -46,23 +49,26 @@ def _system_error(number: int) -> OSError:
 
 @implementer(IReactorTime, IReactorUDP)
 class Host:
-    """A machine on a :class:`~kadtwisted.testing.network.network.Network`; made by its method
-    ``host``.
+    """A machine on a network; made by :meth:`kadtwisted.testing.network.network.Network.host`.
 
-    Time is the network's clock.  ``addresses`` are the host's IP addresses.
+    ``clock`` is the network's.  ``addresses`` are the host's IP addresses.  ``send`` and ``knows``
+    are all that it needs of the network.
     """
 
-    def __init__(self, network: Network, clock: HeapClock, addresses: tuple[str, ...]) -> None:
-        self.network = network
+    def __init__(
+        self, clock: HeapClock, addresses: tuple[str, ...], send: Send, knows: Knows
+    ) -> None:
+        self.clock = clock
         self.addresses = addresses
-        self._clock = clock
+        self.knows = knows
+        self._send = send
         self._ports: dict[Address, HostPort] = {}
         self._next_port = 0
         self._write_error: OSError | None = None
 
     def seconds(self) -> float:
         """The present moment of the network's clock."""
-        return self._clock.seconds()
+        return self.clock.seconds()
 
     def callLater(
         self,
@@ -72,11 +78,11 @@ class Host:
         **kwargs: object,
     ) -> HeapCall:
         """Call something in ``delay`` seconds of the network's clock."""
-        return self._clock.callLater(delay, callable, *args, **kwargs)
+        return self.clock.callLater(delay, callable, *args, **kwargs)
 
     def getDelayedCalls(self) -> Sequence[HeapCall]:
         """The calls pending on the network's clock: those of all hosts, and datagrams under way."""
-        return self._clock.getDelayedCalls()
+        return self.clock.getDelayedCalls()
 
     def listenUDP(
         self,
@@ -96,20 +102,20 @@ class Host:
         return opened
 
     def fail_writes(self, error: OSError | None) -> None:
-        """Let every write fail like this from now on; ``None`` lets them succeed again."""
+        """Fail every write with this error from now on; with ``None`` they succeed again."""
         self._write_error = error
 
     def fail_reads(self, error: OSError) -> None:
-        """Let every open port die of an error it does not expect, as the reactor does it.
+        """Close every open port after an error it does not expect, as the reactor does.
 
-        The error is logged, the protocol's ``stopProtocol`` runs, nothing is received any more.
+        The error is logged, the protocol's ``stopProtocol`` runs, and nothing more is received.
         """
         for port in list(self._ports.values()):
             log.err(error)
             port.connectionLost(Failure(error))
 
     def receive(self, data: bytes, source: Address, destination: Address) -> bool:
-        """A datagram comes in; False if no port takes it."""
+        """Deliver a datagram that came in; False if no port takes it."""
         port = self._ports.get(destination)
         if port is None:
             address, number = destination
@@ -117,7 +123,7 @@ class Host:
         return port is not None and port.receive(data, source)
 
     def send(self, data: bytes, source: Address, destination: Address, family: Family) -> None:
-        """What the system does in ``sendto``, for a port: send, or raise."""
+        """Send a datagram of a port, or raise as ``sendto`` does."""
         if not 0 <= destination[1] < 65536:
             raise OverflowError("sendto(): port must be 0-65535.")
         if self._write_error is not None:
@@ -128,7 +134,7 @@ class Host:
             raise _system_error(errno.EMSGSIZE)
         if source[0] in WILDCARDS:
             source = (self._address(family), source[1])
-        self.network.send(data, source, destination)
+        self._send(data, source, destination)
 
     def _address(self, family: Family) -> str:
         """Where datagrams of a port on a wildcard address come from."""

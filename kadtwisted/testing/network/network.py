@@ -1,12 +1,12 @@
 """A UDP network in memory: hosts, and between them latency, loss, duplicates, reordering, cuts.
 
-It decides when, how often and whether a datagram arrives; everything it draws comes from one
+It decides whether, when and how often a datagram arrives; everything it draws comes from one
 seeded source, so a run is repeated by its seed.  It never looks into a datagram, never tells a
 sender what became of it (there is no ICMP here), and never changes the bytes.
 
-Rules of the wire: a datagram goes over the link from its source address to its destination address
-(:class:`Link`, one for each direction, else the network's default); every copy is lost or delayed
-for itself; what is under way when a partition comes up does not arrive.
+Rules of the wire: what happens to a datagram depends on its source address and its destination
+address (:class:`Conditions`, for each direction, else the network's default); each copy is lost or
+delayed on its own; a datagram that is under way when a partition begins does not arrive.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ random source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Conditions:
     """What happens to datagrams on their way from one host to another."""
 
     latency: Latency = 0.02
     """One way, in seconds."""
     jitter: float = 0.0
-    """At most so many seconds more, drawn evenly for each copy: so datagrams overtake others."""
+    """Up to so many seconds more, drawn evenly for each copy, so that datagrams overtake others."""
     loss: float = 0.0
     """The probability that a copy gets lost."""
     duplicate: float = 0.0
@@ -48,7 +48,7 @@ class Link:
 
 
 class Datagram(NamedTuple):
-    """What a watcher is shown of every datagram sent, whether or not it will arrive."""
+    """What a watcher sees of each datagram that is sent, whether or not it will arrive."""
 
     moment: float
     source: Address
@@ -57,25 +57,25 @@ class Datagram(NamedTuple):
 
 
 class Middlebox(Protocol):
-    """What stands between an address and the network: a NAT, a firewall.
+    """A box between a host and the network: a NAT, a firewall.
 
     Addresses are hosts and ports; ``now`` is the network's time in seconds.
     """
 
     def leaves(self, source: Address, destination: Address, now: float) -> Address:
-        """A datagram goes out: where it comes from, as the network sees it."""
+        """A datagram goes out: the source that the network sees."""
 
     def enters(self, source: Address, destination: Address, now: float) -> Address | None:
-        """A datagram comes in: where it goes behind the box, or ``None`` if it is dropped."""
+        """A datagram comes in: its destination behind the box, or ``None`` if it is dropped."""
 
 
 class Network:
     """Hosts that reach each other, on one clock.
 
-    ``latency``, ``jitter``, ``loss`` and ``duplicate`` make the default :class:`Link`, which can be
-    replaced at any time (:attr:`default_link`).  ``sent`` counts what was written, ``duplicated``
-    the second copies, ``delivered`` what a protocol was given and ``dropped`` what got lost, cut
-    off or found nobody listening.
+    ``latency``, ``jitter``, ``loss`` and ``duplicate`` make the default :attr:`conditions`, which
+    can be replaced at any time.  ``sent`` counts the datagrams written, ``duplicated`` the second
+    copies, ``delivered`` what a protocol received, and ``dropped`` what was lost, was cut off or
+    found nobody who listens.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class Network:
     ) -> None:
         self.clock = clock
         self.random = random.Random(seed)
-        self.default_link = Link(latency, jitter, loss, duplicate)
+        self.conditions = Conditions(latency, jitter, loss, duplicate)
         self.sent = self.duplicated = self.delivered = self.dropped = 0
         self._hosts: dict[str, Host] = {}
-        self._links: dict[tuple[str, str], Link] = {}
+        self._own_conditions: dict[tuple[str, str], Conditions] = {}
         self._sides: dict[str, int] = {}
         self._boxes: dict[str, Middlebox] = {}
         self._watchers: list[Callable[[Datagram], None]] = []
@@ -109,7 +109,7 @@ class Network:
             return known
         if not canonical or any(each in self._hosts for each in canonical):
             raise InvalidAddress(f"a host needs addresses of its own, not {addresses}")
-        host = Host(self, self.clock, canonical)
+        host = Host(self.clock, canonical, self.send, self._hosts.__contains__)
         self._hosts.update(dict.fromkeys(canonical, host))
         return host
 
@@ -117,23 +117,23 @@ class Network:
         """Whether a host has this address (an IP address in its shortest form)."""
         return address in self._hosts
 
-    def set_link(self, one: str, other: str, link: Link) -> None:
-        """Use ``link`` between two addresses, both ways."""
-        self.set_path(one, other, link)
-        self.set_path(other, one, link)
+    def set_conditions(self, one: str, other: str, conditions: Conditions) -> None:
+        """Use these conditions between two addresses, both ways."""
+        self.set_conditions_one_way(one, other, conditions)
+        self.set_conditions_one_way(other, one, conditions)
 
-    def set_path(self, source: str, destination: str, link: Link) -> None:
-        """Use ``link`` for datagrams from ``source`` to ``destination`` only."""
-        self._links[_canonical(source), _canonical(destination)] = link
+    def set_conditions_one_way(self, source: str, destination: str, conditions: Conditions) -> None:
+        """Use these conditions for datagrams from ``source`` to ``destination`` only."""
+        self._own_conditions[_canonical(source), _canonical(destination)] = conditions
 
     def put_behind(self, host: Host, box: Middlebox) -> None:
-        """Let everything from and to a host pass a box, from now on."""
+        """Put a box between a host and the network: all its datagrams pass it from now on."""
         self._boxes.update(dict.fromkeys(host.addresses, box))
 
     def partition(self, *sides: Iterable[Host]) -> None:
-        """Cut the network: hosts reach those on their own side only, from now on.
+        """Cut the network: from now on a host reaches the hosts of its own side only.
 
-        Hosts that are on none of the ``sides`` form one more together, so ``partition([host])``
+        All hosts that are on none of the ``sides`` form one more side, so ``partition([host])``
         isolates one host.  An earlier partition is forgotten.
         """
         self._sides = {
@@ -159,22 +159,24 @@ class Network:
             source = box.leaves(source, destination, self.clock.seconds())
         for watcher in self._watchers:
             watcher(Datagram(self.clock.seconds(), source, destination, data))
-        link = self._links.get((source[0], destination[0]), self.default_link)
-        self._send_copy(link, data, source, destination)
-        if link.duplicate and self.random.random() < link.duplicate:
+        conditions = self._own_conditions.get((source[0], destination[0]), self.conditions)
+        self._send_copy(conditions, data, source, destination)
+        if conditions.duplicate and self.random.random() < conditions.duplicate:
             self.duplicated += 1
-            self._send_copy(link, data, source, destination)
+            self._send_copy(conditions, data, source, destination)
 
-    def _send_copy(self, link: Link, data: bytes, source: Address, destination: Address) -> None:
-        lost = link.loss and self.random.random() < link.loss
+    def _send_copy(
+        self, conditions: Conditions, data: bytes, source: Address, destination: Address
+    ) -> None:
+        lost = conditions.loss and self.random.random() < conditions.loss
         if lost or (self._sides and self._apart(source, destination)):
             self.dropped += 1
             return
-        delay = link.latency
+        delay = conditions.latency
         if callable(delay):
             delay = delay(source[0], destination[0], self.random)
-        if link.jitter:
-            delay += link.jitter * self.random.random()
+        if conditions.jitter:
+            delay += conditions.jitter * self.random.random()
         self.clock.callLater(delay, self._arrive, data, source, destination)
 
     def _arrive(self, data: bytes, source: Address, destination: Address) -> None:

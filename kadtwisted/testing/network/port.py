@@ -1,18 +1,19 @@
-"""A UDP port in memory, standing in for Twisted's ``udp.Port``.
+"""A UDP port in memory, which stands in for Twisted's ``udp.Port``.
 
-It decides what a protocol is told and when ``write`` fails: as the real one does it on a Linux
-machine, so that what is punished there is not forgiven here.  Which ports a host has, and what its
-system refuses, is the host's.  It never touches a socket.
+It decides what a protocol is told and when ``write`` fails, as the real port does on Linux, so that
+code which fails there fails here too.  Which ports can be had and what the system refuses to send,
+its :class:`System` decides.  It never touches a socket.
 
-Where it differs: no broadcast and no ICMP, so ``connectionRefused`` is called on injected errors
-only.
+Where it differs: there is no broadcast and no ICMP, so ``connectionRefused`` is called for injected
+errors only.
 """
 
 from __future__ import annotations
 
 import errno
 import ipaddress
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -27,20 +28,45 @@ from zope.interface.verify import verifyClass
 
 from kadtwisted.model.contact import Family
 
-if TYPE_CHECKING:
-    from kadtwisted.testing.network.host import Host
-
 Address = tuple[str, int]
 """Host and port, as Twisted hands them to a protocol."""
 
 
+class System(Protocol):
+    """What a port asks of the machine it is on."""
+
+    def bind(self, port: HostPort, wanted: int) -> int:
+        """Open a port under the number ``wanted``, any free one for 0; the number it got.
+
+        ``CannotListenError`` if that cannot be.
+        """
+
+    def unbind(self, port: HostPort) -> None:
+        """A port is closed: its number is free again."""
+
+    def send(self, data: bytes, source: Address, destination: Address, family: Family) -> None:
+        """Send a datagram, or raise as ``sendto`` does."""
+
+    def knows(self, address: str) -> bool:
+        """Whether this is an IP address in its shortest form that some host has."""
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002 - as IReactorTime names it
+        *args: object,
+        **kwargs: object,
+    ) -> object:
+        """Call something in ``delay`` seconds."""
+
+
 @implementer(IListeningPort, IUDPTransport)
 class HostPort:
-    """A UDP port of a :class:`Host`; made by :meth:`Host.listenUDP`."""
+    """A UDP port of a host; made by its method ``listenUDP``."""
 
     def __init__(
         self,
-        host: Host,
+        system: System,
         port: int,
         protocol: DatagramProtocol,
         interface: str,
@@ -49,7 +75,7 @@ class HostPort:
         self.family = _family(interface) if interface else Family.IPV4
         self.interface = str(ipaddress.ip_address(interface)) if interface else "0.0.0.0"
         self.protocol = protocol
-        self._host = host
+        self._system = system
         self._wanted = port
         self._bound: int | None = None
         self._source: Address | None = None
@@ -61,7 +87,7 @@ class HostPort:
 
     def startListening(self) -> None:
         """Bind and tell the protocol; ``CannotListenError`` if the port cannot be had."""
-        self._bound = self._host.bind(self, self._wanted)
+        self._bound = self._system.bind(self, self._wanted)
         self._source = (self.interface, self._bound)
         self._reading = True
         self.protocol.makeConnection(self)
@@ -72,13 +98,13 @@ class HostPort:
         if self._bound is None:
             return None
         self._stopping = Deferred()
-        self._host.callLater(0, self.connectionLost)
+        self._system.callLater(0, self.connectionLost)
         return self._stopping
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Close, and tell the protocol."""
         self._reading = False
-        self._host.unbind(self)
+        self._system.unbind(self)
         self.protocol.doStop()
         self._bound = self._source = None
         if self._stopping is not None:
@@ -102,8 +128,7 @@ class HostPort:
 
         Raises ``InvalidAddressError`` for a host name or an address of the other family,
         ``MessageLengthError`` for more than UDP can carry, ``OverflowError`` for a port beyond
-        65,535, and ``OSError`` for port 0, without a route, or as told by
-        :meth:`Host.fail_writes`.
+        65,535, and ``OSError`` for port 0, without a route, or when the host fails writes.
         """
         if self._connected is not None:
             assert addr in (None, self._connected), f"connected to {self._connected}, not {addr}"
@@ -116,12 +141,12 @@ class HostPort:
         if type(packet) is not bytes:
             packet = bytes(memoryview(packet))  # as a socket: no text, no number
         try:
-            self._host.send(packet, source, destination, self.family)
+            self._system.send(packet, source, destination, self.family)
         except OSError as error:
             self._refused(error)
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
-        """Remembered, without effect: this network has no broadcast."""
+        """Remember the choice; it has no effect, as this network has no broadcast."""
         self._broadcast = bool(enabled)
 
     def getBroadcastAllowed(self) -> bool:
@@ -143,7 +168,7 @@ class HostPort:
 
     def _destination(self, addr: Address) -> Address:
         text, port = addr
-        if text in self._host.network:
+        if self._system.knows(text):
             family = Family.IPV6 if ":" in text else Family.IPV4
             if family is self.family:
                 return addr
@@ -158,8 +183,8 @@ class HostPort:
 
     def _number(self) -> int:
         if self._bound is None:
-            # A closed udp.Port has no attribute "socket" any more; whoever catches OSError only
-            # must be caught here too.
+            # A closed udp.Port has lost its attribute "socket": code that catches only OSError
+            # must fail here, too.
             raise AttributeError("this port is closed")
         return self._bound
 

@@ -81,8 +81,8 @@ class GrowthTests(SynchronousTestCase):
 
     def test_faults_reach_the_network(self) -> None:
         population = grown(20, faults=Faults(loss=0.25, duplicate=0.5))
-        link = population.network.default_link
-        self.assertEqual((link.loss, link.duplicate), (0.25, 0.5))
+        conditions = population.network.conditions
+        self.assertEqual((conditions.loss, conditions.duplicate), (0.25, 0.5))
 
 
 class MemberTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import InvalidAddress, InvalidInput
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
-from kadtwisted.testing.network.network import Link, Network
+from kadtwisted.testing.network.network import Conditions, Network
 from kadtwisted.testing.network.port import HostPort
 
 HERE, THERE, ELSEWHERE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -117,12 +117,12 @@ class TestDelivery(SynchronousTestCase):
         copies = {data: listener.data().count(data) for data in listener.data()}
         self.assertEqual(set(copies.values()), {1, 2})
 
-    def test_links_of_their_own(self) -> None:
+    def test_conditions_of_one_pair(self) -> None:
         network, port, listener = self.pair(latency=0.1)
         other_port, other = listen(network, ELSEWHERE)
         _, here = port, port.protocol
-        network.set_link(HERE, THERE, Link(latency=3.0))
-        network.set_path(HERE, ELSEWHERE, Link(latency=5.0))
+        network.set_conditions(HERE, THERE, Conditions(latency=3.0))
+        network.set_conditions_one_way(HERE, ELSEWHERE, Conditions(latency=5.0))
         self.send(port, 1)
         self.send(port, 1, ELSEWHERE)
         self.send(other_port, 1, HERE)
@@ -130,9 +130,9 @@ class TestDelivery(SynchronousTestCase):
         self.assertEqual([listener.heard[0][0], other.heard[0][0]], [3.0, 5.0])
         self.assertEqual([moment for moment, _, _ in here.heard], [0.1])
 
-    def test_default_link_can_be_replaced(self) -> None:
+    def test_default_conditions_can_be_replaced(self) -> None:
         network, port, listener = self.pair(latency=0.1)
-        network.default_link = Link(latency=2.0)
+        network.conditions = Conditions(latency=2.0)
         self.send(port, 1)
         self.clock.advance(10)
         self.assertEqual(listener.heard[0][0], 2.0)
@@ -271,6 +271,6 @@ class TestHosts(SynchronousTestCase):
         for address in ("localhost", "", "192.0.2.256", "192.0.2.1:80"):
             self.assertRaises(InvalidAddress, self.network.host, address)
 
-    def test_bad_links(self) -> None:
+    def test_conditions_that_cannot_be(self) -> None:
         for settings in ({"loss": 1.1}, {"duplicate": -0.1}, {"jitter": -1.0}, {"latency": -1.0}):
-            self.assertRaises(InvalidInput, Link, **settings)
+            self.assertRaises(InvalidInput, Conditions, **settings)

@@ -24,7 +24,7 @@ from kadtwisted.model.ids import id_from_bytes, id_to_bytes
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 from kadtwisted.storage.sqlite.file import (
-    Layout,
+    Schema,
     check_whole,
     damaged,
     explained,
@@ -33,7 +33,7 @@ from kadtwisted.storage.sqlite.file import (
 )
 from kadtwisted.storage.sqlite.migrations import versions_of
 
-LAYOUT = Layout(
+SCHEMA = Schema(
     holds="the records kept published",
     application_id=0x6B616470,  # "kadp"
     versions=versions_of("publications"),
@@ -70,9 +70,9 @@ class Publications:
         with :class:`~kadtwisted.errors.UnsupportedVersion` for one of a newer program; then nothing
         is left open.
         """
-        connection = open_database(self._path, LAYOUT)
+        connection = open_database(self._path, SCHEMA)
         try:
-            check_whole(connection, self._path, LAYOUT)
+            check_whole(connection, self._path, SCHEMA)
             publications = self._read(connection)
         except BaseException:
             connection.close()
@@ -88,7 +88,7 @@ class Publications:
         connection = self._connection
         if connection is None:
             raise StorageError("the records kept published are not open")
-        with transaction(connection, self._path, LAYOUT):
+        with transaction(connection, self._path, SCHEMA):
             for each in operations:
                 if isinstance(each, Publication):
                     connection.execute(_KEEP, _row(each))
@@ -107,9 +107,9 @@ class Publications:
             with closing(connection.execute(_SELECT)) as rows:
                 return tuple(map(_publication, rows))
         except sqlite3.Error as error:
-            raise explained(error, self._path, LAYOUT) from error
+            raise explained(error, self._path, SCHEMA) from error
         except (TypeError, ValueError, struct.error) as error:
-            raise damaged(self._path, LAYOUT, "a row is not as it was written") from error
+            raise damaged(self._path, SCHEMA, "a row is not as it was written") from error
 
 
 def _place(where: StorageKey) -> tuple[int, bytes, bytes]:

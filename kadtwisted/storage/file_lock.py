@@ -1,7 +1,7 @@
 """A lock on a file against a second process, or a second user in this one.
 
 An ``flock`` dies with its holder, so a crash leaves nothing to clean up.  The file stays when the
-lock is released: removing it would be a race with whoever opens it just then.
+lock is released: to remove it would be a race with another process that opens it just then.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from kadtwisted.errors import StorageError, reason_of
 
 
 class FileLock:
-    """A lock that is held from :meth:`take` to :meth:`release`."""
+    """A lock, held from :meth:`take` to :meth:`release`."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
     @classmethod
     def take(cls, path: str | os.PathLike[str]) -> FileLock:
-        """Lock this file, which is made (mode 0600) if it is missing, without waiting.
+        """Lock this file without waiting; it is made (mode 0600) if it is missing.
 
-        ``BlockingIOError`` if somebody else holds the lock, another ``OSError`` if there can be no
-        lock on this file.
+        Fails with ``BlockingIOError`` if another process or object holds the lock, and with another
+        ``OSError`` if there can be no lock on this file.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -34,7 +34,7 @@ class FileLock:
         return cls(descriptor)
 
     def release(self) -> None:
-        """Let go of the lock.  Idempotent."""
+        """Release the lock.  Idempotent."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -47,10 +47,14 @@ class StorageInUse(StorageError):
 def lock_storage(path: str | os.PathLike[str]) -> FileLock:
     """The lock of the storage at ``path``: the file ``PATH.lock`` beside it.
 
-    :class:`StorageInUse` or another :class:`~kadtwisted.errors.StorageError` with a sentence.
+    Where ``path`` is a symbolic link the lock lies beside the file that it leads to, so that a
+    storage has one lock, whatever it is called.
+
+    Fails with :class:`StorageInUse`, or with another :class:`~kadtwisted.errors.StorageError` if
+    the file system has no locks.
     """
     try:
-        return FileLock.take(f"{os.fspath(path)}.lock")
+        return FileLock.take(f"{os.path.realpath(path)}.lock")
     except BlockingIOError:
         raise StorageInUse(
             f"the storage {path} is in use by another node; stop it, or choose another file"

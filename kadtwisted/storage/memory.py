@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from kadtwisted.errors import ConfigurationError, StorageFull
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+from kadtwisted.storage.capacity import Capacity, no_room
 
 if TYPE_CHECKING:
     from kadtwisted.model.ids import NodeID
@@ -37,10 +37,7 @@ class MemoryStorage:
     """
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
-        if max_records < 1 or max_bytes < 1:
-            raise ConfigurationError("a storage needs room for at least one record and one byte")
-        self._max_records = max_records
-        self._max_bytes = max_bytes
+        self._max_records, self._max_bytes = Capacity.checked(max_records, max_bytes)
         self._records: dict[StorageKey, StoredRecord] = {}
         self._order: list[StorageKey] = []
         self._expiry: list[tuple[float, StorageKey]] = []
@@ -70,12 +67,7 @@ class MemoryStorage:
 
     def put(self, record: StoredRecord, now: float) -> Deferred[None]:
         if not self._make_room(record, now):
-            return fail(
-                StorageFull(
-                    f"no room for {len(record.data)} bytes more beside {len(self._records)} records"
-                    f" of {self._size} bytes: raise the limits, or wait until records expire"
-                )
-            )
+            return fail(no_room(len(record.data), StorageUsage(len(self._records), self._size)))
         self._store(record)
         return succeed(None)
 

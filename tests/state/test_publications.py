@@ -16,7 +16,7 @@ from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.state.publications import LAYOUT, Operation, Publications
+from kadtwisted.state.publications import SCHEMA, Operation, Publications
 from kadtwisted.testing.contracts.node_state import published
 
 SMALL = settings(max_examples=25, deadline=None, derandomize=True)
@@ -121,7 +121,7 @@ class FailingTests(PublicationsTestCase):
     def test_newer(self) -> None:
         self.made(published(1))
         with closing(sqlite3.connect(self.path)) as other:
-            other.execute(f"PRAGMA user_version = {len(LAYOUT.versions) + 1}")
+            other.execute(f"PRAGMA user_version = {len(SCHEMA.versions) + 1}")
         self.assertRaises(UnsupportedVersion, self.found)
 
 

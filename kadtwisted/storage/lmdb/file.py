@@ -24,23 +24,23 @@ from typing import Any, TypeVar
 import lmdb
 from lmdb.verify import VerifyError, verify
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.errors import InvalidKey, StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.storage.capacity import Capacity
+from kadtwisted.storage.changes import RecordChange
 from kadtwisted.storage.files import sync_directory
-from kadtwisted.storage.lmdb.batch import (
+from kadtwisted.storage.lmdb.records import (
     FORMAT,
     FORMAT_KEY,
     FORMAT_STEM,
     SIZE,
     SIZE_KEY,
     Batch,
-    Bounds,
     Databases,
-    Operation,
     read_anchor,
     read_usage,
     write_anchor,
 )
-from kadtwisted.storage.timeline import Anchor
+from kadtwisted.storage.timeline import Anchor, Timeline
 
 T = TypeVar("T")
 
@@ -75,10 +75,10 @@ class LMDBFile:
     """
 
     def __init__(
-        self, path: Path, bounds: Bounds, begin: Anchor, *, first_map: int, most_map: int
+        self, path: Path, capacity: Capacity, begin: Anchor, *, first_map: int, most_map: int
     ) -> None:
         self._path = path
-        self._bounds = bounds
+        self._capacity = capacity
         self._broken = False
         try:
             if not os.path.lexists(path):
@@ -97,20 +97,23 @@ class LMDBFile:
         self._environment.close()
 
     def read(self, work: Callable[[lmdb.Transaction[bytes], Databases], T]) -> T:
-        """Look at the last commit; a transaction of its own, so that no page is kept for long."""
+        """Look at the last commit.
+
+        Each read has a transaction of its own, so that no page is kept for long.
+        """
         try:
             with self._environment.begin() as transaction:
                 return work(transaction, self._databases)
-        except (lmdb.Error, struct.error) as error:
+        except (lmdb.Error, struct.error, InvalidKey) as error:
             raise explained(error, self._path) from error
 
     def commit(
         self,
-        operations: Sequence[Operation],
-        anchor: Anchor,
+        changes: Sequence[RecordChange],
+        timeline: Timeline,
         alone: Callable[[Callable[[], None]], object],
-    ) -> list[object]:
-        """Perform them in one transaction; their results, once it is durable.
+    ) -> list[Any]:
+        """Make these changes in one transaction; the result of each, once it is durable.
 
         ``alone`` must do the work it is given while nobody reads, and raise what that raises.
         """
@@ -119,7 +122,7 @@ class LMDBFile:
                 if self._broken:
                     alone(self._renew)
                 try:
-                    return self._commit(operations, anchor)
+                    return self._commit(changes, timeline)
                 except lmdb.MapFullError:
                     alone(self._grow)
             except (OSError, lmdb.Error, struct.error) as error:
@@ -144,11 +147,11 @@ class LMDBFile:
         self._databases = self._open_databases()
         self._broken = False
 
-    def _commit(self, operations: Sequence[Operation], anchor: Anchor) -> list[object]:
+    def _commit(self, changes: Sequence[RecordChange], timeline: Timeline) -> list[Any]:
         with self._environment.begin(write=True) as transaction:
-            batch = Batch(transaction, self._databases, self._bounds)
-            results = [batch.perform(each) for each in operations]
-            batch.finish(anchor)
+            batch = Batch(transaction, self._databases, self._capacity, timeline)
+            results = batch.apply(changes)
+            batch.finish()
         return results
 
     def _recognise(self) -> Anchor | None:
@@ -204,9 +207,9 @@ class LMDBFile:
         return read_anchor(transaction, databases.meta)
 
 
-def most_map(bounds: Bounds) -> int:
+def most_map(capacity: Capacity) -> int:
     """Bytes that the map may have at most: generous, for what it bounds is a fault of ours."""
-    return SPARE_MAP + RECORD_MAP * bounds.records + DATA_MAP * bounds.size
+    return SPARE_MAP + RECORD_MAP * capacity.records + DATA_MAP * capacity.size
 
 
 def _make(path: Path, anchor: Anchor) -> None:
@@ -244,11 +247,11 @@ def _environment(path: Path, map_size: int) -> lmdb.Environment:
     return environment
 
 
-def explained(error: OSError | lmdb.Error | struct.error, path: Path) -> StorageError:
+def explained(error: OSError | lmdb.Error | struct.error | InvalidKey, path: Path) -> StorageError:
     """The error whose sentence a user understands."""
     if isinstance(error, OSError):
         return StorageError(f"cannot use {path}: {reason_of(error)}")
-    if isinstance(error, struct.error):
+    if isinstance(error, (struct.error, InvalidKey)):
         return _damaged(path, "an entry has a wrong length")
     if isinstance(error, lmdb.VersionMismatchError):
         return UnsupportedVersion(f"{path} was written by another version of LMDB: {error}")

@@ -2,7 +2,7 @@
 
 Rules: a database comes into being whole, under another name, and is renamed, so an empty file is
 damage and never a beginning; what another program made, or a newer version of this one, is left as
-it is; an older layout is brought up in one transaction, after a backup.  A commit is durable when
+it is; an older schema is brought up in one transaction, after a backup.  A commit is durable when
 it returns (WAL, ``synchronous=FULL``: https://www.sqlite.org/pragma.html#pragma_synchronous).
 Whatever goes wrong is a :class:`StorageError` whose sentence says what to do.
 
@@ -42,11 +42,11 @@ _MAYBE_FULL = frozenset((sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN))
 _IN_USE = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 
 
-class Layout(NamedTuple):
+class Schema(NamedTuple):
     """What a database of ours looks like.
 
     ``holds`` names what is in it, for sentences.  ``application_id`` is the number in the file's
-    header by which it is recognised.  ``versions`` holds, for each version of the layout, the
+    header by which it is recognised.  ``versions`` holds, for each version of the schema, the
     statements that lead to it from the one before (to the first: from nothing); ``user_version``
     counts them.
     """
@@ -56,24 +56,24 @@ class Layout(NamedTuple):
     versions: tuple[tuple[str, ...], ...]
 
 
-def open_database(path: Path, layout: Layout, *, make: bool = True) -> sqlite3.Connection:
+def open_database(path: Path, schema: Schema, *, make: bool = True) -> sqlite3.Connection:
     """A connection for one thread at a time to the database at ``path``, made if there is none.
 
-    Transactions are explicit (:func:`transaction`).  Before a database with an older layout is
+    Transactions are explicit (:func:`transaction`).  Before a database with an older schema is
     brought up it is copied to ``PATH.backup-vN``, where N is its version; the last such copy is
     kept.  Fails with :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`;
     then nothing is left open.
     """
     try:
         if make and not os.path.lexists(path):
-            _make(path, layout)
-        _check_file(path, layout)
-        return _open(path, layout)
+            _make(path, schema)
+        _check_file(path, schema)
+        return _open(path, schema)
     except (OSError, sqlite3.Error) as error:
-        raise explained(error, path, layout) from error
+        raise explained(error, path, schema) from error
 
 
-def open_reader(path: Path, layout: Layout) -> sqlite3.Connection:
+def open_reader(path: Path, schema: Schema) -> sqlite3.Connection:
     """A second connection to a database that is open, for reading only; :class:`StorageError`.
 
     It sees what is committed when a statement begins, and waits for no writer.
@@ -87,22 +87,22 @@ def open_reader(path: Path, layout: Layout) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise explained(error, path, layout) from error
+        raise explained(error, path, schema) from error
     return connection
 
 
-def check_whole(connection: sqlite3.Connection, path: Path, layout: Layout) -> None:
+def check_whole(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
     """Read the whole database for damage: ``StorageError``.  A second for each gigabyte."""
     try:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        raise explained(error, path, layout) from error
+        raise explained(error, path, schema) from error
     if found != "ok":
-        raise damaged(path, layout, " ".join(found.split()))
+        raise damaged(path, schema, " ".join(found.split()))
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, path: Path, layout: Layout) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection, path: Path, schema: Schema) -> Iterator[None]:
     """What is done inside is durable when this ends, or, if anything is raised, was never done."""
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -114,10 +114,10 @@ def transaction(connection: sqlite3.Connection, path: Path, layout: Layout) -> I
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise explained(error, path, layout) from error
+        raise explained(error, path, schema) from error
 
 
-def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> StorageError:
+def explained(error: OSError | sqlite3.Error, path: Path, schema: Schema) -> StorageError:
     """The error whose sentence a user understands."""
     if isinstance(error, OSError):
         if error.errno in _NO_ROOM:
@@ -125,7 +125,7 @@ def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> Sto
         return StorageError(f"cannot use {path}: {reason_of(error)}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _DAMAGED:
-        return damaged(path, layout, str(error))
+        return damaged(path, schema, str(error))
     if code == sqlite3.SQLITE_FULL or (code in _MAYBE_FULL and _no_room(path)):
         return _full(path)
     if code in _IN_USE:
@@ -133,11 +133,11 @@ def explained(error: OSError | sqlite3.Error, path: Path, layout: Layout) -> Sto
     return StorageError(f"cannot use {path}: {error}")
 
 
-def damaged(path: Path, layout: Layout, what: str) -> StorageError:
+def damaged(path: Path, schema: Schema, what: str) -> StorageError:
     """The error for a file that cannot be trusted."""
     return StorageError(
         f"{path} is damaged ({what}); restore it from a backup, or move it and {path.name}-wal "
-        f"away to start without {layout.holds}"
+        f"away to start without {schema.holds}"
     )
 
 
@@ -165,7 +165,7 @@ def _full(path: Path) -> StorageFull:
 # --- Making and opening ------------------------------------------------------------------------
 
 
-def _make(path: Path, layout: Layout) -> None:
+def _make(path: Path, schema: Schema) -> None:
     """Build the database beside its place, then rename it: after a crash it is whole or missing."""
     temporary = path.with_name(path.name + ".new")
     for each in (
@@ -180,32 +180,32 @@ def _make(path: Path, layout: Layout) -> None:
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with closing(_connect(temporary)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA application_id = {layout.application_id}")
-        _upgrade(connection, layout, 0)
+        connection.execute(f"PRAGMA application_id = {schema.application_id}")
+        _upgrade(connection, schema, 0)
     temporary.replace(path)
     sync_directory(path.parent)
 
 
-def _check_file(path: Path, layout: Layout) -> None:
+def _check_file(path: Path, schema: Schema) -> None:
     """What SQLite would say less clearly, or not at all: it takes a stump for a new database."""
     status = path.stat()
     if stat.S_ISREG(status.st_mode) and status.st_size < SMALLEST:
-        raise damaged(path, layout, f"it has {status.st_size} bytes")
+        raise damaged(path, schema, f"it has {status.st_size} bytes")
     for place in (path, path.parent):
         if not os.access(place, os.R_OK | os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 
-def _open(path: Path, layout: Layout) -> sqlite3.Connection:
+def _open(path: Path, schema: Schema) -> sqlite3.Connection:
     connection = _connect(path)
     try:
-        version = _recognise(connection, path, layout)
+        version = _recognise(connection, path, schema)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-        if version < len(layout.versions):
+        if version < len(schema.versions):
             backup = _back_up(connection, path, version)
-            _upgrade(connection, layout, version)
+            _upgrade(connection, schema, version)
             _forget_backups(path, backup)
     except BaseException:
         connection.close()
@@ -219,26 +219,26 @@ def _connect(database: Path | str, timeout: float = BUSY_SECONDS) -> sqlite3.Con
     )
 
 
-def _recognise(connection: sqlite3.Connection, path: Path, layout: Layout) -> int:
-    """The version of the layout in the file, if it is one of ours; reads, and changes nothing."""
+def _recognise(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
+    """The version of the schema in the file, if it is one of ours; reads, and changes nothing."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application_id != layout.application_id:
+    if application_id != schema.application_id:
         raise StorageError(f"{path} is a database of something else; choose another path")
-    if version > len(layout.versions):
+    if version > len(schema.versions):
         raise UnsupportedVersion(f"{path} was written by a newer version of this program; upgrade")
     if version < 1:
-        raise damaged(path, layout, f"its version is {version}")
+        raise damaged(path, schema, f"its version is {version}")
     return int(version)
 
 
-def _upgrade(connection: sqlite3.Connection, layout: Layout, version: int) -> None:
+def _upgrade(connection: sqlite3.Connection, schema: Schema, version: int) -> None:
     """All steps from this version to the newest, or none."""
     connection.execute("BEGIN IMMEDIATE")
-    for step in layout.versions[version:]:
+    for step in schema.versions[version:]:
         for statement in step:
             connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(layout.versions)}")
+    connection.execute(f"PRAGMA user_version = {len(schema.versions)}")
     connection.execute("COMMIT")
 
 

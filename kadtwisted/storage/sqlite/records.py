@@ -1,12 +1,12 @@
-"""How records lie in an SQLite database: the layout, the questions, and one batch of changes.
+"""How records lie in an SQLite database: the schema, the queries, and one batch of changes.
 
-A :class:`Batch` works inside a transaction and never begins or ends one.  It keeps the bounds:
-expired records give way, the earliest first, and nothing else; what still finds no room fails alone
-with :class:`StorageFull`.
+A :class:`Batch` works inside a transaction and never begins or ends one.  It keeps within the
+capacity: expired records give way, the earliest first, and no others.  A put that still finds no
+room fails alone, with :class:`~kadtwisted.errors.StorageFull`.
 
-Python lets go of its lock around every step of a statement, and under load it is milliseconds
-until a thread has it back.  So puts are written many to a statement, and sums are taken by SQLite:
-a batch takes a few steps, however many records it has.
+Python releases its interpreter lock around every step of a statement, and under load a thread waits
+milliseconds to get it back.  So one statement writes many records, and SQLite takes the sums: a
+batch needs a few steps, whatever its size.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from kadtwisted.errors import StorageFull
 from kadtwisted.model.ids import id_from_bytes, id_to_bytes
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
-from kadtwisted.storage.sqlite.file import Layout
+from kadtwisted.storage.capacity import Capacity, no_room
+from kadtwisted.storage.changes import Expire, Put, RecordChange
+from kadtwisted.storage.sqlite.file import Schema
 from kadtwisted.storage.sqlite.migrations import versions_of
 from kadtwisted.storage.timeline import Anchor, Timeline
 
@@ -27,32 +29,7 @@ CHUNKS = (1, 8, 64)
 """Records of one statement.  MAGIC: settled by a profile of batches on a busy machine."""
 
 
-class Put(NamedTuple):
-    """Store a record."""
-
-    record: StoredRecord
-    now: float
-
-
-class Expire(NamedTuple):
-    """Forget at most ``limit`` records that have expired by ``now``."""
-
-    now: float
-    limit: int
-
-
-Operation = Put | Expire | StorageKey
-"""A change; a bare :class:`StorageKey` is a place to be emptied."""
-
-
-class Bounds(NamedTuple):
-    """What a storage may hold."""
-
-    records: int
-    size: int
-
-
-LAYOUT = Layout(
+SCHEMA = Schema(
     holds="the records in it",
     application_id=0x6B616472,  # "kadr"
     versions=versions_of("records"),
@@ -124,26 +101,26 @@ class Batch:
         self,
         connection: sqlite3.Connection,
         usage: StorageUsage,
-        bounds: Bounds,
+        capacity: Capacity,
         timeline: Timeline,
     ) -> None:
         self._connection = connection
         self.usage = usage
-        self._bounds = bounds
+        self._capacity = capacity
         self._timeline = timeline
         self.changed = False
 
-    def apply(self, operations: Sequence[Operation]) -> list[Any]:
-        """The result of each operation, or the exception it fails with, in their order."""
+    def apply(self, changes: Sequence[RecordChange]) -> list[Any]:
+        """Make these changes in order; the result of each, or the error it fails with."""
         results: list[Any] = []
-        for run in _runs(operations):
+        for run in _runs(changes):
             first = run[0]
             if isinstance(first, Put):
                 results += self._put(cast("list[Put]", run))
             elif isinstance(first, Expire):
                 results.append(self._forget_expired(first.now, first.limit))
             else:
-                results.append(self._remove(first))
+                results.append(self._remove(first.where))
         return results
 
     def _put(self, puts: list[Put]) -> list[StorageFull | None]:
@@ -156,12 +133,12 @@ class Batch:
         results: list[StorageFull | None] = []
         for (record, _), old in zip(puts, held, strict=True):
             after = _replaced(self.usage, record, old)
-            if self._within(after):
+            if self._capacity.allows(after):
                 self.usage = after
                 stored.append(record)
                 results.append(None)
             else:
-                results.append(self._full(record))
+                results.append(no_room(len(record.data), self.usage))
         self._store(stored)
         return results
 
@@ -180,12 +157,9 @@ class Batch:
         """Whether there is room for all but those that would never fit, however much gave way."""
         usage = self.usage
         for (record, _), old in zip(puts, held, strict=True):
-            if len(record.data) <= self._bounds.size:
+            if len(record.data) <= self._capacity.size:
                 usage = _replaced(usage, record, old)
-        return self._within(usage)
-
-    def _within(self, usage: StorageUsage) -> bool:
-        return usage.records <= self._bounds.records and usage.size <= self._bounds.size
+        return self._capacity.allows(usage)
 
     def _store(self, records: list[StoredRecord]) -> None:
         saved = self._timeline.saved
@@ -217,31 +191,25 @@ class Batch:
         self.usage = StorageUsage(self.usage.records - records, self.usage.size - size)
         self.changed = True
 
-    def _full(self, record: StoredRecord) -> StorageFull:
-        return StorageFull(
-            f"no room for {len(record.data)} bytes more beside {self.usage.records} records"
-            f" of {self.usage.size} bytes: raise the limits, or wait until records expire"
-        )
-
 
 def _replaced(usage: StorageUsage, record: StoredRecord, old: int | None) -> StorageUsage:
     """What is held with this record in place of one of ``old`` bytes, or of none."""
     return StorageUsage(usage.records + (old is None), usage.size + len(record.data) - (old or 0))
 
 
-def _runs(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """The operations in their order: puts at different places together, all else one by one."""
-    run: list[Operation] = []
+def _runs(changes: Sequence[RecordChange]) -> Iterator[list[RecordChange]]:
+    """The changes in their order: puts at different places together, all else one by one."""
+    run: list[RecordChange] = []
     taken: set[StorageKey] = set()
-    for operation in operations:
-        where = operation.record.where if isinstance(operation, Put) else None
+    for change in changes:
+        where = change.record.where if isinstance(change, Put) else None
         if run and (where is None or where in taken):
             yield run
             run, taken = [], set()
         if where is None:
-            yield [operation]
+            yield [change]
         else:
-            run.append(operation)
+            run.append(change)
             taken.add(where)
     if run:
         yield run

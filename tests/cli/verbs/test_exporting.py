@@ -148,7 +148,8 @@ class StorageTests(ExportTestCase):
         self.assertFalse((self.path / "missing").exists())
 
     def test_no_storage_is_made_to_be_read(self) -> None:
-        for options in (("--state-dir", str(self.path)), ("--storage", f"sqlite:{self.path}/x")):
+        missing = (f"sqlite:{self.path}/x", f"lmdb:{self.path}/x")
+        for options in (("--state-dir", str(self.path)), *(("--storage", x) for x in missing)):
             kad = Kad()
             self.assertEqual(kad("export", *options), 64)
             self.assertIn("there are no records", kad.said)

@@ -15,17 +15,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
 from kadtwisted.storage.sqlite import file as sqlite_file
-from kadtwisted.storage.sqlite.file import (
-    Layout,
-    check_whole,
-    open_database,
-    transaction,
-)
+from kadtwisted.storage.sqlite.file import Schema, check_whole, open_database, transaction
 
 FIRST = ("CREATE TABLE sheep (name TEXT)", "INSERT INTO sheep VALUES ('Dolly')")
 SECOND = ("ALTER TABLE sheep ADD COLUMN legs INTEGER NOT NULL DEFAULT 4",)
-LAYOUT = Layout("the sheep", 0x12345678, (FIRST,))
-LATER = LAYOUT._replace(versions=(FIRST, SECOND))
+SCHEMA = Schema("the sheep", 0x12345678, (FIRST,))
+LATER = SCHEMA._replace(versions=(FIRST, SECOND))
 
 
 class Killed(BaseException):
@@ -38,13 +33,13 @@ class SQLiteFileTestCase(SynchronousTestCase):
         directory.mkdir()
         self.path = directory / "flock.sqlite"
 
-    def opened(self, layout: Layout = LAYOUT) -> sqlite3.Connection:
-        connection = open_database(self.path, layout)
+    def opened(self, schema: Schema = SCHEMA) -> sqlite3.Connection:
+        connection = open_database(self.path, schema)
         self.addCleanup(connection.close)
         return connection
 
-    def made(self, layout: Layout = LAYOUT) -> None:
-        open_database(self.path, layout).close()
+    def made(self, schema: Schema = SCHEMA) -> None:
+        open_database(self.path, schema).close()
 
     def files(self) -> list[str]:
         return sorted(os.listdir(self.path.parent))
@@ -52,7 +47,7 @@ class SQLiteFileTestCase(SynchronousTestCase):
     def assert_refused(self, kind: type[StorageError] = StorageError) -> str:
         """Opening fails, tells which file, and changes nothing."""
         before = self.path.read_bytes()
-        error = self.assertRaises(kind, open_database, self.path, LAYOUT)
+        error = self.assertRaises(kind, open_database, self.path, SCHEMA)
         self.assertIs(type(error), kind)
         self.assertIn(str(self.path), str(error))
         self.assertEqual(self.path.read_bytes(), before)
@@ -62,7 +57,7 @@ class SQLiteFileTestCase(SynchronousTestCase):
 class MakingTests(SQLiteFileTestCase):
     def test_made_for_its_user_alone(self) -> None:
         connection = self.opened()
-        with transaction(connection, self.path, LAYOUT):
+        with transaction(connection, self.path, SCHEMA):
             connection.execute("INSERT INTO sheep VALUES ('Shaun')")
         for name in self.files():
             mode = stat.S_IMODE((self.path.parent / name).stat().st_mode)
@@ -92,16 +87,16 @@ class MakingTests(SQLiteFileTestCase):
         ]
         for owner, name in steps:
             with mock.patch.object(owner, name, side_effect=Killed):
-                self.assertRaises(Killed, open_database, self.path, LAYOUT)
+                self.assertRaises(Killed, open_database, self.path, SCHEMA)
             self.assertEqual(self.path.exists(), name == "sync_directory")
-            with closing(open_database(self.path, LAYOUT)) as connection:
+            with closing(open_database(self.path, SCHEMA)) as connection:
                 self.assertEqual(connection.execute("SELECT * FROM sheep").fetchall(), [("Dolly",)])
             self.assertEqual(self.files(), ["flock.sqlite"])
             self.path.unlink()
 
     def test_the_log_of_a_database_that_was_moved_away_is_not_taken_for_the_new_ones(self) -> None:
-        old = open_database(self.path, LAYOUT)
-        with transaction(old, self.path, LAYOUT):
+        old = open_database(self.path, SCHEMA)
+        with transaction(old, self.path, SCHEMA):
             old.execute("INSERT INTO sheep VALUES ('Shaun')")
         log = self.path.with_name("flock.sqlite-wal").read_bytes()
         old.close()
@@ -162,7 +157,7 @@ class RecognisingTests(SQLiteFileTestCase):
                 return path != refused
 
             with mock.patch.object(sqlite_file.os, "access", access):
-                error = self.assertRaises(StorageError, open_database, self.path, LAYOUT)
+                error = self.assertRaises(StorageError, open_database, self.path, SCHEMA)
             self.assertIn("permission denied", str(error))
             self.assertIsInstance(error.__cause__, PermissionError)
 
@@ -176,7 +171,7 @@ class UpgradeTests(SQLiteFileTestCase):
 
     def test_happens_as_a_whole_or_not_at_all(self) -> None:
         self.made()
-        broken = LAYOUT._replace(versions=(FIRST, SECOND, ("nonsense",)))
+        broken = SCHEMA._replace(versions=(FIRST, SECOND, ("nonsense",)))
         self.assertRaises(StorageError, open_database, self.path, broken)
         found = self.opened().execute("SELECT * FROM sheep").fetchall()
         self.assertEqual(found, [("Dolly",)])
@@ -195,7 +190,7 @@ class TransactionTests(SQLiteFileTestCase):
         return [name for (name,) in self.connection.execute("SELECT name FROM sheep")]
 
     def within(self, work: Callable[[], object]) -> None:
-        with transaction(self.connection, self.path, LAYOUT):
+        with transaction(self.connection, self.path, SCHEMA):
             self.connection.execute("INSERT INTO sheep VALUES ('Shaun')")
             work()
 
@@ -239,31 +234,65 @@ class TransactionTests(SQLiteFileTestCase):
 
 class WholeTests(SQLiteFileTestCase):
     def test_a_good_one(self) -> None:
-        check_whole(self.opened(), self.path, LAYOUT)
+        check_whole(self.opened(), self.path, SCHEMA)
 
     def test_a_page_of_rubbish(self) -> None:
         self.made()
         data = bytearray(self.path.read_bytes())
         data[4096:4112] = b"\xff" * 16
         self.path.write_bytes(data)
-        error = self.assertRaises(StorageError, check_whole, self.opened(), self.path, LAYOUT)
+        error = self.assertRaises(StorageError, check_whole, self.opened(), self.path, SCHEMA)
         self.assertIn("damaged", str(error))
 
     def test_an_error_while_reading(self) -> None:
         connection = self.opened()
         connection.close()
-        self.assertRaises(StorageError, check_whole, connection, self.path, LAYOUT)
+        self.assertRaises(StorageError, check_whole, connection, self.path, SCHEMA)
 
 
 class ExplanationTests(SQLiteFileTestCase):
     def test_a_disk_without_room(self) -> None:
         for number in (errno.ENOSPC, errno.EDQUOT):
             with mock.patch.object(sqlite_file.os, "open", side_effect=OSError(number, "Full")):
-                self.assertRaises(StorageFull, open_database, self.path, LAYOUT)
+                self.assertRaises(StorageFull, open_database, self.path, SCHEMA)
 
     def test_a_disk_that_cannot_be_written(self) -> None:
         read_only = OSError(errno.EROFS, "Read-only file system")
         with mock.patch.object(sqlite_file.os, "open", side_effect=read_only):
-            error = self.assertRaises(StorageError, open_database, self.path, LAYOUT)
+            error = self.assertRaises(StorageError, open_database, self.path, SCHEMA)
         self.assertIn("read-only file system", str(error))
         self.assertIs(error.__cause__, read_only)
+
+
+class Sentences(SynchronousTestCase):
+    """What SQLite's codes become."""
+
+    def test_a_reader_of_what_is_not_there(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        error = self.assertRaises(StorageError, sqlite_file.open_reader, path, SCHEMA)
+        self.assertIn(str(path), str(error))
+
+    def test_a_reader_of_what_is_no_database(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(b"Dear diary, " * 1000)
+        error = self.assertRaises(StorageError, sqlite_file.open_reader, path, SCHEMA)
+        self.assertIn("damaged", str(error))
+
+    def said(self, code: int) -> StorageError:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        return sqlite_file.explained(error, Path(self.mktemp()), SCHEMA)
+
+    def test_an_error_of_the_disk(self) -> None:
+        error = self.said(sqlite3.SQLITE_IOERR_WRITE)
+        self.assertNotIsInstance(error, StorageFull)
+        self.assertIn("disk i/o error", str(error).lower())
+
+    def test_a_quota_that_is_used_up(self) -> None:
+        with mock.patch.object(Path, "write_bytes", side_effect=OSError(122, "Quota")):
+            self.assertIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), StorageFull)
+        with mock.patch.object(Path, "write_bytes", side_effect=OSError(5, "I/O error")):
+            self.assertNotIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), StorageFull)
+
+    def test_another_program(self) -> None:
+        self.assertIn("another program", str(self.said(sqlite3.SQLITE_BUSY)))

@@ -15,7 +15,7 @@ from kadtwisted.interfaces import StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.settings.plugin_registry import PluginRegistry
-from kadtwisted.storage.lmdb.batch import SIZE, SIZE_KEY
+from kadtwisted.storage.lmdb.records import SIZE, SIZE_KEY
 from kadtwisted.testing.processes.files import NAMES, inspect
 
 RECORDS = 700

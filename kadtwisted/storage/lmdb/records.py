@@ -9,24 +9,26 @@ Moments are microseconds on the store's own time line, unsigned and big-endian: 
 as they do.
 
 A :class:`Batch` works inside a write transaction and never begins, commits or ends one.  It keeps
-the bounds as the storage in memory does: expired records give way, the earliest first, and nothing
-else; an operation that finds no room changes no record that has not expired.
+within the capacity as the storage in memory does: expired records give way, the earliest first, and
+no others; a put that finds no room changes no record that has not expired.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kadtwisted.errors import StorageError, StorageFull
-from kadtwisted.model.ids import NodeID
+from kadtwisted.model.ids import ID_BYTES, id_from_bytes, id_to_bytes
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+from kadtwisted.storage.capacity import Capacity, no_room
+from kadtwisted.storage.changes import Expire, Put, RecordChange, Remove
 from kadtwisted.storage.timeline import Anchor, Timeline
 
 if TYPE_CHECKING:
     from lmdb import Transaction
 
-KEY_BYTES = 20
 MAX_SUB = 255
 """LMDB takes keys of at most 511 bytes; with the expiry before it, one of ours has 29 more."""
 MAX_KIND = 255
@@ -55,37 +57,6 @@ class Databases(NamedTuple):
     meta: Any
 
 
-class Bounds(NamedTuple):
-    """What a storage may hold."""
-
-    records: int
-    size: int
-
-
-class Put(NamedTuple):
-    """Store or replace the record at ``where``; ``value`` is as it will lie in the file."""
-
-    where: bytes
-    value: bytes
-    now: bytes
-
-
-class Remove(NamedTuple):
-    """Forget one record."""
-
-    where: bytes
-
-
-class Expire(NamedTuple):
-    """Forget at most ``limit`` expired records."""
-
-    now: bytes
-    limit: int
-
-
-Operation = Put | Remove | Expire
-
-
 def encode_where(where: StorageKey) -> bytes:
     """A record's key in the file; ``StorageError`` for a place that has none."""
     if not 0 <= where.kind <= MAX_KIND:
@@ -95,13 +66,13 @@ def encode_where(where: StorageKey) -> bytes:
             f"the storage keeps records whose key has at most {MAX_SUB} bytes more, "
             f"not {len(where.sub)}"
         )
-    return bytes((where.kind,)) + where.key.to_bytes(KEY_BYTES, "big") + where.sub
+    return bytes((where.kind,)) + id_to_bytes(where.key) + where.sub
 
 
 def decode_where(where: bytes) -> StorageKey:
     """The place that :func:`encode_where` wrote."""
-    key = int.from_bytes(where[1 : 1 + KEY_BYTES], "big")
-    return StorageKey(where[0], NodeID(key), where[1 + KEY_BYTES :])
+    key = id_from_bytes(where[1 : 1 + ID_BYTES])
+    return StorageKey(where[0], key, where[1 + ID_BYTES :])
 
 
 def encode_moment(monotonic: float, timeline: Timeline) -> bytes:
@@ -151,66 +122,113 @@ def read_usage(transaction: Transaction[bytes], databases: Databases) -> Storage
     return StorageUsage(records, size)
 
 
+def find_records(
+    transaction: Transaction[bytes],
+    databases: Databases,
+    where: StorageKey,
+    now: float,
+    timeline: Timeline,
+) -> Sequence[StoredRecord]:
+    """The records of this kind under this key that have not expired by ``now``, by ``sub``."""
+    prefix, moment = encode_where(where), encode_moment(now, timeline)
+    found: list[StoredRecord] = []
+    with transaction.cursor(databases.records) as cursor:
+        there = cursor.set_range(prefix)
+        while there and (place := cursor.key()).startswith(prefix):
+            value = cursor.value()
+            if value[EXPIRES] > moment:
+                found.append(decode_record(place, value, timeline))
+            there = cursor.next()
+    return found
+
+
+def page_of_records(
+    transaction: Transaction[bytes],
+    databases: Databases,
+    after: StorageKey | None,
+    limit: int,
+    timeline: Timeline,
+) -> Sequence[StoredRecord]:
+    """At most ``limit`` records from just behind a place, in order."""
+    # The next key there can be: the same bytes and one more.
+    start = b"" if after is None else encode_where(after) + b"\x00"
+    found: list[StoredRecord] = []
+    with transaction.cursor(databases.records) as cursor:
+        there = cursor.set_range(start) if start else cursor.first()
+        while there and len(found) < limit:
+            found.append(decode_record(cursor.key(), cursor.value(), timeline))
+            there = cursor.next()
+    return found
+
+
 class Batch:
     """Changes inside one write transaction, which its owner commits after :meth:`finish`."""
 
     def __init__(
-        self, transaction: Transaction[bytes], databases: Databases, bounds: Bounds
+        self,
+        transaction: Transaction[bytes],
+        databases: Databases,
+        capacity: Capacity,
+        timeline: Timeline,
     ) -> None:
         self._transaction = transaction
         self._databases = databases
-        self._bounds = bounds
+        self._capacity = capacity
+        self._timeline = timeline
         self._count, self._size = read_usage(transaction, databases)
 
-    def perform(self, operation: Operation) -> object:
-        """Do it; the result, or the error that its asker alone is to hear."""
-        if isinstance(operation, Put):
-            return self._put(operation)
-        if isinstance(operation, Remove):
-            return self._forget(operation.where)
-        return self._expire(operation)
+    def apply(self, changes: Sequence[RecordChange]) -> list[Any]:
+        """Make these changes in order; the result of each, or the error it fails with."""
+        return [self._apply(each) for each in changes]
 
-    def finish(self, anchor: Anchor) -> None:
+    def _apply(self, change: RecordChange) -> object:
+        try:
+            if isinstance(change, Put):
+                return self._put(change)
+            if isinstance(change, Remove):
+                return self._forget(encode_where(change.where))
+            return self._expire(change)
+        except StorageError as error:  # of a place that has no key
+            return error
+
+    def finish(self) -> None:
         """Write what changed beside the records."""
         self._transaction.put(SIZE_KEY, SIZE.pack(self._size), db=self._databases.meta)
-        write_anchor(self._transaction, self._databases.meta, anchor)
+        write_anchor(self._transaction, self._databases.meta, self._timeline.anchor())
 
     def _put(self, put: Put) -> StorageFull | None:
-        length = len(put.value) - MOMENTS.size
-        if not self._make_room(put, length):
-            return StorageFull(
-                f"no room for {length} bytes more beside {self._count} records"
-                f" of {self._size} bytes: raise the limits, or wait until records expire"
-            )
-        self._forget(put.where)
-        self._transaction.put(put.where, put.value, db=self._databases.records)
-        expiry = put.value[EXPIRES] + put.where
-        self._transaction.put(expiry, b"", db=self._databases.expiry)
+        where, value = encode_where(put.record.where), encode_value(put.record, self._timeline)
+        length = len(put.record.data)
+        if not self._make_room(where, length, put.now):
+            return no_room(length, StorageUsage(self._count, self._size))
+        self._forget(where)
+        self._transaction.put(where, value, db=self._databases.records)
+        self._transaction.put(value[EXPIRES] + where, b"", db=self._databases.expiry)
         self._count += 1
         self._size += length
         return None
 
-    def _make_room(self, put: Put, length: int) -> bool:
-        if length > self._bounds.size:
+    def _make_room(self, where: bytes, length: int, now: float) -> bool:
+        if length > self._capacity.size:
             return False  # however much gave way
-        while not self._fits(put.where, length):
-            if not self._forget_expired(put.now):
+        while not self._fits(where, length):
+            if not self._forget_expired(encode_moment(now, self._timeline)):
                 return False
         return True
 
     def _fits(self, where: bytes, length: int) -> bool:
         records, size = self._count + 1, self._size + length
-        if records <= self._bounds.records and size <= self._bounds.size:
+        if records <= self._capacity.records and size <= self._capacity.size:
             return True
         old = self._transaction.get(where, db=self._databases.records)
         if old is None:
             return False
         size -= len(old) - MOMENTS.size
-        return records - 1 <= self._bounds.records and size <= self._bounds.size
+        return records - 1 <= self._capacity.records and size <= self._capacity.size
 
     def _expire(self, expire: Expire) -> int:
-        count = 0
-        while count < expire.limit and self._forget_expired(expire.now):
+        count, now = 0, encode_moment(expire.now, self._timeline)
+        while count < expire.limit and self._forget_expired(now):
             count += 1
         return count
 

@@ -5,13 +5,13 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 and 2.4):
 * Bucket ``i`` covers the IDs that share exactly ``i`` leading bits with our own; the last bucket
   covers all that share at least as many, our own ID among them.  At first there is one bucket.
 * Only the last bucket is ever split, and only when it is full: so buckets exist only where there
-  are nodes.  A full bucket far from our own ID stays as it is, however many nodes its range has.
+  are nodes.  A full bucket far from our own ID is not split, however many nodes its range has.
 * The paper's relaxed splitting (section 2.4, for unbalanced trees) and its split every ``b`` bits
   (section 4.2, for fewer hops) are not used: IDs are hashes, so the tree is balanced, and more
-  buckets far away would only be more contacts to keep alive.  The price: the table alone need not
-  know all of the k nodes closest to our own ID.  Whoever needs these makes a lookup.
-* Buckets are never merged, so the index of a bucket that is not the last covers the same range for
-  ever.
+  buckets far away would only mean more contacts to ping.  The price: the table alone may not know
+  all of the k nodes closest to our own ID.  A caller who needs all of them makes a lookup.
+* Buckets are never merged, so the index of a bucket that is not the last always covers the same
+  range.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Buckets:
         return self._buckets[min(self._shared(node_id), len(self._buckets) - 1)]
 
     def has_room(self, node_id: NodeID) -> bool:
-        """Whether a place is free for a new entry with this ID, if need be after splitting."""
+        """Whether a place is free for a new entry with this ID, maybe after splitting."""
         entries = self.of(node_id).entries
         if len(entries) < self._k:
             return True
@@ -56,9 +56,9 @@ class Buckets:
         return any(self._shared(each.contact.node_id) != shared for each in entries)
 
     def split_for(self, node_id: NodeID) -> KBucket:
-        """The bucket for a new entry, after splitting the last one as often as makes room.
+        """The bucket for a new entry, after splitting the last one until there is room.
 
-        It ends: the range of a bucket at depth ``bits - 1`` is our own ID and one other.
+        This ends: the range of a bucket at depth ``bits - 1`` is our own ID and one other.
         """
         buckets = self._buckets
         while len(buckets[-1].entries) >= self._k and self._shared(node_id) >= len(buckets) - 1:

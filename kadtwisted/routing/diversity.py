@@ -1,27 +1,29 @@
 """How many contacts of one address, and of one network around it, may stand in a routing table.
 
-Whoever rents one host or one block of addresses can make up any number of node IDs, but not any
-number of addresses.  So on a network that everybody may join, a table counts its contacts by exact
-address and by *block* (the /24 of an IPv4 address, the /56 of an IPv6 one).
+An attacker who rents one host or one block of addresses can make up any number of node IDs, but
+not any number of addresses.  So on an open network a table counts its contacts by exact address and
+by *block* (the /24 of an IPv4 address, the /56 of an IPv6 one).
 
 The rules of this file:
 
 * A contact *fits* while its address and its block have their shares left: by default 1 contact of
   an address in a table, 2 of a block in a bucket, 10 of a block in a table (the figures for blocks
   are those of the Ethereum discovery protocols and of Marcus, Heilman and Goldberg 2018).
-* A contact that does not fit is *surplus*.  It waits in the replacement cache, with one exception,
-  without which twenty nodes in one office could not form a network: while the table holds fewer
-  than ``spare`` times k contacts, surplus takes free places, and those of tentative surplus.
-* Surplus holds its place on sufferance.  It becomes regular, the oldest first, as soon as it fits.
-  A verified contact that fits and finds its bucket full takes the place of a surplus one.  And
-  whenever a verified contact comes in, or a tentative one is verified, and the table is larger than
-  ``spare`` times k, surplus leaves, the farthest from our own ID first, until the table is no
-  larger or none is left.  So those who came first have no advantage in the end: a table that has
-  met enough contacts that fit holds no others.  Whoever was sent away and lives waits in the cache.
-* Loopback addresses are no one else's, and are not counted.
+* A contact that does not fit is *surplus*.  It waits in the replacement cache.  There is one
+  exception, so that twenty nodes in one office can form a network: while the table holds fewer than
+  ``spare`` times k contacts, a surplus contact takes a free place, or the place of a tentative
+  surplus contact.
+* A surplus contact becomes *regular* as soon as it fits, the oldest first.  Until then it may lose
+  its place in two ways.  A verified contact that fits and finds its bucket full takes the place of
+  a surplus one.  And whenever a verified contact enters, or a tentative one is verified, and the
+  table is larger than ``spare`` times k, surplus contacts leave, the farthest from our own ID
+  first, until the table is small enough or no surplus is left.  So an early arrival is no advantage
+  in the end: a table that has met enough contacts that fit holds no others.  A surplus contact that
+  leaves and is alive waits in the replacement cache.
+* Loopback addresses belong to this machine, and are not counted.
 
-What is counted are the *regular* contacts alone.  Nothing here takes or gives a place: the table
-does, with these answers, and says what it did.
+Only *regular* contacts are counted.  Nothing here takes or gives a place: the table does that, with
+the answers it gets here, and reports what it did.
 """
 
 from __future__ import annotations
@@ -64,15 +66,15 @@ class Diversity:
 
 
 def diversity_for(*, private: bool) -> Diversity | None:
-    """The rules for a network: none on a private one, whose members trust each other and may well
-    share a block; the default ones on a network that everybody may join."""
+    """The rules for a network: none on a private one, whose members trust each other and may
+    share a block; the default rules on an open network."""
     return None if private else Diversity()
 
 
 class Census:
-    """The contacts of one table, counted by address and block; without ``rules`` everybody fits.
+    """The contacts of one table, counted by address and block; without ``rules`` all fit.
 
-    ``bucket_of`` gives the entries of the bucket for an ID.  ``surplus`` are the entries that do
+    ``bucket_of`` gives the entries of the bucket for an ID.  ``surplus`` holds the entries that do
     not fit, the oldest first; only this class writes to it.  Bounded: there are at most as many
     counters of addresses, and as many of blocks, as there are regular contacts.
     """
@@ -123,10 +125,11 @@ class Census:
         return answer
 
     def crowded_out(self, newcomer: Entry, candidates: Iterable[Entry]) -> Entry | None:
-        """Who has to leave a full replacement cache for a newcomer: the oldest of its own block if
-        the block has its share there, else nobody in particular (``None``).
+        """Which candidate must leave a full replacement cache for a newcomer: the oldest one of
+        the newcomer's own block if that block has its share there, else none in particular
+        (``None``).
 
-        So one block cannot flush all others out of a cache.
+        So one block cannot push all others out of a cache.
         """
         rules = self._rules
         address = newcomer.contact.compact[:-2]
@@ -162,7 +165,7 @@ class Census:
             self.promote()
 
     def move(self, entry: Entry, contact: Contact) -> None:
-        """An entry is found elsewhere now: this gives it the new contact, of the same ID."""
+        """An entry has a new endpoint: give it the new contact, which has the same ID."""
         if entry.surplus:
             del self.surplus[contact.node_id]
         else:
@@ -173,7 +176,7 @@ class Census:
         self.promote()
 
     def promote(self) -> None:
-        """Make regular whoever fits now: a share was given up, or a bucket split."""
+        """Make surplus entries regular that fit now: a share became free, or a bucket was split."""
         for node_id, entry in list(self.surplus.items()):
             if self.fits(node_id, entry.contact.compact[:-2]):
                 del self.surplus[node_id]

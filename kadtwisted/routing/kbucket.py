@@ -1,17 +1,17 @@
-"""One k-bucket: at most k entries, and a bounded replacement cache of those who found no place.
+"""One k-bucket: at most k entries, and a bounded replacement cache of contacts without a place.
 
 The rules of this file (Maymounkov and Mazieres 2002, sections 2.2, 2.4 and 4.1):
 
-* Whoever is in keeps the place; only two kinds of entry give way to a verified newcomer: tentative
-  ones, the one not heard of for the longest first, and surplus ones (see ``diversity``), the one
-  that came last first.
-* A newcomer without a place waits in the replacement cache; the newest candidate is the first to
-  move up, the oldest is forgotten when the cache overflows.
-* A place that becomes free is filled at once by a candidate that may have it.  So candidates wait
-  at a full bucket; at one with room, only those that would be surplus.
+* An entry keeps its place.  Only two kinds of entry give way to a verified newcomer: tentative
+  ones, the one with the longest silence first, and surplus ones (see ``diversity``), the latest
+  arrival first.
+* A newcomer without a place waits in the replacement cache.  The newest candidate is the first to
+  move up.  The oldest one is forgotten when the cache overflows.
+* A place that becomes free goes at once to a candidate that may have it.  So candidates wait at a
+  full bucket; at a bucket with room, only candidates wait that would be surplus.
 
-A bucket does not know which range it covers: that follows from its place in the table.  Order of
-last sight is not kept as a list; the few questions about it look through at most k entries.
+A bucket does not know which range it covers: that follows from its place in the table.  It keeps no
+list in the order of last sight: the few questions about that look through at most k entries.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class KBucket:
     def split(self, moves: Callable[[NodeID], bool]) -> KBucket:
         """Give every entry whose ID ``moves`` to a new bucket, and return that.
 
-        The replacement cache is divided likewise.  The half that the last lookup went through
-        remembers it; the other one counts as never visited.
+        The replacement cache is divided in the same way.  The half that the last lookup went
+        through remembers it; the other half counts as never looked up.
         """
         other = KBucket()
         waiting, self.candidates = self.candidates, {}
@@ -65,7 +65,8 @@ class KBucket:
     def gives_way(self, *, fits: bool) -> Entry | None:
         """The entry whose place a verified newcomer gets: a tentative one, else a surplus one.
 
-        Unless the newcomer ``fits``, it is surplus itself and gets that of tentative surplus only.
+        A newcomer that does not fit (``fits``) is surplus itself: it gets the place of an entry
+        only that is both tentative and surplus.
         """
         tentative = [each for each in self.entries if each.tentative and (fits or each.surplus)]
         if tentative or not fits:
@@ -73,7 +74,7 @@ class KBucket:
         return max([e for e in self.entries if e.surplus], key=_first_seen, default=None)
 
     def stalest(self, wanted: Callable[[Entry], bool]) -> Entry | None:
-        """Of the entries ``wanted``, the one not heard of for the longest."""
+        """Of the entries that are ``wanted``, the one with the longest silence."""
         return min(filter(wanted, self.entries), key=_last_seen, default=None)
 
     def wait(self, entry: Entry, capacity: int) -> None:

@@ -1,18 +1,18 @@
-"""When a contact counts as reachable, is doubted, is asked again, and is given up.
+"""When a contact is believed to be reachable, when it is asked again, and when it is dropped.
 
 The rules of this file:
 
 * An entry is *verified* (it answered a request that we chose to send), *tentative* (it answered
   only while its own request may have held its NAT's mapping open for us), or *suspect*: verified,
   and every request since it was last heard of failed.
-* A tentative entry is believed once it answers after a silence.  It is given up at its first
+* A tentative entry becomes verified when it answers after a silence.  It is dropped at its first
   failure.
-* A suspect is given up after several failures in a row that are spread over a while, so that one
-  lost datagram, or one short outage, drops nobody.
-* Nobody is asked twice within a while for the same doubt.
+* A suspect is dropped after several failures in a row that are spread over some time.  So one lost
+  datagram, or one short outage, drops no contact.
+* No contact is asked twice within a short time for the same reason.
 
-Nothing here knows buckets, and nothing here asks: the table names whom to ask, its caller does.
-Whoever believes that the own uplink is down must not report failures at all.
+Nothing here knows buckets, and nothing here asks: the table names the contact to ask, and its
+caller asks.  A caller who believes that our own uplink is down must not report failures at all.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Entry:
     """A contact in a table and what is known of its life; all moments are monotonic seconds.
 
     ``failures`` counts failures in a row, the first of them at ``first_failure``; ``probed`` is
-    when the table last named it to be asked, or when it last failed.  Whether it is ``surplus``,
-    ``diversity`` says.
+    when the table last named it to be asked, or when it last failed.  ``diversity`` decides whether
+    it is ``surplus``.
     """
 
     contact: Contact
@@ -66,10 +66,10 @@ class Liveness:
     check_after: float = CHECK_AFTER
 
     def answered(self, entry: Entry, now: float) -> bool:
-        """Note an answer.  True if a tentative entry is verified by it.
+        """Note an answer.  True if it makes a tentative entry verified.
 
-        That takes silence before the answer: ``verification_quiet`` seconds of it, or as many as
-        were asked for when the table listed the entry, if nothing was heard of it since.
+        That takes a silence before the answer: ``verification_quiet`` seconds, or as many as the
+        caller asked for when the table listed the entry, if nothing was heard of it since.
         """
         believed = entry.tentative and (
             entry.probed > entry.last_seen or now - entry.last_seen >= self.verification_quiet
@@ -79,7 +79,7 @@ class Liveness:
         return believed
 
     def failed(self, entry: Entry, now: float) -> bool:
-        """Note a request that failed.  True if the entry has to go."""
+        """Note a request that failed.  True if the entry must be dropped."""
         if not entry.failures:
             entry.first_failure = now
         entry.failures += 1
@@ -90,10 +90,10 @@ class Liveness:
         )
 
     def ask_again(self, entry: Entry, now: float) -> bool:
-        """Whether there is reason to ask it if it still lives.
+        """Whether there is a reason to ask it whether it is still alive.
 
-        A suspect is asked so often that, dead, it is gone soon after ``drop_after_seconds``.  Never
-        for a tentative one: an answer after too short a silence says nothing about it.
+        A suspect is asked so often that a dead one is dropped soon after ``drop_after_seconds``.
+        Never for a tentative entry: an answer after too short a silence says nothing about it.
         """
         if entry.tentative:
             return False

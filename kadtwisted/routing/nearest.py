@@ -12,8 +12,8 @@ from bisect import bisect_left
 from kadtwisted.model.ids import NodeID
 
 _SLACK = 16
-"""A run longer than wanted by this is sorted whole.  By measurement: from 8 to 24 the time is the
-same within noise; at 0, halving costs more than it saves."""
+"""A run that is at most this much longer than wanted is sorted as a whole.  Measured: from 8 to 24
+the time is the same within noise; at 0, halving costs more than it saves."""
 
 
 def nearest(ids: list[NodeID], target: NodeID, count: int) -> list[NodeID]:
@@ -28,7 +28,7 @@ def nearest(ids: list[NodeID], target: NodeID, count: int) -> list[NodeID]:
     found: list[NodeID] = []
     missing = count
     while high - low > missing + _SLACK:
-        # The run is the two halves of a subtree: the nearer half goes first, as a whole.
+        # The run is the two halves of a subtree: all of the nearer half comes first.
         first = ids[low]
         shift = (first ^ ids[high - 1]).bit_length() - 1
         middle = bisect_left(ids, (first >> shift | 1) << shift, low, high)
@@ -50,10 +50,10 @@ def nearest(ids: list[NodeID], target: NodeID, count: int) -> list[NodeID]:
 
 
 def _run_around(ids: list[NodeID], target: NodeID, count: int) -> tuple[int, int]:
-    """Where the IDs stand that share a prefix with ``target``, a long one that at least ``count``
-    share.  ``ids`` must hold more than twice as many.
+    """The range of the IDs that share a prefix with ``target``: a long one that at least ``count``
+    IDs share.  ``ids`` must hold more than twice as many.
 
-    Whoever is ``count`` places away on one side shares a prefix with all those between.
+    The ID that is ``count`` places away on one side shares a prefix with all IDs between.
     """
     place = bisect_left(ids, target)
     widths = []

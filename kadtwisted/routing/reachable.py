@@ -1,20 +1,21 @@
-"""Which endpoints may be written to, kept and passed on: no martians.
+"""Which endpoints may be contacted, kept and passed on: no martians.
 
-A contact list can name any address at all.  The rules of this file:
+A contact list can name any address.  The rules of this file:
 
 * Never: port 0; "this network" (0.0.0.0/8), the unspecified address, multicast, broadcast; IPv4
-  addresses dressed as IPv6; addresses with a scope, which mean something on one machine only.
-* Public addresses: always.
+  addresses written as IPv6; addresses with a scope, which have a meaning on one machine only.
+* Always: public addresses.
 * All others (private, loopback, link-local, shared by a carrier's customers, reserved) are as good
-  as any in a network that lives there.  But if our own address is public, they are somebody else's,
-  or lead into our own site: then only those in a prefix that the operator allows.
+  as public ones in a network that lives there.  But if our own address is public, such an address
+  belongs to a network that we cannot reach, or leads into our own site: then only those in a prefix
+  that the operator allows.
 
-What is public follows the special-purpose registries of IANA (RFC 6890), with one departure: the
+What is public follows the special-purpose registries of IANA (RFC 6890), with one exception: the
 documentation prefixes 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 count as
-public.  Nobody lives there, so nobody is harmed, and examples and simulations do.
+public.  No real host has such an address, so no harm is done; examples and simulations use them.
 
 Hosts are IP addresses in their shortest text form, as sockets and codecs give them.  IPv4 text is
-compared by its beginning, without parsing: this is asked of each contact in each reply.
+compared by its beginning, without parsing: each contact in each reply is checked here.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ _NOT_PUBLIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
         **{str(each): (f"{each}.",) for each in range(224, 256)},
     }
 )
-"""For each first number of an IPv4 address that needs a closer look: how those begin that are not
-public.  In order: this network and private (RFC 1122, 1918), carriers (RFC 6598), loopback,
-link-local (RFC 3927), private, IETF protocols (RFC 6890) and private, benchmarks (RFC 2544),
-multicast and reserved (RFC 5771, 1112)."""
+"""For each first number of an IPv4 address that needs a closer look: the beginnings of addresses
+that are not public.  In order: this network and private (RFC 1122, 1918), carriers (RFC 6598),
+loopback, link-local (RFC 3927), private, IETF protocols (RFC 6890) and private, benchmarks (RFC
+2544), multicast and reserved (RFC 5771, 1112)."""
 
 _NEVER = ("0.", *(f"{each}." for each in range(224, 240)))
 _BROADCAST = "255.255.255.255"
 
 
 def is_public(host: str) -> bool:
-    """Whether an address is one on the public internet."""
+    """Whether an address is on the public internet."""
     if ":" in host:
         return _is_public_ipv6(host)
     beginnings = _NOT_PUBLIC.get(host.partition(".")[0])
@@ -59,9 +60,9 @@ def is_public(host: str) -> bool:
 
 
 def may_contact(endpoint: Endpoint, own: Endpoint | None, allowed: Sequence[Prefix] = ()) -> bool:
-    """Whether an endpoint that others named may be written to, kept and passed on.
+    """Whether an endpoint that another node named may be contacted, kept and passed on.
 
-    ``own`` is where the world sees us, ``None`` as long as we do not know.
+    ``own`` is the endpoint at which others see us, ``None`` as long as we do not know it.
     """
     host, port = endpoint
     if not port:
@@ -74,11 +75,11 @@ def may_contact(endpoint: Endpoint, own: Endpoint | None, allowed: Sequence[Pref
 
 
 class Reach:
-    """Where the world sees us in one address family, and so whom we may contact there.
+    """The endpoint at which others see us in one address family, and so which ones we may contact.
 
-    ``own`` is that endpoint, ``None`` as long as nobody told.  Only nodes at public addresses are
-    asked: neighbours on our own machine or site see another side of us.  It is the word of the last
-    one.  ``allow`` are prefixes as in :func:`parse_prefixes`, and fails as that does.
+    ``own`` is that endpoint, ``None`` as long as no node told us.  Only nodes at public addresses
+    are believed: on our own machine or site, others see us at another address.  We believe the
+    last one that told us.  ``allow`` are prefixes as in :func:`parse_prefixes`, with its errors.
     """
 
     __slots__ = ("_allowed", "own")
@@ -88,7 +89,7 @@ class Reach:
         self.own: Endpoint | None = None
 
     def seen(self, by: Endpoint, own: Endpoint) -> bool:
-        """A node saw us at ``own``.  True if that makes martians of contacts that were none."""
+        """A node saw us at ``own``.  True if contacts that we admitted are martians now."""
         before = self.own
         if own == before or not is_public(by.host):
             return False
@@ -117,7 +118,7 @@ def _parse_prefix(text: str) -> Prefix:
 
 
 def _is_public_ipv6(host: str) -> bool:
-    """IANA has given out 2000::/3 only; 2001::/23 in it is for protocols (RFC 2928)."""
+    """IANA has assigned 2000::/3 only; 2001::/23 in it is for protocols (RFC 2928)."""
     first, _, rest = host.partition(":")
     if len(first) != 4 or first[0] not in "23" or "%" in host:
         return False

@@ -2,16 +2,17 @@
 
 IDs are spread evenly, so the denser they lie around one point, the more there are in all.  Let x be
 the distance of the m-th nearest of n nodes, as a part of the whole space.  Then (m - 1) / x is an
-estimate of n without bias; the nearer ones tell nothing that x does not.  Its standard error, as a
-part of n, is at most 1 / sqrt(m - 2): 24 % for m = 20.  The same question about hashes instead of
-IDs is how distinct values are counted in databases; the estimate is that of Beyer et al. 2007, "On
-synopses for distinct-value estimation under multiset operations".
+estimate of n without bias; the nearer nodes add no information.  Its standard error, as a part of
+n, is at most 1 / sqrt(m - 2): 24 % for m = 20.  Databases count distinct values in the same way,
+with hashes instead of IDs; the estimate is that of Beyer et al. 2007, "On synopses for
+distinct-value estimation under multiset operations".
 
-What it rests on:
+It assumes:
 
 * The IDs are *the* nearest ones: those that a lookup of the point has just found, or, good enough
-  for most uses, those of the own routing table around the own ID.  Missing ones make n too small.
-* Whoever makes up IDs near the point makes n too large, by as much as it wants if it places m.
+  for most uses, those of our own routing table around our own ID.  Missing ones make n too small.
+* Nobody makes up IDs near the point.  An attacker who does makes n too large: as large as it wants
+  if it places m of them.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def estimate_size(
     """The number of nodes in the network, ourselves included.
 
     ``known`` are IDs of other nodes, in any order, the ``wanted`` (3 or more) nearest to our own
-    among them.  If there are fewer, there are no others, and their number is exact.  The estimate
-    is never less than the number of nodes known.
+    among them.  If fewer are known, the network has no others, and their number is exact.  The
+    estimate is never less than the number of nodes known.
     """
     distances = sorted(each ^ own_id for each in known)
     count = float(len(distances))

@@ -1,20 +1,20 @@
-"""The routing table of one address family: who is in, who waits, who is passed on.
+"""The routing table of one address family: which contacts are in, wait, and are passed on.
 
 The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.1):
 
-* A newcomer who answered us takes a free place in its bucket, or that of a tentative contact, or
-  waits in the replacement cache.  It never takes the place of a verified one, not even of a
-  suspect: that one is named to be asked, and leaves by the rules of ``liveness`` or not at all.
-* That holds for contacts that fit the rules of ``diversity``, if the network has such.  Surplus
-  ones take free places in a small table only, and give way to contacts that fit.
-* Tentative contacts take free places only, and are passed on only where the verified ones do not
-  suffice.
-* A known ID at another endpoint is adopted only when the known endpoint has failed.
+* A newcomer that answered us takes a free place in its bucket, or the place of a tentative contact,
+  or waits in the replacement cache.  It never takes the place of a verified contact, not even of a
+  suspect: the table names the suspect to be asked, and only the rules of ``liveness`` drop it.
+* This is so for contacts that fit the rules of ``diversity``, if the network has such rules.
+  Surplus contacts take free places in a small table only, and give way to contacts that fit.
+* Tentative contacts take free places only, and are passed on only if there are not enough verified
+  ones.
+* A known ID at another endpoint is accepted only when the known endpoint has failed.
 * Our own ID never enters.
 
-The table asks nobody and knows no clock.  Every method that may change it returns a
-:class:`Change`: what came, what went, and whom the caller should ask now.  Which bucket covers
-what, and when one is split, is ``buckets``' to say.
+The table sends nothing and has no clock.  Every method that may change it returns a
+:class:`Change`: what entered, what left, and which contact the caller should ask now.  ``buckets``
+decides which bucket covers what, and when one is split.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _UNLIMITED = 1 << 62
 
 
 class Change(NamedTuple):
-    """What an operation did to a table's contacts, and whom to ask (with a PING) because of it.
+    """What an operation did to a table's contacts, and which contact to PING because of it.
 
-    A contact that moved to another endpoint is removed at the old and added at the new one.
+    A contact that moved to another endpoint is removed at the old one and added at the new one.
     """
 
     added: tuple[Contact, ...] = ()
@@ -142,9 +142,9 @@ class RoutingTable:
     def closest(self, target: NodeID, count: int | None = None) -> list[Contact]:
         """The ``count`` (default: k) contacts to pass on for ``target``, by XOR distance.
 
-        These are exactly the closest verified ones (suspects are among them until they are
-        dropped), closest first.  Only if there are not enough of them, the closest tentative ones
-        follow, closest first.
+        These are exactly the closest verified ones (suspects too, until they are dropped), closest
+        first.  Only if there are not enough of them, the closest tentative ones follow, closest
+        first.
         """
         wanted = self._k if count is None else count
         found = nearest(self._verified, target, wanted)
@@ -154,7 +154,8 @@ class RoutingTable:
         return [entries[each].contact for each in found]
 
     def wants(self, node_id: NodeID, endpoint: Endpoint) -> bool:
-        """Whether it is worth asking this node if it is there: it would be :meth:`introduced`.
+        """Whether it is worth asking this node whether it is there: it would be
+        :meth:`introduced`.
 
         It would if its ID is unknown and a place is free for it, or if its ID is known at another
         endpoint that has failed; and if ``diversity`` lets it in there.
@@ -225,9 +226,9 @@ class RoutingTable:
     def failed(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
         """A request to this node at this endpoint failed.
 
-        A contact known at another endpoint is not charged.  Where a contact goes, the newest
-        candidate that fits (in a small table: or else the newest) moves up as a tentative contact,
-        and ``ping`` names it: its answer makes it verified.
+        A failure at one endpoint does not count against a contact known at another.  When a contact
+        is dropped, the newest candidate that fits (in a small table: or else the newest) moves up
+        as a tentative contact, and ``ping`` names it: its answer makes it verified.
         """
         bucket = self._buckets.of(node_id)
         entry = self._entries.get(node_id)
@@ -248,7 +249,7 @@ class RoutingTable:
         """Drop all contacts and candidates that are ``unwanted``.
 
         Candidates move up into the free places as tentative contacts; :meth:`verify_due` names them
-        like all others.
+        as it names all others.
         """
         gone = [each for each in self._entries.values() if unwanted(each.contact)]
         for bucket in self._buckets:
@@ -266,7 +267,7 @@ class RoutingTable:
     # --- What is due -----------------------------------------------------------------------------
 
     def verify_due(self, now: float, quiet: float) -> list[Contact]:
-        """The tentative contacts not heard of for ``quiet`` seconds: an answer verifies them."""
+        """The tentative contacts not heard of for ``quiet`` seconds: an answer verifies each."""
         due = [self._entries[each] for each in self._tentative]
         due = [each for each in due if now - each.last_seen >= quiet]
         for each in due:
@@ -274,7 +275,7 @@ class RoutingTable:
         return [each.contact for each in due]
 
     def probe_due(self, now: float) -> list[Contact]:
-        """The suspects that should be asked again by now, each named once for each probe."""
+        """The suspects that should be asked again now; each is named once for each probe."""
         ask_again = self._liveness.ask_again
         due = [each for each in self._entries.values() if each.failures and ask_again(each, now)]
         for each in due:
@@ -289,8 +290,8 @@ class RoutingTable:
         """The indices of the buckets through which no lookup went for ``period`` seconds (paper,
         section 2.3).
 
-        A bucket that no lookup ever went through is due at once.  So a lookup for our own ID and
-        then a refresh of what is due is how a node joins.
+        A bucket that no lookup ever went through is due at once.  So a node joins by a lookup for
+        its own ID and then a refresh of what is due.
         """
         return [i for i, each in enumerate(self._buckets) if now - each.last_lookup >= period]
 
@@ -324,7 +325,7 @@ class RoutingTable:
             if not self._may_move(entry, contact.endpoint):
                 return _NOTHING
             return self._move(entry, contact, now)
-        # It may have moved: ask where we know it, so that a failure can let it in elsewhere.
+        # It may have moved: ask at the known endpoint, so that a failure there can let it in here.
         return self._check(entry if self._liveness.ask_again(entry, now) else None, now)
 
     def _check(self, entry: Entry | None, now: float) -> Change:
@@ -365,7 +366,7 @@ class RoutingTable:
         bucket.wait(entry, self._replacements)
 
     def _move_up(self, bucket: KBucket, probed: float = NEVER) -> Contact | None:
-        """Give a free place to a candidate, if one may have it."""
+        """Give a free place to a candidate that may have it, if there is one."""
         fits = self._census.fits
         found = bucket.newest_candidate(
             lambda each: fits(each.contact.node_id, each.contact.compact[:-2])
@@ -396,7 +397,7 @@ class RoutingTable:
         return self._census.fits_elsewhere(entry, address_of(endpoint.host))
 
     def _trimmed(self, change: Change) -> Change:
-        """A change by a verified contact, and what surplus leaves a table that is too large now."""
+        """A verified contact's change, and the surplus that leaves a table that is too large."""
         gone: list[Contact] = []
         while len(self._entries) > self._spare:
             entry = self._census.farthest_surplus(self.own_id)
@@ -407,7 +408,7 @@ class RoutingTable:
         return change._replace(removed=(*change.removed, *gone)) if gone else change
 
     def _send_away(self, bucket: KBucket, entry: Entry) -> None:
-        """Take an entry's place; if it is known to live, it waits for another one."""
+        """Take an entry's place away; if it is known to be alive, it waits for another one."""
         self._remove(bucket, entry)
         if not entry.tentative and not entry.failures:
             self._wait(bucket, entry)

@@ -1,1 +1,1 @@
-"""What waits to be done in the background, and when: pure schedules."""
+"""What the upkeep of a node does and when: pure schedules and estimates."""

@@ -1,4 +1,4 @@
-"""The one verdict on a node, as a table: the log, the status, systemd and HTTP all show this one.
+"""The health of a node, as one table: the log, the status, systemd and HTTP all show its verdict.
 
 Pure: :func:`verdict` looks at :class:`Signs` and nothing else.
 """
@@ -11,10 +11,11 @@ from kadtwisted.model.health import Health
 
 
 class Signs(NamedTuple):
-    """What the verdict is made of.
+    """What the verdict is based on.
 
-    ``contacts`` counts those in all tables.  ``first`` says that the node was told of no other, so
-    being alone is no fault.  ``heard`` says whether anybody was heard since the start.
+    ``contacts`` counts the contacts in all tables.  ``first`` says that the node was told of no
+    other node, so being alone is no fault.  ``heard`` says whether any node was heard since the
+    start.
     """
 
     running: bool
@@ -28,7 +29,7 @@ class Signs(NamedTuple):
 
 
 def verdict(signs: Signs) -> Health:
-    """The first line of the table that fits."""
+    """The verdict: the first line of the table that fits."""
     table = (
         (signs.stopping, Health.STOPPING),
         (not signs.started, Health.STOPPED),

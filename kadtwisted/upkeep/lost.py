@@ -1,11 +1,11 @@
-"""Contacts that were lost: remembered for days, so that a network that fell apart can heal.
+"""Lost contacts, remembered for two days, so that a network that fell apart can heal.
 
 While a network is cut in two, each half drops the other half's nodes from its tables.  When the cut
-is mended nobody on one side knows anybody on the other, unless somebody asks those it has lost
-whether they are back.  Who stayed the longest is the likeliest to be (Maymounkov and Mazieres 2002,
-section 2.1); so when there is no room, the shortest stays are forgotten.
+ends, no node on one side knows a node on the other, unless some node asks its lost contacts whether
+they are back.  A contact that stayed long is the most likely to be back (Maymounkov and Mazieres
+2002, section 2.1).  So when there is no room, the contacts with the shortest stays are forgotten.
 
-Pure: it asks nobody; bounded by ``capacity``.
+Pure: it asks no contact.  Bounded by ``capacity``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 
 CAPACITY = 64
-"""MAGIC: cuts that leave a node with fewer than one in 64 of its lost contacts alive would settle
+"""MAGIC: cuts after which fewer than one in 64 of a node's lost contacts are alive would settle
 it."""
 KEPT = 48 * 3600.0
-"""Seconds that a lost contact is remembered: as long as any record of a cut network lives on."""
+"""Seconds that a lost contact is remembered: as long as any record of a cut network can live."""
 
 
 class Lost:
@@ -36,8 +36,11 @@ class Lost:
         return len(self._lost_at)
 
     def noticed(self, present: Mapping[Contact, float], now: float) -> None:
-        """These contacts are in the table, each known since the moment given; who was there the
-        last time and is not now is lost, and who is there again is not."""
+        """These contacts are in the table now, each known since the moment given.
+
+        A contact that was there the last time and is not now is lost.  One that is there again is
+        lost no more.
+        """
         for contact, since in self._present.items():
             if contact not in present:
                 self._lost_at.pop(contact, None)
@@ -51,14 +54,14 @@ class Lost:
         self._present = dict(present)
 
     def next(self) -> Contact | None:
-        """Whom to ask whether it is back: each in turn; ``None`` if nobody is lost."""
+        """The contact to ask whether it is back: each in turn; ``None`` if none is lost."""
         contact = next(iter(self._lost_at), None)
         if contact is not None:
-            self._lost_at[contact] = self._lost_at.pop(contact)  # to the end of the turn
+            self._lost_at[contact] = self._lost_at.pop(contact)  # to the end of the queue
         return contact
 
     def _is_back(self, contact: Contact, ids: set[NodeID], now: float) -> bool:
-        """Whether it is present, maybe elsewhere, or lost for too long."""
+        """Whether it is in the table, maybe at another endpoint, or lost for too long."""
         return contact.node_id in ids or now - self._lost_at[contact] >= self._kept
 
     def _forget(self, contact: Contact) -> None:

@@ -1,20 +1,25 @@
-"""Our own records and when each is to be published again.
+"""The schedule of our own records: when each is published again.
 
-A publisher stores its record anew at half its lifetime, until told to stop; holders only ever hand
-on what is left of it.  The next times are wall-clock moments and survive a restart: what is not due
-is not announced, and what came due while we were away is spread out, so that a restart does not
-announce everything at once.
+The publisher of a record stores it again at half its lifetime, until it is told to stop; the nodes
+that hold the record only pass on what is left of its life.  The next times are wall-clock moments
+and survive a restart.  What is not due is not published, and what became due while the node was
+down is spread out, so that a restart does not publish everything at once.
 
-With large numbers it is the budget of all upkeep (``UpkeepSettings.rate``) that spreads them: a
-publication is charged 50 datagrams, so at 20 a second one begins every 2.5 s, however many are due;
-1,000 that are overdue take 42 minutes, and 100,000 three days.  In the long run that rate keeps up
-with 17,000 records of the default lifetime; who keeps 100,000 published needs 120 a second.
+Large numbers are spread by the budget of the upkeep (``UpkeepSettings.rate``).  A publication is
+charged :data:`PUBLICATION_COST` datagrams, so at 20 a second one begins every 2.5 s, however many
+are due: 1,000 overdue publications take 42 minutes, and 100,000 take three days.  In the long run
+that rate suffices for 17,000 records of the default lifetime; 100,000 records need 120 a second.
+:meth:`Publishing.keeps_up` says whether a rate suffices.
 
-Pure: it never stores, sends or saves.  ``capacity`` bounds what is newly taken on; what was saved
-is kept, however low it is set meanwhile.
+Pure: it never stores, sends or saves.  ``capacity`` bounds what is taken on; what was saved by an
+earlier run is kept even if there is more of it.
 """
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import fsum
 
 from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import RandomBits
@@ -22,14 +27,16 @@ from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 
 SPREAD = 15 * 60.0
-"""Seconds over which publications that came due while we were away are spread."""
+"""Seconds over which publications are spread that became due while the node was down."""
 RETRY = 5 * 60.0
-"""Seconds until a publication that nobody acknowledged is tried again."""
+"""Seconds until a publication that no node acknowledged is tried again."""
 REPUBLISH_AT = 0.5
 """The part of its lifetime after which a record is published again..."""
 REPUBLISH_JITTER = 0.1
-"""...give or take so much of that part."""
+"""...plus or minus this fraction of that part."""
 RETRY_JITTER = 0.25
+PUBLICATION_COST = 50.0
+"""Datagrams that a publication is charged: a lookup and k STOREs."""
 
 
 class Publishing:
@@ -39,6 +46,7 @@ class Publishing:
         self._random = random
         self._capacity = capacity
         self._publications: dict[StorageKey, Publication] = {}
+        self._lifetimes: Counter[float] = Counter()
 
     def __len__(self) -> int:
         return len(self._publications)
@@ -48,7 +56,7 @@ class Publishing:
         return self._publications.get(where)
 
     def keeps(self, publication: Publication) -> bool:
-        """Whether this very record is still kept published, neither withdrawn nor replaced."""
+        """Whether this same record is still kept published, neither withdrawn nor replaced."""
         known = self._publications.get(publication.where)
         return known is not None and known.record == publication.record
 
@@ -56,22 +64,36 @@ class Publishing:
         """All of them, to be saved."""
         return list(self._publications.values())
 
+    def keeps_up(self, rate: float) -> bool:
+        """Whether ``rate`` datagrams a second suffice to publish all records in time, if nothing
+        else is sent; if not, records expire before they are published again."""
+        each = self._lifetimes.items()
+        needed = [count * PUBLICATION_COST / (life * REPUBLISH_AT) for life, count in each]
+        return fsum(needed) <= rate
+
     def published(
         self, where: StorageKey, record: bytes, lifetime: float, unix_now: float
     ) -> Publication:
-        """A record was just published: do it again at half its lifetime, give or take a tenth.
+        """A record was just published: do it again at half its lifetime, plus or minus a tenth.
 
-        ``TooManyRequests`` if as many are kept as may be.
+        :class:`~kadtwisted.errors.TooManyRequests` if there is no room for another one.
         """
-        if where not in self._publications and len(self._publications) >= self._capacity:
+        known = self._publications.get(where)
+        if known is None and len(self._publications) >= self._capacity:
             raise TooManyRequests(f"{self._capacity} records are kept published; withdraw some")
         wait = lifetime * REPUBLISH_AT * self._about_one(REPUBLISH_JITTER)
         made = Publication(where, record, lifetime, unix_now + wait)
         self._publications[where] = made
+        if known is not None:
+            self._count_out(known)
+        self._lifetimes[lifetime] += 1
         return made
 
     def failed(self, where: StorageKey, unix_now: float) -> Publication | None:
-        """Nobody acknowledged it: try again in a while."""
+        """No node acknowledged it: try again after about :data:`RETRY` seconds.
+
+        ``None`` if no record is kept published at this place.
+        """
         known = self._publications.get(where)
         if known is None:
             return None
@@ -81,17 +103,23 @@ class Publishing:
         return later
 
     def withdraw(self, where: StorageKey) -> bool:
-        """Keep it published no longer; whether it was."""
-        return self._publications.pop(where, None) is not None
+        """Stop publishing the record at this place; whether there was one."""
+        known = self._publications.pop(where, None)
+        if known is None:
+            return False
+        self._count_out(known)
+        return True
 
-    def restore(self, saved: list[Publication], unix_now: float) -> list[Publication]:
-        """Take over what an earlier run saved, what is overdue spread over :data:`SPREAD` seconds.
+    def restore(self, saved: Iterable[Publication], unix_now: float) -> list[Publication]:
+        """Take over what an earlier run saved; spread what is overdue over :data:`SPREAD` seconds.
 
-        A next time further away than one is ever set (the clock was wrong, or is) counts as
-        overdue, too: publishing too early costs a few datagrams, too late the record.
+        A next time that is further away than this class ever sets one counts as overdue, too: the
+        clock was wrong, or is wrong now.  Publishing too early costs a few datagrams, publishing
+        too late costs the record.
         """
         restored = [self._restored(each, unix_now) for each in saved]
         self._publications = {each.where: each for each in restored}
+        self._lifetimes = Counter(each.lifetime for each in self._publications.values())
         return restored
 
     def _restored(self, saved: Publication, unix_now: float) -> Publication:
@@ -99,6 +127,11 @@ class Publishing:
         if 0 <= wait <= _longest_wait(saved.lifetime):
             return saved
         return saved._replace(next_at=unix_now + SPREAD * self._random.random())
+
+    def _count_out(self, gone: Publication) -> None:
+        self._lifetimes[gone.lifetime] -= 1
+        if not self._lifetimes[gone.lifetime]:
+            del self._lifetimes[gone.lifetime]
 
     def _about_one(self, jitter: float) -> float:
         return 1 - jitter + 2 * jitter * self._random.random()

@@ -1,11 +1,11 @@
-"""What is due: a heap of moments, jittered, so that nodes started together do not stay in step.
+"""When tasks are due: a heap of moments, with jitter, so that nodes do not act at the same time.
 
-Every task of a node's upkeep waits here and nowhere else, so one timer serves them all and one
-budget covers what they send.  A task is any hashable value and stands in the heap at most once;
-setting it again moves it.  The schedule decides when, never what: it runs nothing and knows no
-clock, ``now`` is an argument in seconds of a monotonic one.
+Every task of a node's upkeep waits in a schedule, so one timer serves them all, and one budget
+covers what they send.  A task is any hashable value.  It is due once at most: setting it again
+moves it.  The schedule decides when, never what: it runs nothing and has no clock; ``now`` is an
+argument, in seconds of a monotonic clock.
 
-Bounded by the tasks that exist: left-over heap entries never outnumber them by more than a few.
+Bounded by the tasks that exist: the heap holds at most twice as many entries and a few more.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from heapq import heapify, heappop, heappush
 from kadtwisted.model.ids import RandomBits
 
 JITTER = 0.25
-"""A period is drawn from within this fraction of its length to either side."""
+"""A period is drawn from its length plus or minus this fraction of it."""
 
 SLACK = 64
-"""Left-over heap entries tolerated.  MAGIC: any small number keeps compaction rare."""
+"""Stale heap entries that are tolerated.  MAGIC: any small number makes compaction rare."""
 
 
 class Schedule:
@@ -38,7 +38,7 @@ class Schedule:
         return task in self._due
 
     def at(self, task: Hashable, moment: float) -> None:
-        """The task is due at this moment, and at no other it was set to before."""
+        """The task is due at this moment, and not at the one it was set to before."""
         self._count += 1
         self._due[task] = (moment, self._count)
         heappush(self._heap, (moment, self._count, task))
@@ -51,7 +51,7 @@ class Schedule:
         self.at(task, now + self.jittered(period))
 
     def jittered(self, period: float) -> float:
-        """A length of time drawn evenly from within :data:`JITTER` of ``period``."""
+        """A length of time drawn evenly from ``period`` plus or minus :data:`JITTER` of it."""
         return period * (1 - JITTER + 2 * JITTER * self._random.random())
 
     def forget(self, task: Hashable) -> None:
@@ -69,7 +69,7 @@ class Schedule:
         return self._heap[0][0] if self._heap else None
 
     def take(self, now: float) -> Hashable | None:
-        """The task that is due the longest, no longer scheduled; ``None`` if none is due."""
+        """Take out the task that has been due for the longest; ``None`` if none is due."""
         self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None
@@ -93,7 +93,7 @@ class Budget:
         self._at = now
 
     def spend(self, amount: float, now: float) -> float:
-        """Take ``amount`` out, into debt if need be; the seconds until the debt is paid."""
+        """Take ``amount`` out, even into debt; the seconds until the debt is paid."""
         self._left = min(self._burst, self._left + (now - self._at) * self._rate) - amount
         self._at = now
         return max(0.0, -self._left / self._rate)

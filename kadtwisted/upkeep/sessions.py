@@ -1,16 +1,17 @@
-"""How long nodes stay: the median session length, from what was seen of late.
+"""How long nodes stay: the median session length, estimated from what was seen recently.
 
-Churn decides how often records must be replicated: a record whose k holders leave with a median
-session of m survives if it is brought back to k well within m.  For exponential sessions the
-maximum-likelihood mean is all the time that nodes were seen alive, divided by the number of ends,
-and the median is ln 2 of that.
+Churn decides how often records must be replicated.  If nodes leave with a median session of m, a
+record survives if it is brought back to k holders well within m.  For exponential sessions, the
+maximum-likelihood mean is all the time that nodes were seen alive, divided by the number of
+sessions that ended, and the median is ln 2 of that.
 
 * Only the last :data:`WINDOW` seconds count, so that the estimate follows when nodes begin to leave
   faster.  Long sessions need no estimate: then the longest period is right.
-* A contact is seen alive until it was last heard of: the silence after that is no evidence, and if
-  it counted as life, sessions shorter than the time it takes to find out would look long.
+* A contact was alive until it was last heard of.  The silence after that is no evidence: if it
+  counted as life, sessions that are shorter than the time it takes to notice an end would look
+  long.
 
-Pure; bounded to the last :data:`REMEMBERED` sessions.
+Pure.  Bounded by the last :data:`REMEMBERED` sessions.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ WINDOW = 15 * 60.0
 """Seconds looked back: a table of 60 contacts sees 7 sessions end in it if their median is an hour,
 the longest that makes a difference."""
 REMEMBERED = 1024
-"""Ended sessions remembered: as many as 500 contacts with sessions of 5 minutes end in a window."""
+"""Ended sessions remembered: as many as end within a window among 500 contacts whose sessions last
+5 minutes."""
 ENOUGH = 4
-"""Ended sessions needed for an estimate at all: its standard error is half of it then."""
+"""Ended sessions needed for an estimate: its standard error is then half of it."""
 SHORTEST_PERIOD = 60.0
-"""Seconds; below, replication would cost more than it saves.  MAGIC: to be settled by simulation
-of sessions shorter than two minutes."""
+"""Seconds; with a shorter period, replication would cost more than it saves.  MAGIC: a simulation
+of sessions shorter than two minutes would settle it."""
 
 
 class Stay(NamedTuple):
-    """From when to when somebody was seen alive, in seconds of a monotonic clock."""
+    """From when to when a contact was seen alive, in seconds of a monotonic clock."""
 
     since: float
     until: float
@@ -46,12 +48,14 @@ class Sessions:
         self._ended: deque[Stay] = deque(maxlen=REMEMBERED)
 
     def ended(self, length: float, now: float) -> None:
-        """A contact is gone that was known for so many seconds."""
+        """A contact is gone that was known for ``length`` seconds."""
         self._ended.append(Stay(now - max(0.0, length), now))
 
     def median(self, present: Iterable[Stay], gone: int, now: float) -> float | None:
-        """The median session in seconds, given those of the present contacts, and how many of these
-        are as good as gone; ``None`` if too few sessions ended to tell."""
+        """The median session in seconds; ``None`` if too few sessions ended to tell.
+
+        ``present`` are the stays of the contacts we have; ``gone`` of them are as good as gone.
+        """
         start = now - WINDOW
         while self._ended and self._ended[0].until <= start:
             self._ended.popleft()
@@ -62,7 +66,7 @@ class Sessions:
         return (seen + sum(_within(each, start) for each in present)) / ended * log(2)
 
     def period(self, present: Iterable[Stay], gone: int, longest: float, now: float) -> float:
-        """Seconds between replications: at most a median session, at most ``longest``."""
+        """Seconds between replications: at most a median session and at most ``longest``."""
         median = self.median(present, gone, now)
         if median is None:
             return longest

@@ -1,11 +1,12 @@
-"""Whether it is they who are gone, or we: failures count only while somebody else is heard.
+"""Whether a contact is gone or our own uplink is down: failures count only while others are heard.
 
-A request that failed is charged to its contact only if a valid datagram came from someone between
-its sending and its failing: else nothing shows that our own uplink worked.  So a table survives any
-outage, and a lone contact is never dropped, for nobody is left to vouch for our uplink.
+A failed request counts against its contact only if a valid datagram from any node came between its
+sending and its failure: otherwise nothing shows that our own uplink worked.  So a table survives
+any outage, and the only contact of a node is never dropped: no other one could show that the uplink
+works.
 
-:attr:`Uplink.is_down` is the verdict for people: enough contacts failed in enough prefixes, or all
-there are, and nothing valid came for half a minute.  Any valid datagram thaws it.
+:meth:`Uplink.is_down` is the verdict for people: enough contacts failed in enough prefixes, or all
+contacts did, and no valid datagram came for half a minute.  Any valid datagram ends that.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from kadtwisted.model.contact import Endpoint
 SILENCE = 30.0
 """Seconds without any valid datagram before the uplink may be called down."""
 FAILED_CONTACTS = 8
-"""Contacts that must have failed meanwhile; all of them in a smaller table."""
+"""Contacts that must have failed since then; all of them in a smaller table."""
 FAILED_PREFIXES = 3
-"""Prefixes (IPv4 /24, IPv6 /56) they must lie in; as many as the table has in a smaller one."""
+"""Prefixes (IPv4 /24, IPv6 /48) in which they must lie, unless all contacts failed."""
 
 
 class Uplink:
-    """What one node knows of its own connection; ``now`` is when it starts listening."""
+    """What one node knows of its own uplink; ``now`` is the moment it starts listening."""
 
     def __init__(self, now: float) -> None:
         self._heard_at = now
@@ -36,9 +37,9 @@ class Uplink:
             self._failed.clear()
 
     def failed(self, endpoint: Endpoint, asked_at: float) -> bool:
-        """A request failed; whether its contact is to be charged.
+        """A request failed; whether that counts against its contact.
 
-        Bounded: beyond :data:`FAILED_CONTACTS` in enough prefixes nothing more is remembered.
+        Bounded: at most eight times :data:`FAILED_CONTACTS` failures are remembered.
         """
         if len(self._failed) < 8 * FAILED_CONTACTS:
             self._failed[endpoint] = None
@@ -49,7 +50,7 @@ class Uplink:
         return now - self._heard_at
 
     def is_down(self, contacts: int, now: float) -> bool:
-        """Whether everything says that our own uplink is down; ``contacts`` is how many we have."""
+        """Whether our own uplink seems to be down; ``contacts`` is how many contacts we have."""
         if not self._failed or now - self._heard_at < SILENCE:
             return False
         if len(self._failed) >= min(contacts, FAILED_CONTACTS):
@@ -59,7 +60,7 @@ class Uplink:
 
 
 def _prefix(endpoint: Endpoint) -> str:
-    """The neighbourhood of an address: one outage there is one outage."""
+    """The network around an address: all failures there may have one cause."""
     if ":" in endpoint.host:
         return ":".join(endpoint.host.split(":")[:3])
     return endpoint.host.rpartition(".")[0]

@@ -55,6 +55,21 @@ class PublishingTests(SynchronousTestCase):
         self.publishing.withdraw(where(1))
         self.assertFalse(self.publishing.keeps(made))
 
+    def test_a_rate_suffices_for_so_many_records(self) -> None:
+        # Two records, each with 50 datagrams a twelve hours, and one with 50 an hour.
+        self.assertTrue(self.publishing.keeps_up(0.0))
+        needed = 2 * 50 / (0.5 * DAY) + 50 / 3600
+        for number, lifetime in enumerate((DAY, DAY, 7200.0, DAY)):
+            self.publishing.published(where(number), b"r", lifetime, NOW)
+        self.assertFalse(self.publishing.keeps_up(needed * 1.001))
+        self.publishing.published(where(3), b"newer", 7200.0, NOW)
+        self.publishing.withdraw(where(3))
+        self.assertTrue(self.publishing.keeps_up(needed * 1.001))
+        self.assertFalse(self.publishing.keeps_up(needed * 0.999))
+        self.publishing.restore(self.publishing.publications()[:2], NOW)
+        self.assertTrue(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 1.001))
+        self.assertFalse(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 0.999))
+
     def test_bounded_by_its_capacity(self) -> None:
         small = Publishing(random.Random(1), 2)
         for number in (1, 2, 1):

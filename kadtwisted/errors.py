@@ -7,7 +7,7 @@ what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 class KadtwistedError(Exception):
@@ -56,6 +56,17 @@ class InvalidRecord(InvalidInput):
 
 class ConfigurationError(InvalidInput):
     """An option, or a combination of options, cannot be used."""
+
+
+class ConfigurationProblems(ConfigurationError):
+    """All that is wrong with a configuration.
+
+    ``problems`` has one sentence for each mistake; the message has one a line.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 class NodeStopped(LocalError):

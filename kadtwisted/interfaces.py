@@ -183,6 +183,17 @@ class IStorageFactory(Interface):
         """
 
 
+class IChecksArgument(Interface):
+    """What an :class:`IStorageFactory` may provide as well: its options are then checked without a
+    storage being made for that."""
+
+    def check(argument: str, directory: str | None) -> None:
+        """Refuse an argument that ``make`` could not use: ``ConfigurationError``.
+
+        ``directory`` is the node's state directory, if it has one.  Nothing is created or opened.
+        """
+
+
 class Remembered(NamedTuple):
     """What a node finds when it starts: the contacts it last knew, the latest heard first, and the
     records it keeps published."""

@@ -1,15 +1,19 @@
 """Protocol constants and settings: the only place where a default stands.
 
-Options, configuration files and man pages derive from the classes below.  Durations are in
-seconds, sizes in bytes, unless a name says otherwise.
+Options, configuration files, manual pages and scenarios are made from the classes below: each field
+says its default, which values are good, and what it means.  Durations are in seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, TextList, WholeNumber
+
 MINUTE = 60.0
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 ID_BITS = 160
 """Width of node IDs and keys (Maymounkov and Mazieres 2002, section 2.1)."""
@@ -18,192 +22,357 @@ DATAGRAM_LIMIT = 1232
 """Largest UDP payload sent or accepted: IPv6's minimum MTU of 1,280 less 40 (IPv6) and 8 (UDP)."""
 
 RECORD_LIMIT = 1000
-"""Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44, made to fit into one datagram."""
+"""Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44; it fits into one datagram."""
 
 TOKEN_BYTES = 8
 """Length of a write token (BEP 5 leaves it open)."""
 
 TRANSACTION_ID_BYTES = 8
-"""Length of a transaction ID: 64 random bits cannot be guessed within a request's life."""
+"""Length of a transaction ID: nobody guesses 64 random bits while a request is in flight."""
 
 NO_TOKEN = bytes(TOKEN_BYTES)
-"""What stands in a request's header when the sender has no token yet."""
+"""The token in a request's header while the sender has none."""
 
 HAVE_LIMIT = 32
 """Largest number of records that one HAVE asks about."""
 
 CLOCK_SKEW_LIMIT = 5 * MINUTE
-"""A holder refuses a publication time further ahead of its own clock than this."""
+"""A holder refuses a record whose publication time is further ahead of its own clock than this."""
+
+
+# --- Which values are good -------------------------------------------------------------------
+
+LONGEST = 365 * DAY
+MOST = 1_000_000_000
+"""MAGIC: no node needs as many of anything; a larger number is a slip of the pen."""
+
+COUNT = WholeNumber(1, MOST)
+PERIOD = Duration(1.0, LONGEST)
+# None of these is zero: what is repeated after no time at all would leave no time for the rest.
+PACE = Duration(0.1, LONGEST)
+PATIENCE = Duration(0.001, 10 * MINUTE)
+FACTOR = Number(1, 100)
+RATE = Number(0.001, MOST, "datagrams a second")
+BURST = Number(1, MOST, "datagrams")
+
+
+# --- Settings --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What all nodes of one network should agree on, and the pace at which they work."""
+    """What all nodes of one network should agree on, and how often they work."""
 
-    id_bits: int = ID_BITS
-    """Width of node IDs and keys; kad/1 has no other."""
-    k: int = 20
-    """Contacts per k-bucket and holders per record (paper, section 2.1)."""
-    alpha: int = 5
-    """Requests of one lookup in flight (paper: 3; 5 by simulating lookups with dead contacts)."""
-    disjoint_paths: int = 4
-    """Paths of a lookup that liars must not mislead, on networks without a secret, as far as the
-    network has k nodes for each (S/Kademlia, Baumgart and Mies 2007, section 5: 4 to 8)."""
-    replacement_cache: int = 20
-    """Candidates remembered per k-bucket."""
-    max_remaining: float = 48 * HOUR
-    """Longest time a holder keeps a record without hearing of it again."""
-    default_lifetime: float = 24 * HOUR
-    """Lifetime of a put that names none (paper, section 2.5)."""
-    token_rotation: float = 5 * MINUTE
-    """A token's secret lives this long, and once more as the previous one (BEP 5)."""
-    refresh_period: float = HOUR
-    """A bucket without a lookup for this long is refreshed (paper, section 2.3)."""
-    replication_period: float = HOUR
-    """Holders replicate this often until session lengths are measured (paper, section 2.5)."""
-    verification_quiet: float = 90.0
-    """A tentative contact is pinged again no sooner than this after its last datagram: longer than
-    most UDP mappings of NATs live (RFC 4787, REQ-5 allows 120 s, many use 30 to 60)."""
-    drop_after_failures: int = 3
-    """Failures in a row, in separate probes, before a contact is dropped."""
-    drop_after_seconds: float = MINUTE
-    """...spread over at least this long, so that one outage is one failure."""
+    id_bits: int = setting(
+        ID_BITS,
+        WholeNumber(ID_BITS, ID_BITS),
+        "Width of node IDs and keys. The protocol kad/1 has no other width.",
+    )
+    k: int = setting(
+        20,
+        WholeNumber(1, 256),
+        "Contacts in a k-bucket, and nodes that hold a record (Kademlia paper, section 2.1).",
+    )
+    alpha: int = setting(
+        5,
+        WholeNumber(1, 64),
+        "Requests that one lookup has in flight at once. The Kademlia paper says 3; in simulations "
+        "with dead contacts 5 was faster.",
+    )
+    disjoint_paths: int = setting(
+        4,
+        WholeNumber(1, 64),
+        "Paths of one lookup that share no node, so that lying nodes on one path cannot mislead "
+        "the others (S/Kademlia, Baumgart and Mies 2007, section 5: 4 to 8). Used on networks "
+        "without a secret that have at least k nodes for each path.",
+    )
+    replacement_cache: int = setting(
+        20, WholeNumber(1, 1000), "Contacts in the replacement cache of a k-bucket."
+    )
+    max_remaining: float = setting(
+        48 * HOUR,
+        Duration(MINUTE, LONGEST),
+        "Longest time for which a node holds a record that nobody stores again.",
+    )
+    default_lifetime: float = setting(
+        24 * HOUR,
+        PERIOD,
+        "Lifetime of a record that is stored without one (Kademlia paper, section 2.5).",
+    )
+    token_rotation: float = setting(
+        5 * MINUTE,
+        Duration(10.0, DAY),
+        "A node makes a new secret for its tokens this often, and accepts tokens of the previous "
+        "secret as well (BEP 5).",
+    )
+    refresh_period: float = setting(
+        HOUR,
+        PERIOD,
+        "A k-bucket is refreshed when no lookup has touched it for this long (Kademlia paper, "
+        "section 2.3).",
+    )
+    replication_period: float = setting(
+        HOUR,
+        PERIOD,
+        "Holders replicate their records this often, until the node has measured how long other "
+        "nodes stay (Kademlia paper, section 2.5).",
+    )
+    verification_quiet: float = setting(
+        90.0,
+        PERIOD,
+        "A contact that is not verified yet is pinged again only after this much time without a "
+        "datagram from it. That is longer than the UDP mappings of most NATs live (RFC 4787, "
+        "REQ-5 allows 120 s; many use 30 to 60).",
+    )
+    drop_after_failures: int = setting(
+        3,
+        WholeNumber(1, 100),
+        "A contact is dropped after this many failures in a row, each in a probe of its own.",
+    )
+    drop_after_seconds: float = setting(
+        MINUTE,
+        PERIOD,
+        "The failures must also be spread over at least this much time, so that one outage counts "
+        "as one failure.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a request is waited for; adaptive between these bounds."""
+    """How long a node waits for a reply. The time adapts to measured round trips (RTT)."""
 
-    initial: float = 1.0
-    """Patience for an endpoint never asked while no RTT was ever measured (RFC 6298, 2.1)."""
-    floor: float = 0.05
-    """At least this much: it costs a nearby node that is busy a retransmission, no more."""
-    ceiling: float = 2.0
-    """At most this much, however slow an endpoint was before."""
-    unknown_factor: float = 1.0
-    """Patience for an endpoint never asked: this times the p99 of the node's recent RTTs.  More was
-    no gain: with 3, lookups among dead contacts took more than twice as long in simulation."""
-    samples: int = 256
-    """Recent RTTs the p99 is taken over."""
-    store_floor: float = 2.0
-    """A STORE has an fsync in it."""
-    ping_floor: float = 1.0
-    """A PING decides whether a node is there at all, so it is patient where a lookup is not."""
-    hard_factor: float = 3.0
-    """A request fails after this many soft timeouts (the retransmission is sent at the first)..."""
-    hard_floor: float = 0.2
-    """...but not sooner than this: a busy node may pause so long (Linux's least TCP timeout)."""
+    initial: float = setting(
+        1.0,
+        PATIENCE,
+        "Timeout of the first requests, while no RTT has been measured (RFC 6298, section 2.1).",
+    )
+    floor: float = setting(
+        0.05,
+        PATIENCE,
+        "Shortest timeout. If it is too short for a busy node nearby, that costs one "
+        "retransmission.",
+    )
+    ceiling: float = setting(2.0, PATIENCE, "Longest timeout, however slow a node was before.")
+    unknown_factor: float = setting(
+        1.0,
+        FACTOR,
+        "Timeout for a node that was never asked: this factor times the 99th percentile of recent "
+        "RTTs. Larger factors gained nothing: with 3, lookups among dead contacts took more than "
+        "twice as long in simulations.",
+    )
+    samples: int = setting(
+        256, WholeNumber(1, 65536), "Recent RTTs from which the 99th percentile is taken."
+    )
+    store_floor: float = setting(
+        2.0, PATIENCE, "Shortest timeout of a STORE: the other node waits for its disk."
+    )
+    ping_floor: float = setting(
+        1.0,
+        PATIENCE,
+        "Shortest timeout of a PING. It decides whether a node is there at all, so it waits longer "
+        "than a lookup does.",
+    )
+    hard_factor: float = setting(
+        3.0,
+        FACTOR,
+        "A request is sent again after one timeout. It fails after this many timeouts.",
+    )
+    hard_floor: float = setting(
+        0.2,
+        PATIENCE,
+        "A request never fails sooner than this: a busy node may pause for so long (the shortest "
+        "TCP timeout of Linux).",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Budgets in datagrams per second, and how many sources are remembered."""
+    """How many datagrams a node answers, and how many senders it remembers for that."""
 
-    proven_rate: float = 2000.0
-    """From one endpoint that holds a valid token."""
-    proven_burst: float = 4000.0
-    """As many of them may come at once, after a pause."""
-    stranger_rate: float = 50.0
-    """From one source (IPv4 address, IPv6 /64) that has not shown a token."""
-    stranger_burst: float = 200.0
-    """As many of them may come at once, after a pause: many nodes may share one address."""
-    strangers_total_rate: float = 2000.0
-    """From all strangers together: each costs about 0.1 ms of public-key work."""
-    strangers_total_burst: float = 4000.0
-    """As many of theirs may come at once, after a pause."""
-    cookies_rate: float = 5000.0
-    """Cookies to strangers over budget, in all: each costs a few microseconds and no public-key
-    work; beyond, silence."""
-    max_sources: int = 65536
-    """Sources whose budget is remembered; beyond, the least recently charged is forgotten."""
+    proven_rate: float = setting(
+        2000.0, RATE, "From one address and port that has shown a valid token."
+    )
+    proven_burst: float = setting(4000.0, BURST, "As many of them may come at once, after a pause.")
+    stranger_rate: float = setting(
+        50.0,
+        RATE,
+        "From one source (an IPv4 address, or an IPv6 /64) without a valid token.",
+    )
+    stranger_burst: float = setting(
+        200.0,
+        BURST,
+        "As many of them may come at once, after a pause: many nodes may share one address.",
+    )
+    strangers_total_rate: float = setting(
+        2000.0,
+        RATE,
+        "From all senders without a valid token together. Each of their datagrams costs about "
+        "0.1 ms of public-key work.",
+    )
+    strangers_total_burst: float = setting(
+        4000.0, BURST, "As many of these may come at once, after a pause."
+    )
+    cookies_rate: float = setting(
+        5000.0,
+        RATE,
+        "Cookies that are sent, in all, to senders without a token that are over their budget. "
+        "Each costs a few microseconds and no public-key work. Beyond this rate they get no "
+        "answer.",
+    )
+    max_sources: int = setting(
+        65536,
+        COUNT,
+        "Sources whose budget is remembered. Beyond this number, the source that was quiet for "
+        "longest is forgotten.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much memory the tables of one node may take, each in entries unless named otherwise."""
+    """How much memory and disk a node may use."""
 
-    pending_requests: int = 8192
-    """Requests of our own in flight, in each address family."""
-    secrets: int = 4096
-    """Shared secrets of other nodes' keys (a few hundred bytes each)."""
-    endpoints: int = 16384
-    """Endpoints whose RTT, token and failures are remembered."""
-    stored_records: int = 100_000
-    """Records that the storage takes; more are refused until some have expired."""
-    stored_bytes: int = 256 * 1024 * 1024
-    """Bytes of these records, without what the storage needs beside them."""
-    pending_answers: int = 1024
-    """Requests whose answer waits for the storage; more are told to come back."""
-    concurrent_verifications: int = 32
-    """Inbound-learnt contacts pinged at the same time, and as many of our own."""
-    concurrent_operations: int = 128
-    """Public operations of a node that run at once; others wait their turn, so that their lookups
-    together stay within ``pending_requests``."""
-    waiting_operations: int = 16384
-    """Public operations of a node, running or waiting; more fail at once."""
-    datagrams_per_read: int = 64
-    """Datagrams taken from a port before timers get their turn."""
-    receive_buffer: int = 4 * 1024 * 1024
-    """SO_RCVBUF; the default of 208 KiB holds 166 small datagrams."""
+    pending_requests: int = setting(
+        8192, COUNT, "Requests that a node has in flight, in each address family."
+    )
+    secrets: int = setting(
+        4096,
+        COUNT,
+        "Secrets shared with other nodes that are kept, so as not to compute them again. Each "
+        "takes a few hundred bytes.",
+    )
+    endpoints: int = setting(
+        16384, COUNT, "Addresses and ports whose RTT, token and failures are remembered."
+    )
+    stored_records: int = setting(
+        100_000,
+        COUNT,
+        "Records in the storage. When it is full, new records are refused until some have expired.",
+    )
+    stored_bytes: int = setting(
+        256 * 1024 * 1024,
+        WholeNumber(1, 1 << 50, "bytes"),
+        "Bytes of these records, without what the storage needs beside them.",
+    )
+    pending_answers: int = setting(
+        1024,
+        COUNT,
+        "Requests that wait for the storage. Further senders are told to try again later.",
+    )
+    concurrent_verifications: int = setting(
+        32,
+        COUNT,
+        "New contacts, learnt from the requests of others, that are pinged at the same time; and "
+        "as many that the node has found itself.",
+    )
+    concurrent_operations: int = setting(
+        128,
+        COUNT,
+        "Operations of a node (get, put and others) that run at once; others wait. So the requests "
+        "of all their lookups together fit into pending_requests.",
+    )
+    waiting_operations: int = setting(
+        16384, COUNT, "Operations that run or wait. Further ones fail at once."
+    )
+    datagrams_per_read: int = setting(
+        64,
+        WholeNumber(1, 65536),
+        "Datagrams that are read from a port before timers get their turn.",
+    )
+    receive_buffer: int = setting(
+        4 * 1024 * 1024,
+        WholeNumber(1 << 16, 1 << 30, "bytes"),
+        "Receive buffer of a port (SO_RCVBUF). The default of Linux, 208 KiB, holds 166 small "
+        "datagrams.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class UpkeepSettings:
-    """How often a node looks after itself, in seconds, and how much at once."""
+    """How often a node cares for its contacts and records, and how much it does at once."""
 
-    contacts_every: float = 30.0
-    """Verification, probes and pings of contacts."""
-    ping_after: float = 15 * MINUTE
-    """A contact not heard of for this long is pinged (BEP 5 calls it questionable then)."""
-    pings_at_once: int = 8
-    """Contacts pinged for that reason in one turn."""
-    refresh_check_every: float = MINUTE
-    """How often a node looks for a bucket that waits for its refresh."""
-    expire_every: float = MINUTE
-    """How often records whose time is over are removed from the storage."""
-    expire_at_once: int = 500
-    """Records removed in one step; the next step follows while there are more."""
-    rejoin_check_every: float = 5.0
-    """How often a node asks itself whether it is isolated."""
-    rejoin_first: float = 1.0
-    """The first pause between two attempts of an isolated node to come back."""
-    rejoin_last: float = 30.0
-    """The longest such pause: they double from the first to this one."""
-    remembered_addresses: int = 64
-    """Bootstrap addresses remembered for that."""
-    save_check_every: float = 10.0
-    """How often a node looks whether its contacts have changed so that they should be saved."""
-    hand_off_after: float = 10 * MINUTE
-    """A new contact must stay this long before records are handed to it."""
-    own_records: int = 100_000
-    """Records that one node keeps published."""
-    rate: float = 20.0
-    """Datagrams a second that all upkeep together sends in the long run."""
-    burst: float = 100.0
-    """As many of them may go out at once, after a pause."""
+    contacts_every: float = setting(
+        30.0, PACE, "How often contacts are verified, probed and pinged."
+    )
+    ping_after: float = setting(
+        15 * MINUTE,
+        PACE,
+        "A contact is pinged when nothing was heard of it for this long (BEP 5 then calls it "
+        "questionable).",
+    )
+    pings_at_once: int = setting(8, COUNT, "Contacts that are pinged for that reason at one time.")
+    refresh_check_every: float = setting(
+        MINUTE, PACE, "How often a node looks for a k-bucket that needs a refresh."
+    )
+    expire_every: float = setting(
+        MINUTE, PACE, "How often expired records are removed from the storage."
+    )
+    expire_at_once: int = setting(
+        500, COUNT, "Records removed in one step. Further steps follow while there are more."
+    )
+    rejoin_check_every: float = setting(
+        5.0, PACE, "How often a node checks whether it is isolated."
+    )
+    rejoin_first: float = setting(
+        1.0, PACE, "First pause between two attempts of an isolated node to join again."
+    )
+    rejoin_last: float = setting(
+        30.0, PACE, "Longest such pause. Pauses double from the first to this one."
+    )
+    remembered_addresses: int = setting(
+        64, COUNT, "Bootstrap addresses that are remembered for these attempts."
+    )
+    save_check_every: float = setting(
+        10.0, PACE, "How often a node checks whether its contacts have changed and must be saved."
+    )
+    hand_off_after: float = setting(
+        10 * MINUTE, PACE, "Records are handed to a new contact only after it has stayed this long."
+    )
+    own_records: int = setting(100_000, COUNT, "Records that one node keeps published.")
+    rate: float = setting(
+        20.0, RATE, "What all upkeep together sends, on average over a long time."
+    )
+    burst: float = setting(100.0, BURST, "As many of them may be sent at once, after a pause.")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What one node is told at its construction."""
+    """What one node is told when it is made."""
 
-    port: int = 0
-    """UDP port in every family; 0 lets the system choose."""
-    interfaces: tuple[str, ...] = ("0.0.0.0",)
-    """Addresses to bind, at most one per family: ``("0.0.0.0", "::")`` serves both."""
-    network: str = "kad"
-    """Name of the network; nodes of another one get no answer."""
+    port: int = setting(
+        0,
+        WholeNumber(0, 65535),
+        "UDP port, the same for IPv4 and IPv6. With 0 the system chooses one.",
+    )
+    interfaces: tuple[str, ...] = setting(
+        ("0.0.0.0",),
+        TextList("an array of IP addresses"),
+        "IP addresses of this machine on which the node listens: at most one IPv4 and one IPv6 "
+        "address. 0.0.0.0 stands for all of IPv4, :: for all of IPv6.",
+    )
+    network: str = setting(
+        "kad",
+        Text("a network's name"),
+        "Name of the network. Nodes of another network do not answer.",
+    )
     network_secrets: tuple[bytes, ...] = ()
-    """Secrets of a private network, the newest first; empty makes the network open."""
-    allow: tuple[str, ...] = ()
-    """Prefixes as ``10.0.0.0/8`` or ``fd00::/8``: although they are not public and our own address
-    is, nodes there are contacted and passed on."""
+    """Secrets of a private network, the newest first.  Without one the network is open."""
+    allow: tuple[str, ...] = setting(
+        (),
+        TextList("an array of prefixes such as 10.0.0.0/8"),
+        "Prefixes of private addresses, such as 10.0.0.0/8 or fd00::/8. A node with a public "
+        "address contacts nodes there and passes them on, which it does not do otherwise.",
+    )
     read_only: bool = False
-    """A short-lived node: never enters a table, stores nothing."""
-    sealer: str = "box"
-    """``box`` seals every datagram; ``plain`` is for simulation and measurement."""
-    agent: str | None = None
-    """Optional text shown in PONG."""
+    """A short-lived node: it never enters a routing table and stores nothing for others."""
+    sealer: str = setting(
+        "box",
+        Choice(("box", "plain")),
+        "How datagrams are sealed. box encrypts and authenticates each of them; plain does "
+        "not, and is for tests only.",
+    )
+    agent: str | None = setting(
+        None, Text("a text"), "Text that other nodes are shown when they ping this one."
+    )
     parameters: Parameters = field(default_factory=Parameters)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: LimitSettings = field(default_factory=LimitSettings)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kadtwisted.cli.session import Session, World
     from kadtwisted.identity.keys import NodeKey
     from kadtwisted.interfaces import INode
-    from kadtwisted.settings.checks import DaemonSettings
+    from kadtwisted.settings.daemon_settings import DaemonSettings
 
 VERBS_WITHOUT_END = frozenset({"bootstrap", "join"})
 """They run until they are stopped: ``--timeout`` does not bind them."""

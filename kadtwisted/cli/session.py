@@ -24,10 +24,12 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.settings import checks as config
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings import checks
+from kadtwisted.settings.daemon_settings import DaemonSettings
+from kadtwisted.settings.directories import check_state_dir
+from kadtwisted.settings.interfaces import check_interfaces, interfaces_towards
 from kadtwisted.settings.plugin_registry import PluginRegistry
-from kadtwisted.state.directory import StateDirectory
+from kadtwisted.state.directory import SOCKET_FILE, StateDirectory
 
 MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
 """Makes a node on a reactor, not yet started."""
@@ -67,7 +69,7 @@ class Session:
     @property
     def state_dir(self) -> Path | None:
         given = self.arguments.state_dir
-        return None if given is None else config.check_state_dir(given)
+        return None if given is None else check_state_dir(given)
 
     def settings(
         self,
@@ -85,13 +87,11 @@ class Session:
         return DaemonSettings(
             node=NodeSettings(
                 port=port if given.port is None else given.port,
-                interfaces=config.check_interfaces(
-                    given.interface or config.interfaces_towards(towards)
-                ),
-                network=config.check_network(given.network),
-                network_secrets=config.read_secrets(secret_file) if secret_file else (),
+                interfaces=check_interfaces(given.interface or interfaces_towards(towards)),
+                network=checks.check_network(given.network),
+                network_secrets=checks.read_secrets(secret_file) if secret_file else (),
                 read_only=read_only,
-                allow=config.check_allow(given.allow or ()),
+                allow=checks.check_allow(given.allow or ()),
             ),
             bootstrap=bootstrap,
             storage=storage,
@@ -102,7 +102,7 @@ class Session:
     async def performer(self, towards: str | None = None) -> AsyncIterator[Performer]:
         """Who performs the verb: a running node, or one of our own that joins through
         ``--bootstrap`` first.  A verb that needs no network but one address gives it."""
-        bootstrap = config.check_bootstrap(getattr(self.arguments, "bootstrap", ()))
+        bootstrap = checks.check_bootstrap(getattr(self.arguments, "bootstrap", ()))
         if not bootstrap and self.state_dir is not None:
             client = await self._running_node(self.state_dir, required=towards is None)
             if client is not None:
@@ -116,9 +116,9 @@ class Session:
         async with self._own_node(bootstrap, bootstrap or (towards or "",)) as performer:
             yield performer
 
-    async def control(self, path: Path) -> control_client.ControlClient:
-        """A connection to the running node with this control socket."""
-        client = await control_client.connect(self.reactor, path)
+    async def control(self, state_dir: Path) -> control_client.ControlClient:
+        """A connection to the running node that has this state directory."""
+        client = await control_client.connect(self.reactor, state_dir / SOCKET_FILE)
         self.somebody_answered = True
         return client
 
@@ -126,7 +126,7 @@ class Session:
         self, state_dir: Path, required: bool
     ) -> control_client.ControlClient | None:
         try:
-            return await self.control(state_dir / "control.sock")
+            return await self.control(state_dir)
         except ControlUnavailable:
             if required:
                 raise

@@ -12,10 +12,13 @@ from collections.abc import Callable
 
 from twisted.python import usage
 
-from kadtwisted.settings.kinds import TextList
-from kadtwisted.settings.options import DEFAULTS, OPTIONS, Option
-from kadtwisted.settings.problems import ConfigurationProblems
-from kadtwisted.settings.sources import Argument, Sources
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.model.value_kinds import TextList
+from kadtwisted.settings.daemon_settings import DEFAULTS
+from kadtwisted.settings.loading import Configuration
+from kadtwisted.settings.options import OPTIONS, Option
+from kadtwisted.settings.plugin_registry import ChosenPlugins
+from kadtwisted.settings.reading import Argument
 
 
 def _taker(option: Option) -> Callable[[Options, str], None]:
@@ -47,8 +50,11 @@ def _of_table(cls: type[Options]) -> type[Options]:
 
 @_of_table
 class Options(usage.Options):
-    """The options of ``twistd kademlia``; ``settings`` holds the checked settings, ``sources``
-    where they come from, to be read again."""
+    """The options of ``twistd kademlia``.
+
+    ``settings`` are the checked settings, ``plugins`` those that the settings name.
+    ``configuration`` loads both again.
+    """
 
     synopsis = "[options]"
     longdesc = (
@@ -60,7 +66,8 @@ class Options(usage.Options):
         super().__init__()  # type: ignore[no-untyped-call]
         self.given: list[Argument] = []
         self.settings = DEFAULTS
-        self.sources: Sources | None = None
+        self.plugins: ChosenPlugins | None = None
+        self.configuration: Configuration | None = None
         self._file: str | None = None
 
     def opt_config(self, file: str) -> None:
@@ -77,8 +84,9 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Check everything, and tell all that cannot be used, a line each."""
-        self.sources = Sources(os.environ, self.given, self._file)
+        self.configuration = Configuration(os.environ, self.given, self._file)
         try:
-            self.settings = self.sources.load().settings
+            loaded = self.configuration.load()
         except ConfigurationProblems as problems:
             raise usage.UsageError(str(problems)) from None
+        self.settings, self.plugins = loaded.settings, loaded.plugins

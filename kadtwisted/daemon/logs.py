@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
-from kadtwisted.settings.checks import LogSettings
+from kadtwisted.settings.daemon_settings import LogSettings
 
 PRIORITIES = MappingProxyType(
     {

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.options import OPTIONS
-from kadtwisted.settings.problems import ConfigurationProblems
 
 
 class Reload(NamedTuple):

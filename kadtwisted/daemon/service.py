@@ -31,7 +31,7 @@ from kadtwisted.errors import LocalError, NodeStopped
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.results import BootstrapResult
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.state.directory import StateDirectory
 
 MakeNode = Callable[[NodeKey], INode]

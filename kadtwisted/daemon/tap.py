@@ -29,8 +29,8 @@ from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import INode, INodeState
-from kadtwisted.settings.checks import DaemonSettings
-from kadtwisted.settings.plugin_registry import PluginRegistry
+from kadtwisted.settings.daemon_settings import DaemonSettings
+from kadtwisted.settings.plugin_registry import ChosenPlugins, PluginRegistry
 from kadtwisted.settings.storage_context import storage_context
 from kadtwisted.state.directory import StateDirectory
 
@@ -182,10 +182,10 @@ def makeService(options: Options) -> IService:
     reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
     twistd = options.parent
     pid_file = "" if twistd is None else twistd["pidfile"] or ""
-    daemon = make_daemon(reactor, options.settings, _service_manager(), pid_file)
-    sources = options.sources
-    if sources is not None:
-        daemon.read_settings = lambda: sources.load().settings
+    daemon = make_daemon(reactor, options.settings, _service_manager(), pid_file, options.plugins)
+    configuration = options.configuration
+    if configuration is not None:
+        daemon.read_settings = lambda: configuration.load().settings
     if twistd is not None and not twistd["logger"]:
         daemon.output = make_log(options.settings.log, twistd, os.environ, reactor)
         daemon.set_log_level = daemon.output.set_level
@@ -205,13 +205,17 @@ def make_daemon(
     settings: DaemonSettings,
     manager: ServiceManager | None = None,
     pid_file: str = "",
+    plugins: ChosenPlugins | None = None,
 ) -> DaemonService:
-    """The service on any reactor, for a service manager or none."""
+    """The service on any reactor, for a service manager or none.
+
+    ``plugins`` are those that the settings name, if they were looked for already.
+    """
     manager = manager or ServiceManager()
     return DaemonService(
         reactor,
         settings,
-        node_maker(reactor, settings, manager),
+        node_maker(reactor, settings, manager, plugins),
         secure_random=os.urandom,
         random=random.SystemRandom().random,
         failed=lambda error: end_with(reactor, error, pid_file),
@@ -221,25 +225,28 @@ def make_daemon(
 
 
 def node_maker(
-    reactor: Any, settings: DaemonSettings, manager: ServiceManager | None = None
+    reactor: Any,
+    settings: DaemonSettings,
+    manager: ServiceManager | None = None,
+    plugins: ChosenPlugins | None = None,
 ) -> MakeNode:
     """Makes nodes as the settings say, with storage and serializer from the plugins.
 
-    A service manager's sockets take the place of interfaces and port.
+    The plugins are looked for here unless they are given.  A service manager's sockets take the
+    place of interfaces and port.
     """
     from kadtwisted.node.node import Node
 
     manager = manager or ServiceManager()
-
-    registry = PluginRegistry()
+    chosen = plugins or PluginRegistry().choose(settings.storage, settings.serializer)
 
     def make(key: NodeKey) -> INode:
         node: INode = Node(
             reactor,
             manager.settings(settings.node),
             key,
-            storage=registry.storage(settings.storage, storage_context(settings, reactor)),
-            serializer=registry.serializer(settings.serializer),
+            storage=chosen.storage.make(storage_context(settings, reactor)),
+            serializer=chosen.serializer,
             state=_node_state(reactor, settings),
             sockets=manager.sockets,
         )

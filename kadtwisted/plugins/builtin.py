@@ -1,7 +1,7 @@
 """The storages and serializers that come with this package.
 
-Their makers are named as strings and imported when they are asked for: listing the plugins imports
-nothing else, and a missing optional library breaks only what needs it.
+Their makers are named as strings and imported only when they are needed: listing the plugins
+imports nothing else, and a missing optional library breaks only the storage that needs it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import (
+    IChecksArgument,
     ISerializer,
     ISerializerFactory,
     IStorage,
@@ -28,28 +29,32 @@ def _find(maker: str) -> Any:
     return getattr(import_module(module), name)
 
 
-@implementer(IPlugin, IStorageFactory)
+@implementer(IPlugin, IStorageFactory, IChecksArgument)
 class VolatileStorage:
-    """A storage that is told only the bounds; ``maker`` is ``MODULE:CALLABLE``."""
+    """A storage that is told its bounds and nothing else; ``maker`` is ``MODULE:CALLABLE``."""
 
     def __init__(self, name: str, maker: str) -> None:
         self.name = name
         self._maker = maker
 
-    def make(self, argument: str, context: StorageContext) -> IStorage:
-        """A new storage; :class:`ConfigurationError` if an argument is given."""
+    def check(self, argument: str, directory: str | None) -> None:
+        """:class:`ConfigurationError` if an argument is given."""
         if argument:
             raise ConfigurationError(f"the storage {self.name!r} takes no argument: {argument!r}")
+
+    def make(self, argument: str, context: StorageContext) -> IStorage:
+        """A new storage; fails as :meth:`check` does."""
+        self.check(argument, context.directory)
         storage: IStorage = _find(self._maker)(context.max_records, context.max_bytes)
         return storage
 
 
-@implementer(IPlugin, IStorageFactory)
+@implementer(IPlugin, IStorageFactory, IChecksArgument)
 class DurableStorage:
-    """A storage in a file: the one named in the argument, or ``file`` in the state directory.
+    """A storage in a file: the file that the argument names, or ``file`` in the state directory.
 
-    ``maker`` is ``MODULE:CALLABLE``; ``library`` is the optional one that it needs, which the extra
-    of the same name installs.
+    ``maker`` is ``MODULE:CALLABLE``.  ``library`` is an optional library that it needs; the extra
+    of the same name installs it.
     """
 
     def __init__(self, name: str, maker: str, file: str, library: str | None = None) -> None:
@@ -58,11 +63,20 @@ class DurableStorage:
         self._maker = maker
         self._library = library
 
+    def check(self, argument: str, directory: str | None) -> None:
+        """:class:`ConfigurationError` without a place for the file, or without the library."""
+        self._path(argument, directory)
+        self._found()
+
     def make(self, argument: str, context: StorageContext) -> IStorage:
-        """A new storage; :class:`ConfigurationError` without a place, or without the library."""
+        """A new storage; fails as :meth:`check` does."""
         path = self._path(argument, context.directory)
+        storage: IStorage = self._found()(path, context)
+        return storage
+
+    def _found(self) -> Any:
         try:
-            maker = _find(self._maker)
+            return _find(self._maker)
         except ModuleNotFoundError as error:
             if self._library is None or error.name != self._library:
                 raise
@@ -70,8 +84,6 @@ class DurableStorage:
                 f"the storage {self.name!r} needs the extra: "
                 f"pip install 'kadtwisted[{self._library}]'"
             ) from None
-        storage: IStorage = maker(path, context)
-        return storage
 
     def _path(self, argument: str, directory: str | None) -> Path:
         # Absolute: a daemon may leave its working directory before it opens the file.
@@ -87,7 +99,8 @@ class DurableStorage:
 
 @implementer(IPlugin, ISerializerFactory)
 class SerializerOfIdentities:
-    """A serializer whose contacts carry public keys: it is told how an ID follows from a key."""
+    """A serializer whose contacts carry public keys; ``identify`` names the function that gives the
+    ID of a key."""
 
     def __init__(self, name: str, maker: str, identify: str) -> None:
         self.name = name
@@ -106,7 +119,7 @@ sqlite = DurableStorage(
 )
 lmdb = DurableStorage("lmdb", "kadtwisted.storage.lmdb.backend:LMDBStorage", "records.lmdb", "lmdb")
 DURABLE = (sqlite, lmdb)
-"""Those that keep their records in a file of the state directory."""
+"""The storages that keep their records in a file."""
 cbor = SerializerOfIdentities(
     "cbor", "kadtwisted.wire.cbor:CBORSerializer", "kadtwisted.identity.keys:node_id_of"
 )

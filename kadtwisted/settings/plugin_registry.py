@@ -1,13 +1,13 @@
 """Chooses and lists the plugins: storages and serializers, ours and those of other distributions.
 
-Others are found as ``twisted.plugin`` plugins in ``kadtwisted/plugins`` and as entry points in the
-groups ``kadtwisted.storage`` and ``kadtwisted.serializers``.  Built-in ones win when names clash,
-and are chosen without looking for others.  A plugin that cannot be loaded is listed with its error
-and breaks nothing.
+Those of other distributions are ``twisted.plugin`` plugins in ``kadtwisted/plugins``, or entry
+points in the groups ``kadtwisted.storage`` and ``kadtwisted.serializers``.  Built-in ones win when
+names clash, and choosing one does not look for others.  A plugin that cannot be loaded is listed
+with its error and breaks nothing.
 
 The modules of ``kadtwisted/plugins`` are imported here, not by :func:`twisted.plugin.getPlugins`:
-that tells nobody but the log of a module that fails, and writes a cache into directories that need
-not be ours.
+that one tells only the log if a module fails, and writes a cache into directories that may belong
+to others.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from zope.interface.verify import verifyObject
 import kadtwisted.plugins
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import (
+    IChecksArgument,
     ISerializer,
     ISerializerFactory,
     IStorage,
@@ -42,7 +43,7 @@ FOREIGN = (Exception, SystemExit)
 """What importing another distribution's module may raise: anything."""
 
 
-class Kind(NamedTuple):
+class PluginKind(NamedTuple):
     """A kind of plugin: what people call it, its factories' interface, its entry-point group."""
 
     name: str
@@ -51,13 +52,13 @@ class Kind(NamedTuple):
     builtin: tuple[Any, ...]
 
 
-STORAGE = Kind(
+STORAGE = PluginKind(
     "storage",
     IStorageFactory,
     "kadtwisted.storage",
     (builtin.memory, builtin.sqlite, builtin.lmdb),
 )
-SERIALIZER = Kind("serializer", ISerializerFactory, "kadtwisted.serializers", (builtin.cbor,))
+SERIALIZER = PluginKind("serializer", ISerializerFactory, "kadtwisted.serializers", (builtin.cbor,))
 KINDS = (STORAGE, SERIALIZER)
 
 
@@ -77,6 +78,40 @@ class Plugin(NamedTuple):
 UNKNOWN = "unknown"
 
 
+class StorageChoice(NamedTuple):
+    """A storage that was asked for as ``NAME`` or ``NAME:ARGUMENT``: its factory and its argument.
+
+    :meth:`check` and :meth:`make` fail with :class:`ConfigurationError` if the factory refuses the
+    argument.
+    """
+
+    option: str
+    factory: IStorageFactory
+    argument: str
+
+    def check(self, context: StorageContext) -> None:
+        """Check the argument; no reactor is needed for that.
+
+        A factory that cannot do so itself makes a storage, which is thrown away.
+        """
+        if IChecksArgument.providedBy(self.factory):
+            checking: IChecksArgument = self.factory
+            _told(self.option, lambda: checking.check(self.argument, context.directory))
+        else:
+            self.make(context)
+
+    def make(self, context: StorageContext) -> IStorage:
+        """A storage, not yet open."""
+        return _made(IStorage, self.option, lambda: self.factory.make(self.argument, context))
+
+
+class ChosenPlugins(NamedTuple):
+    """The plugins of one node."""
+
+    storage: StorageChoice
+    serializer: ISerializer
+
+
 def _entry_points(group: str) -> Iterable[EntryPoint]:
     return entry_points(group=group)
 
@@ -87,7 +122,7 @@ class PluginRegistry:
     def __init__(self, find_entry_points: EntryPoints = _entry_points) -> None:
         self._find_entry_points = find_entry_points
 
-    def plugins(self, kind: Kind) -> tuple[Plugin, ...]:
+    def plugins(self, kind: PluginKind) -> tuple[Plugin, ...]:
         """Every plugin of one kind, the built-in ones first; of equal names the first is used."""
         own = tuple(Plugin(each.name, kind.name, "built in", each) for each in kind.builtin)
         return own + tuple(_of_modules(kind)) + tuple(self._of_entry_points(kind))
@@ -101,22 +136,24 @@ class PluginRegistry:
             for name, error in found
         )
 
-    def storage(self, option: str, context: StorageContext) -> IStorage:
-        """The storage that ``NAME`` or ``NAME:ARGUMENT`` asks for, not yet open.
+    def choose(self, storage: str, serializer: str) -> ChosenPlugins:
+        """Both plugins of a node; fails as :meth:`storage` and :meth:`serializer` do."""
+        return ChosenPlugins(self.storage(storage), self.serializer(serializer))
 
-        To check an option a context whose ``reactor`` is ``None`` will do.
-        :class:`ConfigurationError` if there is none of that name or it refuses the argument.
+    def storage(self, option: str) -> StorageChoice:
+        """The storage that ``NAME`` or ``NAME:ARGUMENT`` asks for.
+
+        :class:`ConfigurationError` if there is none of that name.
         """
         name, _, argument = option.partition(":")
-        factory: IStorageFactory = self._choose(STORAGE, name)
-        return _made(IStorage, option, lambda: factory.make(argument, context))
+        return StorageChoice(option, self._choose(STORAGE, name), argument)
 
     def serializer(self, name: str) -> ISerializer:
         """The serializer of that name; :class:`ConfigurationError` if there is none."""
         factory: ISerializerFactory = self._choose(SERIALIZER, name)
         return _made(ISerializer, name, factory.make)
 
-    def _choose(self, kind: Kind, name: str) -> Any:
+    def _choose(self, kind: PluginKind, name: str) -> Any:
         for factory in kind.builtin:
             if factory.name == name:
                 return factory
@@ -135,7 +172,7 @@ class PluginRegistry:
             f"there is no {kind.name} called {name!r}; there is: {known}{failed}"
         )
 
-    def _of_entry_points(self, kind: Kind) -> Iterator[Plugin]:
+    def _of_entry_points(self, kind: PluginKind) -> Iterator[Plugin]:
         for entry in self._find_entry_points(kind.group):
             found = Plugin(entry.name, kind.name, f"entry point {entry.value}", None)
             if entry.dist is not None:
@@ -148,7 +185,7 @@ class PluginRegistry:
                 yield found._replace(factory=factory)
 
 
-def _of_modules(kind: Kind) -> Iterator[Plugin]:
+def _of_modules(kind: PluginKind) -> Iterator[Plugin]:
     for origin, loaded in _modules():
         for name, each in vars(loaded).items() if isinstance(loaded, ModuleType) else ():
             if not (IPlugin.providedBy(each) and kind.interface.providedBy(each)):
@@ -180,14 +217,22 @@ def _provider(loaded: Any, interface: type[Interface]) -> Any:
 
 
 def _made(interface: type[Interface], option: str, make: Callable[[], T]) -> T:
-    try:
+    def made() -> T:
         product = make()
         verifyObject(interface, product)
+        return product
+
+    return _told(option, made)
+
+
+def _told(option: str, work: Callable[[], T]) -> T:
+    """What ``work`` returns; an error of the plugin becomes a sentence about the option."""
+    try:
+        return work()
     except ConfigurationError:
         raise
     except Exception as error:  # a plugin of another distribution may raise anything
         raise ConfigurationError(f"{option!r} cannot be used: {_said(error)}") from error
-    return product
 
 
 def _said(error: BaseException) -> str:

@@ -1,21 +1,13 @@
-"""All that is wrong with a configuration, told in one go."""
+"""Collects all that is wrong with a configuration, so that people are told in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
-from kadtwisted.errors import ConfigurationError, InvalidInput
+from kadtwisted.errors import ConfigurationProblems, InvalidInput
 
 T = TypeVar("T")
-
-
-class ConfigurationProblems(ConfigurationError):
-    """What is wrong: ``problems`` holds one sentence each; the message is these, one a line."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 class Problems:
@@ -25,11 +17,11 @@ class Problems:
         self._found: list[str] = [] if earlier is None else [*earlier._found]
 
     def add(self, place: str, sentence: str) -> None:
-        """Something is wrong at a place, which people find by its name."""
+        """Something is wrong at a place; people find the place by its name."""
         self._found.append(f"{place}: {sentence}")
 
     def of(self, place: str, read: Callable[[], T]) -> T | None:
-        """What ``read`` returns, or ``None`` once its refusal has been noted."""
+        """The result of ``read``, or ``None`` if it refuses; then its reasons are collected."""
         try:
             return read()
         except ConfigurationProblems as several:
@@ -40,6 +32,6 @@ class Problems:
         return None
 
     def tell(self) -> None:
-        """:class:`ConfigurationProblems` if there are any."""
+        """:class:`~kadtwisted.errors.ConfigurationProblems` if there are any."""
         if self._found:
             raise ConfigurationProblems(self._found)

@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 from kadtwisted.interfaces import StorageContext
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 
 
 def storage_context(settings: DaemonSettings, reactor: Any = None) -> StorageContext:
     """The context of a node with these settings.
 
-    Without a reactor it serves to check an option: a factory starts, opens and creates nothing.
+    Without a reactor it is good enough to check an option: a factory opens and starts nothing.
     """
     bounds = settings.node.bounds
     return StorageContext(

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from kadtwisted.cli.main import main
 from kadtwisted.cli.session import World
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import PluginRegistry
 from tests.daemon.fakes import FakeNode
 

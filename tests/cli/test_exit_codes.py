@@ -25,6 +25,7 @@ EXPECTED = {
     "CannotListen": 71,
     "ClockSkew": 65,
     "ConfigurationError": 78,
+    "ConfigurationProblems": 78,
     "IdentityError": 78,
     "InvalidAddress": 64,
     "InvalidInput": 64,

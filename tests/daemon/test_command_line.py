@@ -11,7 +11,7 @@ from twisted.trial import unittest
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
 from kadtwisted.settings import sources
-from kadtwisted.settings.checks import DaemonSettings, LogSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
 from kadtwisted.settings.options import OPTIONS
 from tests.daemon.fakes import KEY
 
@@ -89,14 +89,14 @@ class OptionTests(unittest.SynchronousTestCase):
         self.assertEqual((settings.node.port, settings.node.network), (9000, "fleet"))
         self.assertEqual(settings.config_file, path)
 
-    def test_the_sources_can_be_read_again(self) -> None:
+    def test_the_configuration_can_be_read_again(self) -> None:
         path = Path(self.mktemp())
         path.write_text("port = 9000\nagent = 'old'")
         options = Options()
         options.parseOptions(["--config", str(path), "--port", "1"])
         path.write_text("port = 9001\nagent = 'new'")
-        assert options.sources is not None
-        again = options.sources.load().settings
+        assert options.configuration is not None
+        again = options.configuration.load().settings
         self.assertEqual((again.node.port, again.node.agent), (1, "new"))
 
     def test_what_cannot_be_used_is_one_sentence(self) -> None:

@@ -21,7 +21,7 @@ from zope.interface.verify import verifyObject
 
 from kadtwisted.daemon import logs
 from kadtwisted.daemon.logs import Layout, Log, as_json, as_text, for_journal, is_journal, make_log
-from kadtwisted.settings.checks import LogSettings
+from kadtwisted.settings.daemon_settings import LogSettings
 
 MOMENT = datetime(2026, 11, 22, 15, 4, 5, 678000, UTC).timestamp()
 LEVELS = (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)

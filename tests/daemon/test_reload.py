@@ -12,9 +12,9 @@ from twisted.trial import unittest
 
 from kadtwisted.daemon.reload import compare, reread, tell
 from kadtwisted.daemon.service import NodeService
-from kadtwisted.settings.checks import DaemonSettings, LogSettings
-from kadtwisted.settings.options import DEFAULTS, OPTIONS
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
+from kadtwisted.settings.options import OPTIONS
 from tests.daemon.fakes import FakeNode
 
 FILE = Path("/etc/kademlia/node.toml")

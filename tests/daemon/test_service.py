@@ -18,7 +18,7 @@ from kadtwisted.daemon.supervision.port_watch import GIVE_UP_AFTER
 from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.health import Health
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.state.directory import StateDirectory, StateDirectoryInUse
 from tests.daemon.fakes import JOINED, KEY, FakeNode, a_status
 from tests.daemon.supervision.test_reporter import RecordingNotifier

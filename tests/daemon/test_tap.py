@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -18,10 +19,10 @@ from twisted.trial import unittest
 
 from kadtwisted.daemon import tap
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
-from kadtwisted.errors import CannotListen, StorageError
+from kadtwisted.errors import CannotListen, ConfigurationProblems, StorageError
 from kadtwisted.interfaces import INode
-from kadtwisted.settings.checks import DaemonSettings, LogSettings
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.plugins import builtin
+from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
 from tests.daemon.fakes import KEY, FakeNode
 from tests.daemon.supervision.test_reporter import RecordingNotifier
 
@@ -35,6 +36,15 @@ class ServiceTests(unittest.SynchronousTestCase):
         node = node_maker(Clock(), DaemonSettings())(KEY)
         self.assertTrue(INode.providedBy(node))
         self.assertEqual(node.node_id, KEY.node_id)
+
+    def test_the_storage_is_made_once(self) -> None:
+        with mock.patch.object(builtin.sqlite, "make", wraps=builtin.sqlite.make) as make:
+            options = Options()
+            options.parseOptions(["--state-dir", "/nowhere"])
+            maker = node_maker(Clock(), options.settings, plugins=options.plugins)
+            make.assert_not_called()
+            maker(KEY)
+        make.assert_called_once()
 
     def test_make_service_gives_the_reactor_a_steady_clock(self) -> None:
         from twisted.internet import reactor

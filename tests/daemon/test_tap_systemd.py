@@ -23,7 +23,7 @@ from kadtwisted.daemon.supervision.systemd import Notifier, ServiceManager
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import LocalError
 from kadtwisted.model.contact import Family
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from tests.daemon.fakes import KEY
 from tests.integration.sockets import loopback_socket
 

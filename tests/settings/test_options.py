@@ -10,8 +10,8 @@ from typing import Any
 from twisted.trial import unittest
 
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.settings.checks import DaemonSettings, LogSettings
-from kadtwisted.settings.options import DEFAULTS, NOT_ABOVE, OPTIONS, TABLES, contradictions
+from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
+from kadtwisted.settings.options import OPTIONS, TABLES, _of
 
 SET_OTHERWISE = frozenset({"read_only"})
 """Settings of a node that are no options of a daemon."""
@@ -71,17 +71,10 @@ class TableTests(unittest.SynchronousTestCase):
             [each.key for each in OPTIONS.values() if each.reloadable], ["bootstrap", "log.level"]
         )
 
+    def test_what_is_shown_is_the_default_or_an_example(self) -> None:
+        self.assertEqual(OPTIONS["network"].shown, '"kad"')
+        self.assertEqual(OPTIONS["state_dir"].shown, '"/var/lib/kademlia"')
 
-class ContradictionTests(unittest.SynchronousTestCase):
-    def test_the_defaults_agree(self) -> None:
-        self.assertEqual(list(contradictions(DEFAULTS)), [])
-
-    def test_each_pair(self) -> None:
-        for lower, upper in NOT_ABOVE:
-            low, high = OPTIONS[lower], OPTIONS[upper]
-            equal = low.put(DEFAULTS, high.default)
-            self.assertEqual(list(contradictions(equal)), [])
-            above = low.put(DEFAULTS, high.default + 60)
-            ((keys, sentence),) = contradictions(above)
-            self.assertEqual(keys, (lower, upper))
-            self.assertIn("must not be above", sentence)
+    def test_a_field_that_does_not_say_what_it_is_is_no_option(self) -> None:
+        self.assertRaises(LookupError, _of, NodeSettings, "read_only")
+        self.assertRaises(LookupError, _of, NodeSettings, "nonsense")

@@ -17,6 +17,7 @@ from zope.interface.verify import verifyObject
 import kadtwisted.plugins
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import (
+    IChecksArgument,
     ISerializer,
     ISerializerFactory,
     IStorage,
@@ -72,19 +73,32 @@ class BuiltInTests(unittest.SynchronousTestCase):
 
     def test_are_made_anew_each_time(self) -> None:
         registry = PluginRegistry()
-        first, second = (registry.storage("memory", CHECKING) for _ in range(2))
+        first, second = (registry.storage("memory").make(CHECKING) for _ in range(2))
         verifyObject(IStorage, first)
         self.assertIsNot(first, second)
         verifyObject(ISerializer, registry.serializer("cbor"))
 
     def test_take_no_argument(self) -> None:
-        error = self.assertRaises(
-            ConfigurationError, PluginRegistry().storage, "memory:x", CHECKING
-        )
-        self.assertIn("takes no argument", str(error))
+        choice = PluginRegistry().storage("memory:x")
+        for trying in (choice.check, choice.make):
+            error = self.assertRaises(ConfigurationError, trying, CHECKING)
+            self.assertIn("takes no argument", str(error))
+
+    def test_are_checked_without_being_made(self) -> None:
+        for factory in STORAGE.builtin:
+            verifyObject(IChecksArgument, factory)
+            with mock.patch.object(factory, "make") as make:
+                PluginRegistry().storage(factory.name).check(CHECKING._replace(directory="/s"))
+            make.assert_not_called()
+
+    def test_both_plugins_of_a_node(self) -> None:
+        chosen = PluginRegistry().choose("memory", "cbor")
+        verifyObject(ISerializer, chosen.serializer)
+        verifyObject(IStorage, chosen.storage.make(CHECKING))
+        self.assertRaises(ConfigurationError, PluginRegistry().choose, "memory", "xml")
 
     def test_unknown_names_are_told_what_there_is(self) -> None:
-        error = self.assertRaises(ConfigurationError, points().storage, "sqlyte:/x", CHECKING)
+        error = self.assertRaises(ConfigurationError, points().storage, "sqlyte:/x")
         self.assertEqual(
             str(error), "there is no storage called 'sqlyte'; there is: lmdb, memory, sqlite"
         )
@@ -116,7 +130,7 @@ class DurableStorageTests(unittest.SynchronousTestCase):
     def test_are_made_but_not_opened(self) -> None:
         context = CHECKING._replace(directory=self.mktemp())
         for name in ("sqlite", "lmdb"):
-            verifyObject(IStorage, PluginRegistry().storage(name, context))
+            verifyObject(IStorage, PluginRegistry().storage(name).make(context))
         self.assertFalse(os.path.exists(str(context.directory)))
 
     def test_the_default_file_lies_in_the_state_directory(self) -> None:
@@ -139,11 +153,14 @@ class DurableStorageTests(unittest.SynchronousTestCase):
         with mock.patch.dict(sys.modules, {"lmdb": None}):
             for name in [each for each in sys.modules if each.startswith("kadtwisted.storage.lm")]:
                 del sys.modules[name]
-            error = self.assertRaises(
-                ConfigurationError, PluginRegistry().storage, "lmdb:/a", CHECKING
-            )
+            choice = PluginRegistry().storage("lmdb:/a")
+            errors = [
+                self.assertRaises(ConfigurationError, trying, CHECKING)
+                for trying in (choice.check, choice.make)
+            ]
         self.assertEqual(
-            str(error), "the storage 'lmdb' needs the extra: pip install 'kadtwisted[lmdb]'"
+            {str(error) for error in errors},
+            {"the storage 'lmdb' needs the extra: pip install 'kadtwisted[lmdb]'"},
         )
 
     def test_another_missing_module_is_told_as_it_is(self) -> None:
@@ -154,11 +171,11 @@ class DurableStorageTests(unittest.SynchronousTestCase):
 class EntryPointTests(unittest.SynchronousTestCase):
     def test_argument_reaches_the_factory(self) -> None:
         registry = points(("cellar", "Cellar"))
-        self.assertIsInstance(registry.storage("cellar:small", CHECKING), MemoryStorage)
+        self.assertIsInstance(registry.storage("cellar:small").make(CHECKING), MemoryStorage)
 
     def test_built_in_ones_win(self) -> None:
         registry = points(("memory", "Cellar"))
-        self.assertIsInstance(registry.storage("memory", CHECKING), MemoryStorage)
+        self.assertIsInstance(registry.storage("memory").make(CHECKING), MemoryStorage)
         self.assertEqual(len(registry.plugins(STORAGE)), 4)
 
     def test_a_broken_one_is_listed_and_breaks_only_itself(self) -> None:
@@ -167,15 +184,19 @@ class EntryPointTests(unittest.SynchronousTestCase):
         self.assertIsNone(errors["cellar"])
         self.assertIn("Missing", errors["gone"] or "")
         self.assertIn("NotAFactory", errors["odd"] or "")
-        error = self.assertRaises(ConfigurationError, registry.storage, "gone", CHECKING)
+        error = self.assertRaises(ConfigurationError, registry.storage, "gone")
         self.assertIn("cannot be loaded", str(error))
 
     def test_a_factory_that_fails_is_told_in_one_sentence(self) -> None:
         registry = points(("cellar", "Cellar"))
-        error = self.assertRaises(ConfigurationError, registry.storage, "cellar:broken", CHECKING)
-        self.assertIn("the cellar is flooded", str(error))
-        error = self.assertRaises(ConfigurationError, registry.storage, "cellar:else", CHECKING)
-        self.assertIn("cannot be used", str(error))
+        for option, words in (
+            ("cellar:broken", "the cellar is flooded"),
+            ("cellar:else", "cannot be used"),
+        ):
+            choice = registry.storage(option)
+            for trying in (choice.check, choice.make):
+                error = self.assertRaises(ConfigurationError, trying, CHECKING)
+                self.assertIn(words, str(error))
 
     def test_the_distribution_is_named_where_it_is_known(self) -> None:
         def find(group: str) -> Any:
@@ -198,7 +219,7 @@ class TwistedPluginTests(unittest.SynchronousTestCase):
         registry = points()
         found = {each.name: each.origin for each in registry.plugins(STORAGE)}
         self.assertEqual(found["attic"], "plugin kadtwisted.plugins.kad_test_attic")
-        storage = registry.storage("attic", CHECKING)
+        storage = registry.storage("attic").make(CHECKING)
         self.assertIsInstance(storage, MemoryStorage)
         self.assertEqual(self.successResultOf(storage.usage()).records, 0)
         self.assertFalse((OTHER_DISTRIBUTION / "dropin.cache").exists(), "others' places stay")
@@ -237,7 +258,7 @@ class BrokenPluginTests(unittest.SynchronousTestCase):
 
     def test_whoever_misses_a_plugin_is_told_of_the_broken_ones(self) -> None:
         registry = self.installed(kad_test_gone="import kad_test_that_is_not_there")
-        error = self.assertRaises(ConfigurationError, registry.storage, "gone", CHECKING)
+        error = self.assertRaises(ConfigurationError, registry.storage, "gone")
         self.assertIn("; plugin kadtwisted.plugins.kad_test_gone failed: Mod", str(error))
 
     def test_a_factory_that_is_none_is_listed_with_what_it_lacks(self) -> None:
@@ -252,5 +273,5 @@ class BrokenPluginTests(unittest.SynchronousTestCase):
         registry = self.installed(kad_test_hollow=source)
         listed = {each.name: each for each in registry.plugins(STORAGE)}
         self.assertIn("make", listed["hollow"].error or "")
-        self.assertRaises(ConfigurationError, registry.storage, "hollow", CHECKING)
+        self.assertRaises(ConfigurationError, registry.storage, "hollow")
         self.assertEqual(registry.broken(), ())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from kadtwisted.errors import ConfigurationError
-from kadtwisted.settings.problems import ConfigurationProblems, Problems
+from kadtwisted.errors import ConfigurationError, ConfigurationProblems
+from kadtwisted.settings.problems import Problems
 
 
 def refuse(*sentences: str) -> int:

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from kadtwisted.parameters import Bounds, NodeSettings
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.storage_context import storage_context
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.parameters import MINUTE, Parameters
-from kadtwisted.settings.problems import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.models.churn import Churn
 from kadtwisted.simulation.models.nat import NatSettings

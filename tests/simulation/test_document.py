@@ -16,11 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.cli.arguments import make_parser
 from kadtwisted.cli.verbs.simulating import SAVED, changes_of
+from kadtwisted.model.fields import kind_of
 from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.models.churn import MODELS
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import TABLES, Scenario, read_scenario
-from kadtwisted.simulation.scenario.settings import kind_of
 from tests.simulation.playing import played
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -53,8 +53,8 @@ def section(name: str) -> str:
     return found[2]
 
 
-def settings_of(table: str, made: type[Any]) -> Iterator[str]:
-    return (each.name for each in fields(made) if kind_of(table, each) is not None)
+def settings_of(made: type[Any]) -> Iterator[str]:
+    return (each.name for each in fields(made) if kind_of(each) is not None)
 
 
 class PageTests(SynchronousTestCase):
@@ -122,11 +122,11 @@ class NameTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         text = section("Scenario files")
-        for name in settings_of("", Scenario):
+        for name in settings_of(Scenario):
             self.assertIn(f"`{name}`", text)
         for table, made in TABLES.items():
             self.assertIn(f"`[{table}]`", text)
-            for name in settings_of(table, made) if table not in ("parameters", "timeouts") else ():
+            for name in settings_of(made) if table not in ("parameters", "timeouts") else ():
                 self.assertIn(f"`{name}`", text, table)
 
     def test_experiments_and_models(self) -> None:

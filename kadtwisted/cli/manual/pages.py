@@ -23,9 +23,9 @@ from kadtwisted.cli.exit_codes import MEANINGS as KAD_MEANINGS
 from kadtwisted.cli.manual import words as text
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import MEANINGS as DAEMON_MEANINGS
-from kadtwisted.settings.kinds import FilePath, TextList, WholeNumber
+from kadtwisted.model.value_kinds import TextList, WholeNumber
+from kadtwisted.settings.kinds import FilePath
 from kadtwisted.settings.options import OPTIONS, TABLES, Option
-from kadtwisted.settings.sample import helps_of_fields
 
 DATE = "November 22, 2026"
 """When the words were last looked through, as mdoc's ``Dd`` wants it."""
@@ -158,7 +158,6 @@ def _toml() -> str:
 
 
 def _tables() -> Iterator[str]:
-    helps = helps_of_fields()
     tables: dict[str, list[Option]] = {}
     for option in OPTIONS.values():
         tables.setdefault(option.key.rpartition(".")[0], []).append(option)
@@ -168,16 +167,11 @@ def _tables() -> Iterator[str]:
             yield from _paragraph(inspect.getdoc(TABLES[table]) or "")
         yield from _list(
             (
-                f"Ic {option.key.rpartition('.')[2]} No = Ar {_value(option)}",
-                [*_paragraph(helps.get(option.key, option.help)), *_facts(option)],
+                f"Ic {option.key.rpartition('.')[2]} No = Ar {_quoted(option.shown)}",
+                [*_paragraph(option.help), *_facts(option)],
             )
             for option in options
         )
-
-
-def _value(option: Option) -> str:
-    example = option.example is not None
-    return _quoted(option.kind.to_toml(option.example if example else option.default))
 
 
 def _facts(option: Option, again: bool = False) -> Iterator[str]:
@@ -186,7 +180,7 @@ def _facts(option: Option, again: bool = False) -> Iterator[str]:
     if again and isinstance(option.kind, TextList):
         yield "May be given several times."
     if option.example is None:
-        yield f"Default: {_escaped(option.kind.to_toml(option.default))}."
+        yield f"Default: {_escaped(option.shown)}."
     elif not again:
         yield "The value above is an example; there is no fixed default."
     yield "Environment:"

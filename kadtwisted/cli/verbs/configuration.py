@@ -9,9 +9,11 @@ import os
 from typing import Any
 
 from kadtwisted.cli.session import Session
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.settings.loading import Configuration, Loaded
+from kadtwisted.settings.options import OPTIONS
+from kadtwisted.settings.reading import Given
 from kadtwisted.settings.sample import describe_options, sample
-from kadtwisted.settings.sources import Given, Loaded, Sources
 
 
 async def config(session: Session) -> int:
@@ -25,17 +27,17 @@ def _show(session: Session) -> int:
 
 
 def _check(session: Session) -> int:
-    sources = Sources(session.world.environ, file=session.arguments.config)
+    configuration = Configuration(session.world.environ, file=session.arguments.config)
     try:
-        loaded = sources.load()
+        loaded = configuration.load()
     except ConfigurationProblems as wrong:
         return _refuse(session, wrong)
-    changed = [each for each in loaded.given.values() if each.value != each.option.default]
+    changed = [each for key, each in loaded.given.items() if each.value != OPTIONS[key].default]
     described = {
         "file": None if loaded.file is None else str(loaded.file),
         "settings": [_described(each) for each in changed],
     }
-    lines = [_verdict(loaded, sources), *map(_line, changed)]
+    lines = [_verdict(loaded, configuration), *map(_line, changed)]
     session.output.result(described, "\n".join(lines))
     return os.EX_OK
 
@@ -50,22 +52,22 @@ def _refuse(session: Session, wrong: ConfigurationProblems) -> int:
     return os.EX_CONFIG
 
 
-def _verdict(loaded: Loaded, sources: Sources) -> str:
+def _verdict(loaded: Loaded, configuration: Configuration) -> str:
     if loaded.file is not None:
         return f"{loaded.file} is right"
-    return f"there is no configuration file; looked for {', '.join(map(str, sources.files))}"
+    return f"there is no configuration file; looked for {', '.join(map(str, configuration.files))}"
 
 
 def _described(given: Given) -> dict[str, Any]:
     value = given.value
     plain = list(value) if isinstance(value, tuple) else value
     return {
-        "key": given.option.key,
+        "key": given.key,
         "value": plain if isinstance(plain, int | float | list) else str(plain),
         "from": given.source,
     }
 
 
 def _line(given: Given) -> str:
-    key, kind = given.option.key, given.option.kind
-    return f"  {key} = {kind.to_toml(given.value)}  ({given.source})"
+    written = OPTIONS[given.key].kind.to_toml(given.value)
+    return f"  {given.key} = {written}  ({given.source})"

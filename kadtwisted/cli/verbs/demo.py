@@ -30,7 +30,7 @@ from kadtwisted.interfaces import INode
 from kadtwisted.model.results import Receipt
 from kadtwisted.node.operations.searches import all_of
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -29,9 +30,7 @@ from kadtwisted.errors import StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
-from kadtwisted.settings.checks import DaemonSettings
-from kadtwisted.settings.storage_context import storage_context
-from kadtwisted.state.directory import KEY_FILE, SOCKET_FILE, load_key
+from kadtwisted.state.directory import KEY_FILE, load_key
 from kadtwisted.storage.files import sync_directory
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
@@ -63,8 +62,7 @@ async def export(session: Session) -> int:
 
 
 async def _write(session: Session, source: Source, stream: BinaryIO) -> int:
-    context = storage_context(DaemonSettings())
-    writer = Writer(stream, context.unix_time(), source.node_id)
+    writer = Writer(stream, time.time(), source.node_id)
     with progress_of(
         session, f"exporting {count_of(source.total, 'record')}", source.total
     ) as told:
@@ -104,7 +102,7 @@ async def _running_node(session: Session) -> ControlClient | None:
     if session.arguments.storage is not None or state_dir is None:
         return None
     try:
-        return await session.control(state_dir / SOCKET_FILE)
+        return await session.control(state_dir)
     except ControlUnavailable as error:
         if isinstance(error.__cause__, PermissionError):
             raise

@@ -1,4 +1,4 @@
-"""``kad status`` and ``kad routing``: pictures of a running node, through its control socket."""
+"""``kad status`` and ``kad routing``: the state of a running node, through its control socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described
 from kadtwisted.cli.text.status import routing_text, status_text
-from kadtwisted.settings import checks as config
+from kadtwisted.settings.daemon_settings import DEFAULT_PORT
+from kadtwisted.settings.directories import check_state_dir, default_state_dir
 
 
 async def status(session: Session) -> int:
@@ -23,12 +24,12 @@ async def routing(session: Session) -> int:
 
 
 async def _show(session: Session, verb: str, text: Callable[[Described], str]) -> int:
-    client = await session.control(_directory(session) / "control.sock")
+    client = await session.control(_directory(session))
     try:
-        picture = await client.perform(verb, {})
+        described = await client.perform(verb, {})
     finally:
         client.close()
-    session.output.result(picture, text(picture))
+    session.output.result(described, text(described))
     return os.EX_OK
 
 
@@ -37,8 +38,6 @@ def _directory(session: Session) -> Path:
     if session.state_dir is not None:
         return session.state_dir
     port = session.arguments.port
-    return config.check_state_dir(
-        config.default_state_dir(
-            session.world.environ, config.DEFAULT_PORT if port is None else port
-        )
+    return check_state_dir(
+        default_state_dir(session.world.environ, DEFAULT_PORT if port is None else port)
     )

@@ -12,18 +12,19 @@ from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import count_of
 from kadtwisted.daemon.service import NodeService
 from kadtwisted.model.results import BootstrapResult
-from kadtwisted.settings import checks as config
+from kadtwisted.settings.checks import check_bootstrap
+from kadtwisted.settings.daemon_settings import DEFAULT_PORT
 
 
 async def bootstrap(session: Session) -> int:
     """Run the first node of a network, through which others join."""
-    addresses = config.check_bootstrap(session.arguments.bootstrap)
+    addresses = check_bootstrap(session.arguments.bootstrap)
     return await _serve(session, addresses, report_at=not addresses)
 
 
 async def join(session: Session) -> int:
     """Run a node that joins through others, and say when it has joined."""
-    addresses = config.check_bootstrap(session.arguments.bootstrap)
+    addresses = check_bootstrap(session.arguments.bootstrap)
     if not addresses:
         raise UsageError("give --bootstrap HOST:PORT of a node to join through")
     return await _serve(session, addresses, report_at=False)
@@ -33,7 +34,7 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
     until_stopped: Deferred[None] = Deferred()
     settings = session.settings(
         bootstrap=addresses,
-        port=config.DEFAULT_PORT,
+        port=DEFAULT_PORT,
         read_only=False,
         towards=addresses,
         storage=session.arguments.storage,
@@ -43,8 +44,8 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
     def joined(result: BootstrapResult) -> None:
         known = count_of(result.contacts, "contact")
         answered = f"{len(result.answered)} of {count_of(len(addresses), 'address')}"
-        picture = {**_picture(service), "joined": describe.of_bootstrap(result)}
-        session.output.report(picture, f"kad: joined: {answered} answered, {known} known")
+        status = {**_status(service), "joined": describe.of_bootstrap(result)}
+        session.output.report(status, f"kad: joined: {answered} answered, {known} known")
 
     service = NodeService(
         session.reactor,
@@ -68,15 +69,15 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
 
 
 def _announce(session: Session, service: NodeService, report_at: bool) -> None:
-    picture = _picture(service)
-    for address in picture["addresses"]:
+    status = _status(service)
+    for address in status["addresses"]:
         session.output.note(f"kad: running; others join with --bootstrap {address}")
-    if any(_is_wildcard(each["listening"]) for each in picture["links"]):
+    if any(_is_wildcard(each["listening"]) for each in status["links"]):
         session.output.note(
             "kad: (on another machine, with this one's address in place of the loopback address)"
         )
     if report_at and session.arguments.json:
-        session.output.report(picture, "")
+        session.output.report(status, "")
 
 
 def _is_wildcard(listening: str | None) -> bool:
@@ -84,5 +85,5 @@ def _is_wildcard(listening: str | None) -> bool:
     return listening is not None and listening.startswith(("0.0.0.0:", "[::]:"))
 
 
-def _picture(service: NodeService) -> dict[str, Any]:
+def _status(service: NodeService) -> dict[str, Any]:
     return describe.of_status(service.node.status())

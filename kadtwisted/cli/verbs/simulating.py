@@ -26,7 +26,7 @@ from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import Described, table
 from kadtwisted.cli.text.progress import Progress
 from kadtwisted.cli.verbs.plots import CannotWrite, draw, prepare
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.results.results import Row, document, to_csv, to_json
 from kadtwisted.simulation.results.saved import read_result

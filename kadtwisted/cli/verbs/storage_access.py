@@ -12,7 +12,7 @@ from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.progress import Progress
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.plugins.builtin import DURABLE
-from kadtwisted.settings.checks import DEFAULT_STORAGE, DaemonSettings
+from kadtwisted.settings.daemon_settings import DEFAULT_STORAGE, DaemonSettings
 from kadtwisted.settings.storage_context import storage_context
 from kadtwisted.state.directory import StateDirectory
 
@@ -40,7 +40,7 @@ async def opened_storage(
     context = context._replace(max_records=UNBOUNDED, max_bytes=UNBOUNDED)
     if option is None and state_dir is not None:
         _check_is_the_nodes(state_dir)
-    storage = session.world.find_plugins().storage(settings.storage, context)
+    storage = session.world.find_plugins().storage(settings.storage).make(context)
     if for_reading:
         _check_is_there(storage, state_dir)
     state = None if state_dir is None else StateDirectory(state_dir)

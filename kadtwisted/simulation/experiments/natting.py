@@ -13,8 +13,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.settings.problems import ConfigurationProblems
 from kadtwisted.simulation.models.nat import Nat, NatSettings
 from kadtwisted.simulation.population.holdings import Holdings, percent
 from kadtwisted.simulation.population.population import BOOTSTRAPS, Member, Population
@@ -34,7 +34,7 @@ STRANGER = ("131.0.0.1", 8000)
 def natting(scenario: Scenario, watch: Watch) -> Outcome:
     """A case for each number of nodes and each part of them behind NATs.
 
-    :class:`~kadtwisted.settings.problems.ConfigurationProblems` for what makes no sense behind a
+    :class:`~kadtwisted.errors.ConfigurationProblems` for what makes no sense behind a
     NAT.
     """
     settings = scenario.nat or NatSettings()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.churning import churning
 from kadtwisted.simulation.experiments.crash import crash
 from kadtwisted.simulation.experiments.eclipse import eclipse
@@ -44,7 +44,7 @@ AT_TABLE_LEVEL = ("hops",)
 def run(scenario: Scenario, watch: Watch) -> Outcome:
     """Run what a scenario names.
 
-    :class:`~kadtwisted.settings.problems.ConfigurationProblems` if there is no such experiment, or
+    :class:`~kadtwisted.errors.ConfigurationProblems` if there is no such experiment, or
     not at this level.
     """
     experiment = EXPERIMENTS.get(scenario.experiment)

@@ -17,16 +17,13 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kadtwisted.errors import ConfigurationError
-from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.settings.kinds import Choice, Duration, Number
-from kadtwisted.simulation.scenario.settings import setting
-
-DAY = 24 * HOUR
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Choice, Duration, Number
+from kadtwisted.parameters import DAY, HOUR, MINUTE
+from kadtwisted.settings.kinds import Several
 
 
 class Spell(NamedTuple):
@@ -108,35 +105,6 @@ a DHT", table 1, tell it of that study; that the distributions are exponential i
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """One time or several, each from ``low`` to ``high`` seconds; becomes a tuple."""
-
-    low: float
-    high: float
-
-    @property
-    def expected(self) -> str:
-        """As ``one or more times, each a time from 1s to 365d``."""
-        return f"one or more times, each {Duration(self.low, self.high).expected}"
-
-    def of_toml(self, value: object, base: Path) -> tuple[float, ...]:
-        """A number, a text, or an array of them; an empty array is none."""
-        if isinstance(value, list) and not value:
-            raise ConfigurationError(f"expected {self.expected}, not none")
-        kind = Duration(self.low, self.high)
-        return tuple(kind.of_toml(e, base) for e in (value if isinstance(value, list) else [value]))
-
-    def of_text(self, text: str, base: Path) -> tuple[float, ...]:
-        """Times with commas between."""
-        return self.of_toml([each.strip() for each in text.split(",")], base)
-
-    def to_toml(self, value: tuple[float, ...]) -> str:
-        """An array."""
-        kind = Duration(self.low, self.high)
-        return f"[{', '.join(kind.to_toml(each) for each in value)}]"
-
-
 RETURNS = ("never", "new", "same")
 
 
@@ -152,11 +120,13 @@ class Churn:
         "exponential", Choice(tuple(MODELS)), "How sessions are spread; some were measured."
     )
     sessions: tuple[float, ...] = setting(
-        (), Durations(1.0, 365 * DAY), "Median sessions, a case each; left out: the model's own."
+        (),
+        Several(Duration(1.0, 365 * DAY)),
+        "Median sessions, a case each; left out: the model's own.",
     )
     lasts: tuple[float, ...] = setting(
         (HOUR,),
-        Durations(1.0, 365 * DAY),
+        Several(Duration(1.0, 365 * DAY)),
         "How long each case goes on; the last one counts for all that follow.",
     )
     shape: float = setting(

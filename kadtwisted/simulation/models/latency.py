@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.settings.kinds import Choice, Duration, FilePath, Number
-from kadtwisted.simulation.scenario.settings import setting
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Choice, Duration, Number
+from kadtwisted.settings.kinds import FilePath
 
 _MASK = (1 << 64) - 1
 _STIR = 0x9E3779B97F4A7C15
@@ -54,7 +55,7 @@ class LatencySettings:
     jitter: float = setting(
         0.05, Number(0, 10), "A copy takes up to this part of the base delay longer."
     )
-    file: Path | None = setting(  # noqa: RUF009 - a field
+    file: Path | None = setting(
         None,
         FilePath("the path of a file"),
         "Of measured: round-trip times, one a line, or two names and a time a line.",

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kadtwisted.settings.kinds import Duration, Number
-from kadtwisted.simulation.scenario.settings import setting
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Duration, Number
 from kadtwisted.testing.network.port import Address
 
 FULL_CONE = "full-cone"

@@ -12,14 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.errors import ConfigurationError
-from kadtwisted.parameters import Parameters, Timeouts
-from kadtwisted.settings.kinds import Choice, Duration, Number, Text, WholeNumber
-from kadtwisted.settings.problems import ConfigurationProblems
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, WholeNumber, YesOrNo
+from kadtwisted.parameters import DAY, Parameters, Timeouts
+from kadtwisted.settings.kinds import Several
 from kadtwisted.simulation.models.churn import Churn
 from kadtwisted.simulation.models.latency import LatencySettings
 from kadtwisted.simulation.models.nat import NatSettings
-from kadtwisted.simulation.scenario.settings import Changes, YesOrNo, read, setting
+from kadtwisted.simulation.scenario.settings import Changes, read_table
 from kadtwisted.simulation.scenario.tables import (
     AttackSettings,
     HoardSettings,
@@ -31,39 +32,9 @@ LEVELS = ("stack", "table")
 STARTS = ("stocked", "joined")
 MOST_NODES = 1_000_000
 """MAGIC: more bare tables than a machine's memory holds; whatever is above is a slip of the pen."""
-DAY = 86400.0
 
 PRIVATE = (b"a network in simulation",)
 """The secret of a simulated private network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """One whole number or several, each from ``low`` to ``high``; becomes a tuple."""
-
-    low: int
-    high: int
-
-    @property
-    def expected(self) -> str:
-        """As ``whole numbers from 2 to 100``."""
-        return f"one or more whole numbers from {self.low} to {self.high}"
-
-    def of_toml(self, value: object, base: Path) -> tuple[int, ...]:
-        """TOML's integers, or an array of them."""
-        given = value if isinstance(value, list) else [value]
-        if not given or any(type(e) is not int or not self.low <= e <= self.high for e in given):
-            raise ConfigurationError(f"expected {self.expected}, not {value!r:.60}")
-        return tuple(given)
-
-    def of_text(self, text: str, base: Path) -> tuple[int, ...]:
-        """Decimal numbers with commas between."""
-        number = WholeNumber(self.low, self.high)
-        return tuple(number.of_text(each, base) for each in text.split(","))
-
-    def to_toml(self, value: tuple[int, ...]) -> str:
-        """A number, or an array."""
-        return str(list(value)) if len(value) > 1 else str(value[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +59,9 @@ class Scenario:
         "stack", Choice(LEVELS), "stack: whole nodes; table: tables and lookups alone, no network."
     )
     nodes: tuple[int, ...] = setting(
-        (1000,), Sizes(2, MOST_NODES), "How many nodes; several sizes are run one after the other."
+        (1000,),
+        Several(WholeNumber(2, MOST_NODES)),
+        "How many nodes; several sizes are run one after the other.",
     )
     seed: int = setting(1, WholeNumber(0, 2**63 - 1), "Everything that is drawn comes from it.")
     operations: int = setting(
@@ -115,13 +88,19 @@ class Scenario:
         "Whether the network has a secret: then lookups have one path, tables any address.",
     )
     dead: tuple[int, ...] = setting(
-        (0, 10, 30), Sizes(0, 90), "Nodes that have just crashed, in per cent, where that matters."
+        (0, 10, 30),
+        Several(WholeNumber(0, 90)),
+        "Nodes that have just crashed, in per cent, where that matters.",
     )
     shares: tuple[int, ...] = setting(
-        (10, 20, 30), Sizes(0, 90), "Attackers, or nodes behind NATs, in per cent of all."
+        (10, 20, 30),
+        Several(WholeNumber(0, 90)),
+        "Attackers, or nodes behind NATs, in per cent of all.",
     )
     paths: tuple[int, ...] = setting(
-        (1, 4), Sizes(1, 16), "Disjoint paths of a search, where several are compared."
+        (1, 4),
+        Several(WholeNumber(1, 16)),
+        "Disjoint paths of a search, where several are compared.",
     )
     latency: LatencySettings = field(default_factory=LatencySettings)
     faults: Faults = field(default_factory=Faults)
@@ -168,9 +147,9 @@ def read_scenario(document: Mapping[str, Any], base: Path, changes: Changes) -> 
     """The scenario that a TOML document tells, with ``changes`` (texts by key) on top.
 
     Relative paths in it start at ``base``.  Raises
-    :class:`~kadtwisted.settings.problems.ConfigurationProblems` with everything that is wrong.
+    :class:`~kadtwisted.errors.ConfigurationProblems` with everything that is wrong.
     """
-    scenario: Scenario = read(Scenario, TABLES, document, base, changes)
+    scenario: Scenario = read_table(Scenario, TABLES, document, base, changes)
     wrong = list(contradictions(scenario))
     if wrong:
         raise ConfigurationProblems(wrong)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.settings.kinds import Choice, Duration, WholeNumber
-from kadtwisted.simulation.models.churn import DAY
-from kadtwisted.simulation.scenario.settings import YesOrNo, setting
+from kadtwisted.model.fields import setting
+from kadtwisted.model.value_kinds import Choice, Duration, WholeNumber, YesOrNo
+from kadtwisted.parameters import DAY, HOUR, MINUTE
 
 CONDUCTS = ("drop", "lie", "forge")
 PLACES = ("address", "block", "blocks")

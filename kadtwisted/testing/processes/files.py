@@ -129,7 +129,7 @@ async def _walk(reactor: Any, storage: str, path: Path, found: Inspection) -> No
         bounds.stored_records,
         bounds.stored_bytes,
     )
-    opened = PluginRegistry().storage(f"{storage}:{path}", context)
+    opened = PluginRegistry().storage(f"{storage}:{path}").make(context)
     try:
         await opened.open()
     except StorageError as error:

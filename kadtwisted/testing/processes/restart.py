@@ -28,7 +28,7 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
-from kadtwisted.state.directory import StateDirectory
+from kadtwisted.state.directory import SOCKET_FILE, StateDirectory
 from kadtwisted.state.node_state import DurableNodeState
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.daemon import REAL_DISK, Daemon, Daemons, free_port, sleep
@@ -163,7 +163,7 @@ class _PowerCut:
             try:
                 client = self._clients.get(daemon.name)
                 if client is None:
-                    path = daemon.directory / "control.sock"
+                    path = daemon.directory / SOCKET_FILE
                     client = self._clients[daemon.name] = await connect(self._reactor, path)
                 seen.append(await client.perform("status", {}))
             except Unavailable:

@@ -14,7 +14,7 @@ from kadtwisted.cli.verbs import demo
 from kadtwisted.errors import NotFound, NotStored
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.node.node import Node
-from kadtwisted.settings.checks import DaemonSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import simulated_world

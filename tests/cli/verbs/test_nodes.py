@@ -7,9 +7,9 @@ from unittest import mock
 
 from twisted.trial import unittest
 
-from kadtwisted.cli import session
 from kadtwisted.errors import NoContacts, RequestTimedOut
 from kadtwisted.model.ids import id_to_hex
+from kadtwisted.settings import interfaces
 from tests.cli.harness import Kad
 from tests.daemon.fakes import CONTACT, NAME_KEY, OTHER, FakeNode, a_ping
 
@@ -39,7 +39,7 @@ class PingTests(unittest.SynchronousTestCase):
 
     def test_a_name_may_be_of_either_family(self) -> None:
         kad = Kad()
-        with mock.patch.object(session.config, "ipv6_works", return_value=True):
+        with mock.patch.object(interfaces, "ipv6_works", return_value=True):
             kad("ping", "host.example:8000")
         self.assertEqual(kad.settings[0].node.interfaces, ("0.0.0.0", "::"))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial import unittest
 
-from kadtwisted.settings.plugin_registry import SERIALIZER, STORAGE, UNKNOWN, Kind, Plugin
+from kadtwisted.settings.plugin_registry import SERIALIZER, STORAGE, UNKNOWN, Plugin, PluginKind
 from tests.cli.harness import Kad
 
 FOUND = {
@@ -19,7 +19,7 @@ FOUND = {
 
 
 class Registry:
-    def plugins(self, kind: Kind) -> tuple[Plugin, ...]:
+    def plugins(self, kind: PluginKind) -> tuple[Plugin, ...]:
         return FOUND[kind]
 
     def broken(self) -> tuple[Plugin, ...]:

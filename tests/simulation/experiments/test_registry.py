@@ -12,10 +12,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import NotFound
+from kadtwisted.errors import ConfigurationProblems, NotFound
 from kadtwisted.model.ids import random_id
 from kadtwisted.parameters import Parameters
-from kadtwisted.settings.problems import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.experiments.rules import RULES, InRounds
 from kadtwisted.simulation.population.population import Population

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import ConfigurationError
-from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.simulation.models.churn import DAY, MODELS, Churn, Durations, Spell
+from kadtwisted.parameters import DAY, HOUR, MINUTE
+from kadtwisted.simulation.models.churn import MODELS, Churn, Spell
 
 DRAWS = 4000
 ALLOWED = 1.63 / math.sqrt(DRAWS)
@@ -108,20 +106,3 @@ class ChurnTests(SynchronousTestCase):
         ])  # fmt: skip
         self.assertEqual([lasts for _, lasts in cases], [9.0, 8.0, 8.0])
         self.assertEqual({model.offline for model, _ in cases}, {Spell(5.0, 0.7)})
-
-
-class DurationsTests(SynchronousTestCase):
-    KIND = Durations(1.0, DAY)
-
-    def test_what_toml_and_texts_say(self) -> None:
-        here = Path()
-        self.assertEqual(self.KIND.of_toml("90m", here), (5400.0,))
-        self.assertEqual(self.KIND.of_toml([30, "1h"], here), (30.0, 3600.0))
-        self.assertEqual(self.KIND.of_text("24h, 5m", here), (DAY, 300.0))
-        self.assertEqual(self.KIND.to_toml((300.0, 3600.0)), '["5m", "1h"]')
-
-    def test_others_are_refused_with_what_is_expected(self) -> None:
-        for wrong in ([], 0.5, "soon", [60, "2d"]):
-            with self.assertRaises(ConfigurationError) as raised:
-                self.KIND.of_toml(wrong, Path())
-            self.assertIn("a time from 1s to 1d", str(raised.exception))

@@ -7,13 +7,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import ConfigurationError
+from kadtwisted.errors import ConfigurationError, ConfigurationProblems
+from kadtwisted.model.fields import help_of, kind_of
 from kadtwisted.parameters import NodeSettings, Parameters
-from kadtwisted.settings.problems import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
-from kadtwisted.simulation.scenario.scenario import PRIVATE, TABLES, Scenario, Sizes, read_scenario
-from kadtwisted.simulation.scenario.settings import YesOrNo, described, kind_of
+from kadtwisted.simulation.scenario.scenario import PRIVATE, TABLES, Scenario, read_scenario
+from kadtwisted.simulation.scenario.settings import described
 
 HERE = Path("/somewhere")
 
@@ -73,7 +73,9 @@ class ReadingTests(SynchronousTestCase):
 
     def test_a_table_must_be_one(self) -> None:
         (problem,) = self.problems({"latency": 3})
-        self.assertTrue(problem.startswith("latency: "))
+        self.assertEqual(problem, "latency: expected a table, not 3")
+        (problem,) = self.problems({"latencies": {}})
+        self.assertEqual(problem, "latencies: there is no such table; did you mean latency?")
 
     def test_contradictions(self) -> None:
         problems = self.problems(
@@ -87,26 +89,14 @@ class ReadingTests(SynchronousTestCase):
         places = [each.partition(":")[0] for each in problems]
         self.assertEqual(places, ["start", "latency.file", "timeouts.floor"])
 
-    def test_sizes(self) -> None:
-        kind = Sizes(2, 9)
-        self.assertEqual(kind.of_text("3, 4", HERE), (3, 4))
-        for wrong in ([], [1], 10, "3", [True]):
-            self.assertRaises(ConfigurationError, kind.of_toml, wrong, HERE)
-        self.assertEqual([kind.to_toml((3,)), kind.to_toml((3, 4))], ["3", "[3, 4]"])
-
-    def test_yes_or_no(self) -> None:
-        kind = YesOrNo()
-        self.assertEqual([kind.of_text(each, HERE) for each in ("true", "false")], [True, False])
-        self.assertRaises(ConfigurationError, kind.of_text, "1", HERE)
-        self.assertEqual([kind.to_toml(True), kind.to_toml(False)], ["true", "false"])
-
 
 class TableTests(SynchronousTestCase):
     def test_every_setting_says_what_it_takes(self) -> None:
         for name, made in {"": Scenario, **TABLES}.items():
             for each in made.__dataclass_fields__.values():
                 if not (name == "" and each.name in TABLES):
-                    self.assertIsNotNone(kind_of(name, each), f"{name}.{each.name}")
+                    self.assertIsNotNone(kind_of(each), f"{name}.{each.name}")
+                    self.assertTrue(help_of(each), f"{name}.{each.name}")
 
     def test_what_it_is_told_is_told_again(self) -> None:
         found = described(read({"latency": {"model": "measured", "file": "a/rtt.csv"}}))

@@ -34,7 +34,7 @@ class FilesTestCase(TestCase):
         context = StorageContext(
             reactor, time.monotonic, time.time, str(self.state), 10_000, 1 << 24
         )
-        opened = PluginRegistry().storage(storage, context)
+        opened = PluginRegistry().storage(storage).make(context)
         await opened.open()
         now = time.monotonic()
         putting = [

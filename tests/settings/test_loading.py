@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial import unittest
 
+from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.interfaces import ISerializer
 from kadtwisted.parameters import NodeSettings, Parameters, UpkeepSettings
+from kadtwisted.plugins import builtin
 from kadtwisted.settings import sources
-from kadtwisted.settings.checks import DaemonSettings
-from kadtwisted.settings.options import DEFAULTS, OPTIONS
-from kadtwisted.settings.problems import ConfigurationProblems
-from kadtwisted.settings.sources import Argument, Loaded, Sources
+from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings
+from kadtwisted.settings.loading import Configuration, Loaded
+from kadtwisted.settings.options import OPTIONS
+from kadtwisted.settings.reading import Argument
 
 
 class SourcesTestCase(unittest.SynchronousTestCase):
@@ -32,10 +36,10 @@ class SourcesTestCase(unittest.SynchronousTestCase):
         file.write_text(text)
         return file
 
-    def sources(
+    def configuration(
         self, *arguments: tuple[str, str], file: Path | str | None = None, **environ: str
-    ) -> Sources:
-        return Sources(
+    ) -> Configuration:
+        return Configuration(
             {"HOME": str(self.home), "XDG_STATE_HOME": "/x", **environ},
             [Argument(f"--{key}", key, text) for key, text in arguments],
             None if file is None else str(file),
@@ -44,12 +48,12 @@ class SourcesTestCase(unittest.SynchronousTestCase):
     def load(
         self, *arguments: tuple[str, str], file: Path | str | None = None, **environ: str
     ) -> Loaded:
-        return self.sources(*arguments, file=file, **environ).load()
+        return self.configuration(*arguments, file=file, **environ).load()
 
     def problems(
         self, *arguments: tuple[str, str], file: Path | str | None = None, **environ: str
     ) -> tuple[str, ...]:
-        loading = self.sources(*arguments, file=file, **environ).load
+        loading = self.configuration(*arguments, file=file, **environ).load
         return self.assertRaises(ConfigurationProblems, loading).problems
 
     def problem(
@@ -127,7 +131,7 @@ class PrecedenceTests(SourcesTestCase):
 
     def test_the_file_is_read_anew_each_time(self) -> None:
         file = self.written("port = 1")
-        source = self.sources(file=file)
+        source = self.configuration(file=file)
         self.assertEqual(source.load().settings.node.port, 1)
         file.write_text("port = 2")
         self.assertEqual(source.load().settings.node.port, 2)
@@ -140,8 +144,8 @@ class PrecedenceTests(SourcesTestCase):
         self.addCleanup(os.chdir, Path.cwd())
         file = self.written("state_dir = 'of-file'", "conf/node.toml")
         os.chdir(self.home)
-        relative = self.sources(("state_dir", "here"), file="conf/node.toml")
-        in_file = self.sources(file="conf/node.toml")
+        relative = self.configuration(("state_dir", "here"), file="conf/node.toml")
+        in_file = self.configuration(file="conf/node.toml")
         os.chdir("/")
         self.assertEqual(relative.load().settings.state_dir, self.home / "here")
         self.assertEqual(relative.load().file, file)
@@ -152,7 +156,9 @@ class FileTests(SourcesTestCase):
     def test_the_first_that_exists(self) -> None:
         environ = {"CONFIGURATION_DIRECTORY": f"{self.home}/systemd:/other"}
         order = ("systemd/node.toml", "etc/node.toml", ".config/kademlia/node.toml")
-        self.assertEqual(self.sources(**environ).files, tuple(self.home / each for each in order))
+        self.assertEqual(
+            self.configuration(**environ).files, tuple(self.home / each for each in order)
+        )
         for port, path in reversed(list(enumerate(order))):
             file = self.written(f"port = {port}", path)
             loaded = self.load(**environ)
@@ -161,7 +167,7 @@ class FileTests(SourcesTestCase):
 
     def test_xdg(self) -> None:
         self.assertEqual(
-            self.sources(XDG_CONFIG_HOME="/c").files[-1], Path("/c/kademlia/node.toml")
+            self.configuration(XDG_CONFIG_HOME="/c").files[-1], Path("/c/kademlia/node.toml")
         )
 
     def test_one_that_is_named_hides_the_usual_ones_and_must_exist(self) -> None:
@@ -218,15 +224,15 @@ class MistakeTests(SourcesTestCase):
             KADTWISTED_STORAGE="tape",
         )
         places = (
-            "KADTWISTED_PROT: there is no",
             "KADTWISTED_LOG_LEVEL: expected",
+            "KADTWISTED_PROT: there is no",
             "--sealer: expected",
-            f"{file}: netwrok: there is no",
-            f"{file}: limits: expected a table",
-            f"{file}: upkeeep: there is no",
             f"{file}: port: expected",
+            f"{file}: netwrok: there is no",
             f"{file}: bootstrap: 'nowhere' is no",
+            f"{file}: limits: expected a table",
             f"{file}: parameters.alpha: expected",
+            f"{file}: upkeeep: there is no",
             "KADTWISTED_STORAGE: there is no",
         )
         self.assertEqual(len(problems), len(places), problems)
@@ -259,7 +265,7 @@ class MistakeTests(SourcesTestCase):
             ("network = 7", "network: expected a network's name, not 7"),
             ("bootstrap = 'a:1'", "bootstrap: expected an array of addresses"),
             ("upkeep = 7", "upkeep: expected a table, not 7"),
-            ("[upkeep]\nburst = true", "upkeep.burst: expected a number from 1 to"),
+            ("[upkeep]\nburst = true", "upkeep.burst: expected a number of datagrams from 1 to"),
         ):
             self.assertIn(f": {words}", self.problem(file=self.written(text)))
 
@@ -288,6 +294,14 @@ class MistakeTests(SourcesTestCase):
         self.assertIn(
             "network_secret_file: cannot read the network secret file", self.problem(file=file)
         )
+
+    def test_the_plugins_are_handed_on(self) -> None:
+        with mock.patch.object(builtin.sqlite, "make") as make:
+            plugins = self.load(KADTWISTED_STORAGE="sqlite:/srv/records").plugins
+        make.assert_not_called()
+        self.assertIs(plugins.storage.factory, builtin.sqlite)
+        self.assertEqual(plugins.storage.argument, "/srv/records")
+        self.assertTrue(ISerializer.providedBy(plugins.serializer))
 
     def test_plugins(self) -> None:
         self.assertIn("no storage called 'tape'", self.problem(KADTWISTED_STORAGE="tape"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         CannotListen,
         ClockSkew,
         ConfigurationError,
+        ConfigurationProblems,
         ErrorReply,
         IdentityError,
         InvalidAddress,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
     from kadtwisted.identity.keys import NodeKey, node_id_of
     from kadtwisted.interfaces import (
+        IChecksArgument,
         INode,
         INodeState,
         ISerializer,
@@ -122,16 +124,16 @@ if TYPE_CHECKING:
 _HOMES = homes(
     {
         "kadtwisted.errors": (
-            "BootstrapFailed CannotListen ClockSkew ConfigurationError ErrorReply IdentityError "
-            "InvalidAddress InvalidInput InvalidKey InvalidLifetime InvalidRecord KadtwistedError "
-            "LocalError MalformedDatagram NoContacts NodeStopped NotFound NotStored RecordTooLarge "
-            "RemoteError RequestTimedOut SendFailed StorageBusy StorageError StorageFull "
-            "Superseded TooManyRequests Unavailable UnsupportedVersion"
+            "BootstrapFailed CannotListen ClockSkew ConfigurationError ConfigurationProblems "
+            "ErrorReply IdentityError InvalidAddress InvalidInput InvalidKey InvalidLifetime "
+            "InvalidRecord KadtwistedError LocalError MalformedDatagram NoContacts NodeStopped "
+            "NotFound NotStored RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy "
+            "StorageError StorageFull Superseded TooManyRequests Unavailable UnsupportedVersion"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.interfaces": (
-            "INode INodeState ISerializer ISerializerFactory IStorage IStorageFactory Remembered "
-            "StorageContext"
+            "IChecksArgument INode INodeState ISerializer ISerializerFactory IStorage "
+            "IStorageFactory Remembered StorageContext"
         ),
         "kadtwisted.model.bencode": "bencode",
         "kadtwisted.model.contact": "Address Contact Endpoint Family parse_address",
@@ -183,6 +185,7 @@ __all__ = [
     "CannotListen",
     "ClockSkew",
     "ConfigurationError",
+    "ConfigurationProblems",
     "Contact",
     "ContactStatus",
     "DatedRecord",
@@ -194,6 +197,7 @@ __all__ = [
     "GetResult",
     "GroupCommit",
     "Health",
+    "IChecksArgument",
     "INode",
     "INodeState",
     "ISerializer",

@@ -111,10 +111,10 @@ if TYPE_CHECKING:
         StateDirectory,
         StateDirectoryError,
         StateDirectoryInUse,
-        write_atomically,
     )
     from kadtwisted.state.node_state import DurableNodeState
     from kadtwisted.storage.file_lock import FileLock, StorageInUse
+    from kadtwisted.storage.files import write_atomically
     from kadtwisted.storage.group_commit import GroupCommit
     from kadtwisted.storage.memory import MemoryStorage
     from kadtwisted.storage.sqlite.backend import SQLiteStorage
@@ -156,11 +156,10 @@ _HOMES = homes(
         "kadtwisted.parameters": (
             "Bounds LimitSettings NodeSettings Parameters Timeouts UpkeepSettings"
         ),
-        "kadtwisted.state.directory": (
-            "StateDirectory StateDirectoryError StateDirectoryInUse write_atomically"
-        ),
+        "kadtwisted.state.directory": "StateDirectory StateDirectoryError StateDirectoryInUse",
         "kadtwisted.state.node_state": "DurableNodeState",
         "kadtwisted.storage.file_lock": "FileLock StorageInUse",
+        "kadtwisted.storage.files": "write_atomically",
         "kadtwisted.storage.group_commit": "GroupCommit",
         "kadtwisted.storage.memory": "MemoryStorage",
         "kadtwisted.storage.sqlite.backend": "SQLiteStorage",

@@ -32,7 +32,7 @@ ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
         *("BadExport", "CannotWrite", "ConfigurationProblems", "ControlUnavailable", "NoPictures"),
-        *("DamagedSnapshot", "InvalidRequest", "Unreadable", "UsageError"),
+        *("DamagedContacts", "InvalidRequest", "Unreadable", "UsageError"),
     }
 )
 

@@ -1,4 +1,4 @@
-"""The contacts a node last knew, as text that people can read and mail to each other.
+"""The file with the contacts of a node's last run, as text that people can read and mail.
 
 ::
 
@@ -8,12 +8,13 @@
     <KEY>@[2001:db8::7]:8000
     blake2b <32 hexadecimal digits>
 
-The first line names the format, the second when it was written (Unix time); each contact is an
-address as ``--bootstrap`` takes it, the latest heard first; the last line is a checksum (RFC 7693)
-of all before it.  So a file that was cut off or altered at any byte is told from a good one, and
-nobody is misled by half of it.
+The first line names the format, the second line says when the file was written (Unix time).  Each
+contact is an address as ``--bootstrap`` takes it; the one heard from last comes first.  The last
+line is a checksum (RFC 7693) of all lines before it.  So a file that was cut off or changed at any
+byte is recognised, and half of a list is never taken for the whole.
 
-Pure: bytes and contacts.  Bounded both ways by :data:`MAX_CONTACTS` and :data:`MAX_BYTES`.
+Pure: bytes and contacts.  Reading and writing are bounded by :data:`MAX_CONTACTS` and
+:data:`MAX_BYTES`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from kadtwisted.model.ids import NodeID
 
 FORMAT = b"kad-contacts-1\n"
 MAX_CONTACTS = 4096
-"""MAGIC: a few dozen of them that live bring a node back; the rest is for those that do not."""
+"""MAGIC: a few dozen living ones bring a node back; the others make up for the dead."""
 MAX_BYTES = 512 * 1024
 """A line has at most 119 bytes: a key, an IPv6 address in brackets (RFC 5952: 45), a port."""
 
@@ -40,19 +41,20 @@ _HEAD = re.compile(rb"kad-contacts-1\nwritten ([0-9]{1,12})\n")
 _LATEST = 10**12 - 1
 
 
-class DamagedSnapshot(StorageError):
-    """A contacts file was cut off or altered; it says nothing that could be relied on."""
+class DamagedContacts(StorageError):
+    """A contacts file was cut off or changed: nothing in it can be relied on."""
 
 
-class Snapshot(NamedTuple):
-    """Contacts, the latest heard first, and when (Unix time) that was written."""
+class SavedContacts(NamedTuple):
+    """Contacts, the one heard from last first, and when they were written (Unix time)."""
 
     contacts: tuple[Contact, ...]
     written: int
 
 
-def encode(contacts: Sequence[Contact], unix_time: float) -> bytes:
-    """The first :data:`MAX_CONTACTS` of these contacts whose key is known, as a file's bytes."""
+def encode_contacts(contacts: Sequence[Contact], unix_time: float) -> bytes:
+    """The bytes of a file with the first :data:`MAX_CONTACTS` of these contacts whose key is
+    known."""
     written = min(max(0, int(unix_time)), _LATEST)
     known = (each for each in contacts if len(each.key) == KEY_BYTES)
     lines = [_line(each) for each in islice(known, MAX_CONTACTS)]
@@ -60,27 +62,28 @@ def encode(contacts: Sequence[Contact], unix_time: float) -> bytes:
     return body + _checksum(body)
 
 
-def decode(data: bytes, identify: Callable[[bytes], NodeID]) -> Snapshot:
-    """What stands in a file; ``identify`` gives the ID that a public key implies.
+def decode_contacts(data: bytes, identify: Callable[[bytes], NodeID]) -> SavedContacts:
+    """The contacts in a file's bytes; ``identify`` gives the ID that a public key implies.
 
-    :class:`DamagedSnapshot` for anything that :func:`encode` did not write just so,
-    :class:`UnsupportedVersion` for what a newer program wrote.
+    Fails with :class:`DamagedContacts` for anything but the exact output of
+    :func:`encode_contacts`, and with :class:`~kadtwisted.errors.UnsupportedVersion` for what a
+    newer program wrote.
     """
     if len(data) > MAX_BYTES:
-        raise DamagedSnapshot(f"it has more than {MAX_BYTES} bytes")
+        raise DamagedContacts(f"it has more than {MAX_BYTES} bytes")
     newer = _NEWER.match(data)
     if newer and newer.group() != FORMAT:
         raise UnsupportedVersion("it was written by a newer version of this program")
     body, last = _split(data)
     if last != _checksum(body):
-        raise DamagedSnapshot("it was cut off or altered: its last line is not its checksum")
+        raise DamagedContacts("it was cut off or altered: its last line is not its checksum")
     head = _HEAD.match(body)
     if head is None:
-        raise DamagedSnapshot("its first lines are not those of a list of contacts")
+        raise DamagedContacts("its first lines are not those of a list of contacts")
     lines = body[head.end() :].decode("latin-1").splitlines()
     if len(lines) > MAX_CONTACTS:
-        raise DamagedSnapshot(f"it has more than {MAX_CONTACTS} contacts")
-    return Snapshot(tuple(_contact(each, identify) for each in lines), int(head[1]))
+        raise DamagedContacts(f"it has more than {MAX_CONTACTS} contacts")
+    return SavedContacts(tuple(_contact(each, identify) for each in lines), int(head[1]))
 
 
 def _line(contact: Contact) -> str:
@@ -88,14 +91,15 @@ def _line(contact: Contact) -> str:
 
 
 def _contact(line: str, identify: Callable[[bytes], NodeID]) -> Contact:
-    """A contact from its line, though it has the right checksum: somebody may have made both."""
+    """The contact in a line.  It is checked in spite of the checksum: a stranger may have made
+    both."""
     try:
         host, port, key = parse_address(line)
         if key is None:
             raise InvalidAddress(f"{line!r} has no key")
         return Contact.at(identify(key), Endpoint(host, port), key)
     except InvalidAddress as error:
-        raise DamagedSnapshot(f"it has a line that is no contact: {error}") from error
+        raise DamagedContacts(f"it has a line that is no contact: {error}") from error
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

@@ -1,9 +1,9 @@
 """What a node remembers over a restart, in its state directory.
 
-Rules: the records kept published (``publications.sqlite``) were promised to last, so damage to
-them ends the start; the contacts last known (``contacts``) are a convenience, so a damaged file is
-moved aside with a warning, and the node joins without it.  All writing is done in one thread, in
-the order in which it was asked for, and is finished before ``close`` fires.
+Rules: the records kept published (``publications.sqlite``) were promised to last, so a node does
+not start with damaged ones.  The contacts of the last run (``contacts``) are a convenience, so a
+damaged file is moved aside with a warning, and the node joins without it.  One thread does all
+writing, in the order in which it was asked for; ``close`` fires when it has ended.
 """
 
 from __future__ import annotations
@@ -21,20 +21,23 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.state import contacts as contact_snapshot
-from kadtwisted.state.contacts import DamagedSnapshot
-from kadtwisted.state.directory import (
-    StateDirectory,
-    StateDirectoryError,
-    write_atomically,
+from kadtwisted.state.contacts import (
+    MAX_BYTES,
+    DamagedContacts,
+    decode_contacts,
+    encode_contacts,
 )
-from kadtwisted.state.publications import Operation, Publications
+from kadtwisted.state.directory import StateDirectory, StateDirectoryError
+from kadtwisted.state.publications import PublicationChange, Publications
+from kadtwisted.storage.files import write_atomically
 from kadtwisted.storage.group_commit import GroupCommit
+
+Writer = GroupCommit[PublicationChange]
 
 
 @implementer(INodeState)
 class DurableNodeState:
-    """The memory of the node that holds the lock of ``directory``.
+    """What the node that holds the lock of ``directory`` remembers.
 
     ``reactor`` provides ``IReactorFromThreads``; ``identify`` gives the node ID that a public key
     implies; ``unix_time`` is the wall clock, in seconds.
@@ -53,7 +56,7 @@ class DurableNodeState:
         self._identify = identify
         self._unix_time = unix_time
         self._publications = Publications(directory.publications_path)
-        self._writer: GroupCommit[Operation] | None = None
+        self._writer: Writer | None = None
         self._closing = False
 
     def open(self) -> Deferred[Remembered]:
@@ -73,7 +76,7 @@ class DurableNodeState:
             return succeed(None)
         if writer.began and not self._closing:
             self._closing = True
-            # In the thread, for it writes; if the queue is full, then below.
+            # It writes, so it is done in the thread.  If that fails it is done again below.
             writer.exclusively(self._publications.close).addErrback(lambda _: None)
         return writer.close().addCallback(lambda _: self._publications.close())
 
@@ -83,7 +86,7 @@ class DurableNodeState:
         path, unix_time, kept = self._directory.contacts_path, self._unix_time(), tuple(contacts)
         return self._write(
             lambda writer: writer.exclusively(
-                lambda: write_atomically(path, contact_snapshot.encode(kept, unix_time))
+                lambda: write_atomically(path, encode_contacts(kept, unix_time))
             )
         )
 
@@ -95,7 +98,7 @@ class DurableNodeState:
         """See :meth:`INodeState.withdraw`."""
         return self._write(lambda writer: writer.submit(where))
 
-    def _write(self, ask: Callable[[GroupCommit[Operation]], Deferred[None]]) -> Deferred[None]:
+    def _write(self, ask: Callable[[Writer], Deferred[None]]) -> Deferred[None]:
         if self._writer is None:
             return fail(StorageError("the node state is not open"))
         return ask(self._writer)
@@ -107,8 +110,8 @@ class DurableNodeState:
             data = self._read_contacts()
             if data is None:
                 return ()
-            return contact_snapshot.decode(data, self._identify).contacts
-        except DamagedSnapshot as error:
+            return decode_contacts(data, self._identify).contacts
+        except DamagedContacts as error:
             self._move_aside(error)
             return ()
         except UnsupportedVersion as error:
@@ -118,11 +121,13 @@ class DurableNodeState:
             ) from error
 
     def _read_contacts(self) -> bytes | None:
-        """The file's bytes, ``None`` if there is none; what cannot be read for another reason than
-        a lack of permission counts as damaged."""
+        """The file's bytes, ``None`` if there is none.
+
+        A file that cannot be read counts as damaged, unless permission is missing.
+        """
         try:
             with self._directory.contacts_path.open("rb") as file:
-                return file.read(contact_snapshot.MAX_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except PermissionError as error:
@@ -130,9 +135,9 @@ class DurableNodeState:
                 f"cannot read {self._directory.contacts_path}: {reason_of(error)}"
             ) from error
         except OSError as error:
-            raise DamagedSnapshot(f"it cannot be read: {reason_of(error)}") from error
+            raise DamagedContacts(f"it cannot be read: {reason_of(error)}") from error
 
-    def _move_aside(self, error: DamagedSnapshot) -> None:
+    def _move_aside(self, error: DamagedContacts) -> None:
         path, aside = self._directory.contacts_path, self._directory.damaged_contacts_path
         try:
             path.replace(aside)

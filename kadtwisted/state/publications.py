@@ -1,13 +1,15 @@
 """The records a node keeps published, in an SQLite file.
 
-A record that was promised to be kept is never lost silently: every row carries a checksum, the
-file is read whole when it is opened, and damage ends the start with a sentence instead of a shorter
-list.  Only in the write-ahead log, which is empty after an orderly end, SQLite takes damage for a
-commit that never ended.  A row holds what :class:`~kadtwisted.model.publication.Publication` does;
-``next_at`` is Unix time.  All rows are read in one go, for a node has all of them in memory.
+A record that was promised to be kept is never lost silently.  Every row has a checksum, and the
+file is read whole when it is opened.  After damage the node does not start, and says why; it does
+not start with a shorter list.  There is one gap: in the write-ahead log, which is empty after an
+orderly end, SQLite takes damage for a commit that never ended.
 
-Nothing here is asynchronous: ``open`` is called before a reactor runs, and ``commit`` in the thread
-of a :class:`~kadtwisted.storage.group_commit.GroupCommit`.
+A row holds what a :class:`~kadtwisted.model.publication.Publication` does; ``next_at`` is Unix
+time.  All rows are read at once, for a node has all of them in memory.
+
+Nothing here is asynchronous: ``open`` runs before the reactor does, and ``commit`` in the thread of
+a :class:`~kadtwisted.storage.group_commit.GroupCommit`.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ _WITHDRAW = "DELETE FROM publications WHERE kind = ? AND key = ? AND sub = ?"
 
 _NUMBERS = struct.Struct(">QIIdd")
 
-Operation = Publication | StorageKey
+PublicationChange = Publication | StorageKey
 """A publication to keep, or the place of one to withdraw."""
 _Row = tuple[int, bytes, bytes, bytes, float, float, int]
 
@@ -64,11 +66,11 @@ class Publications:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> tuple[Publication, ...]:
-        """All of them; the file is made if there is none.
+        """Open the file, or make it if there is none; gives all publications in it.
 
-        Fails with :class:`StorageError`, which says what to do, for a file that is damaged, and
-        with :class:`~kadtwisted.errors.UnsupportedVersion` for one of a newer program; then nothing
-        is left open.
+        Fails with :class:`~kadtwisted.errors.StorageError` for a file that is damaged, and with
+        :class:`~kadtwisted.errors.UnsupportedVersion` for one of a newer program; then nothing is
+        left open.
         """
         connection = open_database(self._path, SCHEMA)
         try:
@@ -80,24 +82,24 @@ class Publications:
         self._connection = connection
         return publications
 
-    def commit(self, operations: Sequence[Operation]) -> Sequence[None]:
-        """Do all of these, in order, in one transaction: durable when this returns.
+    def commit(self, changes: Sequence[PublicationChange]) -> Sequence[None]:
+        """Make these changes, in order, in one transaction; durable when this returns.
 
-        If it raises :class:`StorageError`, none was done.
+        If it raises :class:`~kadtwisted.errors.StorageError`, no change was made.
         """
         connection = self._connection
         if connection is None:
             raise StorageError("the records kept published are not open")
         with transaction(connection, self._path, SCHEMA):
-            for each in operations:
+            for each in changes:
                 if isinstance(each, Publication):
                     connection.execute(_KEEP, _row(each))
                 else:
                     connection.execute(_WITHDRAW, _place(each))
-        return [None] * len(operations)
+        return [None] * len(changes)
 
     def close(self) -> None:
-        """Write what is in the log into the file, and let go of it.  Idempotent."""
+        """Write the log into the file, and close it.  Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -118,14 +120,15 @@ def _place(where: StorageKey) -> tuple[int, bytes, bytes]:
 
 def _row(publication: Publication) -> _Row:
     (kind, key, sub), record = _place(publication.where), publication.record
-    # SQLite keeps no negative zero; a sum has none, either.
+    # SQLite keeps no negative zero, and a sum is none.
     lifetime, next_at = publication.lifetime + 0.0, publication.next_at + 0.0
     checksum = _checksum(kind, key, sub, record, lifetime, next_at)
     return kind, key, sub, record, lifetime, next_at, checksum
 
 
 def _publication(row: _Row) -> Publication:
-    """The publication in a row; ``ValueError`` or its like for what :func:`_row` did not make."""
+    """The publication in a row; ``ValueError``, ``TypeError`` or ``struct.error`` for a row that
+    :func:`_row` did not make."""
     kind, key, sub, record, lifetime, next_at, checksum = row
     if _checksum(kind, key, sub, record, lifetime, next_at) != checksum:
         raise ValueError("wrong checksum")
@@ -135,7 +138,9 @@ def _publication(row: _Row) -> Publication:
 def _checksum(
     kind: int, key: bytes, sub: bytes, record: bytes, lifetime: float, next_at: float
 ) -> int:
-    """A CRC-32 (RFC 1952, section 8): it is for accidents of a disk, and a hundred thousand are
-    taken while a node starts."""
+    """A CRC-32 (RFC 1952, section 8).
+
+    It is for accidents of a disk, and it is fast: a node that starts may take a hundred thousand.
+    """
     head = _NUMBERS.pack(kind, len(key), len(sub), lifetime, next_at)
     return crc32(record, crc32(head + key + sub))

@@ -1,10 +1,12 @@
-"""Directories, and the names in them, that survive a crash of the machine."""
+"""Files and directories that survive a crash of the machine."""
 
 from __future__ import annotations
 
 import errno
 import os
 from pathlib import Path
+
+from kadtwisted.errors import StorageError, reason_of
 
 
 def sync_directory(path: Path) -> None:
@@ -28,3 +30,35 @@ def make_directory(path: Path) -> None:
         sync_directory(each.parent)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file (mode 0600) so that a crash at any step leaves the old one or the new one.
+
+    It writes a temporary file ``PATH.new``, flushes that, renames it and flushes the directory.
+    Fails with :class:`~kadtwisted.errors.StorageError` if any step fails; then the temporary file
+    is gone again.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.unlink(missing_ok=True)  # left by a crash between two steps
+        try:
+            _write_synced(temporary, data)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {reason_of(error)}") from error
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,7 +15,7 @@ from kadtwisted.errors import (
     StorageFull,
     UnsupportedVersion,
 )
-from kadtwisted.state.contacts import DamagedSnapshot
+from kadtwisted.state.contacts import DamagedContacts
 from kadtwisted.state.directory import StateDirectoryError, StateDirectoryInUse
 from kadtwisted.storage.file_lock import StorageInUse
 
@@ -35,7 +35,7 @@ class ExitStatusTests(unittest.SynchronousTestCase):
             (StorageError("broken"), 73),
             (StorageFull("full"), 73),
             (StorageInUse("taken"), 73),
-            (DamagedSnapshot("cut off"), 73),
+            (DamagedContacts("cut off"), 73),
             (UnsupportedVersion("newer"), 78),
             (IdentityError("damaged"), 78),
             (ConfigurationError("odd"), 78),

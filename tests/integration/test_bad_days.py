@@ -22,7 +22,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.state import contacts as contact_snapshot
+from kadtwisted.state.contacts import encode_contacts
 from tests.integration.daemons import DaemonsTestCase, get, put, status_of, together
 from tests.integration.disks import (
     NO_GROWTH,
@@ -59,7 +59,7 @@ class StartTests(DaemonsTestCase):
         await self.ends_well(daemon)
         friend = NodeKey.generate(os.urandom)
         contact = Contact.at(friend.node_id, Endpoint("127.0.0.1", 9), friend.public_key)
-        (self.directory / name / "contacts").write_bytes(contact_snapshot.encode([contact], 0.0))
+        (self.directory / name / "contacts").write_bytes(encode_contacts([contact], 0.0))
 
     async def assert_whole(self, name: str, *options: str) -> None:
         """The daemon starts, as itself, with what it had."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from hypothesis import given, settings
@@ -15,10 +16,10 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.state.contacts import (
     MAX_BYTES,
     MAX_CONTACTS,
-    DamagedSnapshot,
-    Snapshot,
-    decode,
-    encode,
+    DamagedContacts,
+    SavedContacts,
+    decode_contacts,
+    encode_contacts,
 )
 from kadtwisted.testing.contracts.node_state import known
 
@@ -26,13 +27,18 @@ NOW = 1_790_000_000
 SMALL = settings(max_examples=100, deadline=None, derandomize=True)
 
 CONTACTS = (known(1, "192.0.2.7"), known(2, "2001:db8::7"), known(3, "203.0.113.1"))
-GOOD = encode(CONTACTS, NOW + 0.75)
+GOOD = encode_contacts(CONTACTS, NOW + 0.75)
 
 compacts = st.one_of(st.binary(min_size=4, max_size=4), st.binary(min_size=16, max_size=16))
 ports = st.integers(1, 65535).map(lambda port: port.to_bytes(2, "big"))
 endpoints = st.builds(lambda host, port: endpoint_from_compact(host + port), compacts, ports)
 keys = st.binary(min_size=32, max_size=32)
 contacts = st.builds(lambda key, at: Contact.at(node_id_of(key), at, key), keys, endpoints)
+
+
+def again(some: Sequence[Contact], unix_time: float) -> SavedContacts:
+    """What comes back of these contacts."""
+    return decode_contacts(encode_contacts(some, unix_time), node_id_of)
 
 
 def with_checksum(body: bytes) -> bytes:
@@ -55,45 +61,46 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual(with_checksum(GOOD[: GOOD.rindex(b"blake2b")]), GOOD)
 
     def test_back_again(self) -> None:
-        self.assertEqual(decode(GOOD, node_id_of), Snapshot(CONTACTS, NOW))
+        self.assertEqual(decode_contacts(GOOD, node_id_of), SavedContacts(CONTACTS, NOW))
 
     def test_no_contacts(self) -> None:
-        self.assertEqual(decode(encode((), NOW), node_id_of), Snapshot((), NOW))
+        self.assertEqual(again((), NOW), SavedContacts((), NOW))
 
     def test_ids_are_those_that_the_keys_imply(self) -> None:
         def everybody(key: bytes) -> NodeID:
             return NodeID(key[0])
 
-        found = decode(GOOD, everybody).contacts
+        found = decode_contacts(GOOD, everybody).contacts
         self.assertEqual([each.node_id for each in found], [each.key[0] for each in CONTACTS])
 
     @SMALL
     @given(st.lists(contacts, max_size=20), st.integers(0, 2**33))
     def test_any_contacts_come_back_in_order(self, some: list[Contact], unix_time: int) -> None:
         self.assertEqual(
-            decode(encode(some, unix_time), node_id_of), Snapshot(tuple(some), unix_time)
+            again(some, unix_time),
+            SavedContacts(tuple(some), unix_time),
         )
 
     def test_contacts_whose_key_is_unknown_are_left_out(self) -> None:
         unknown = Contact.at(NodeID(5), Endpoint("192.0.2.5", 5))
-        found = decode(encode((CONTACTS[0], unknown, CONTACTS[1]), NOW), node_id_of)
+        found = again((CONTACTS[0], unknown, CONTACTS[1]), NOW)
         self.assertEqual(found.contacts, CONTACTS[:2])
 
     def test_bounded_and_the_latest_heard_are_kept(self) -> None:
         longest = "abcd:abcd:abcd:abcd:abcd:abcd:abcd:abcd"
         many = [known(60_000 + number, longest) for number in range(MAX_CONTACTS + 5)]
-        data = encode(many, NOW)
+        data = encode_contacts(many, NOW)
         self.assertLess(len(data), MAX_BYTES)
-        self.assertEqual(decode(data, node_id_of).contacts, tuple(many[:MAX_CONTACTS]))
+        self.assertEqual(decode_contacts(data, node_id_of).contacts, tuple(many[:MAX_CONTACTS]))
 
     def test_clocks_beyond_reason(self) -> None:
         for unix_time, written in ((-5.0, 0), (1e30, 10**12 - 1)):
-            self.assertEqual(decode(encode((), unix_time), node_id_of).written, written)
+            self.assertEqual(again((), unix_time).written, written)
 
 
 class DamagedTests(SynchronousTestCase):
     def assert_damaged(self, data: bytes) -> str:
-        error = self.assertRaises(DamagedSnapshot, decode, data, node_id_of)
+        error = self.assertRaises(DamagedContacts, decode_contacts, data, node_id_of)
         self.assertIsInstance(error, StorageError)
         return str(error)
 
@@ -107,7 +114,7 @@ class DamagedTests(SynchronousTestCase):
                 data = bytearray(GOOD)
                 data[position] ^= 1 << bit
                 self.assertRaises(
-                    (DamagedSnapshot, UnsupportedVersion), decode, bytes(data), node_id_of
+                    (DamagedContacts, UnsupportedVersion), decode_contacts, bytes(data), node_id_of
                 )
 
     def test_only_the_version_can_be_taken_for_a_newer_one(self) -> None:
@@ -163,8 +170,8 @@ class DamagedTests(SynchronousTestCase):
 class NewerTests(SynchronousTestCase):
     def test_is_told_apart_from_damage(self) -> None:
         for data in (b"kad-contacts-2\n", b"kad-contacts-10\nanything", b"kad-contacts-2\n\xff\0"):
-            self.assertRaises(UnsupportedVersion, decode, data, node_id_of)
+            self.assertRaises(UnsupportedVersion, decode_contacts, data, node_id_of)
 
     def test_what_is_no_number_is_damage(self) -> None:
         for data in (b"kad-contacts-0\n", b"kad-contacts-x\n", b"kad-contacts-2", b"kad-peers-2\n"):
-            self.assertRaises(DamagedSnapshot, decode, data, node_id_of)
+            self.assertRaises(DamagedContacts, decode_contacts, data, node_id_of)

@@ -15,15 +15,12 @@ from twisted.trial.unittest import TestCase
 from kadtwisted.errors import StorageBusy, StorageError, UnsupportedVersion
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.interfaces import INodeState
-from kadtwisted.state import contacts as contact_snapshot
-from kadtwisted.state import directory as state_directory
 from kadtwisted.state import node_state
-from kadtwisted.state.directory import (
-    StateDirectory,
-    StateDirectoryError,
-    write_atomically,
-)
+from kadtwisted.state.contacts import encode_contacts
+from kadtwisted.state.directory import StateDirectory, StateDirectoryError
 from kadtwisted.state.node_state import DurableNodeState
+from kadtwisted.storage import files
+from kadtwisted.storage.files import write_atomically
 from kadtwisted.testing.contracts.node_state import NodeStateContract, known, published
 
 PATIENCE = 20.0
@@ -54,7 +51,7 @@ class FilesTestCase(TestCase):
         self.directory.open()
         self.addCleanup(self.directory.close)
         self.contacts = self.directory.contacts_path
-        self.good = contact_snapshot.encode([known(1), known(2)], NOW)
+        self.good = encode_contacts([known(1), known(2)], NOW)
         self.warnings: list[LogEvent] = []
         globalLogPublisher.addObserver(self._observe)
         self.addCleanup(globalLogPublisher.removeObserver, self._observe)
@@ -138,7 +135,7 @@ class WrittenWithFaultsTests(FilesTestCase):
         await state.open()
         await state.save_contacts([known(1), known(2)])
         full = OSError(errno.ENOSPC, "No space left on device")
-        with mock.patch.object(state_directory, "_write_synced", side_effect=full):
+        with mock.patch.object(files, "_write_synced", side_effect=full):
             error = await self.assertFailure(state.save_contacts([known(3)]), StorageError)
         self.assertIn("no space left on device", str(error))
         self.assertEqual(self.contacts.read_bytes(), self.good)

@@ -16,7 +16,7 @@ from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.state.publications import SCHEMA, Operation, Publications
+from kadtwisted.state.publications import SCHEMA, PublicationChange, Publications
 from kadtwisted.testing.contracts.node_state import published
 
 SMALL = settings(max_examples=25, deadline=None, derandomize=True)
@@ -35,7 +35,7 @@ class PublicationsTestCase(SynchronousTestCase):
         directory.mkdir()
         self.path = directory / "publications.sqlite"
 
-    def made(self, *operations: Operation) -> None:
+    def made(self, *operations: PublicationChange) -> None:
         """A file with these in it, closed."""
         kept = Publications(self.path)
         kept.open()
@@ -75,7 +75,7 @@ class KeepingTests(PublicationsTestCase):
 
     @SMALL
     @given(batches)
-    def test_as_a_dict_does(self, batches: list[list[Operation]]) -> None:
+    def test_as_a_dict_does(self, batches: list[list[PublicationChange]]) -> None:
         self.path.unlink(missing_ok=True)
         expected: dict[StorageKey, Publication] = {}
         kept = Publications(self.path)

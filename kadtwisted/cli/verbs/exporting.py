@@ -30,7 +30,8 @@ from kadtwisted.errors import StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
-from kadtwisted.state.directory import KEY_FILE, load_key
+from kadtwisted.state.directory import KEY_FILE
+from kadtwisted.state.key_file import load_key
 from kadtwisted.storage.files import sync_directory
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]

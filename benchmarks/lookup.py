@@ -49,7 +49,7 @@ TARGETS = 200
 
 
 class Stopwatch:
-    """A watch that measures the CPU time of each phase."""
+    """A monitor that measures the CPU time of each phase."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -81,10 +81,10 @@ def measure_lookups(nodes: int, lookups: int) -> dict[str, Any]:
     """One network's figures; this process should make no other."""
     parameters = replace(Parameters(), alpha=ALPHA)
     scenario = Scenario(nodes=(nodes,), operations=lookups, parameters=parameters, rate=50.0)
-    watch = Stopwatch()
-    found = look_up(scenario, nodes, watch)
-    watch.end()
-    cpu = watch.seconds["looking"]
+    monitor = Stopwatch()
+    found = look_up(scenario, nodes, monitor)
+    monitor.end()
+    cpu = monitor.seconds["looking"]
     row = {
         "lookups": lookups,
         "failed": lookups - len(found),
@@ -93,8 +93,8 @@ def measure_lookups(nodes: int, lookups: int) -> dict[str, Any]:
         "requests": mean(len(each.trace.steps) for each in found),
         "p50_simulated_s": median(each.trace.duration for each in found),
         "cpu_ms_a_lookup": 1000 * cpu / lookups,
-        "requests_a_cpu_second": watch.rpcs["looking"] / cpu,
-        "making_s": sum(watch.seconds.values()) - cpu,
+        "requests_a_cpu_second": monitor.rpcs["looking"] / cpu,
+        "making_s": sum(monitor.seconds.values()) - cpu,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
     }
     if nodes in IDEAL:

@@ -28,9 +28,9 @@ from typing import Any
 
 from benchmarks.load import Processors, describe_machine
 from kadtwisted.parameters import MINUTE
+from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Unwatched
 
 FILES = 12
 """How many files that hold most memory are told."""
@@ -61,7 +61,7 @@ def by_file(nodes: int) -> dict[str, float]:
 def measure(traced: bool, nodes: int, minutes: float) -> dict[str, Any]:
     """One process's figures, bytes a node; they begin after the interpreter and all modules."""
     scenario = Scenario(sealer="box", nodes=(nodes,), upkeep=True)
-    warm = Population(scenario, 2, Unwatched())
+    warm = Population(scenario, 2, NullMonitor())
     warm.grow()
     warm.stop()
     del warm
@@ -70,7 +70,7 @@ def measure(traced: bool, nodes: int, minutes: float) -> dict[str, Any]:
         tracemalloc.start()
     size = allocated if traced else resident
     before = size()
-    population = Population(scenario, nodes, Unwatched())
+    population = Population(scenario, nodes, NullMonitor())
     population.grow()
     gc.collect()
     idle = size() - before

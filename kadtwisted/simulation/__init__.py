@@ -10,11 +10,11 @@ from kadtwisted.lazy import homes, lazy
 
 if TYPE_CHECKING:
     from kadtwisted.simulation.experiments.registry import run
+    from kadtwisted.simulation.monitor import Monitor, NullMonitor
     from kadtwisted.simulation.pictures.album import draw
     from kadtwisted.simulation.results.results import Outcome, document
     from kadtwisted.simulation.scenario.catalogue import scenario_of
     from kadtwisted.simulation.scenario.scenario import Scenario
-    from kadtwisted.simulation.watch import Unwatched, Watch
 
 _HOMES = homes(
     {
@@ -23,7 +23,7 @@ _HOMES = homes(
         "kadtwisted.simulation.results.results": "Outcome document",
         "kadtwisted.simulation.scenario.catalogue": "scenario_of",
         "kadtwisted.simulation.scenario.scenario": "Scenario",
-        "kadtwisted.simulation.watch": "Unwatched Watch",
+        "kadtwisted.simulation.monitor": "Monitor NullMonitor",
     }
 )
 """Each name's module.  Type checkers and editors read the imports above instead."""
@@ -32,10 +32,10 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy(__name__, _HOMES)
 
 __all__ = [
+    "Monitor",
+    "NullMonitor",
     "Outcome",
     "Scenario",
-    "Unwatched",
-    "Watch",
     "document",
     "draw",
     "run",

@@ -1,8 +1,7 @@
 """What only an observer may know of a node: its tables, its storage, what it has under way.
 
 The one place outside of ``node/`` that reaches into a node, for tests, simulations and benchmarks.
-Nothing here sends a datagram or lets time pass.  Most functions only read; :func:`settle`,
-:func:`stop_upkeep` and :func:`start_upkeep` say what they change.
+Nothing here sends a datagram or lets time pass, and all functions but :func:`settle` only read.
 """
 
 from __future__ import annotations
@@ -103,13 +102,3 @@ def settle(node: Node, own: Endpoint) -> None:
     """Let a node know at which endpoint others see it, as if they had told it."""
     link = link_of(node, own.family)
     link.reach.own = link.observed = own
-
-
-def stop_upkeep(node: Node) -> None:
-    """Stop looking after the node's contacts and records."""
-    node._maintenance.stop()
-
-
-def start_upkeep(node: Node) -> None:
-    """Look after the node's contacts and records again."""
-    node._maintenance.start()

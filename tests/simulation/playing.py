@@ -9,7 +9,6 @@ from typing import Any
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.results.results import document, to_json
 from kadtwisted.simulation.scenario.catalogue import scenario_of
-from kadtwisted.simulation.watch import Unwatched
 
 _TINY = MappingProxyType({"nodes": "12", "operations": "4", "parameters.k": "4", "duration": "0"})
 _VALUES = MappingProxyType({"records.count": "2", "records.age": "0"})
@@ -29,4 +28,4 @@ _OWN = MappingProxyType(
 def played(preset: str) -> dict[str, Any]:
     """The document of a preset on a few nodes, as it is when it has been saved and read again."""
     scenario = scenario_of(preset, _TINY | _OWN.get(preset, {}))
-    return dict(json.loads(to_json(document(scenario, run(scenario, Unwatched())))))
+    return dict(json.loads(to_json(document(scenario, run(scenario)))))

@@ -16,15 +16,14 @@ from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.models.churn import Churn
 from kadtwisted.simulation.models.nat import NatSettings
 from kadtwisted.simulation.results.results import Outcome
-from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import (
+from kadtwisted.simulation.scenario.experiment_settings import (
     AttackSettings,
     HoardSettings,
     PartitionSettings,
     RecordSettings,
 )
-from kadtwisted.simulation.watch import Unwatched
-from tests.simulation.watching import Told
+from kadtwisted.simulation.scenario.scenario import Scenario
+from tests.simulation.monitoring import RecordingMonitor
 
 SMALL = Parameters(k=4, alpha=3)
 FEW = RecordSettings(count=8, age=MINUTE)
@@ -92,7 +91,7 @@ for scenario in (CHURN, NAT, SYBIL):
 
 
 def played(scenario: Scenario) -> Outcome:
-    return run(scenario, Unwatched())
+    return run(scenario)
 
 
 def only(outcome: Outcome) -> tuple[Any, Any]:
@@ -103,8 +102,8 @@ def only(outcome: Outcome) -> tuple[Any, Any]:
 
 class ChurnTests(SynchronousTestCase):
     def test_values_stay_though_members_go(self) -> None:
-        watch = Told()
-        row, detail = only(run(CHURN, watch))
+        monitor = RecordingMonitor()
+        row, detail = only(run(CHURN, monitor))
         self.assertEqual((row["nodes"], row["session_minutes"], row["hours"]), (16, 5, 0.1))
         self.assertGreater(row["left"], 5)
         self.assertGreater(row["reads"], 40)
@@ -117,7 +116,7 @@ class ChurnTests(SynchronousTestCase):
         self.assertAlmostEqual(course[-1]["hour"], 0.1, places=2)
         self.assertEqual({each["nodes"] for each in course}, {16})
         self.assertEqual(course[-1]["lost"], row["lost"])
-        self.assertGreaterEqual(watch.steps, 48)
+        self.assertGreaterEqual(monitor.steps, 48)
 
     def test_publishers_who_stay_keep_their_values(self) -> None:
         kept = RecordSettings(count=8, lifetime=2 * MINUTE, kept=True, publishers=2, age=0.0)

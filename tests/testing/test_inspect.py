@@ -15,8 +15,6 @@ from kadtwisted.testing.inspect import (
     load_of,
     records_of,
     settle,
-    start_upkeep,
-    stop_upkeep,
     storage_of,
     table_of,
 )
@@ -60,16 +58,3 @@ class InspectTests(SynchronousTestCase):
     def test_a_node_is_told_where_it_is_seen(self) -> None:
         settle(self.node, Endpoint("198.51.100.7", 9))
         self.assertEqual(str(self.node.status().links[0].observed), "198.51.100.7:9")
-
-    def test_upkeep_can_rest(self) -> None:
-        def sent() -> int:
-            before = self.swarm.network.sent
-            self.swarm.clock.advance(2000.0)
-            return self.swarm.network.sent - before
-
-        for each in self.swarm.nodes:
-            stop_upkeep(each)
-        self.swarm.clock.advance(1.0)
-        self.assertEqual(sent(), 0)
-        start_upkeep(self.node)
-        self.assertGreater(sent(), 0)

@@ -106,13 +106,13 @@ def _list(session: Session) -> int:
 
 def _run(session: Session, scenario: Scenario) -> dict[str, Any]:
     """The document that comes out."""
-    watch = Stopwatch(session)
-    with watch.interruptible():
+    monitor = Stopwatch(session)
+    with monitor.interruptible():
         try:
-            outcome = run(scenario, watch)
+            outcome = run(scenario, monitor)
         finally:
-            watch.end()
-    machine = watch.machine() if session.arguments.timings else None
+            monitor.end()
+    machine = monitor.machine() if session.arguments.timings else None
     return document(scenario, outcome, machine)
 
 
@@ -140,7 +140,7 @@ class Stopwatch:
         self._wall = self._cpu = 0.0
 
     def phase(self, text: str, total: int) -> None:
-        """See :class:`~kadtwisted.simulation.watch.Watch`."""
+        """See :class:`~kadtwisted.simulation.monitor.Monitor`."""
         self._end_phase()
         # What was made so far stays as long as the network does: looking through it again and
         # again for garbage would take most of the time.
@@ -152,7 +152,7 @@ class Stopwatch:
         self._progress.phase(text, total)
 
     def step(self, count: int = 1) -> None:
-        """See :class:`~kadtwisted.simulation.watch.Watch`."""
+        """See :class:`~kadtwisted.simulation.monitor.Monitor`."""
         if count:
             self._progress.step(count)
         if self._interrupted:
@@ -162,7 +162,7 @@ class Stopwatch:
             raise TimeoutError
 
     def exchanged(self, rpcs: int) -> None:
-        """See :class:`~kadtwisted.simulation.watch.Watch`."""
+        """See :class:`~kadtwisted.simulation.monitor.Monitor`."""
         if self._phases:
             self._phases[-1]["rpcs"] += rpcs
 

@@ -10,49 +10,49 @@ from __future__ import annotations
 from typing import Any
 
 from kadtwisted.parameters import MINUTE
-from kadtwisted.simulation.population.holdings import Copies, Holdings
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.population.stored_values import Copies, StoredValues
 from kadtwisted.simulation.results.figures import rounded
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import RecordSettings
-from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.campaigns.crowd import made_values
 
 LOOK_EVERY = 5 * MINUTE
 """Between two counts of copies."""
 
 
-def crash(scenario: Scenario, watch: Watch) -> Outcome:
+def crash(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes and each part of them that crashes."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
         for dead in scenario.dead:
             name = {"nodes": size, "dead_percent": dead}
-            row, detail = _play(scenario, size, dead, watch)
+            row, detail = _play(scenario, size, dead, monitor)
             rows.append(name | row)
             details.append(name | detail)
     return Outcome(rows, details)
 
 
 def _play(
-    scenario: Scenario, size: int, dead: int, watch: Watch
+    scenario: Scenario, size: int, dead: int, monitor: Monitor
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = scenario.records or RecordSettings()
-    population = Population(scenario, size, watch)
+    population = Population(scenario, size, monitor)
     population.grow()
-    holdings = Holdings(population, made_values(settings.count))
-    unstored = holdings.put(watch, settings, population.draw)
-    watch.phase("letting time pass", int(settings.age))
+    holdings = StoredValues(population, made_values(settings.count))
+    unstored = holdings.put(monitor, settings, population.draw)
+    monitor.phase("letting time pass", int(settings.age))
     population.advance(settings.age)
     population.crash_many(size * dead // 100)
     left = holdings.copies()
     happened = population.clock.seconds()
-    watch.phase(f"reading, {dead} % dead", scenario.operations)
+    monitor.phase(f"reading, {dead} % dead", scenario.operations)
     reads = holdings.read(scenario.operations, scenario.rate, population.draw)
     wanted = min(scenario.parameters.k, len(population.members))
-    course = [_seen(left, 0.0), *_watch_copies(population, holdings, happened, wanted, watch)]
+    course = [_seen(left, 0.0), *_watch_copies(population, holdings, happened, wanted, monitor)]
     whole = [each["minute"] for each in course if each["copies_least"] >= wanted]
     row = {
         "records": settings.count,
@@ -68,12 +68,12 @@ def _play(
 
 
 def _watch_copies(
-    population: Population, holdings: Holdings, since: float, wanted: int, watch: Watch
+    population: Population, holdings: StoredValues, since: float, wanted: int, monitor: Monitor
 ) -> list[dict[str, Any]]:
     """Count copies again and again; where, when and how many."""
     period = population.scenario.parameters.replication_period
     course: list[dict[str, Any]] = []
-    watch.phase("waiting for k copies of everything", int(period))
+    monitor.phase("waiting for k copies of everything", int(period))
     while True:
         passed = population.clock.seconds() - since
         copies = holdings.copies()

@@ -18,15 +18,14 @@ from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.attackers import Attacker, Colluders
-from kadtwisted.simulation.population.holdings import percent
 from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.stored_values import percent
 from kadtwisted.simulation.results.figures import rounded
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import PLACES, HoardSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import PLACES, HoardSettings
-from kadtwisted.simulation.watch import Watch
-from kadtwisted.testing.inspect import start_upkeep, stop_upkeep
 from kadtwisted.wire.cbor import CBORSerializer
 
 FIRST_PORT = 1024
@@ -38,7 +37,7 @@ PICTURES = 10
 """Looks at the victim's table over a case."""
 
 
-def eclipse(scenario: Scenario, watch: Watch) -> Outcome:
+def eclipse(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes, place of the hoard, and start of the victim."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
@@ -46,7 +45,7 @@ def eclipse(scenario: Scenario, watch: Watch) -> Outcome:
         for place in PLACES:
             for start in STARTS:
                 name = {"nodes": size, "place": place, "victim": start}
-                row, course = _play(scenario, size, place, start, watch)
+                row, course = _play(scenario, size, place, start, monitor)
                 rows.append(name | row)
                 details.append(name | {"course": course})
     return Outcome(rows, details)
@@ -93,7 +92,7 @@ class Hoard:
             world=population.world,
         )
         node.start()
-        stop_upkeep(node)
+        node.switch_upkeep(on=False)
         self.colluders.add(Contact.at(node.node_id, endpoint, key.public_key))
         return node
 
@@ -123,22 +122,22 @@ class Hoard:
 
 
 def _play(
-    scenario: Scenario, size: int, place: str, start: str, watch: Watch
+    scenario: Scenario, size: int, place: str, start: str, monitor: Monitor
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     settings = scenario.hoard or HoardSettings()
-    population = Population(scenario, size, watch)
+    population = Population(scenario, size, monitor)
     population.grow()
     victim = population.draw() if start == "stocked" else population.add()
-    watch.phase(f"making {settings.ids:,} attackers", 1)
+    monitor.phase(f"making {settings.ids:,} attackers", 1)
     hoard = Hoard(population, settings, place, victim.node.node_id)
-    watch.step()
+    monitor.step()
     if not scenario.upkeep:
-        start_upkeep(victim.node)
+        victim.node.switch_upkeep(on=True)
     before = _verified(victim)
     hoard.attack(victim.contact)
     if start == "cold":
         population.wait(population.join(victim))
-    course = _suffer(population, victim, hoard, settings, watch)
+    course = _suffer(population, victim, hoard, settings, monitor)
     hoard.end()
     after = victim.table.contacts()
     taken = [each for each in after if each.node_id in hoard.colluders]
@@ -162,12 +161,12 @@ def _verified(member: Member) -> list[NodeID]:
 
 
 def _suffer(
-    population: Population, victim: Member, hoard: Hoard, settings: HoardSettings, watch: Watch
+    population: Population, victim: Member, hoard: Hoard, settings: HoardSettings, monitor: Monitor
 ) -> list[dict[str, Any]]:
     """Let time pass while the victim looks up targets; its table now and then."""
     count = max(1, population.scenario.operations // PICTURES)
     begun = population.clock.seconds()
-    watch.phase("under attack", PICTURES * count)
+    monitor.phase("under attack", PICTURES * count)
 
     def begin(_: int) -> Deferred[Any]:
         return victim.node.find_node(random_id(population.random))
@@ -177,7 +176,7 @@ def _suffer(
         ends = begun + settings.lasts * (picture + 1) / PICTURES
         population.paced(count, count / max(1.0, ends - population.clock.seconds()), begin)
         population.clock.run_until(max(ends, population.clock.seconds()))
-        watch.step(0)
+        monitor.step(0)
         known = victim.table.contacts()
         taken = sum(each.node_id in hoard.colluders for each in known)
         course.append(

@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.results import NodesResult, Trace
-from kadtwisted.simulation.population.bare import look_up_bare
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.population.table_lookups import look_up_in_tables
 from kadtwisted.simulation.results.figures import cdf, histogram, mean, percentile, rounded, spread
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Watch
 
 
 class Finding(NamedTuple):
@@ -28,27 +28,27 @@ class Finding(NamedTuple):
     exact: bool
 
 
-def hops(scenario: Scenario, watch: Watch) -> Outcome:
+def hops(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
         if scenario.level == "table":
-            found = [Finding(*each) for each in look_up_bare(scenario, size, watch)]
+            found = [Finding(*each) for each in look_up_in_tables(scenario, size, monitor)]
         else:
-            found = look_up(scenario, size, watch)
+            found = look_up(scenario, size, monitor)
         rows.append({"nodes": size, **_figures(found, scenario.operations)})
         details.append({"nodes": size, **_distributions(found)})
     return Outcome(rows, details)
 
 
-def look_up(scenario: Scenario, size: int, watch: Watch) -> list[Finding]:
+def look_up(scenario: Scenario, size: int, monitor: Monitor) -> list[Finding]:
     """The lookups of a population that went well."""
-    population = Population(scenario, size, watch)
+    population = Population(scenario, size, monitor)
     population.grow()
     askers = population.draw_many(scenario.operations)
     population.acquaint(askers)
-    watch.phase(f"looking up {scenario.operations:,} random targets", scenario.operations)
+    monitor.phase(f"looking up {scenario.operations:,} random targets", scenario.operations)
     found: list[Finding] = []
 
     def begin(number: int) -> Deferred[None]:

@@ -15,26 +15,26 @@ from twisted.python.failure import Failure
 
 from kadtwisted.model.results import GetResult
 from kadtwisted.parameters import MINUTE
-from kadtwisted.simulation.population.holdings import Holdings, percent
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Member, Population
-from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.population.sampling import sample
+from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import rounded
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import PartitionSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import PartitionSettings
-from kadtwisted.simulation.watch import Watch
 
 KNOWN_AGAIN = 90.0
 """The part of its k nearest, in per cent, that the worst node must know for the halves to count as
 merged; less if it was less before.  MAGIC: right after a put or a refresh it is 85 to 100."""
 
 
-def partition(scenario: Scenario, watch: Watch) -> Outcome:
+def partition(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
-        row, course = Cut(scenario, size, watch).play()
+        row, course = Cut(scenario, size, monitor).play()
         rows.append({"nodes": size, **row})
         details.append({"nodes": size, "course": course})
     return Outcome(rows, details)
@@ -43,12 +43,12 @@ def partition(scenario: Scenario, watch: Watch) -> Outcome:
 class Cut:
     """One network that is cut and mended."""
 
-    def __init__(self, scenario: Scenario, size: int, watch: Watch) -> None:
+    def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
         self._settings = scenario.partition or PartitionSettings()
-        self._watch = watch
-        self._population = Population(scenario, size, watch)
+        self._monitor = monitor
+        self._population = Population(scenario, size, monitor)
         self._names = [f"shared {number}" for number in range(self._settings.keys)]
-        self._holdings = Holdings(self._population, dict.fromkeys(self._names, b""))
+        self._holdings = StoredValues(self._population, dict.fromkeys(self._names, b""))
 
     def play(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The figures, and how it went after the cut was mended."""
@@ -59,7 +59,7 @@ class Cut:
         sides = population.members[:half], population.members[half:]
         population.network.partition([each.host for each in sides[0]])
         for side, value in zip(sides, (b"left", b"right"), strict=True):
-            self._watch.phase("apart", int(self._settings.lasts / 2))
+            self._monitor.phase("apart", int(self._settings.lasts / 2))
             population.advance(self._settings.lasts / 2)
             self._write(side, value)
         across = max(self._known_of(each, sides[1]) for each in sides[0])
@@ -85,7 +85,7 @@ class Cut:
         population = self._population
 
         def begin(number: int) -> Deferred[Any]:
-            place = drawn(0, len(side), 1, population.random)[0]
+            place = sample(0, len(side), 1, population.random)[0]
             return side[place].node.put(self._names[number], value)
 
         population.paced(len(self._names), population.scenario.rate, begin)
@@ -94,7 +94,7 @@ class Cut:
         """Look every minute until both is well, or as long as the scenario says."""
         population = self._population
         healed = population.clock.seconds()
-        self._watch.phase("together again", int(self._settings.watched))
+        self._monitor.phase("together again", int(self._settings.watched))
         course: list[dict[str, Any]] = []
         while True:
             passed = population.clock.seconds() - healed
@@ -119,7 +119,7 @@ class Cut:
         members = population.members
         read: list[dict[bytes, None]] = [{} for _ in self._names]
         count = len(members) * len(self._names)
-        self._watch.phase("reading everything everywhere", count)
+        self._monitor.phase("reading everything everywhere", count)
 
         def begin(number: int) -> Deferred[Any]:
             place, name = divmod(number, len(self._names))

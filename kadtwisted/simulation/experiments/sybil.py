@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.attackers import Colluders, attacking, conduct_of
-from kadtwisted.simulation.population.holdings import Holdings, percent
 from kadtwisted.simulation.population.population import Member, Population
-from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.population.sampling import sample
+from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import cdf, mean
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import AttackSettings, RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import AttackSettings, RecordSettings
-from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.campaigns.crowd import made_values
 
 NOTES = ("plain values bear no signature: a well-formed newer value is a write, whoever made it",)
 
 
-def sybil(scenario: Scenario, watch: Watch) -> Outcome:
+def sybil(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes, part of attackers, and number of paths."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
@@ -32,8 +32,8 @@ def sybil(scenario: Scenario, watch: Watch) -> Outcome:
             for paths in scenario.paths:
                 name = {"nodes": size, "liars_percent": share, "paths": paths}
                 parameters = replace(scenario.parameters, disjoint_paths=paths)
-                case = Infested(replace(scenario, parameters=parameters), size, share, watch)
-                row, detail = case.play(watch)
+                case = Infested(replace(scenario, parameters=parameters), size, share, monitor)
+                row, detail = case.play(monitor)
                 rows.append(name | row)
                 details.append(name | detail)
     return Outcome(rows, details, NOTES)
@@ -42,15 +42,15 @@ def sybil(scenario: Scenario, watch: Watch) -> Outcome:
 class Infested(Population):
     """A population of which a part attacks."""
 
-    def __init__(self, scenario: Scenario, size: int, share: int, watch: Watch) -> None:
-        super().__init__(scenario, size, watch)
+    def __init__(self, scenario: Scenario, size: int, share: int, monitor: Monitor) -> None:
+        super().__init__(scenario, size, monitor)
         self._attack = scenario.attack or AttackSettings()
         self._records = scenario.records or RecordSettings()
         self.colluders = Colluders(scenario.parameters.k)
         self._conduct = conduct_of(self._attack.conduct, self.colluders)
         # By the numbers that members will have, from 1 on.
         self._attackers = frozenset(
-            1 + place for place in drawn(0, size, size * share // 100, self.random)
+            1 + place for place in sample(0, size, size * share // 100, self.random)
         )
         self.honest: list[Member] = []
 
@@ -68,16 +68,16 @@ class Infested(Population):
         """An honest member at random."""
         return self.honest[int(len(self.honest) * self.random.random())]
 
-    def play(self, watch: Watch) -> tuple[dict[str, Any], dict[str, Any]]:
+    def play(self, monitor: Monitor) -> tuple[dict[str, Any], dict[str, Any]]:
         """Put values, read them, look at tables."""
         self.grow()
-        holdings = Holdings(self, made_values(self._records.count))
-        unstored = holdings.put(watch, self._records, self.draw_honest)
-        watch.phase("letting time pass", int(self._records.age))
+        holdings = StoredValues(self, made_values(self._records.count))
+        unstored = holdings.put(monitor, self._records, self.draw_honest)
+        monitor.phase("letting time pass", int(self._records.age))
         self.advance(self._records.age)
         held = holdings.copies(self.honest)
         scenario = self.scenario
-        watch.phase(f"reading, {len(self.colluders)} liars", scenario.operations)
+        monitor.phase(f"reading, {len(self.colluders)} liars", scenario.operations)
         reads = holdings.read(
             scenario.operations, scenario.rate, self.draw_honest, self._attack.mode
         )

@@ -146,7 +146,7 @@ network may write under any name."""
 
 
 def conduct_of(name: str, colluders: Colluders) -> Conduct:
-    """The conduct of this name, one of :data:`~kadtwisted.simulation.scenario.tables.CONDUCTS`."""
+    """The conduct of this name, one of ``experiment_settings.CONDUCTS``."""
     known: Mapping[str, Conduct] = MappingProxyType(
         {"drop": drop, "lie": colluders.lie, "forge": colluders.forge}
     )

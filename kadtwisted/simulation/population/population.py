@@ -32,10 +32,11 @@ from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.simulation.models.latency import Latency
-from kadtwisted.simulation.population.stocking import Stocker, drawn
+from kadtwisted.simulation.monitor import Monitor
+from kadtwisted.simulation.population.sampling import sample
+from kadtwisted.simulation.population.table_filling import TableFiller
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Watch
-from kadtwisted.testing.inspect import endpoints_of, settle, stop_upkeep, table_of
+from kadtwisted.testing.inspect import endpoints_of, settle, table_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Network
@@ -85,7 +86,7 @@ class Member:
 class Population:
     """Members on one network; ``size`` is how many :meth:`grow` makes."""
 
-    def __init__(self, scenario: Scenario, size: int, watch: Watch) -> None:
+    def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
         seed, faults = scenario.seed, scenario.faults
         self.scenario = scenario
         self.size = size
@@ -97,9 +98,9 @@ class Population:
         self.random = random.Random(f"experiment {seed}")
         self.world = self._make_world(seed)
         self.members: list[Member] = []
-        self._watch = watch
+        self._monitor = monitor
         self._identities = random.Random(f"identities {seed}")
-        self._stocker = Stocker(scenario.parameters, random.Random(f"tables {seed}"))
+        self._filler = TableFiller(scenario.parameters, random.Random(f"tables {seed}"))
         self._serializer = CBORSerializer(node_id_of, contacts=2 * size)
         self._ids: list[NodeID] = []
         self._by_id: dict[NodeID, Member] = {}
@@ -119,20 +120,20 @@ class Population:
         else:
             self._grow_stocked()
         if self.scenario.duration:
-            self._watch.phase("letting time pass", int(self.scenario.duration))
+            self._monitor.phase("letting time pass", int(self.scenario.duration))
             self.advance(self.scenario.duration)
         self._tell()
 
     def _grow_stocked(self) -> None:
-        self._watch.phase(f"making {self.size:,} nodes", self.size)
+        self._monitor.phase(f"making {self.size:,} nodes", self.size)
         while len(self.members) < self.size:
             self.add()
-            self._watch.step()
-        self._watch.phase("filling their routing tables", self.size)
-        self.stock(self.members)
+            self._monitor.step()
+        self._monitor.phase("filling their routing tables", self.size)
+        self.fill_tables(self.members)
 
     def _grow_by_joining(self) -> None:
-        self._watch.phase(f"letting {self.size:,} nodes join", self.size)
+        self._monitor.phase(f"letting {self.size:,} nodes join", self.size)
         while len(self.members) < self.size:
             wave = min(max(1, len(self.members) // WAVE), self.size - len(self.members))
             newcomers = [self.add() for _ in range(wave)]
@@ -140,7 +141,7 @@ class Population:
             if others:
                 joining = [self.join(each, others) for each in newcomers]
                 self.wait(DeferredList(joining, consumeErrors=True))
-            self._watch.step(wave)
+            self._monitor.step(wave)
 
     def add(self, *, make_node: MakeNode = Node, **settings: Any) -> Member:
         """A new member, started, that knows nobody; ``settings`` are those of
@@ -159,7 +160,7 @@ class Population:
         starting = node.start()
         assert starting.called, "a node with its storage in memory starts at once"
         if not self.scenario.upkeep:
-            stop_upkeep(node)
+            node.switch_upkeep(on=False)
         self.members.append(member)
         insort(self._ids, node.node_id)
         self._by_id[node.node_id] = member
@@ -178,27 +179,27 @@ class Population:
         others = through or [each for each in self.members if each is not member]
         told = [
             f"{others[place].host.addresses[0]}:{PORT}"
-            for place in drawn(0, len(others), BOOTSTRAPS, self.random)
+            for place in sample(0, len(others), BOOTSTRAPS, self.random)
         ]
         return member.node.bootstrap(told)
 
-    def stock(self, members: Sequence[Member]) -> None:
+    def fill_tables(self, members: Sequence[Member]) -> None:
         """Fill the tables of these from global knowledge, as a long life would have; they also
         know where the others see them."""
         by_id = self._by_id
         for each in members:
             settle(each.node, each.contact.endpoint)
-            self._stocker.stock(
+            self._filler.fill(
                 each.table, self._ids, lambda node_id: by_id[node_id].contact, self.clock.seconds()
             )
-            self._watch.step()
+            self._monitor.step()
 
     def acquaint(self, members: Sequence[Member]) -> None:
         """Let these know the round trips to their contacts, as if each had been asked a few times.
 
         Who is to be measured should be: a node that has lived for long knows them.
         """
-        self._watch.phase(f"acquainting {len(members):,} nodes with their contacts", len(members))
+        self._monitor.phase(f"acquainting {len(members):,} nodes with their contacts", len(members))
         draw, jitter = self.random.random, self.scenario.latency.jitter
         now = self.clock.seconds()
         for member in members:
@@ -208,7 +209,7 @@ class Population:
                 rtt = self.latency.rtt(own, contact.endpoint.host)
                 for _ in range(SAMPLES):
                     endpoints.answered(contact.endpoint, rtt * (1 + jitter * draw()), now)
-            self._watch.step()
+            self._monitor.step()
 
     def crash(self, member: Member) -> None:
         """It is gone without a word, with all it stored; tables are still full of it."""
@@ -239,7 +240,7 @@ class Population:
 
     def draw_many(self, count: int) -> list[Member]:
         """So many different ones (all, if there are no more), in the order drawn."""
-        return [self.members[place] for place in drawn(0, len(self.members), count, self.random)]
+        return [self.members[place] for place in sample(0, len(self.members), count, self.random)]
 
     def nearest(self, key: NodeID, count: int) -> list[Member]:
         """The living members that are truly nearest to a key, nearest first."""
@@ -248,16 +249,16 @@ class Population:
     # --- Time --------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; a step of the watch for each second."""
+        """Let time pass; a step of the monitor for each second."""
         ends = self.clock.seconds() + seconds
         while (now := self.clock.seconds()) < ends:
             self.clock.run_until(min(ends, now + SLICE))
-            self._watch.step()
+            self._monitor.step()
 
     def wait(self, waiting: Deferred[T]) -> T:
         """Let time pass until it fires; its result, or its error raised."""
         result = wait_for(self.clock, waiting)
-        self._watch.step(0)
+        self._monitor.step(0)
         return result
 
     def paced(
@@ -287,13 +288,13 @@ class Population:
             assert now < gives_up, f"{count - done} operations never ended"
             now += SLICE
             self.clock.run_until(now)
-            self._watch.step(done - told)
+            self._monitor.step(done - told)
             told = done
         self._tell()
         return results
 
     def _tell(self) -> None:
-        """Tell the watch of the RPCs since it was told last: a request and a reply each."""
+        """Tell the monitor of the RPCs since it was told last: a request and a reply each."""
         rpcs = self.network.delivered // 2
-        self._watch.exchanged(rpcs - self._told)
+        self._monitor.exchanged(rpcs - self._told)
         self._told = rpcs

@@ -22,7 +22,7 @@ from kadtwisted.parameters import Bounds
 from kadtwisted.simulation.models.churn import Churn, Model
 from kadtwisted.simulation.population.population import Member, Population
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.inspect import stop_upkeep, storage_of
+from kadtwisted.testing.inspect import storage_of
 
 
 class Disk(MemoryStorage):
@@ -54,7 +54,7 @@ class ChangingPopulation(Population):
         starting = member.node.start()
         assert starting.called, "a node with its storage in memory starts at once"
         if not self.scenario.upkeep:
-            stop_upkeep(member.node)
+            member.node.switch_upkeep(on=False)
         self.members.append(member)
         insort(self._ids, member.node.node_id)
         self._by_id[member.node.node_id] = member

@@ -20,13 +20,13 @@ from kadtwisted.settings.kinds import Several
 from kadtwisted.simulation.models.churn import Churn
 from kadtwisted.simulation.models.latency import LatencySettings
 from kadtwisted.simulation.models.nat import NatSettings
-from kadtwisted.simulation.scenario.settings import Changes, read_table
-from kadtwisted.simulation.scenario.tables import (
+from kadtwisted.simulation.scenario.experiment_settings import (
     AttackSettings,
     HoardSettings,
     PartitionSettings,
     RecordSettings,
 )
+from kadtwisted.simulation.scenario.settings import Changes, read_table
 
 LEVELS = ("stack", "table")
 STARTS = ("stocked", "joined")

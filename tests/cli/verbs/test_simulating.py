@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.cli.exit_codes import INTERRUPTED
 from kadtwisted.cli.verbs import simulating
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Watch
 from tests.cli.harness import Kad
 
 SMALL = ("simulate", "hops", "--nodes", "40", "--set", "operations=5")
@@ -95,11 +95,11 @@ class EndingTests(SynchronousTestCase):
     """An experiment that takes for ever."""
 
     def play(self, step: Any, *argv: str) -> int:
-        def run(scenario: Scenario, watch: Watch) -> Outcome:
-            watch.phase("for ever", 10)
+        def run(scenario: Scenario, monitor: Monitor) -> Outcome:
+            monitor.phase("for ever", 10)
             for _ in range(10):
                 step()
-                watch.step()
+                monitor.step()
             raise AssertionError("it was not ended")
 
         with patch.object(simulating, "run", run):

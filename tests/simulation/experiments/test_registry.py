@@ -15,13 +15,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import ConfigurationProblems, NotFound
 from kadtwisted.model.ids import random_id
 from kadtwisted.parameters import Parameters
+from kadtwisted.simulation.experiments.lookup_rules import RULES, InRounds
 from kadtwisted.simulation.experiments.registry import run
-from kadtwisted.simulation.experiments.rules import RULES, InRounds
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.results.results import Outcome, document, to_csv, to_json
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Unwatched
-from tests.simulation.watching import Told
+from tests.simulation.monitoring import RecordingMonitor
 
 PAPER = Parameters(alpha=3)
 PROGRAM = """
@@ -29,18 +28,17 @@ import sys
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.results.results import document, to_json
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Unwatched
 for name in ("hops", "latency"):
     scenario = Scenario(experiment=name, nodes=(50,), operations=12, dead=(20,))
-    sys.stdout.write(to_json(document(scenario, run(scenario, Unwatched()))))
+    sys.stdout.write(to_json(document(scenario, run(scenario))))
 """
 
 
 class HopsTests(SynchronousTestCase):
     def test_whole_nodes(self) -> None:
-        watch = Told()
+        monitor = RecordingMonitor()
         scenario = Scenario(nodes=(100, 200), operations=40, parameters=PAPER)
-        outcome = run(scenario, watch)
+        outcome = run(scenario, monitor)
         small, large = outcome.rows
         self.assertEqual((small["nodes"], large["nodes"]), (100, 200))
         for row in outcome.rows:
@@ -53,24 +51,24 @@ class HopsTests(SynchronousTestCase):
         detail = outcome.details[0]
         self.assertEqual(sum(detail["hops_histogram"].values()), 40)
         self.assertEqual(len(detail["seconds_cdf"]), 101)
-        self.assertGreater(watch.rpcs, 2 * 40 * 20)
+        self.assertGreater(monitor.rpcs, 2 * 40 * 20)
 
     def test_tables_alone_go_about_as_far(self) -> None:
-        watch = Told()
+        monitor = RecordingMonitor()
         scenario = Scenario(level="table", nodes=(200,), operations=40, parameters=PAPER)
-        (row,) = run(scenario, watch).rows
+        (row,) = run(scenario, monitor).rows
         self.assertEqual(row["exact_percent"], 100)
         whole = replace(scenario, level="stack")
-        (other,) = run(whole, Unwatched()).rows
+        (other,) = run(whole).rows
         self.assertApproximates(row["hops_mean"], other["hops_mean"], 0.25)
         self.assertApproximates(row["rpcs_mean"], other["rpcs_mean"], 1)
-        self.assertEqual(watch.rpcs, round(row["rpcs_mean"] * 40))
+        self.assertEqual(monitor.rpcs, round(row["rpcs_mean"] * 40))
 
     def test_lookups_that_fail_are_counted(self) -> None:
         # Nobody hears anybody: every lookup ends with nobody found, and none is exact.
         scenario = Scenario(nodes=(20,), operations=3, upkeep=False)
         deaf = replace(scenario, faults=replace(scenario.faults, loss=1.0))
-        (row,) = run(deaf, Unwatched()).rows
+        (row,) = run(deaf).rows
         self.assertEqual((row["exact_percent"], row["hops_mean"]), (0, 0))
 
 
@@ -79,7 +77,7 @@ class LatencyTests(SynchronousTestCase):
         scenario = Scenario(
             experiment="latency", nodes=(60,), operations=30, dead=(0, 30), upkeep=False
         )
-        rows = run(scenario, Unwatched()).rows
+        rows = run(scenario).rows
         self.assertEqual(len(rows), 6)
         rules = [each.name for each in RULES]
         self.assertEqual([each["rule"] for each in rows], 2 * rules)
@@ -98,7 +96,7 @@ class LatencyTests(SynchronousTestCase):
 
     def test_rounds_wait_for_everybody(self) -> None:
         """Of five contacts three are asked; one answers, and still nobody else is asked."""
-        population = Population(Scenario(), 6, Told())
+        population = Population(Scenario(), 6, RecordingMonitor())
         population.grow()
         own, *others = [each.contact for each in population.members]
         lookup = InRounds(own.node_id, k=5, alpha=3, own_id=own.node_id)
@@ -115,7 +113,7 @@ class LatencyTests(SynchronousTestCase):
         self.assertEqual(len(lookup.next(5.0)), 2)
 
     def test_a_round_that_brings_nobody_nearer_asks_all_that_are_left(self) -> None:
-        population = Population(Scenario(), 10, Told())
+        population = Population(Scenario(), 10, RecordingMonitor())
         population.grow()
         own, *others = [each.contact for each in population.members]
         lookup = InRounds(own.node_id, k=9, alpha=3, own_id=own.node_id)
@@ -129,7 +127,7 @@ class LatencyTests(SynchronousTestCase):
     def test_a_value_that_nobody_has_is_not_found_by_any_rule(self) -> None:
         for rule in RULES:
             scenario = rule.applied(Scenario(upkeep=False))
-            population = Population(scenario, 30, Told())
+            population = Population(scenario, 30, RecordingMonitor())
             population.grow()
             asker, key = population.draw(), random_id(population.random)
             reading: Deferred[Any] = rule.first_value(asker, key)
@@ -142,7 +140,7 @@ class RunTests(SynchronousTestCase):
             Scenario(experiment="hopps"),
             Scenario(experiment="latency", level="table"),
         ):
-            self.assertRaises(ConfigurationProblems, run, scenario, Unwatched())
+            self.assertRaises(ConfigurationProblems, run, scenario)
 
     def test_a_seed_gives_the_same_bytes_whatever_the_hash_seed(self) -> None:
         running = [

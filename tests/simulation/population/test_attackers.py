@@ -27,6 +27,7 @@ from kadtwisted.model.messages import (
 from kadtwisted.node.port.protocol import Received
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.simulation.experiments.eclipse import BLOCKS, address_of
+from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.attackers import (
     FORGERIES,
     Attacker,
@@ -37,9 +38,8 @@ from kadtwisted.simulation.population.attackers import (
     drop,
 )
 from kadtwisted.simulation.population.population import Population
+from kadtwisted.simulation.scenario.experiment_settings import CONDUCTS
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import CONDUCTS
-from kadtwisted.simulation.watch import Unwatched
 from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.nodes import EPOCH
 
@@ -123,7 +123,7 @@ class ConductTests(SynchronousTestCase):
 
 class AttackerTests(SynchronousTestCase):
     def test_it_is_asked_as_others_are_and_answers_by_its_conduct(self) -> None:
-        population = Population(Scenario(upkeep=False), 10, Unwatched())
+        population = Population(Scenario(upkeep=False), 10, NullMonitor())
         population.grow()
         colluders = Colluders(20)
         attacker = population.add(make_node=attacking(colluders.lie))
@@ -136,7 +136,7 @@ class AttackerTests(SynchronousTestCase):
         self.assertEqual(population.wait(asking).reply.body, Nodes((attacker.contact,)))
 
     def test_it_stays_one_when_it_starts_again(self) -> None:
-        population = Population(Scenario(upkeep=False), 2, Unwatched())
+        population = Population(Scenario(upkeep=False), 2, NullMonitor())
         population.grow()
         attacker = population.add(make_node=attacking(drop))
         population.wait(attacker.node.stop())

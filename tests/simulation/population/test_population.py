@@ -16,11 +16,11 @@ from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.simulation.population.population import PORT, Population
 from kadtwisted.simulation.scenario.scenario import Faults, Scenario
 from kadtwisted.testing.inspect import endpoints_of, link_of
-from tests.simulation.watching import Told
+from tests.simulation.monitoring import RecordingMonitor
 
 
-def grown(size: int, watch: Told | None = None, **fields: Any) -> Population:
-    population = Population(Scenario(**fields), size, watch or Told())
+def grown(size: int, monitor: RecordingMonitor | None = None, **fields: Any) -> Population:
+    population = Population(Scenario(**fields), size, monitor or RecordingMonitor())
     population.grow()
     return population
 
@@ -34,10 +34,10 @@ class GrowthTests(SynchronousTestCase):
         self.assertEqual(list(found.contacts), wanted[:20])
 
     def test_a_joined_one_too(self) -> None:
-        watch = Told()
-        population = grown(40, watch, start="joined", duration=30.0)
-        self.assertEqual(watch.phases, ["letting 40 nodes join", "letting time pass"])
-        self.assertGreater(watch.rpcs, 500)
+        monitor = RecordingMonitor()
+        population = grown(40, monitor, start="joined", duration=30.0)
+        self.assertEqual(monitor.phases, ["letting 40 nodes join", "letting time pass"])
+        self.assertGreater(monitor.rpcs, 500)
         asker, target = population.draw(), random_id(population.random)
         found = population.wait(asker.node.find_node(target))
         wanted = [each.contact for each in population.nearest(target, 21) if each is not asker]
@@ -71,7 +71,7 @@ class GrowthTests(SynchronousTestCase):
         class Liar(Node):
             pass
 
-        member = Population(Scenario(), 1, Told()).add(make_node=Liar, read_only=True)
+        member = Population(Scenario(), 1, RecordingMonitor()).add(make_node=Liar, read_only=True)
         self.assertIsInstance(member.node, Liar)
         self.assertTrue(member.node.status().read_only)
 
@@ -136,7 +136,7 @@ class MemberTests(SynchronousTestCase):
 
 class TimeTests(SynchronousTestCase):
     def test_operations_begin_at_their_pace_and_all_are_awaited(self) -> None:
-        population = Population(Scenario(), 1, Told())
+        population = Population(Scenario(), 1, RecordingMonitor())
         started = population.clock.seconds()
         begun: list[float] = []
 
@@ -155,28 +155,29 @@ class TimeTests(SynchronousTestCase):
         self.assertTrue(results[1].check(NotFound))
 
     def test_an_operation_that_cannot_begin_has_failed(self) -> None:
-        (result,) = Population(Scenario(), 1, Told()).paced(1, 1.0, lambda number: 1 // number)  # type: ignore[arg-type]
+        population = Population(Scenario(), 1, RecordingMonitor())
+        (result,) = population.paced(1, 1.0, lambda number: 1 // number)  # type: ignore[arg-type]
         assert isinstance(result, Failure)
         self.assertTrue(result.check(ZeroDivisionError))
 
     def test_an_operation_that_never_ends_is_a_fault(self) -> None:
-        population = Population(Scenario(), 1, Told())
+        population = Population(Scenario(), 1, RecordingMonitor())
         self.assertRaises(AssertionError, population.paced, 1, 1.0, lambda _: Deferred())
 
     def test_the_watch_can_end_a_run(self) -> None:
-        population = Population(Scenario(), 1, Told(patience=5))
+        population = Population(Scenario(), 1, RecordingMonitor(patience=5))
         self.assertRaises(InterruptedError, population.advance, 100.0)
         self.assertLess(population.clock.seconds(), 1_000_010)
 
     def test_rpcs_are_told(self) -> None:
-        watch = Told()
-        population = grown(50, watch, upkeep=False)
+        monitor = RecordingMonitor()
+        population = grown(50, monitor, upkeep=False)
 
         def begin(_: int) -> Deferred[Any]:
             return population.members[0].node.find_node(NodeID(1))
 
         population.paced(1, 1.0, begin)
-        self.assertGreaterEqual(watch.rpcs, 20)
-        told = watch.rpcs
+        self.assertGreaterEqual(monitor.rpcs, 20)
+        told = monitor.rpcs
         population.paced(1, 1.0, succeed)
-        self.assertEqual(watch.rpcs, told)
+        self.assertEqual(monitor.rpcs, told)

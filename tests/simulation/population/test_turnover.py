@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.models.churn import Churn
+from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Unwatched
 
 SCENARIO = Scenario(upkeep=False, nodes=(20,))
 BRISK = Churn(sessions=(MINUTE,), lasts=(10 * MINUTE,), offline=30.0)
@@ -24,7 +24,7 @@ class TurnoverCase(SynchronousTestCase):
     def begin(
         self, churn: Churn, size: int = 20, *, stay: int = 0, **changes: Any
     ) -> tuple[ChangingPopulation, Turnover]:
-        population = ChangingPopulation(replace(SCENARIO, **changes), size, Unwatched())
+        population = ChangingPopulation(replace(SCENARIO, **changes), size, NullMonitor())
         population.grow()
         self.patch(population, "join", lambda member: succeed(None))  # it would only take time
         ((model, _),) = churn.cases()

@@ -15,12 +15,12 @@ from twisted.python.failure import Failure
 
 from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.results import Trace
-from kadtwisted.simulation.experiments.rules import RULES, Rule
+from kadtwisted.simulation.experiments.lookup_rules import RULES, Rule
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.results.figures import cdf, mean, spread
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Watch
 
 VALUES = 50
 """MAGIC: enough that no one neighbourhood decides; each costs a lookup and k STOREs."""
@@ -39,7 +39,7 @@ class Case(NamedTuple):
         return {"nodes": self.nodes, "dead_percent": self.dead, "rule": self.rule.name}
 
 
-def latency(scenario: Scenario, watch: Watch) -> Outcome:
+def latency(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes, part of dead ones, and rule."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ def latency(scenario: Scenario, watch: Watch) -> Outcome:
         for dead in scenario.dead:
             for rule in RULES:
                 case = Case(size, dead, rule)
-                first, full = _play(case, scenario, watch)
+                first, full = _play(case, scenario, monitor)
                 rows.append(case.name | _figures(scenario.operations, first, full))
                 details.append(
                     case.name
@@ -70,11 +70,11 @@ def _figures(begun: int, first: Sequence[Trace], full: Sequence[Trace]) -> dict[
     }
 
 
-def _play(case: Case, scenario: Scenario, watch: Watch) -> tuple[list[Trace], list[Trace]]:
+def _play(case: Case, scenario: Scenario, monitor: Monitor) -> tuple[list[Trace], list[Trace]]:
     """The lookups for a first value, and the full ones, that went well."""
-    population = Population(case.rule.applied(scenario), case.nodes, watch)
+    population = Population(case.rule.applied(scenario), case.nodes, monitor)
     population.grow()
-    keys = _store(population, watch)
+    keys = _store(population, monitor)
     population.crash_many(case.nodes * case.dead // 100)
     what = f"{case.rule.name}, {case.dead} % dead"
     count, rate = scenario.operations, scenario.rate
@@ -89,9 +89,9 @@ def _play(case: Case, scenario: Scenario, watch: Watch) -> tuple[list[Trace], li
         target = random_id(population.random)
         return case.rule.find_node(askers[number % len(askers)], target)
 
-    watch.phase(f"reading values: {what}", count)
+    monitor.phase(f"reading values: {what}", count)
     first = population.paced(count, rate, read)
-    watch.phase(f"full lookups: {what}", count)
+    monitor.phase(f"full lookups: {what}", count)
     full = population.paced(count, rate, find)
     return _good(first), _good(full)
 
@@ -100,9 +100,9 @@ def _good(outcomes: Sequence[Trace | Failure]) -> list[Trace]:
     return [each for each in outcomes if not isinstance(each, Failure)]
 
 
-def _store(population: Population, watch: Watch) -> list[NodeID]:
+def _store(population: Population, monitor: Monitor) -> list[NodeID]:
     """Store values from everywhere; their keys."""
-    watch.phase(f"storing {VALUES} values", VALUES)
+    monitor.phase(f"storing {VALUES} values", VALUES)
     keys = [random_id(population.random) for _ in range(VALUES)]
 
     def begin(number: int) -> Deferred[Any]:

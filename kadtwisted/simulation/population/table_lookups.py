@@ -19,9 +19,9 @@ from kadtwisted.model.results import Trace
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.simulation.models.latency import Latency
-from kadtwisted.simulation.population.stocking import Stocker
+from kadtwisted.simulation.monitor import Monitor
+from kadtwisted.simulation.population.table_filling import TableFiller
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.nodes import PORT
 
 TABLES_KEPT = 4096
@@ -30,7 +30,7 @@ NEVER = float("inf")
 """The patience of a lookup where everybody answers."""
 
 
-class BareNetwork:
+class TableNetwork:
     """So many IDs, and the tables behind them."""
 
     def __init__(self, scenario: Scenario, size: int) -> None:
@@ -55,7 +55,7 @@ class BareNetwork:
         parameters = self._scenario.parameters
         table = RoutingTable(node_id, bits=parameters.id_bits, k=parameters.k)
         drawing = random.Random(f"table {self._scenario.seed} {node_id:x}")
-        Stocker(parameters, drawing).stock(table, self.ids, self.contact, 0.0)
+        TableFiller(parameters, drawing).fill(table, self.ids, self.contact, 0.0)
         return table
 
     def look_up(self, asker: NodeID, target: NodeID) -> tuple[Trace, bool]:
@@ -79,16 +79,19 @@ class BareNetwork:
         return lookup.trace(now), found == truly[: parameters.k]
 
 
-def look_up_bare(scenario: Scenario, size: int, watch: Watch) -> Iterator[tuple[Trace, bool]]:
-    """Lookups of random targets by random nodes among so many."""
-    watch.phase(f"drawing {size:,} IDs", 1)
-    network = BareNetwork(scenario, size)
-    watch.step()
+def look_up_in_tables(
+    scenario: Scenario, size: int, monitor: Monitor
+) -> Iterator[tuple[Trace, bool]]:
+    """Lookups of random targets by random nodes among ``size`` nodes."""
+    monitor.phase(f"drawing {size:,} IDs", 1)
+    network = TableNetwork(scenario, size)
+    monitor.step()
     drawing = random.Random(f"experiment {scenario.seed}")
-    watch.phase(f"looking up {scenario.operations:,} random targets in tables", scenario.operations)
-    for _ in range(scenario.operations):
+    count = scenario.operations
+    monitor.phase(f"looking up {count:,} random targets in tables", count)
+    for _ in range(count):
         asker = network.ids[int(size * drawing.random())]
         trace, exact = network.look_up(asker, random_id(drawing, scenario.parameters.id_bits))
-        watch.step()
-        watch.exchanged(len(trace.steps))
+        monitor.step()
+        monitor.exchanged(len(trace.steps))
         yield trace, exact

@@ -17,6 +17,7 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, RandomBits
 from kadtwisted.parameters import HOUR, Parameters, UpkeepSettings
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.simulation.population.sampling import sample
 
 LONGEST_KNOWN = 24 * HOUR
 """Contacts were first met within this many seconds, but before they were last heard of."""
@@ -36,26 +37,14 @@ def known_ids(
         middle = bisect_left(ids, (own >> shift | 1) << shift, low, high)
         lower, upper = (low, middle), (middle, high)
         (low, high), far = (upper, lower) if own >> shift & 1 else (lower, upper)
-        for place in drawn(*far, k, random):
+        for place in sample(*far, k, random):
             yield ids[place]
     for place in range(low, high):
         if ids[place] != own:
             yield ids[place]
 
 
-def drawn(low: int, high: int, count: int, random: RandomBits) -> Sequence[int]:
-    """So many different whole numbers from ``low`` to below ``high``, in the order drawn; all, in
-    their own order, if there are no more."""
-    size = high - low
-    if size <= count:
-        return range(low, high)
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[low + int(size * random.random())] = None
-    return list(found)
-
-
-class Stocker:
+class TableFiller:
     """Fills tables in a network of ``parameters``; all that it draws comes from ``random``."""
 
     def __init__(self, parameters: Parameters, random: RandomBits) -> None:
@@ -63,7 +52,7 @@ class Stocker:
         self._random = random
         self._silence = UpkeepSettings().ping_after
 
-    def stock(
+    def fill(
         self, table: RoutingTable, ids: Sequence[NodeID], contact_of: ContactOf, now: float
     ) -> None:
         """Let a table know whom it should know of all the sorted ``ids``, at ``now``."""

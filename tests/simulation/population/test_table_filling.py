@@ -12,7 +12,11 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, common_prefix
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.table import RoutingTable
-from kadtwisted.simulation.population.stocking import LONGEST_KNOWN, Stocker, drawn, known_ids
+from kadtwisted.simulation.population.table_filling import (
+    LONGEST_KNOWN,
+    TableFiller,
+    known_ids,
+)
 
 networks = st.sets(st.integers(0, 255), min_size=1, max_size=120).map(sorted)
 
@@ -41,22 +45,13 @@ class KnownTests(SynchronousTestCase):
             else:
                 self.assertEqual(len(held), len(there))
 
-    def test_whoever_is_in_a_range_is_drawn_as_often_as_any_other(self) -> None:
-        counts = dict.fromkeys(range(10, 20), 0)
-        source = random.Random(1)
-        for _ in range(2000):
-            for each in drawn(10, 20, 3, source):
-                counts[each] += 1
-        self.assertEqual(sum(counts.values()), 6000)
-        self.assertTrue(all(500 < each < 700 for each in counts.values()), counts)
-
 
 class StockTests(SynchronousTestCase):
     def test_a_table_holds_all_that_it_is_given_and_is_verified(self) -> None:
         source = random.Random(3)
         ids = sorted({NodeID(source.getrandbits(160)) for _ in range(2000)})
         table = RoutingTable(ids[700])
-        Stocker(Parameters(), random.Random(5)).stock(table, ids, contact, 1e6)
+        TableFiller(Parameters(), random.Random(5)).fill(table, ids, contact, 1e6)
         wanted = sorted(known_ids(ids, ids[700], 20, 160, random.Random(5)))
         self.assertEqual(len(table), len(wanted))
         self.assertEqual(table.tentative, 0)
@@ -70,7 +65,7 @@ class StockTests(SynchronousTestCase):
         ids = sorted({NodeID(source.getrandbits(160)) for _ in range(500)})
         table, now = RoutingTable(ids[0]), 1e6
         parameters = Parameters()
-        Stocker(parameters, source).stock(table, ids, contact, now)
+        TableFiller(parameters, source).fill(table, ids, contact, now)
         silent = sorted(now - each.last_seen for each in table.entries())
         self.assertGreater(silent[-1], 850)
         self.assertLess(silent[-1], 900)

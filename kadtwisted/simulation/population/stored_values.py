@@ -18,10 +18,10 @@ from kadtwisted.errors import NodeStopped
 from kadtwisted.lookup.values import Mode
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.results import GetResult
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Member, Population
 from kadtwisted.simulation.results.figures import cdf, mean, rounded, spread
-from kadtwisted.simulation.scenario.tables import RecordSettings
-from kadtwisted.simulation.watch import Watch
+from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.testing.inspect import records_of
 
 Draw = Callable[[], Member]
@@ -92,7 +92,7 @@ def percent(part: float, whole: float) -> float | None:
     return rounded(100 * part / whole) if whole else None
 
 
-class Holdings:
+class StoredValues:
     """Values by name, in a population."""
 
     def __init__(self, population: Population, values: Mapping[str, bytes]) -> None:
@@ -101,10 +101,10 @@ class Holdings:
         self.names = list(self.values)
         self.keys = [key_of_name(name) for name in self.names]
 
-    def put(self, watch: Watch, settings: RecordSettings, draw: Draw) -> int:
+    def put(self, monitor: Monitor, settings: RecordSettings, draw: Draw) -> int:
         """Put them all, each by a member drawn; how many of that failed."""
         population = self._population
-        watch.phase(f"storing {len(self.names):,} values", len(self.names))
+        monitor.phase(f"storing {len(self.names):,} values", len(self.names))
 
         def begin(number: int) -> Deferred[Any]:
             name = self.names[number]

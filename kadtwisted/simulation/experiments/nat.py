@@ -16,14 +16,14 @@ from twisted.internet.defer import Deferred, succeed
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.simulation.models.nat import Nat, NatSettings
-from kadtwisted.simulation.population.holdings import Holdings, percent
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import BOOTSTRAPS, Member, Population
-from kadtwisted.simulation.population.stocking import drawn
+from kadtwisted.simulation.population.sampling import sample
+from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import mean
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import RecordSettings
-from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.campaigns.crowd import made_values
 from kadtwisted.testing.inspect import link_of
 
@@ -31,7 +31,7 @@ STRANGER = ("131.0.0.1", 8000)
 """An endpoint that nobody ever sent to."""
 
 
-def natting(scenario: Scenario, watch: Watch) -> Outcome:
+def nat(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes and each part of them behind NATs.
 
     :class:`~kadtwisted.errors.ConfigurationProblems` for what makes no sense behind a
@@ -50,7 +50,7 @@ def natting(scenario: Scenario, watch: Watch) -> Outcome:
     for size in scenario.nodes:
         for share in scenario.shares:
             name = {"nodes": size, "natted_percent": share}
-            row, detail = NattedPopulation(scenario, size, share, watch).play(watch)
+            row, detail = NattedPopulation(scenario, size, share, monitor).play(monitor)
             rows.append(name | row)
             details.append(name | detail)
     return Outcome(rows, details)
@@ -59,13 +59,13 @@ def natting(scenario: Scenario, watch: Watch) -> Outcome:
 class NattedPopulation(Population):
     """A population of which a part, in per cent, lives behind NATs."""
 
-    def __init__(self, scenario: Scenario, size: int, share: int, watch: Watch) -> None:
-        super().__init__(scenario, size, watch)
+    def __init__(self, scenario: Scenario, size: int, share: int, monitor: Monitor) -> None:
+        super().__init__(scenario, size, monitor)
         settings = scenario.nat or NatSettings()
         self._records = scenario.records or RecordSettings()
         drawing = random.Random(f"nat {scenario.seed}")
         # The first ones are those whom others are told of.
-        behind = drawn(BOOTSTRAPS, size, size * share // 100, drawing)
+        behind = sample(BOOTSTRAPS, size, size * share // 100, drawing)
         kinds = settings.kinds(len(behind))
         self._nats = {
             1 + place: Nat(kind, settings.lifetime)
@@ -118,15 +118,15 @@ class NattedPopulation(Population):
         """Where a member's own datagrams come from as others see it."""
         return self.outside(member) or member.contact.endpoint
 
-    def play(self, watch: Watch) -> tuple[dict[str, Any], dict[str, Any]]:
+    def play(self, monitor: Monitor) -> tuple[dict[str, Any], dict[str, Any]]:
         """Join, wait, put values, read them; then look at tables."""
         self.grow()
-        holdings = Holdings(self, made_values(self._records.count))
-        unstored = holdings.put(watch, self._records, self.draw)
-        watch.phase("letting time pass", int(self._records.age))
+        holdings = StoredValues(self, made_values(self._records.count))
+        unstored = holdings.put(monitor, self._records, self.draw)
+        monitor.phase("letting time pass", int(self._records.age))
         self.advance(self._records.age)
         scenario = self.scenario
-        watch.phase(f"reading, {len(self._nats)} behind NATs", scenario.operations)
+        monitor.phase(f"reading, {len(self._nats)} behind NATs", scenario.operations)
         reads = holdings.read(scenario.operations, scenario.rate, self.draw)
         reachable = self._reachable()
         natted = [each for each in reachable if each.number in self._nats]

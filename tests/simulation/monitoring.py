@@ -1,9 +1,9 @@
-"""A watch that remembers what it was told, and can end a run."""
+"""A monitor that remembers what it was told, and can end a run."""
 
 from __future__ import annotations
 
 
-class Told:
+class RecordingMonitor:
     """What an experiment said; ``patience`` steps of it are borne."""
 
     def __init__(self, patience: int | None = None) -> None:

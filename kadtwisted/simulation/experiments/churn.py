@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from kadtwisted.parameters import HOUR, MINUTE
 from kadtwisted.simulation.models.churn import Churn, Model
-from kadtwisted.simulation.population.holdings import Holdings, Reads
+from kadtwisted.simulation.monitor import Monitor
+from kadtwisted.simulation.population.stored_values import Reads, StoredValues
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
 from kadtwisted.simulation.results.figures import mean, percentile, rounded
 from kadtwisted.simulation.results.results import Outcome
+from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.simulation.scenario.tables import RecordSettings
-from kadtwisted.simulation.watch import Watch
 from kadtwisted.testing.campaigns.crowd import made_values
 from kadtwisted.testing.network.network import Datagram, Network
 
@@ -41,14 +41,14 @@ class Case(NamedTuple):
         }
 
 
-def churning(scenario: Scenario, watch: Watch) -> Outcome:
+def churn(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes and each median session."""
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
         for model, lasts in (scenario.churn or Churn()).cases():
             case = Case(size, model, lasts)
-            row, detail = Changing(case, scenario, watch).play()
+            row, detail = Changing(case, scenario, monitor).play()
             rows.append(case.name | row)
             details.append(case.name | detail)
     return Outcome(rows, details)
@@ -68,13 +68,13 @@ class Traffic:
 class Changing:
     """One case."""
 
-    def __init__(self, case: Case, scenario: Scenario, watch: Watch) -> None:
+    def __init__(self, case: Case, scenario: Scenario, monitor: Monitor) -> None:
         self._case = case
         self._scenario = scenario
-        self._watch = watch
+        self._monitor = monitor
         self._settings = scenario.records or RecordSettings()
-        self._population = ChangingPopulation(scenario, case.nodes, watch)
-        self._holdings = Holdings(self._population, made_values(self._settings.count))
+        self._population = ChangingPopulation(scenario, case.nodes, monitor)
+        self._holdings = StoredValues(self._population, made_values(self._settings.count))
         self._reads = Reads()
         self._course: list[dict[str, Any]] = []
 
@@ -85,9 +85,9 @@ class Changing:
         publishers = population.draw_many(settings.publishers) if settings.kept else []
         whose = publishers or population.members
         unstored = self._holdings.put(
-            self._watch, settings, lambda: whose[int(len(whose) * population.random.random())]
+            self._monitor, settings, lambda: whose[int(len(whose) * population.random.random())]
         )
-        self._watch.phase("letting time pass", int(settings.age))
+        self._monitor.phase("letting time pass", int(settings.age))
         population.advance(settings.age)
         traffic = Traffic(population.network)
         churn = self._scenario.churn or Churn()
@@ -100,7 +100,7 @@ class Changing:
         """Let members come and go, and others read."""
         count, begun = self._scenario.operations, self._population.clock.seconds()
         minutes = self._case.model.session.median / MINUTE
-        self._watch.phase(f"reading, median session {minutes:g} min", count)
+        self._monitor.phase(f"reading, median session {minutes:g} min", count)
         for picture in range(PICTURES):
             share = count * (picture + 1) // PICTURES - count * picture // PICTURES
             ends = begun + self._case.lasts * (picture + 1) / PICTURES
@@ -115,7 +115,7 @@ class Changing:
         left = max(1.0, ends - clock.seconds())
         reads = self._holdings.read(count, max(count, 1) / left, turnover.draw)
         clock.run_until(max(ends, clock.seconds()))
-        self._watch.step(0)
+        self._monitor.step(0)
         return reads
 
     def _look(self, passed: float, reads: Reads) -> None:

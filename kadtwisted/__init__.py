@@ -14,6 +14,7 @@ from kadtwisted.lazy import homes, lazy
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kadtwisted.application.service import NodeService
     from kadtwisted.errors import (
         BootstrapFailed,
         CannotListen,
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
 
 _HOMES = homes(
     {
+        "kadtwisted.application.service": "NodeService",
         "kadtwisted.errors": (
             "BootstrapFailed CannotListen ClockSkew ConfigurationError ConfigurationProblems "
             "ErrorReply IdentityError InvalidAddress InvalidInput InvalidKey InvalidLifetime "
@@ -220,6 +222,7 @@ __all__ = [
     "Node",
     "NodeID",
     "NodeKey",
+    "NodeService",
     "NodeSettings",
     "NodeStatus",
     "NodeStopped",

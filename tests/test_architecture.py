@@ -31,6 +31,7 @@ FLOORS = PURE_FLOORS | {
     "api": 4,
     "settings": 4,
     "nat": 5,
+    "application": 5,
     "daemon": 6,
     "web": 6,
     "testing": 7,

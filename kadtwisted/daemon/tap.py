@@ -20,24 +20,22 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, Logger
 
+from kadtwisted.application.home import MakeNode
+from kadtwisted.application.making import NodeMaker
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.daemon.logs import Log, make_log
 from kadtwisted.daemon.reload import reread
-from kadtwisted.daemon.service import MakeNode, NodeService
+from kadtwisted.daemon.service import SupervisedNode
 from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
-from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import INode, INodeState
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import ChosenPlugins, PluginRegistry
-from kadtwisted.settings.storage_context import storage_context
-from kadtwisted.state.directory import StateDirectory
 
 __all__ = ("DaemonService", "Options", "makeService")
 
 
-class DaemonService(NodeService):
+class DaemonService(SupervisedNode):
     """The node's service under ``twistd``: errors of starting become a sentence and a code.
 
     ``read_settings`` gives the settings as they are now; with it SIGHUP is heard from the start to
@@ -57,7 +55,7 @@ class DaemonService(NodeService):
             parent.setComponent(ILogObserver, self.output)
 
     def privilegedStartService(self) -> None:
-        """As :meth:`NodeService.privilegedStartService`, but ends the process if that fails.
+        """As :meth:`SupervisedNode.privilegedStartService`, but ends the process if that fails.
 
         From now on SIGHUP reads the settings again: whoever sees that the service has started may
         send it.  SIGUSR1 is for who rotates a log: where there is no file to rotate, for nothing.
@@ -75,7 +73,7 @@ class DaemonService(NodeService):
             give_up(error)
 
     def stopService(self) -> Deferred[None]:
-        """As :meth:`NodeService.stopService`; then signals are heard as they were before."""
+        """As :meth:`SupervisedNode.stopService`; then signals are heard as they were before."""
         return super().stopService().addBoth(self._stopped)
 
     def _hear(self, number: signal.Signals, handler: Any) -> None:
@@ -101,7 +99,7 @@ class DaemonService(NodeService):
             reporter.reloaded()
 
     def reload(self, settings: DaemonSettings) -> None:
-        """As :meth:`NodeService.reload`, and the level of the log."""
+        """As :meth:`SupervisedNode.reload`, and the level of the log."""
         super().reload(settings)
         if self.set_log_level is not None:
             self.set_log_level(settings.log.level)
@@ -235,31 +233,13 @@ def node_maker(
     The plugins are looked for here unless they are given.  A service manager's sockets take the
     place of interfaces and port.
     """
-    from kadtwisted.node.node import Node
-
     manager = manager or ServiceManager()
     chosen = plugins or PluginRegistry().choose(settings.storage, settings.serializer)
-
-    def make(key: NodeKey) -> INode:
-        node: INode = Node(
-            reactor,
-            manager.settings(settings.node),
-            key,
-            storage=chosen.storage.make(storage_context(settings, reactor)),
-            serializer=chosen.serializer,
-            state=_node_state(reactor, settings),
-            sockets=manager.sockets,
-        )
-        return node
-
-    return make
-
-
-def _node_state(reactor: Any, settings: DaemonSettings) -> INodeState | None:
-    """What the node remembers: a short-lived one that only asks remembers nothing."""
-    from kadtwisted.state.node_state import DurableNodeState
-
-    if settings.state_dir is None or settings.node.read_only:
-        return None
-    directory = StateDirectory(settings.state_dir)  # the service's object holds the lock
-    return DurableNodeState(reactor, directory, node_id_of, time.time)
+    return NodeMaker(
+        reactor,
+        manager.settings(settings.node),
+        chosen.storage,
+        chosen.serializer,
+        settings.state_dir,
+        manager.sockets,
+    )

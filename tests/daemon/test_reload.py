@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, Logger, capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from kadtwisted.daemon.reload import compare, reread, tell
-from kadtwisted.daemon.service import NodeService
+from kadtwisted.daemon.service import SupervisedNode
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
 from kadtwisted.settings.options import OPTIONS
@@ -94,13 +94,13 @@ class TellingTests(unittest.SynchronousTestCase):
 
 
 class ServiceTests(unittest.SynchronousTestCase):
-    """:meth:`NodeService.reload`."""
+    """:meth:`SupervisedNode.reload`."""
 
     def setUp(self) -> None:
         self.node = FakeNode()
         self.clock = Clock()
         self.settings = DaemonSettings(bootstrap=("a:1",))
-        self.service = NodeService(
+        self.service = SupervisedNode(
             self.clock,
             self.settings,
             lambda key: self.node,

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from kadtwisted.api import control
-from kadtwisted.daemon.service import STOP_WITHIN, NodeService
+from kadtwisted.daemon.service import STOP_WITHIN, SupervisedNode
 from kadtwisted.daemon.supervision.port_watch import GIVE_UP_AFTER
 from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
@@ -70,23 +70,24 @@ class ServiceTests(unittest.SynchronousTestCase):
         state: bool = True,
         bootstrap: tuple[str, ...] = (),
         watchdog_period: float | None = None,
-    ) -> NodeService:
+    ) -> SupervisedNode:
         def make_node(key: NodeKey) -> FakeNode:
             self.keys.append(key)
             return self.node
 
         settings = DaemonSettings(bootstrap=bootstrap, state_dir=self.path if state else None)
-        return NodeService(
+        service = SupervisedNode(
             self.reactor,
             settings,
             make_node,
             secure_random=bytes,
             random=lambda: 1.0,
-            joined=self.joined.append,
             failed=self.failed.append,
             notifier=self.notifier,
             watchdog_period=watchdog_period,
         )
+        service.whenJoined().addCallbacks(self.joined.append, lambda failure: None)
+        return service
 
     def assert_nothing_is_held(self) -> None:
         other = StateDirectory(self.path)

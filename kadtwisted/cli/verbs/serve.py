@@ -10,7 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from kadtwisted.api import describe
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import count_of
-from kadtwisted.daemon.service import NodeService
+from kadtwisted.daemon.service import SupervisedNode
+from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.settings.checks import check_bootstrap
 from kadtwisted.settings.daemon_settings import DEFAULT_PORT
@@ -47,15 +48,16 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
         status = {**_status(service), "joined": describe.of_bootstrap(result)}
         session.output.report(status, f"kad: joined: {answered} answered, {known} known")
 
-    service = NodeService(
+    service = SupervisedNode(
         session.reactor,
         settings,
         lambda key: world.make_node(session.reactor, settings, key),
         secure_random=world.secure_random,
         random=world.random,
-        joined=joined,
         failed=until_stopped.errback,
     )
+    if addresses:
+        service.whenJoined().addCallbacks(joined, lambda failure: failure.trap(KadtwistedError))
     service.privilegedStartService()
     try:
         _announce(session, service, report_at)
@@ -68,7 +70,7 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
     return os.EX_OK
 
 
-def _announce(session: Session, service: NodeService, report_at: bool) -> None:
+def _announce(session: Session, service: SupervisedNode, report_at: bool) -> None:
     status = _status(service)
     for address in status["addresses"]:
         session.output.note(f"kad: running; others join with --bootstrap {address}")
@@ -85,5 +87,5 @@ def _is_wildcard(listening: str | None) -> bool:
     return listening is not None and listening.startswith(("0.0.0.0:", "[::]:"))
 
 
-def _status(service: NodeService) -> dict[str, Any]:
+def _status(service: SupervisedNode) -> dict[str, Any]:
     return describe.of_status(service.node.status())

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial import unittest
 
-from kadtwisted.daemon.joining import Joining
+from kadtwisted.application.joining import Joining
 from kadtwisted.errors import BootstrapFailed, NodeStopped
 from tests.daemon.fakes import JOINED, FakeNode
 

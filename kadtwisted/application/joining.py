@@ -20,13 +20,17 @@ from kadtwisted.model.results import BootstrapResult
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds between two tries.  A pause is drawn from the upper half of its doubling bound, so that a
-thousand nodes restarted together do not come together."""
+thousand nodes that restart together do not all ask at the same moment."""
 
 
 class Joining:
-    """The endeavour of one node to join; ``random`` gives floats in [0, 1)."""
+    """The attempts of one node to join.
 
-    log = Logger(namespace="kadtwisted.daemon")
+    ``reactor`` provides timers, ``random`` gives floats in [0, 1).  ``joined`` is called with the
+    result when an address has answered.
+    """
+
+    _log = Logger(namespace="kadtwisted.service")
 
     def __init__(
         self,
@@ -45,17 +49,17 @@ class Joining:
         self._timer: Any = None
 
     def start(self, node: INode, addresses: tuple[str, ...]) -> None:
-        """Begin; whatever was under way before is given up."""
+        """Try now, and then until an address answers; earlier attempts end."""
         self.stop()
         self._node = node
         self._addresses = addresses
         self._tries = 0
         self._complained = False
-        self.log.info("joining through {addresses}", addresses=", ".join(addresses))
+        self._log.info("joining through {addresses}", addresses=", ".join(addresses))
         self._try()
 
     def stop(self) -> None:
-        """Give up.  Idempotent."""
+        """End the attempts.  Idempotent."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -72,7 +76,7 @@ class Joining:
 
     def _on_joined(self, result: BootstrapResult) -> None:
         self._attempt = None
-        self.log.info(
+        self._log.info(
             "joined the network: {answered} of {asked} bootstrap addresses answered, "
             "contacts known: {contacts}",
             answered=len(result.answered),
@@ -94,9 +98,9 @@ class Joining:
         self._complained = True
         error = failure.value
         if not isinstance(error, BootstrapFailed):
-            self.log.failure("Bootstrapping failed unexpectedly; trying again", failure)
+            self._log.failure("Bootstrapping failed unexpectedly; trying again", failure)
             return
-        self.log.warn("{error}; trying again until one answers", error=error)
+        self._log.warn("{error}; trying again until one answers", error=error)
 
     def _pause(self) -> float:
         bound = min(LONGEST_PAUSE, 2 * SHORTEST_PAUSE * 2.0 ** min(self._tries, 16))

@@ -1,0 +1,1 @@
+"""A node as a service of a Twisted application."""

@@ -7,6 +7,7 @@ There are three: ``kadtwisted`` for programs, ``kadtwisted.testing`` for their t
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ INSIDE = frozenset({"ISealer"})
 ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
-        *("BadExport", "CannotWrite", "ConfigurationProblems", "ControlUnavailable", "NoPictures"),
+        *("BadExport", "CannotWrite", "ControlUnavailable", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "Unreadable", "UsageError"),
     }
 )
@@ -161,3 +162,58 @@ class CompletenessTests(SynchronousTestCase):
 
     def test_every_class_of_settings(self) -> None:
         self.assert_public(self.classes(parameters))
+
+
+# --- Documents -------------------------------------------------------------------------------
+
+PAGES = (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+FENCED = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| [^|\n]+ \| ((?:`\w+`(?:, )?)+) \|$", re.MULTILINE)
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules of this package from which Python code imports."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
+    for node in ast.walk(compile(source, "an example", "exec", flags)):
+        modules: list[str | None] = []
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module]
+        elif isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        yield from (each for each in modules if each and each.split(".")[0] == "kadtwisted")
+
+
+def listed(page: str, heading: str) -> list[str]:
+    """The names in the table of public names below a heading of a page."""
+    text = (TOP / "docs" / page).read_text("utf-8")
+    section = re.split(r"^## ", text.split(f"# {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return [name for row in ROW.findall(section) for name in re.findall(r"\w+", row)]
+
+
+class DocumentTests(SynchronousTestCase):
+    """README and documents teach the faces and nothing behind them."""
+
+    def test_examples_import_from_the_faces_alone(self) -> None:
+        found = [
+            (page.name, module)
+            for page in PAGES
+            for source in FENCED.findall(page.read_text("utf-8"))
+            for module in imported(source)
+        ]
+        self.assertGreater(len(found), 8)
+        self.assertEqual([each for each in found if each[1] not in FACES], [])
+
+    def test_an_example_that_reaches_behind_a_face_is_found(self) -> None:
+        self.assertEqual(
+            [*imported("async def f():\n    from kadtwisted.node.node import Node")],
+            ["kadtwisted.node.node"],
+        )
+        self.assertEqual([*imported("import kadtwisted.errors as e")], ["kadtwisted.errors"])
+
+    def test_the_tables_list_every_name_once(self) -> None:
+        for face, page, heading in (
+            ("kadtwisted", "embedding.md", "The public names"),
+            ("kadtwisted.testing", "embedding.md", "Testing your application"),
+            ("kadtwisted.simulation", "simulation.md", "From Python"),
+        ):
+            self.assertEqual(sorted(listed(page, heading)), import_module(face).__all__, face)

@@ -1,1 +1,1 @@
-"""Who a node is: its key, and the ID that follows from it."""
+"""Who a node is: its key, and the ID that the key implies."""

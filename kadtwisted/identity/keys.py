@@ -1,7 +1,7 @@
-"""A node's identity: an Ed25519 key (RFC 8032), and the ID that its public half implies.
+"""A node's identity: an Ed25519 key (RFC 8032), and the node ID that its public key implies.
 
-The ID is a hash of the public key, so nobody can claim an ID without holding its key, nor choose
-where in the space an ID lies but by trying keys.  Nothing here reads or writes files.
+The ID is a hash of the public key.  So nobody can claim an ID without its key, and the only way to
+choose a place for an ID is to try many keys.  Nothing here reads or writes files.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ SEED_BYTES = 32
 
 
 def node_id_of(public_key: bytes) -> NodeID:
-    """The 160-bit ID of the node that holds ``public_key`` (32 bytes): its personalised
-    BLAKE2b-160 (RFC 7693), most significant byte first."""
+    """The ID of the node with this public key (32 bytes): a personalised BLAKE2b hash of 160 bits
+    (RFC 7693), most significant byte first."""
     digest = blake2b(public_key, digest_size=ID_BYTES, person=b"kad/1 node id").digest()
     return NodeID(int.from_bytes(digest, "big"))
 
 
 @dataclass(frozen=True, slots=True)
 class NodeKey:
-    """The key of one node.  The seed is the secret; it is never shown by ``repr``."""
+    """The key of one node.  The seed (32 bytes) is the secret; ``repr`` does not show it."""
 
     seed: bytes = field(repr=False)
     public_key: bytes
 
     @classmethod
     def from_seed(cls, seed: bytes) -> NodeKey:
-        """The key whose secret is ``seed``; :class:`IdentityError` unless that has 32 bytes."""
+        """The key with this secret; :class:`IdentityError` unless the seed has 32 bytes."""
         if len(seed) != SEED_BYTES:
             raise IdentityError(
                 f"an identity key has {SEED_BYTES} bytes, this has {len(seed)}: it is damaged"
@@ -45,10 +45,10 @@ class NodeKey:
 
     @classmethod
     def generate(cls, secure_random: Callable[[int], bytes]) -> NodeKey:
-        """A new key from a source of unpredictable bytes (``secure_random(n)`` gives n)."""
+        """A new key; ``secure_random(n)`` gives n unpredictable bytes."""
         return cls.from_seed(secure_random(SEED_BYTES))
 
     @property
     def node_id(self) -> NodeID:
-        """The ID that follows from the public key."""
+        """The ID that the public key implies."""
         return node_id_of(self.public_key)

@@ -1,8 +1,8 @@
 """The native serializer: CBOR arrays, strictly scanned.
 
-The layout is in ``layout``, the work in ``cbor_encode`` and ``cbor_decode``, and in ``by_hand`` for
-what is commonest; this is their one face, and it adds only the rule by which a contact's public key
-becomes its node ID.
+It puts the parts together: ``layout`` describes the messages, ``cbor_encode`` and ``cbor_decode``
+write and read them, ``fast_path`` does so for the most common ones.  It adds the rule by which a
+contact's public key gives its node ID.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from zope.interface import implementer
 from kadtwisted.interfaces import ISerializer
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Message, Reply, Request
-from kadtwisted.wire.by_hand import ReplyWriter, read_request
 from kadtwisted.wire.cbor_decode import decode_with
 from kadtwisted.wire.cbor_encode import encode_reply, encode_request
+from kadtwisted.wire.fast_path import ReplyWriter, read_request
 from kadtwisted.wire.packed import unpack_contact
 
 RECENT_CONTACTS = 128
-"""Contacts that are unpacked once however often they are named: the replies of one lookup name
-mostly the same.  MAGIC: about as many as one lookup hears of; a large network's profile settles it.
-"""
+"""Contacts that are unpacked once, however often replies name them: those of one lookup name mostly
+the same.  MAGIC: about as many as one lookup hears of; a profile in a large network settles it."""
 
 
 @implementer(ISerializer)
 class CBORSerializer:
     """kad/1's messages as CBOR; see :class:`~kadtwisted.interfaces.ISerializer`.
 
-    It remembers the last ``contacts`` contacts it unpacked, and nothing else: the nodes of one
-    process may share one.
+    It remembers the last ``contacts`` contacts it unpacked, and nothing else, so the nodes of one
+    process may share it.
     """
 
     name = "cbor"
@@ -43,14 +42,15 @@ class CBORSerializer:
         self._write_reply = ReplyWriter().write
 
     def encode_request(self, request: Request, length: int = 0) -> bytes:
-        """The request's bytes, padded to at least ``length``, and to just that if possible."""
+        """The request's bytes, padded to ``length`` bytes, or one more."""
         return encode_request(request, length)
 
     def encode_reply(self, reply: Reply, limit: int) -> bytes:
-        """The reply's bytes, at most ``limit``; the farthest contacts are left out first."""
+        """The reply's bytes, at most ``limit``; it leaves out the farthest contacts first."""
         data = self._write_reply(reply)
         return data if len(data) <= limit else encode_reply(reply, limit)
 
     def decode(self, data: bytes) -> Message:
-        """The one message in ``data``; only :class:`~kadtwisted.errors.MalformedDatagram`."""
+        """The one message in ``data``; it fails with
+        :class:`~kadtwisted.errors.MalformedDatagram` and nothing else."""
         return read_request(data) or decode_with(data, self._unpack)

@@ -1,9 +1,9 @@
-"""CBOR to messages, as ``layout`` lays them out.
+"""CBOR to messages, in the layout of ``layout``.
 
 After the strict scan every item is an integer, a byte string, text, a boolean, ``null`` or an
-array; here each one's type and range is compared with the schema.  Raises only
-:class:`MalformedDatagram`, whose reason is the name of the item at fault.  Never judges content: a
-record is any bytes, a contact any address.
+array.  Here the type and range of each are checked.  It raises :class:`MalformedDatagram` and
+nothing else; the reason is the name of the item at fault.  It never judges content: a record is any
+bytes, a contact any address.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ from kadtwisted.wire.strict_scan import scan
 Items = list[Any]
 Unpack = Callable[[bytes], Contact]
 
-_WANTS = tuple(Want(number) for number in range(4))
-_A_PING = Ping()
+WANTS = tuple(Want(number) for number in range(4))
+PING = Ping()
 
-_new = tuple.__new__
-"""Makes a named tuple as its constructor does, without the detour through a Python function."""
+new_tuple = tuple.__new__
+"""Makes a named tuple as its constructor does, but without the call of a Python function."""
 
 
 def decode(data: bytes, identify: Callable[[bytes], NodeID]) -> Message:
@@ -112,15 +112,15 @@ def _request(items: Items) -> Request:
         if len(items) < length:
             raise MalformedDatagram("missing-items")
         body = read(items)
-    return _new(Request, (transaction_id, body, flags & READ_ONLY == READ_ONLY))
+    return new_tuple(Request, (transaction_id, body, flags & READ_ONLY == READ_ONLY))
 
 
 def _ping(items: Items) -> Ping:
-    return _A_PING
+    return PING
 
 
 def _find_node(items: Items) -> FindNode:
-    return _new(FindNode, (_id(items[4], "target"), _want(items[5])))
+    return new_tuple(FindNode, (_id(items[4], "target"), _want(items[5])))
 
 
 def _find_value(items: Items) -> FindValue:
@@ -134,7 +134,7 @@ def _find_value(items: Items) -> FindValue:
         _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
         _want(want),
     )
-    return _new(FindValue, found)
+    return new_tuple(FindValue, found)
 
 
 def _store(items: Items) -> Store:
@@ -159,7 +159,7 @@ _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingPro
         int(Method.HAVE): (5, _have),
     }
 )
-"""For each method the length of its array, without unknown trailing items, and its reader."""
+"""For each method: the number of known items in its array, and its reader."""
 
 
 # --- Replies ---------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ _REPLIES: Mapping[int, tuple[int, Callable[[Items, Unpack], ReplyBody]]] = Mappi
 
 
 # --- Items: each raises MalformedDatagram(reason) --------------------------------------------
-# ``type(...) is`` and not ``isinstance``: a boolean is an integer to Python, not on the wire.
+# ``type(...) is``, not ``isinstance``: to Python a boolean is an integer, on the wire it is not.
 
 
 def _uint(item: object, bound: int, reason: str) -> int:
@@ -274,6 +274,6 @@ def _id(item: object, reason: str) -> NodeID:
 
 
 def _want(item: object) -> Want:
-    if type(item) is not int or not 0 <= item < len(_WANTS):
+    if type(item) is not int or not 0 <= item < len(WANTS):
         raise MalformedDatagram("want")
-    return _WANTS[item]
+    return WANTS[item]

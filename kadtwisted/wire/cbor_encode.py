@@ -1,8 +1,8 @@
-"""Messages to CBOR, as ``layout`` lays them out.
+"""Messages to CBOR, in the layout of ``layout``.
 
-Decides how much filler a request gets and what a reply leaves out to fit.  Trusts its caller: the
-values of a message are within the bounds of the schema, except texts, which people write and which
-are cut here.
+It decides how much padding a request gets, and what a reply leaves out to fit.  It trusts its
+caller that the values of a message are within the bounds of ``layout``.  Only texts are cut here,
+because people write them.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ from kadtwisted.model.messages import (
 from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_entries, pack_observed, split_families
 
-# Plain integers: the CBOR library takes a slower way for enumerations.
+# Plain integers: the CBOR library is slower with members of an enumeration.
 _PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(Method)[:5])
 
 _SHRINKING_HEADS = 4
-"""The heads of two byte strings become at most this much shorter when contacts are left out."""
+"""Bytes by which the heads of two byte strings may shrink when contacts are left out."""
 
 
 def encode_request(request: Request, length: int = 0) -> bytes:
-    """The request's bytes: exactly ``length`` if it is shorter, or one more where that is
-    impossible (24 or 257 bytes short: the head of the padding grows by a byte)."""
+    """The request's bytes, padded to ``length`` bytes if it is shorter.
+
+    It has one byte more where the exact length is impossible: 24 or 257 bytes are missing, and the
+    head of the padding grows by a byte.
+    """
     items = request_items(request)
     data = dumps(items)
     missing = length - len(data)
@@ -52,7 +55,7 @@ def encode_request(request: Request, length: int = 0) -> bytes:
 
 
 def _padding(missing: int) -> int:
-    """How many zeros make a request at least ``missing`` bytes longer, counting their head."""
+    """How many zeros make a request at least ``missing`` bytes longer, with their head."""
     if missing < 24:
         return missing
     return max(24, missing - 1) if missing < 257 else max(256, missing - 2)
@@ -83,9 +86,9 @@ def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
 def encode_reply(reply: Reply, limit: int) -> bytes:
     """The reply's bytes, at most ``limit``.
 
-    What is too long loses contacts, from the end of the longer family first (IPv6 if equal), so
-    that the closest stay; an error loses the end of its text, PONG its agent.
-    :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
+    A reply that is too long loses contacts from the end of the longer family (IPv6 if they are
+    equal), so that the closest stay; an error loses the end of its text, PONG its agent.  Fails
+    with :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
     """
     data = dumps(reply_items(reply))
     while len(data) > limit:
@@ -120,7 +123,7 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
 
 
 def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
-    """The body without what can be left out first; it may need more than one turn."""
+    """The body without what is left out first; call it again until the reply fits."""
     if isinstance(body, (Nodes, Records)):
         return body._replace(contacts=_without_farthest(body.contacts, excess))
     if isinstance(body, Error) and body.text:
@@ -132,7 +135,7 @@ def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
 
 
 def _without_farthest(contacts: tuple[Contact, ...], excess: int) -> tuple[Contact, ...]:
-    """Leave out at least one contact, and never one more than ``excess`` bytes ask for."""
+    """Leave out at least one contact, and no more than ``excess`` bytes need."""
     four, six = split_families(contacts)
     freed = 0
     while freed == 0 or freed + _SHRINKING_HEADS < excess:

@@ -1,8 +1,8 @@
-"""The heads of CBOR items, written by hand (RFC 8949, section 3).
+"""The heads of CBOR items, written without the library (RFC 8949, section 3).
 
 A head is a major type and an argument, always in the shortest form, as the CBOR library writes it.
-Only what every second datagram contains is here, because calling the library for each of its items
-costs more than these few lines; whatever is rarer goes through the library.
+Only what every second datagram contains is here: to call the library for each of these items costs
+more than these few lines.  The library writes everything else.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from struct import Struct
 from kadtwisted.parameters import DATAGRAM_LIMIT
 
 UNSIGNED, NEGATIVE, BYTES, ARRAY = 0x00, 0x20, 0x40, 0x80
-"""Major types, already where they stand in the first byte of a head.  The argument of a negative
-integer n is -1 - n."""
+"""Major types, at their place in the first byte of a head.  The argument of a negative integer n is
+-1 - n."""
 
 FALSE, TRUE, NULL = b"\xf4", b"\xf5", b"\xf6"
 
@@ -34,10 +34,10 @@ def head(major: int, argument: int) -> bytes:
 
 
 _OF_BYTES = tuple(head(BYTES, length) for length in range(DATAGRAM_LIMIT + 1))
-"""The head of every byte string that a datagram can hold: every answer has several."""
+"""The heads of all byte strings that fit into a datagram: every reply has several."""
 
 
 def byte_string(raw: bytes) -> bytes:
-    """A byte string, whole."""
+    """A byte string: its head, and its bytes."""
     length = len(raw)
     return (_OF_BYTES[length] if length <= DATAGRAM_LIMIT else head(BYTES, length)) + raw

@@ -1,8 +1,7 @@
 """The layout of kad/1's messages: CBOR arrays (RFC 8949) with fixed leading positions.
 
-This file holds the positions and the bounds that the encoder and the decoder share; it never
-touches bytes itself.  Unknown items after the last known one are ignored, so that a newer
-program can add some.
+This file has the positions and the bounds that encoder and decoder share, and touches no bytes.
+Unknown items after the last known one are ignored, so that a newer program can add some.
 
 Requests, ``[method, transaction ID, flags, padding, ...]``::
 
@@ -12,7 +11,7 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
     STORE       record, remaining seconds, cas or null
     HAVE        entries, packed: kind 1, key 20, version 8 bytes each
 
-Replies, ``[-method, transaction ID, token, observed endpoint, ...]``, 0 in front for an error::
+Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error begins with 0::
 
     PING        formats, features, Unix time, agent or null
     FIND_NODE   contacts4, contacts6, packed: key 32, endpoint 6 or 18 bytes each
@@ -32,10 +31,10 @@ HEADER_ITEMS = 4
 """Leading items that every message has."""
 
 PADDING = 3
-"""Position of a request's padding: zeros, whose content no receiver looks at."""
+"""Position of a request's padding: zeros, which no receiver looks at."""
 
 READ_ONLY = 1
-"""Bit of a request's flags; the others are reserved and ignored."""
+"""A bit of a request's flags; the others are reserved and ignored."""
 
 METHOD_BOUND = 256
 """Methods and error codes are numbers below this."""
@@ -44,16 +43,16 @@ VERSION_BYTES = 8
 """A record's version: a hash of the whole record."""
 
 RECORD_BYTES = DATAGRAM_LIMIT - 81
-"""No record is longer than a whole request without the sealing's 81 bytes."""
+"""A datagram without the 81 bytes of a sealed request: no record is longer."""
 
 CURSOR_BYTES = 64
 """MAGIC: room for a key and a counter; a kind of record with a longer cursor would settle it."""
 
 AGENT_BYTES = 64
-"""Bytes of UTF-8 in PONG's agent: names of programs in Mainline's field have 4 to 40."""
+"""Bytes of UTF-8 in PONG's agent: the names of programs in Mainline's field have 4 to 40."""
 
 TEXT_BYTES = 128
-"""Bytes of UTF-8 in an error's text: one sentence, yet shorter than most requests."""
+"""Bytes of UTF-8 in an error's text: one sentence, and still shorter than most requests."""
 
 RECORDS_LIMIT = 32
 """Records in one reply; 32 of the smallest kind (about 40 bytes) fill a datagram."""

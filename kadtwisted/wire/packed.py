@@ -1,7 +1,8 @@
 """Byte strings inside messages: packed contacts, entries of a HAVE, observed endpoints.
 
-Many small values in one byte string cost the strict scan and the CBOR library one item.  Nothing
-is judged here: martians, port 0 and contacts listed twice are the business of whoever uses them.
+Many small values in one byte string are one item to the strict scan and to the CBOR library.
+Nothing is judged here: the rooms above deal with martians, port 0 and contacts that are listed
+twice.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kadtwisted.wire.layout import CONTACT_IPV4, CONTACT_IPV6, HAVE_ENTRY, VERSI
 
 
 def pack_contacts(contacts: Sequence[Contact]) -> tuple[bytes, bytes]:
-    """The IPv4 contacts of 38 bytes each and the IPv6 contacts of 50, both in the order given."""
+    """The IPv4 contacts, 38 bytes each, and the IPv6 contacts, 50 bytes each, in their order."""
     together = b"".join([each.key + each.compact for each in contacts])
     if len(together) == CONTACT_IPV4 * len(contacts):
         return together, b""
@@ -37,7 +38,7 @@ def pack_contacts(contacts: Sequence[Contact]) -> tuple[bytes, bytes]:
 
 
 def split_families(contacts: Sequence[Contact]) -> tuple[list[Contact], list[Contact]]:
-    """The IPv4 and the IPv6 contacts, both in the order given."""
+    """The IPv4 and the IPv6 contacts, in their order."""
     four = [each for each in contacts if len(each.compact) == COMPACT_IPV4]
     six = [each for each in contacts if len(each.compact) == COMPACT_IPV6]
     return four, six
@@ -52,9 +53,10 @@ def unpack_contact(packed: bytes, identify: Callable[[bytes], NodeID]) -> Contac
 def unpack_contacts(
     packed4: object, packed6: object, unpack: Callable[[bytes], Contact]
 ) -> tuple[Contact, ...]:
-    """All contacts, IPv4 before IPv6; ``unpack`` makes one of its 38 or 50 bytes.
+    """All contacts, IPv4 before IPv6; ``unpack`` makes a contact from its 38 or 50 bytes.
 
-    :class:`MalformedDatagram` (``contacts``) for what is no byte string of whole contacts.
+    Fails with :class:`MalformedDatagram` (``contacts``) unless both are byte strings of whole
+    contacts.
     """
     contacts: list[Contact] = []
     for packed, size in ((packed4, CONTACT_IPV4), (packed6, CONTACT_IPV6)):
@@ -84,16 +86,16 @@ def unpack_entries(packed: object) -> tuple[HaveEntry, ...]:
 
 
 def pack_observed(endpoint: Endpoint | None) -> bytes:
-    """The endpoint a requester was seen at, 6 or 18 bytes; empty where there is none to tell.
+    """The endpoint that a request came from, 6 or 18 bytes; empty if there is none to tell.
 
-    An endpoint that means something on this machine only (``fe80::1%eth0``) is none to tell.
+    An endpoint that has a meaning on this machine only (``fe80::1%eth0``) is not told.
     """
     if endpoint is None:
         return b""
     host, port = endpoint
     try:
         if ":" not in host:
-            # Every reply carries one, and this is a third of what compact() costs.
+            # Every reply has one, and this takes a third of the time of compact().
             raw = bytes((*map(int, host.split(".")), port >> 8, port & 0xFF))
             return raw if len(raw) == COMPACT_IPV4 else b""
         return compact(endpoint)
@@ -102,7 +104,8 @@ def pack_observed(endpoint: Endpoint | None) -> bytes:
 
 
 def unpack_observed(raw: object) -> Endpoint | None:
-    """The inverse; :class:`MalformedDatagram` (``observed``) for other lengths and types."""
+    """The endpoint that :func:`pack_observed` packed; :class:`MalformedDatagram` (``observed``) for
+    other lengths and types."""
     if type(raw) is not bytes or len(raw) not in (0, COMPACT_IPV4, COMPACT_IPV6):
         raise MalformedDatagram("observed")
     return endpoint_from_compact(raw) if raw else None

@@ -1,12 +1,12 @@
-"""Looks over a datagram before any CBOR library sees it (RFC 8949, section 3).
+"""Checks a datagram before any CBOR library sees it (RFC 8949, section 3).
 
-Lets pass exactly one array of integers, byte strings, UTF-8 text, ``false``, ``true``, ``null`` and
-further such arrays, nested at most :data:`DEPTH_LIMIT` deep, in definite lengths and shortest
-heads, and nothing after it.  So no tag can build a cycle or a huge number, no length can claim
-memory, and nobody can write the same message in two ways.
+It accepts exactly one array, with nothing after it.  Its items are integers, byte strings, UTF-8
+text, ``false``, ``true``, ``null`` and further such arrays, nested at most :data:`DEPTH_LIMIT`
+deep.  All lengths are definite and all heads the shortest.  So no tag can build a cycle or a huge
+number, no length can claim memory, and there is one way only to write a message.
 
-It never builds a value and never recurses: at most :data:`ITEM_LIMIT` items are looked at, each
-once.  What a message means is decided in ``cbor_decode``.
+It never builds a value and never recurses: it looks at no more than :data:`ITEM_LIMIT` items, each
+once.  ``cbor_decode`` finds out what a message means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHORTEST = (24, 1 << 8, 1 << 16, 1 << 32)
 
 
 def _step(head: int) -> int:
-    """Length of an item that its first byte tells in full; 0 where more must be read."""
+    """The length of an item if its first byte tells all of it; 0 if more must be read."""
     small_integer = head < 0x18 or 0x20 <= head < 0x38
     if small_integer or head in (0xF4, 0xF5, 0xF6):
         return 1
@@ -56,7 +56,7 @@ def _walk(data: bytes) -> int:
     if data[0] >> 5 != _ARRAY:
         raise MalformedDatagram("not-an-array")
     position, pending, room = 0, 1, ITEM_LIMIT
-    enclosing: list[int] = []  # for each array we are in, how many items follow after it
+    enclosing: list[int] = []  # for each array around this one, how many items follow
     while True:
         while pending:
             pending -= 1

@@ -1,12 +1,12 @@
-"""What a server reads and writes all day long, without the scan and without the CBOR library.
+"""A fast path for the messages that a server reads and writes most, without the CBOR library.
 
-* PING, FIND_NODE and FIND_VALUE in their commonest shape have every head at a fixed place: a few
-  comparisons tell it.  Every other request, well formed or not, is left to ``cbor_decode``.
-* PONG, NODES and RECORDS are put together here.  Every other reply is left to ``cbor_encode``.
+* PING, FIND_NODE and FIND_VALUE in their most common shape have every head at a fixed place, so a
+  few comparisons recognise them.  ``cbor_decode`` reads all other requests, and refuses what is not
+  well formed.
+* PONG, NODES and RECORDS are put together here.  ``cbor_encode`` writes all other replies.
 
-Both come to just what these two would come to, only sooner.  The only state is the bytes that many
-replies share, and it is bounded: the last PONG, which is good for a second, and the endpoints of
-the last few askers.
+The results are the same as theirs.  The only state is bytes that many replies share, and it is
+bounded: the last PONG, which is good for a second, and the endpoints of the last few askers.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from kadtwisted.model.messages import (
     FindValue,
     Method,
     Nodes,
-    Ping,
     Pong,
     Records,
     Reply,
     Request,
-    Want,
 )
+from kadtwisted.wire.cbor_decode import PING, WANTS, new_tuple
 from kadtwisted.wire.cbor_encode import clipped, reply_items
 from kadtwisted.wire.heads import (
     ARRAY,
@@ -47,49 +46,44 @@ from kadtwisted.wire.layout import AGENT_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_observed
 
 RECENT_ASKERS = 32
-"""Askers whose endpoint is packed once for all replies.  MAGIC: those of a few lookups at a time;
-how often a busy node answers the same asker again would settle it."""
-
-
-_WANTS = tuple(Want(number) for number in range(4))
-_A_PING = Ping()
+"""Askers whose endpoint is packed once for many replies.  MAGIC: as many as a few lookups have; how
+often a busy node answers the same asker again would settle it."""
 
 _PAIR = head(ARRAY, 2)
 
-_new = tuple.__new__
-"""Makes a named tuple as its constructor does, without the detour through a Python function."""
 
-
-# --- Requests: the transaction ID stands at 3 to 11, then come flags 0 and no padding -----------
+# --- Requests: the transaction ID is at 3 to 11; then flags 0, and no padding -------------------
 
 
 def read_request(data: bytes) -> Request | None:
-    """The request in ``data``, if it is one of the commonest shape; ``None`` says nothing of it."""
+    """The request in ``data`` if it has the most common shape; else ``None``, whatever it is."""
     read = _BY_START.get(data[:3])
     return read(data) if read is not None else None
 
 
 def _read_ping(data: bytes) -> Request | None:
-    return _new(Request, (data[3:11], _A_PING, False)) if data[11:] == b"\x00\x40" else None
+    return new_tuple(Request, (data[3:11], PING, False)) if data[11:] == b"\x00\x40" else None
 
 
 def _read_find_node(data: bytes) -> Request | None:
-    """Then a target of 20 bytes, and which families are wanted."""
+    """Then a target of 20 bytes, and the families that are wanted."""
     if len(data) != 35 or data[11:14] != b"\x00\x40\x54" or data[34] > 3:
         return None
-    body = _new(FindNode, (NodeID(int.from_bytes(data[14:34], "big")), _WANTS[data[34]]))
-    return _new(Request, (data[3:11], body, False))
+    body = new_tuple(FindNode, (NodeID(int.from_bytes(data[14:34], "big")), WANTS[data[34]]))
+    return new_tuple(Request, (data[3:11], body, False))
 
 
 def _read_find_value(data: bytes) -> Request | None:
-    """Then a key of 20 bytes, a kind below 24, neither version nor cursor, and what is wanted."""
+    """Then a key of 20 bytes, a kind below 24, no version, no cursor, and the families wanted."""
     if len(data) != 38 or data[11:14] != b"\x00\x40\x54" or data[35:37] != b"\x40\x40":
         return None
     kind, want = data[34], data[37]
     if kind > 23 or want > 3:
         return None
     key = NodeID(int.from_bytes(data[14:34], "big"))
-    return _new(Request, (data[3:11], _new(FindValue, (key, kind, b"", b"", _WANTS[want])), False))
+    return new_tuple(
+        Request, (data[3:11], new_tuple(FindValue, (key, kind, b"", b"", WANTS[want])), False)
+    )
 
 
 _BY_START: Mapping[bytes, Callable[[bytes], Request | None]] = MappingProxyType(
@@ -106,11 +100,11 @@ _BY_START: Mapping[bytes, Callable[[bytes], Request | None]] = MappingProxyType(
 
 
 class ReplyWriter:
-    """Writes whole replies, with nothing left out."""
+    """Writes whole replies: nothing is left out to make them shorter."""
 
     def __init__(self) -> None:
         self._observed = lru_cache(RECENT_ASKERS)(_observed)
-        self._by_hand: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
+        self._writers: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
             Pong: (_start(8, Method.PING), lru_cache(1)(_pong)),
             Nodes: (_start(6, Method.FIND_NODE), _nodes),
             Records: (_start(9, Method.FIND_VALUE), _records),
@@ -119,17 +113,17 @@ class ReplyWriter:
     def write(self, reply: Reply) -> bytes:
         """The reply's bytes."""
         transaction_id, body, token, observed = reply
-        by_hand = self._by_hand.get(type(body))
-        if by_hand is None:
+        fast = self._writers.get(type(body))
+        if fast is None:
             return dumps(reply_items(reply))
-        start, write = by_hand
-        # The heads of two byte strings of 8 bytes; the others write theirs themselves.
+        start, write = fast
+        # \x48 is the head of a byte string of 8 bytes; the other parts bring their own heads.
         shown = start, transaction_id, token, self._observed(observed), write(body)
         return b"%b\x48%b\x48%b%b%b" % shown
 
 
 def _start(items: int, method: int) -> bytes:
-    """The head of an array of so many items, and its first item: the method's number, negative."""
+    """The head of an array of that many items, and its first item: minus the method's number."""
     return head(ARRAY, items) + head(NEGATIVE, method - 1)
 
 

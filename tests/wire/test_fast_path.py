@@ -1,4 +1,4 @@
-"""What is done by hand against the plain way, which is the oracle of both directions."""
+"""The fast path against the plain one, which is the oracle of both directions."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from kadtwisted.testing.strategies import (
     replies,
     requests,
 )
-from kadtwisted.wire.by_hand import RECENT_ASKERS, ReplyWriter, read_request
 from kadtwisted.wire.cbor_decode import decode
 from kadtwisted.wire.cbor_encode import encode_request, reply_items
+from kadtwisted.wire.fast_path import RECENT_ASKERS, ReplyWriter, read_request
 
 TID = b"transact"
 TOKEN = b"tokentok"
@@ -136,6 +136,6 @@ class ReplyWriterTests(SynchronousTestCase):
     def test_what_is_remembered_is_bounded(self) -> None:
         for number in range(3 * RECENT_ASKERS):
             self.check(Reply(TID, Pong(b"\x01", 0, number), TOKEN, Endpoint("192.0.2.1", number)))
-        (_, pong), *_ = self.writer._by_hand.values()
+        (_, pong), *_ = self.writer._writers.values()
         self.assertEqual(self.writer._observed.cache_info().currsize, RECENT_ASKERS)
         self.assertEqual(pong.cache_info().currsize, 1)  # type: ignore[attr-defined]

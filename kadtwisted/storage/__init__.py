@@ -1,4 +1,4 @@
-"""Storage backends: bytes under keys with an expiry, each behind a Deferred-returning `IStorage`.
+"""Storage backends: bytes under keys until they expire, behind `IStorage`.
 
-No policy lives here: who may write and which record wins is decided above, for every backend.
+No policy is here: who may write and which record wins is decided above, once for all backends.
 """

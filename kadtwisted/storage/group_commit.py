@@ -1,13 +1,13 @@
-"""Writes in groups: whatever is asked for while one commit is under way becomes the next one.
+"""Writes in groups: all writes that are asked for during one commit are the next one.
 
-A thread of its own does the work, one batch at a time; so as many writers as there are share the
-price of one flush to the disk, and the reactor never waits for it.  The queue is bounded: who finds
-it full is told so at once (:class:`~kadtwisted.errors.StorageBusy`), and nobody waits for a write
-that would come too late.
+A thread does the work, one batch at a time.  So all writers of a batch share the price of one flush
+to the disk, and the reactor never waits for it.  The queue is bounded: a write that finds it full
+fails at once (:class:`~kadtwisted.errors.StorageBusy`), so no write waits until it is too late.
 
-The thread belongs to this object, because the reactor's own pool is everybody's: a name that does
-not resolve would hold up a commit.  It keeps no process alive: one that ends without closing its
-storages has promised nothing about what they still had queued.
+The thread belongs to this object alone.  The reactor's pool of threads would not do: it also
+resolves names, and a name that does not resolve would hold up a commit.  The thread keeps no
+process alive: what is still queued when a process ends without closing its storages was not
+promised to be stored.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Op = TypeVar("Op")
 T = TypeVar("T")
 
 WAITING = 4096
-"""MAGIC: writes that may wait; at the thousand a second of a slow disk, four seconds' worth."""
+"""MAGIC: writes that may wait; a slow disk does a thousand a second, so this is four seconds."""
 BATCH = 1024
-"""MAGIC: writes of one commit; more would make a batch slow without making it cheaper."""
+"""MAGIC: writes of one commit; more would make a batch slower but no write cheaper."""
 
 Commit = Callable[[Sequence[Op]], Sequence[Any]]
-"""Performs a batch in the thread and returns once it is durable: for each operation its result, or
-the exception it fails with.  What it raises, all operations of the batch fail with."""
+"""Performs a batch in the thread and returns when it is durable: for each operation its result, or
+the exception that this one fails with.  If it raises, all operations of the batch fail so."""
 
 
 class _Work(NamedTuple):
-    """Something to be done between two batches."""
+    """Work to do between two batches."""
 
     call: Callable[[], Any]
 
@@ -66,24 +66,28 @@ class GroupCommit(Generic[Op]):
         self._closing: Deferred[None] | None = None
 
     def __len__(self) -> int:
-        """How many operations wait for a commit that has not begun; bounded by ``waiting``."""
+        """How many operations wait for their commit to begin; bounded by ``waiting``."""
         return len(self._waiting)
 
     @property
     def began(self) -> bool:
-        """Whether anything was ever asked for; if not, it ends at once, and no reactor need run."""
+        """Whether there ever was an operation.  If not, :meth:`close` needs no reactor."""
         return self._pool is not None
 
     def submit(self, operation: Op) -> Deferred[Any]:
-        """Put an operation into the next batch; fires with its result once that is durable."""
+        """Put an operation into the next batch; fires with its result when that is durable.
+
+        Fails with :class:`~kadtwisted.errors.StorageBusy` if the queue is full, and with
+        :class:`~kadtwisted.errors.StorageError` after :meth:`close`.
+        """
         if len(self._waiting) >= self._max_waiting:
             return fail(StorageBusy(f"{len(self._waiting)} writes wait for the disk; try again"))
         return self._enqueue(operation)
 
     def exclusively(self, work: Callable[[], T]) -> Deferred[T]:
-        """Do something in the thread, between what was asked for before it and what comes after.
+        """Do this in the thread, after what was asked for before it and before what comes later.
 
-        The bound does not count for it.
+        Fires with what it returns, or fails with what it raises.  The bound does not count for it.
         """
         return self._enqueue(_Work(work))
 
@@ -96,7 +100,7 @@ class GroupCommit(Generic[Op]):
         return done
 
     def close(self) -> Deferred[None]:
-        """Finish what waits, then end the thread.  Idempotent."""
+        """Do what is queued, then end the thread.  Idempotent."""
         if self._closing is None:
             self._closing = Deferred()
             if not self._busy:
@@ -158,17 +162,17 @@ class GroupCommit(Generic[Op]):
             result = error
         self._reactor.callFromThread(self._done, [done], [result])
 
-    # --- Back in the reactor's ---------------------------------------------------------------
+    # --- Back in the reactor's thread --------------------------------------------------------
 
     def _done(self, waiting: list[Deferred[Any]], results: Sequence[Any]) -> None:
         ahead = bool(self._waiting)
-        if ahead:  # the disk works on while we tell
+        if ahead:  # the disk works while the callbacks run
             self._busy = False
             self._go_on()
         for done, result in zip(waiting, results, strict=True):
             if not done.called:
                 done.callback(Failure(result) if isinstance(result, Exception) else result)
-        if not ahead:  # now, so that whatever those who were told ask for next is one batch
+        if not ahead:  # only now, so that all writes of the callbacks are one batch
             self._busy = False
             self._go_on()
 
@@ -182,7 +186,7 @@ class GroupCommit(Generic[Op]):
 
 
 def _unheard(done: Deferred[Any]) -> None:
-    """Whoever cancels hears so; the operation goes its way."""
+    """A cancelled caller gets CancelledError at once.  The operation itself is not stopped."""
     done.errback(CancelledError())
 
 

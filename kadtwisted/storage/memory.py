@@ -1,11 +1,12 @@
-"""Records in memory: forgotten with the process, bounded in number and in bytes.
+"""Records in memory: lost when the process ends, bounded in number and in bytes.
 
-It decides what gives way when there is no room: expired records, earliest first, and nothing else;
-then a put fails with :class:`~kadtwisted.errors.StorageFull`.  It never looks into the data, never
-takes the time from anywhere but its caller, and every Deferred has fired when it is returned.
+When there is no room, expired records give way, the earliest first, and no others; if that is not
+enough, a put fails with :class:`~kadtwisted.errors.StorageFull`.  It never looks into the data, its
+caller tells it the time, and every Deferred has fired when it is returned.
 
-The expiry heap holds ``(expires, where)``; an entry counts only while the record at ``where`` still
-expires at that moment.  The others are swept out before they outnumber the records.
+The expiry heap has entries ``(expires, where)``.  An entry counts only while the record at
+``where`` still expires at that moment.  The other entries are removed before they outnumber the
+records.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from kadtwisted.model.ids import NodeID
 
 _SLACK = 64
-"""MAGIC: left-over heap entries worth keeping; settled by profiling a nearly empty storage."""
+"""MAGIC: entries that no longer count but may stay; settled by a profile of a nearly empty
+storage."""
 
 
 @implementer(IStorage)
@@ -91,12 +93,12 @@ class MemoryStorage:
         return succeed(StorageUsage(len(self._records), self._size))
 
     def heap_size(self) -> int:
-        """Entries in the expiry heap, left-over ones included: at most 2 x records + 64."""
+        """All entries of the expiry heap: at most 2 x records + 64."""
         return len(self._expiry)
 
     def _make_room(self, record: StoredRecord, now: float) -> bool:
         if len(record.data) > self._max_bytes:
-            return False  # however much gave way
+            return False  # it would not fit into an empty storage
         while not self._fits(record):
             if not self._forget_expired(now):
                 return False

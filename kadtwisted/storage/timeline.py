@@ -1,10 +1,11 @@
-"""Moments that survive a restart: a durable storage's own time line.
+"""Moments that survive a restart: the time line of a durable storage.
 
-In memory all moments are monotonic, with an origin that means nothing to the next process.  On disk
-they lie on a time line of the storage's own, which begins with the wall clock's time and goes on
-with the monotonic clock's pace, so that a wall clock that jumps while the process runs changes
-nothing.  What passes while no process runs only the wall clock can tell; one that was set back in
-between makes nothing immortal, for the line never runs backwards.
+In memory all moments are monotonic: their origin means nothing to the next process.  On the disk
+they lie on a time line of the storage.  It begins with the time of the wall clock, and then it goes
+on with the monotonic clock, so a wall clock that jumps while the process runs changes nothing.
+
+Only the wall clock knows how much time passes while no process runs.  If it was set back meanwhile,
+the line stands still and never runs backwards, so no record lives for ever.
 
 Pure: it is given both clocks.
 """
@@ -23,7 +24,8 @@ class Anchor(NamedTuple):
 
 
 class Timeline:
-    """Converts moments of one process; ``now`` is monotonic, ``unix_time`` the wall clock."""
+    """Converts the moments of one process; ``now`` is the monotonic clock, ``unix_time`` the wall
+    clock, both in seconds."""
 
     def __init__(self, now: Callable[[], float], unix_time: Callable[[], float]) -> None:
         self._now = now
@@ -31,7 +33,7 @@ class Timeline:
         self._ahead = unix_time() - now()
 
     def resume(self, anchor: Anchor | None) -> None:
-        """Go on from what an earlier process saved last, or begin a new line."""
+        """Go on from the anchor that was saved last, or begin a new line if there is none."""
         unix_time = self._unix_time()
         moment = unix_time
         if anchor is not None:
@@ -43,9 +45,9 @@ class Timeline:
         return Anchor(self._now() + self._ahead, self._unix_time())
 
     def saved(self, moment: float) -> float:
-        """A monotonic moment as it is written to the disk."""
+        """The moment on the disk for a monotonic one of this process."""
         return moment + self._ahead
 
     def monotonic(self, saved: float) -> float:
-        """A moment from the disk, for this process."""
+        """The monotonic moment of this process for one from the disk."""
         return saved - self._ahead

@@ -1,14 +1,14 @@
 """An LMDB file of ours: how it is made, recognised, opened, checked and written.
 
-Rules: a file comes into being whole, under another name, and is renamed, so an empty one is damage
-and never a beginning; what another program made, or a newer version of this one, is left as it is.
-A commit is durable when it returns: LMDB's defaults, which flush the data and then the page that
-makes it count (http://www.lmdb.tech/doc/group__mdb.html, no ``MDB_NOSYNC``, ``MDB_NOMETASYNC``,
-``MDB_WRITEMAP`` or ``MDB_MAPASYNC``).  Whatever goes wrong is a
-:class:`~kadtwisted.errors.StorageError` whose sentence says what to do.
+Rules: a file is made whole under another name and then renamed, so an empty one is always damage.
+A file of another program, or of a newer version of this one, stays as it is.  A commit is durable
+when it returns: by LMDB's defaults it flushes the data and then the page that makes them count
+(http://www.lmdb.tech/doc/group__mdb.html, without ``MDB_NOSYNC``, ``MDB_NOMETASYNC``,
+``MDB_WRITEMAP`` and ``MDB_MAPASYNC``).  Every error is a :class:`~kadtwisted.errors.StorageError`
+whose sentence says what to do.
 
-The map is the part of the address space that the file may grow into.  It begins small and doubles;
-LMDB wants no transaction open in the process while it does, which is for the owner to see to.
+The map is the part of the address space that the file may grow into.  It begins small and doubles.
+LMDB allows that only while no transaction is open in the process; the owner makes sure of it.
 """
 
 from __future__ import annotations
@@ -45,33 +45,34 @@ from kadtwisted.storage.timeline import Anchor, Timeline
 T = TypeVar("T")
 
 FIRST_MAP = 16 * 1024 * 1024
-"""MAGIC: bytes of a new map: some ten thousand records; each doubling costs a batch once more."""
+"""MAGIC: bytes of a new map: some ten thousand records.  Each doubling repeats one batch."""
 SPARE_MAP = 256 * 1024 * 1024
-"""A commit writes copies of the pages it changes, and the old ones are free only two commits later:
-three batches of 1,024 records, each with a path of at most five pages in two trees of 4 KiB pages,
-come to half of this."""
+"""A commit writes copies of the pages it changes; the old pages are free only two commits later.
+Three batches of 1,024 records, each with at most five pages of 4 KiB in two trees, need half of
+this."""
 RECORD_MAP = 2048
-"""Bytes that a record takes beside its data, at worst: its key of up to 276 bytes twice, in trees
+"""The most bytes that a record needs beside its data: its key of up to 276 bytes twice, in trees
 whose pages may be half empty."""
 DATA_MAP = 4
-"""Data larger than half a page takes whole pages, and two pages may hold what would nearly fit into
-one: less than a factor of three."""
+"""Data larger than half a page takes whole pages, and two pages where one is nearly enough: less than
+a factor of three."""
 READERS = 16
-"""One for this process; the others for those of LMDB's own tools that look on."""
+"""One for this process; the others for LMDB's own tools, which may read at the same time."""
 ROOM = 16 * 1024 * 1024
-"""MAGIC: bytes free on a disk below which a failed write is put down to a full disk: LMDB tells an
-input/output error where a write ends halfway."""
+"""MAGIC: with fewer bytes free on the disk, a failed write means a full disk: where a write ends
+halfway, LMDB reports an input/output error."""
 
 _DAMAGED = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError)
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class LMDBFile:
-    """An open file; reads on one thread, :meth:`commit` on another, never more than one at a time.
+    """An open file: one thread reads, another commits, one :meth:`commit` at a time.
 
-    Made (0600, with the anchor ``begin``) if it is missing.  Fails with :class:`StorageError`,
-    :class:`StorageFull` or :class:`UnsupportedVersion`; then nothing is left open.  ``anchor`` is
-    that of the last commit.  The map begins with ``first_map`` bytes and grows by ``most_map``.
+    The file is made (mode 0600, with the anchor ``begin``) if it is missing.  Fails with
+    :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`; then nothing is left
+    open.  ``anchor`` is the one of the last commit.  The map begins with ``first_map`` bytes and
+    grows by at most ``most_map``.
     """
 
     def __init__(
@@ -140,8 +141,10 @@ class LMDBFile:
         self._environment.set_mapsize(min(2 * size, self._most_map))
 
     def _renew(self) -> None:
-        """Open the file again: LMDB does nothing more with one whose last page failed to be
-        written, the one that makes a commit count."""
+        """Open the file again.
+
+        LMDB refuses all work after it failed to write the page that makes a commit count.
+        """
         self._environment.close()
         self._environment = _environment(self._path, self._path.stat().st_size)
         self._databases = self._open_databases()
@@ -155,7 +158,7 @@ class LMDBFile:
         return results
 
     def _recognise(self) -> Anchor | None:
-        """Find the sub-databases, if this is a file of ours and not a newer one; its anchor."""
+        """Find the sub-databases if this is a file of ours, and no newer one; gives its anchor."""
         try:
             self._refuse_cut_off()
             self._databases = self._open_databases()
@@ -183,15 +186,15 @@ class LMDBFile:
         return self._environment.open_db(name, create=False)
 
     def _refuse_cut_off(self) -> None:
-        """To look at a page behind the file's end would kill the process.
+        """Refuse a file that was cut off: to read a page behind its end would kill the process.
 
-        A whole file may end before its last page, if that one was given up before it was ever
-        written; so one that is short is looked through page by page, without LMDB.
+        A good file may end before its last page, if that page was freed before it was ever written.
+        So a short file is checked page by page, without LMDB.
         """
         pages = self._environment.info()["last_pgno"] + 1
         if self._path.stat().st_size >= pages * self._environment.stat()["psize"]:
             return
-        look_through: Callable[..., list[str]] = verify  # the library does not say so itself
+        look_through: Callable[..., list[str]] = verify  # the library has no types
         try:
             found = look_through(os.fspath(self._path), subdir=False)
         except VerifyError as error:
@@ -200,7 +203,7 @@ class LMDBFile:
             raise _damaged(self._path, found[0])
 
     def _whole(self, transaction: lmdb.Transaction[bytes], databases: Databases) -> Anchor | None:
-        """Whether the parts agree with each other; the last anchor."""
+        """Check that the parts agree with each other; gives the last anchor."""
         usage = read_usage(transaction, databases)
         if transaction.stat(databases.expiry)["entries"] != usage.records:
             raise _damaged(self._path, "its index does not fit its records")
@@ -208,16 +211,16 @@ class LMDBFile:
 
 
 def most_map(capacity: Capacity) -> int:
-    """Bytes that the map may have at most: generous, for what it bounds is a fault of ours."""
+    """The most bytes of the map: generous, because only a fault of ours would reach it."""
     return SPARE_MAP + RECORD_MAP * capacity.records + DATA_MAP * capacity.size
 
 
 def _make(path: Path, anchor: Anchor) -> None:
-    """An empty file of ours, in one step."""
+    """Make an empty file of ours: after a crash it is whole or missing."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)  # left by a crash between two steps
     try:
-        # Nobody else knows the name yet: without LMDB's lock there is no second file to rename.
+        # Without LMDB's lock, because nobody else knows the name yet: no second file to rename.
         with lmdb.open(os.fspath(fresh), subdir=False, mode=0o600, max_dbs=3, lock=False) as made:
             meta = made.open_db(b"meta")
             for name in (b"records", b"expiry"):
@@ -243,12 +246,12 @@ def _environment(path: Path, map_size: int) -> lmdb.Environment:
         max_dbs=3,
         max_readers=READERS,
     )
-    environment.reader_check()  # forgets readers that were killed: they keep pages from being used
+    environment.reader_check()  # forget readers that were killed: they keep old pages in use
     return environment
 
 
 def explained(error: OSError | lmdb.Error | struct.error | InvalidKey, path: Path) -> StorageError:
-    """The error whose sentence a user understands."""
+    """The error in words that a user understands."""
     if isinstance(error, OSError):
         return StorageError(f"cannot use {path}: {reason_of(error)}")
     if isinstance(error, (struct.error, InvalidKey)):
@@ -259,7 +262,7 @@ def explained(error: OSError | lmdb.Error | struct.error | InvalidKey, path: Pat
         return _damaged(path, str(error))
     if isinstance(error, lmdb.PanicError):
         return StorageError(f"a write to {path} failed; the next one opens it again: {error}")
-    code = getattr(error, "code", 0)  # the library's own errors have it, made by hand or not
+    code = getattr(error, "code", 0)
     if code in _FULL or (code == errno.EIO and _disk_is_full(path)):
         return StorageFull(f"there is no room left on the disk for {path}")
     return StorageError(f"cannot use {path}: {error}")

@@ -1,12 +1,15 @@
 """How records lie in an LMDB file, and one batch of changes to them.
 
-Three sub-databases.  ``records``: kind (1 byte), key (20 bytes, big-endian), sub -> expires (8
-bytes), arrived (8 bytes), data; so the order of bytes is that of `StorageKey`.  ``expiry``: the
-same expires, then the record's key -> nothing; so the first entry is what expires first.  ``meta``:
-the format, the bytes of all data, the anchor of the time line.
+There are three sub-databases:
 
-Moments are microseconds on the store's own time line, unsigned and big-endian: their bytes compare
-as they do.
+* ``records``: kind (1 byte), key (20 bytes, big-endian), sub -> expires (8 bytes), arrived (8
+  bytes), data.  So the order of the bytes is that of `StorageKey`.
+* ``expiry``: the same expires, then the record's key -> nothing.  So the first entry is the record
+  that expires first.
+* ``meta``: the format, the bytes of all data, the anchor of the time line.
+
+Moments are microseconds on the storage's time line, unsigned and big-endian, so their bytes compare
+as the moments do.
 
 A :class:`Batch` works inside a write transaction and never begins, commits or ends one.  It keeps
 within the capacity as the storage in memory does: expired records give way, the earliest first, and
@@ -30,12 +33,12 @@ if TYPE_CHECKING:
     from lmdb import Transaction
 
 MAX_SUB = 255
-"""LMDB takes keys of at most 511 bytes; with the expiry before it, one of ours has 29 more."""
+"""LMDB's keys have at most 511 bytes; one of ours in ``expiry`` has 29 bytes before the sub."""
 MAX_KIND = 255
 
 FORMAT_STEM = b"kad-records-"
 FORMAT = FORMAT_STEM + b"1"
-"""The first thing read of a file; another layout gets another number."""
+"""Read before anything else of a file; another layout gets another number."""
 FORMAT_KEY = b"format"
 ANCHOR_KEY = b"anchor"
 SIZE_KEY = b"size"
@@ -58,7 +61,7 @@ class Databases(NamedTuple):
 
 
 def encode_where(where: StorageKey) -> bytes:
-    """A record's key in the file; ``StorageError`` for a place that has none."""
+    """A record's key in the file; ``StorageError`` for a place that has no such key."""
     if not 0 <= where.kind <= MAX_KIND:
         raise StorageError(f"the storage keeps records of kind 0 to {MAX_KIND}, not {where.kind}")
     if len(where.sub) > MAX_SUB:
@@ -76,7 +79,7 @@ def decode_where(where: bytes) -> StorageKey:
 
 
 def encode_moment(monotonic: float, timeline: Timeline) -> bytes:
-    """A monotonic moment as it lies in the file, so that two of them compare as bytes."""
+    """A monotonic moment as it lies in the file; two of them compare as their bytes do."""
     return MOMENT.pack(_microseconds(timeline.saved(monotonic)))
 
 
@@ -100,7 +103,7 @@ def decode_record(where: bytes, value: bytes, timeline: Timeline) -> StoredRecor
 
 
 def _microseconds(saved: float) -> int:
-    # Compared before it is rounded: an infinite moment is a late one.
+    # Compared before it is rounded, because an infinite moment cannot be.
     return round(saved * 1e6) if 0 < saved < LAST_MOMENT / 1e6 else LAST_MOMENT * (saved > 0)
 
 
@@ -111,7 +114,7 @@ def read_anchor(transaction: Transaction[bytes], meta: Any) -> Anchor | None:
 
 
 def write_anchor(transaction: Transaction[bytes], meta: Any, anchor: Anchor) -> None:
-    """Every transaction that commits does this last."""
+    """Save the anchor: the last step of every transaction that commits."""
     transaction.put(ANCHOR_KEY, ANCHOR.pack(*anchor), db=meta)
 
 
@@ -210,7 +213,7 @@ class Batch:
 
     def _make_room(self, where: bytes, length: int, now: float) -> bool:
         if length > self._capacity.size:
-            return False  # however much gave way
+            return False  # it would not fit into an empty storage
         while not self._fits(where, length):
             if not self._forget_expired(encode_moment(now, self._timeline)):
                 return False

@@ -1,12 +1,12 @@
 """An SQLite database of ours: how it is made, recognised, opened, checked and written.
 
-Rules: a database comes into being whole, under another name, and is renamed, so an empty file is
-damage and never a beginning; what another program made, or a newer version of this one, is left as
-it is; an older schema is brought up in one transaction, after a backup.  A commit is durable when
-it returns (WAL, ``synchronous=FULL``: https://www.sqlite.org/pragma.html#pragma_synchronous).
-Whatever goes wrong is a :class:`StorageError` whose sentence says what to do.
+Rules: a database is made whole under another name and then renamed, so an empty file is always
+damage.  A file of another program, or of a newer version of this one, stays as it is.  An older
+schema is upgraded in one transaction, after a backup.  A commit is durable when it returns (WAL,
+``synchronous=FULL``: https://www.sqlite.org/pragma.html#pragma_synchronous).  Every error is a
+:class:`~kadtwisted.errors.StorageError` whose sentence says what to do.
 
-Nothing here is asynchronous: whoever must not wait calls it in a thread.
+Nothing here is asynchronous: call it in a thread where waiting is not allowed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, rea
 from kadtwisted.storage.files import sync_directory
 
 BUSY_SECONDS = 5.0
-"""MAGIC: how long a statement waits for another program, a backup perhaps, to let go."""
+"""MAGIC: how long a statement waits for another program, perhaps a backup, to end."""
 READER_BUSY_SECONDS = 0.02
-"""MAGIC: the same for who must not wait; only another program can make a reader wait at all."""
+"""MAGIC: the same for a reader, which must not wait; only another program can make it wait."""
 READER_CACHE_KIB = 256
 """MAGIC: settled by the memory of a node and the latency of its reads."""
 PROBE_BYTES = 32 * 1024
-"""By how much SQLite makes its shared memory grow (https://www.sqlite.org/walformat.html)."""
+"""SQLite's shared memory grows by this much at a time (https://www.sqlite.org/walformat.html)."""
 WAL_BYTES = 16 * 1024 * 1024
-"""The write-ahead log is cut to this when it was longer; SQLite checkpoints at about 4 MB."""
+"""A longer write-ahead log is cut to this; SQLite moves it into the database at about 4 MB."""
 SMALLEST = 512
 """Bytes of the smallest page, and so of the smallest database (https://sqlite.org/fileformat.html)."""
 
@@ -45,10 +45,10 @@ _IN_USE = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 class Schema(NamedTuple):
     """What a database of ours looks like.
 
-    ``holds`` names what is in it, for sentences.  ``application_id`` is the number in the file's
-    header by which it is recognised.  ``versions`` holds, for each version of the schema, the
-    statements that lead to it from the one before (to the first: from nothing); ``user_version``
-    counts them.
+    ``holds`` names what is in it, for error messages.  ``application_id`` is the number in the
+    file's header by which it is recognised.  ``versions`` has, for each version of the schema, the
+    statements that lead to it from the version before (for the first one: from an empty database);
+    ``user_version`` counts them.
     """
 
     holds: str
@@ -59,10 +59,10 @@ class Schema(NamedTuple):
 def open_database(path: Path, schema: Schema, *, make: bool = True) -> sqlite3.Connection:
     """A connection for one thread at a time to the database at ``path``, made if there is none.
 
-    Transactions are explicit (:func:`transaction`).  Before a database with an older schema is
-    brought up it is copied to ``PATH.backup-vN``, where N is its version; the last such copy is
-    kept.  Fails with :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`;
-    then nothing is left open.
+    Transactions are explicit (:func:`transaction`).  Before an older schema is upgraded the
+    database is copied to ``PATH.backup-vN``, where N is its version; the last such copy is kept.
+    Fails with :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`; then
+    nothing is left open.
     """
     try:
         if make and not os.path.lexists(path):
@@ -74,14 +74,15 @@ def open_database(path: Path, schema: Schema, *, make: bool = True) -> sqlite3.C
 
 
 def open_reader(path: Path, schema: Schema) -> sqlite3.Connection:
-    """A second connection to a database that is open, for reading only; :class:`StorageError`.
+    """A second connection to a database that is open, for reading only.
 
-    It sees what is committed when a statement begins, and waits for no writer.
+    Each statement sees what is committed when it begins, and waits for no writer.  Fails with
+    :class:`StorageError`.
     """
     try:
         connection = _connect(f"{path.as_uri()}?mode=ro", READER_BUSY_SECONDS)
         try:
-            # Every commit makes its cache worthless: it need not be large.
+            # Every commit makes its cache worthless, so it need not be large.
             connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
         except sqlite3.Error:
             connection.close()
@@ -92,7 +93,8 @@ def open_reader(path: Path, schema: Schema) -> sqlite3.Connection:
 
 
 def check_whole(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    """Read the whole database for damage: ``StorageError``.  A second for each gigabyte."""
+    """Look for damage in the whole database, about a second for each gigabyte;
+    :class:`StorageError` if there is any."""
     try:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
@@ -103,7 +105,7 @@ def check_whole(connection: sqlite3.Connection, path: Path, schema: Schema) -> N
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path, schema: Schema) -> Iterator[None]:
-    """What is done inside is durable when this ends, or, if anything is raised, was never done."""
+    """What is done inside is durable when this ends; if anything is raised, all of it is undone."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -118,7 +120,7 @@ def transaction(connection: sqlite3.Connection, path: Path, schema: Schema) -> I
 
 
 def explained(error: OSError | sqlite3.Error, path: Path, schema: Schema) -> StorageError:
-    """The error whose sentence a user understands."""
+    """The error in words that a user understands."""
     if isinstance(error, OSError):
         if error.errno in _NO_ROOM:
             return _full(path)
@@ -144,8 +146,8 @@ def damaged(path: Path, schema: Schema, what: str) -> StorageError:
 def _no_room(path: Path) -> bool:
     """Whether nothing can be written beside the database.
 
-    SQLite says so only of a full disk; a quota that is used up, and a full disk when it wants more
-    shared memory, are any other error to it.
+    SQLite itself reports only some full disks as such: not a quota that is used up, and not a full
+    disk when it needs more shared memory.
     """
     probe = _beside(path, ".probe")
     try:
@@ -174,8 +176,8 @@ def _make(path: Path, schema: Schema) -> None:
         _beside(path, "-wal"),
         _beside(path, "-shm"),
     ):
-        # Left by a crash, or by who moved the database away but not its log, which would otherwise
-        # be taken for the new one's.
+        # A crash left them, or somebody moved the database away but not its log; SQLite would take
+        # that for the log of the new database.
         each.unlink(missing_ok=True)
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with closing(_connect(temporary)) as connection:
@@ -187,7 +189,8 @@ def _make(path: Path, schema: Schema) -> None:
 
 
 def _check_file(path: Path, schema: Schema) -> None:
-    """What SQLite would say less clearly, or not at all: it takes a stump for a new database."""
+    """Find what SQLite would report less clearly or not at all: it takes a cut-off file for a new
+    database."""
     status = path.stat()
     if stat.S_ISREG(status.st_mode) and status.st_size < SMALLEST:
         raise damaged(path, schema, f"it has {status.st_size} bytes")
@@ -220,7 +223,7 @@ def _connect(database: Path | str, timeout: float = BUSY_SECONDS) -> sqlite3.Con
 
 
 def _recognise(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
-    """The version of the schema in the file, if it is one of ours; reads, and changes nothing."""
+    """The version of the schema in the file, if it is one of ours; it only reads."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != schema.application_id:
@@ -233,7 +236,7 @@ def _recognise(connection: sqlite3.Connection, path: Path, schema: Schema) -> in
 
 
 def _upgrade(connection: sqlite3.Connection, schema: Schema, version: int) -> None:
-    """All steps from this version to the newest, or none."""
+    """Take all steps from this version to the newest, or none."""
     connection.execute("BEGIN IMMEDIATE")
     for step in schema.versions[version:]:
         for statement in step:
@@ -243,7 +246,7 @@ def _upgrade(connection: sqlite3.Connection, schema: Schema, version: int) -> No
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
-    """A durable copy of the database, log included; whole or missing, whatever happens."""
+    """Make a durable copy of the database and its log; after a crash it is whole or missing."""
     backup = _beside(path, f".backup-v{version}")
     temporary = _beside(backup, ".new")
     temporary.unlink(missing_ok=True)

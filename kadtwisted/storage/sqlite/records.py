@@ -65,7 +65,7 @@ _FORGET = "DELETE FROM records WHERE kind = ? AND key = ? AND sub = ?"
 
 
 def records_of(rows: list[tuple[Any, ...]], timeline: Timeline) -> list[StoredRecord]:
-    """What :data:`SELECT` and its like found."""
+    """The records in the rows of :data:`SELECT`, :data:`PAGE` or :data:`PAGE_AFTER`."""
     monotonic = timeline.monotonic
     return [
         StoredRecord(
@@ -76,12 +76,13 @@ def records_of(rows: list[tuple[Any, ...]], timeline: Timeline) -> list[StoredRe
 
 
 def columns(where: StorageKey) -> tuple[int, bytes, bytes]:
-    """A place as it stands in the table."""
+    """A place as the table has it."""
     return where.kind, id_to_bytes(where.key), where.sub
 
 
 def read_state(connection: sqlite3.Connection) -> tuple[StorageUsage, Anchor | None] | None:
-    """What is held in all, and the last anchor if there ever was one; ``None`` of a damaged one."""
+    """What is held in all, and the last anchor if there ever was one; ``None`` if the database is
+    damaged."""
     rows = connection.execute(_STATE).fetchall()
     if len(rows) != 1:
         return None
@@ -90,7 +91,7 @@ def read_state(connection: sqlite3.Connection) -> tuple[StorageUsage, Anchor | N
 
 
 def save_state(connection: sqlite3.Connection, usage: StorageUsage, anchor: Anchor) -> None:
-    """Replace what :func:`read_state` tells."""
+    """Replace what :func:`read_state` gives."""
     connection.execute(_SET_STATE, (*usage, *anchor))
 
 
@@ -154,7 +155,7 @@ class Batch:
         return held
 
     def _all_fit(self, puts: list[Put], held: list[int | None]) -> bool:
-        """Whether there is room for all but those that would never fit, however much gave way."""
+        """Whether there is room for all puts but those too large for an empty storage."""
         usage = self.usage
         for (record, _), old in zip(puts, held, strict=True):
             if len(record.data) <= self._capacity.size:
@@ -216,10 +217,10 @@ def _runs(changes: Sequence[RecordChange]) -> Iterator[list[RecordChange]]:
 
 
 def _chunks(statement: str, rows: list[tuple[Any, ...]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The statement with places for as many rows as come at a time, and their values.
+    """The statement for some of the rows at a time, and their values.
 
-    There are few sizes, so that the statements stay prepared; what is missing is filled up with
-    rows of NULL, which both statements pass over.
+    There are only a few sizes, so that SQLite keeps the statements prepared.  Rows of NULL fill the
+    rest; both statements ignore them.
     """
     for start in range(0, len(rows), CHUNKS[-1]):
         some = rows[start : start + CHUNKS[-1]]

@@ -1,6 +1,6 @@
--- What kadtwisted/upkeep/publishing.py calls a publication.
+-- What a Publication holds (kadtwisted/model/publication.py).
 
--- A rowid table: a kilobyte a row is too long for a WITHOUT ROWID one (sqlite.org/withoutrowid.html).
+-- A rowid table: rows of a kilobyte are too long for a WITHOUT ROWID one (sqlite.org/withoutrowid.html).
 CREATE TABLE publications (
     kind INTEGER NOT NULL,
     key BLOB NOT NULL, -- 20 bytes, big-endian

@@ -1,7 +1,7 @@
 -- Moments are seconds on the storage's own time line (kadtwisted/storage/timeline.py).
 
--- A rowid table: with a kilobyte a row it takes twice the writes of a WITHOUT ROWID one, in a third
--- of the space, because the tree of keys stays small.
+-- A rowid table: with rows of a kilobyte it does twice the writes a second of a WITHOUT ROWID table,
+-- in a third of the space, because the tree of keys stays small.
 CREATE TABLE records (
     kind INTEGER NOT NULL,
     key BLOB NOT NULL, -- 20 bytes, big-endian
@@ -14,7 +14,7 @@ CREATE TABLE records (
 
 CREATE INDEX records_by_expiry ON records (expires);
 
--- One row: what all records come to, and the anchor of the time line at the last commit.
+-- One row: the totals of all records, and the anchor of the time line at the last commit.
 CREATE TABLE state (
     records INTEGER NOT NULL,
     size INTEGER NOT NULL,

@@ -1,6 +1,6 @@
-"""The layouts of our SQLite databases, step by step: ``NNNN_NAME.sql`` leads NAME to version NNNN.
+"""The schemas of our SQLite databases, step by step: ``NNNN_NAME.sql`` leads NAME to version NNNN.
 
-A file that was released is never changed; another layout is another file with the next number.
+A released file never changes; a new schema is a new file with the next number.
 """
 
 from __future__ import annotations

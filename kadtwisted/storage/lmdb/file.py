@@ -54,8 +54,8 @@ RECORD_MAP = 2048
 """The most bytes that a record needs beside its data: its key of up to 276 bytes twice, in trees
 whose pages may be half empty."""
 DATA_MAP = 4
-"""Data larger than half a page takes whole pages, and two pages where one is nearly enough: less than
-a factor of three."""
+"""Data larger than half a page takes whole pages, and two pages where one is nearly enough: less
+than a factor of three."""
 READERS = 16
 """One for this process; the others for LMDB's own tools, which may read at the same time."""
 ROOM = 16 * 1024 * 1024

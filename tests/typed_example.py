@@ -12,9 +12,12 @@ from twisted.internet.interfaces import IReactorTime
 
 import kadtwisted.testing
 from kadtwisted import (
+    BootstrapResult,
     GetResult,
+    INode,
     Node,
     NodeKey,
+    NodeService,
     NodeSettings,
     NotFound,
     Parameters,
@@ -28,7 +31,14 @@ def make(reactor: IReactorTime, seed: bytes) -> Node:
     return Node(reactor, settings, NodeKey.from_seed(seed))
 
 
-async def use(node: Node) -> bytes | None:
+def serve(reactor: IReactorTime) -> NodeService:
+    service = NodeService(reactor, NodeSettings(), name="a node", bootstrap=["192.0.2.1:8000"])
+    assert_type(service.node, INode)
+    assert_type(service.whenJoined(), Deferred[BootstrapResult])
+    return service
+
+
+async def use(node: INode) -> bytes | None:
     assert_type(node.put("name", b"value", keep=True), Deferred[Receipt])
     assert_type(await node.get("name"), GetResult)
     try:

@@ -1,1 +1,1 @@
-"""What watches over a daemon: the service manager, its watchdog, health and ports."""
+"""Watching over a daemon: its service manager, the watchdog, its health and its ports."""

@@ -1,8 +1,8 @@
-"""Tells the log of every change of a node's verdict, once, and others of the verdict at each look.
+"""Logs each change of a node's health, once.
 
-Looks every few seconds and whenever it is told to; it decides nothing about health, which is
-:func:`~kadtwisted.upkeep.health.verdict`'s alone, and changes nothing.  What comes and goes between
-two looks is not told.
+It looks every few seconds, and when it is told to.  What the health is, only
+:func:`~kadtwisted.upkeep.health.verdict` decides; nothing is changed here.  A change that is over
+before the next look is not logged.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from kadtwisted.model.health import Health
 T = TypeVar("T")
 
 LOOK_EVERY = 2.0
-"""MAGIC: seconds between two looks; a verdict that holds for less is nobody's concern."""
+"""MAGIC: seconds between two looks; nobody needs to hear of a change that is over sooner."""
 
 WORRYING = frozenset({Health.ISOLATED, Health.DEGRADED})
 
 
 class HealthWatch:
-    """Watches one node; ``reactor`` provides time, ``health`` the verdict now.
+    """Watches one node.
 
-    ``looked`` is called with the verdict at each look.
+    ``reactor`` provides time, ``health`` the node's health now.  ``looked`` is called with the
+    health at each look.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class HealthWatch:
         health: Callable[[], Health],
         looked: Callable[[Health], None] = lambda health: None,
     ) -> None:
-        # Not in the class body: there Twisted would name it after the class.
+        # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.health")
         self._health = health
         self._looked = looked
@@ -44,19 +45,19 @@ class HealthWatch:
         self._looking.clock = reactor
 
     def start(self) -> None:
-        """Look now, and then again and again."""
+        """Look now, and then every few seconds."""
         looking = self._looking.start(LOOK_EVERY)
         looking.addErrback(lambda failure: self._log.failure("Looking at health failed", failure))
 
     def stop(self, result: T) -> T:
-        """Look once more, then no longer; passes ``result`` on, to stand in a Deferred's chain."""
+        """Look once more, for the last time; returns ``result``, for use as a callback."""
         self.look()
         if self._looking.running:
             self._looking.stop()
         return result
 
     def look(self) -> None:
-        """Tell of the verdict; the log, if it is not the one told last."""
+        """Report the health; log it if it has changed."""
         before, now = self._told, self._health()
         if now is not before:
             self._told = now
@@ -71,6 +72,6 @@ class HealthWatch:
 
 
 def _level(before: Health | None, now: Health) -> Any:
-    """Bad times are warnings, and so is their end: who sees only warnings sees both."""
+    """Bad news is a warning, and so is its end: a reader of warnings needs both."""
     over = before in WORRYING and now is Health.SERVING
     return LogLevel.warn if now in WORRYING or over else LogLevel.info

@@ -1,9 +1,8 @@
-"""Ends a daemon one of whose UDP ports died and cannot be bound again for long.
+"""Reports a UDP port that died and could not be bound again for a minute, so that the daemon ends.
 
-A port that dies is bound again by the node itself (see :mod:`kadtwisted.node.port.link`).  If that
-does not work, or the port dies again and again, a daemon that lives on and hears nobody is worse
-than one that ends: whoever started it can start it again, and sees why.
-This looks and tells; it changes nothing.
+A node binds a dead port again by itself (see :mod:`kadtwisted.node.port.link`).  If that does not
+work, or if the port dies again and again, the daemon hears nobody.  It is better for it to end: the
+service manager can start it again, and its operator sees why.  Nothing is changed here.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from kadtwisted.model.status import NodeStatus
 
 LOOK_EVERY = 5.0
 GIVE_UP_AFTER = 60.0
-"""MAGIC: seconds without a port.  The node tries each 2 s; what takes longer than a minute (an
-address that is gone, a port somebody else took) does not pass by itself."""
+"""MAGIC: seconds without a port.  The node tries every 2 s.  A trouble that lasts longer than a
+minute (the address is gone, another program has the port) does not pass by itself."""
 DEATHS = "port.died"
 """The counter of ports that died."""
 
@@ -28,8 +27,8 @@ DEATHS = "port.died"
 class PortWatch:
     """Watches the ports of one node.
 
-    ``reactor`` provides time, ``status`` a picture of the node now; ``lost`` is called once, with
-    what to say, if one of its ports is gone for good.
+    ``reactor`` provides time, ``status`` the node's status now.  If a port is gone for good,
+    ``lost`` is called once, with an error that says so.
     """
 
     def __init__(
@@ -48,12 +47,12 @@ class PortWatch:
         self._looking.clock = reactor
 
     def start(self) -> None:
-        """Look now, and then again and again."""
+        """Look now, and then every few seconds."""
         looking = self._looking.start(LOOK_EVERY)
         looking.addErrback(lambda failure: self._log.failure("Looking at ports failed", failure))
 
     def stop(self) -> None:
-        """Look no more.  Idempotent."""
+        """Stop looking.  Idempotent."""
         if self._looking.running:
             self._looking.stop()
 

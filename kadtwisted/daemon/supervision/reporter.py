@@ -1,8 +1,8 @@
-"""What a service manager is told of a node: when it is ready, how it is, that it reloads or stops.
+"""Tells a service manager about a node: when it is ready, how it is, and that it reloads.
 
-Readiness is the first verdict with which the node is of use, as :mod:`kadtwisted.upkeep.health`
-gives it: ports bound, storage open, and in its network or knowingly the first of it.  It is told
-once; a node that is isolated later is still a running service, and says so in its status line.
+A node is ready when its health is first good enough: its ports are bound, its storage is open, and
+it is in its network or is the first node of it (:mod:`kadtwisted.upkeep.health`).  That is said
+once.  A node that is isolated later is still a running service; its status line says so.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from kadtwisted.model.health import Health
 from kadtwisted.model.status import NodeStatus
 
 STATUS_EVERY = 30.0
-"""Seconds after which the status line is told again although the verdict is the same."""
+"""Seconds after which the status line is sent again although the health is the same."""
 OF_USE = frozenset({Health.SERVING, Health.DEGRADED})
 
 
 class Reporter:
-    """Tells ``notifier`` of one node; ``now`` is a clock, ``status`` a picture of the node."""
+    """Tells ``notifier`` about one node; ``now`` is a clock, ``status`` the node's status now."""
 
     def __init__(
         self, notifier: Notifier, now: Callable[[], float], status: Callable[[], NodeStatus]
@@ -32,7 +32,7 @@ class Reporter:
         self._told_at = 0.0
 
     def looked(self, health: Health) -> None:
-        """This is the verdict now."""
+        """Take note of the health now."""
         if health in OF_USE and not self._ready:
             self._ready = True
             self._notifier.ready()
@@ -42,17 +42,17 @@ class Reporter:
             self._notifier.status(status_line(health, self._status()))
 
     def reloading(self) -> None:
-        """The settings are being read again; nothing to tell before the node was ready."""
+        """The settings are read again.  Before the node is ready there is nothing to say."""
         if self._ready:
             self._notifier.reloading()
 
     def reloaded(self) -> None:
-        """They have been, for better or worse: the node runs on."""
+        """They have been read, good or not, and the node runs on."""
         if self._ready:
             self._notifier.ready()
 
 
 def status_line(health: Health, status: NodeStatus) -> str:
-    """What ``systemctl status`` shows: the verdict, contacts, records."""
+    """What ``systemctl status`` shows: health, contacts, records."""
     contacts = sum(link.contacts + link.tentative for link in status.links)
     return f"{health.word}: {health.sentence}; contacts {contacts}, records {status.stored_records}"

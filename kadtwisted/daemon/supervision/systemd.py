@@ -1,9 +1,9 @@
 """What systemd and a service tell each other: notifications, the watchdog, sockets handed over.
 
-By hand, because it is a few lines (sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)).  All is
-read from a mapping that is handed in; where it says nothing, nothing is done.  A notification that
-cannot be sent is nobody's fault here and never raises; a socket that cannot be used is refused with
-a sentence, because who hands one over means it.
+It is a few lines, so no library is needed (sd_notify(3), sd_watchdog_enabled(3),
+sd_listen_fds(3)).  Everything is read from an environment that is handed in; variables that are not
+there mean that nothing is done.  A notification that cannot be sent never raises.  A socket that
+cannot be used is an error: somebody has asked for it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ FAMILIES = ((socket.AF_INET, Family.IPV4), (socket.AF_INET6, Family.IPV6))
 class Notifier:
     """Tells the service manager how the service does (sd_notify(3)).
 
-    ``address`` is that of its datagram socket, a path or, with ``@`` before it, an abstract name;
-    ``None`` if nobody wants to know: then nothing happens.  No method raises.
+    ``address`` is that of its datagram socket: a path, or an abstract name with ``@`` before it.
+    With ``None`` nothing is sent.  No method raises.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Notifier:
         return self._send("STOPPING=1")
 
     def watchdog(self) -> bool:
-        """The service is well; to be said more often than the watchdog's period."""
+        """The service is well; to be said at least once in each of the watchdog's periods."""
         return self._send("WATCHDOG=1")
 
     def _send(self, message: str) -> bool:
-        """Whether the manager has the message."""
+        """Send a message; whether that worked."""
         if self._address is None:
             return False
         try:
@@ -82,14 +82,14 @@ class Notifier:
 
 
 def _socket_address(text: str) -> bytes | None:
-    """The address for ``sendto``; ``None`` for kinds that are no Unix sockets (vsock)."""
+    """The address for ``sendto``; ``None`` for what is no Unix socket (vsock)."""
     if text.startswith("@"):
         return b"\0" + os.fsencode(text[1:])
     return os.fsencode(text) if text.startswith("/") else None
 
 
 def watchdog_period(environ: Mapping[str, str], pid: int) -> float | None:
-    """After how many seconds without a sign of life systemd ends us; ``None`` for never."""
+    """After how many seconds without a sign of life systemd ends the service; ``None``: never."""
     if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
         return None
     return (_number(environ.get("WATCHDOG_USEC", "")) or 0) / 1e6 or None
@@ -98,9 +98,9 @@ def watchdog_period(environ: Mapping[str, str], pid: int) -> float | None:
 def handed_sockets(environ: Mapping[str, str], pid: int) -> dict[Family, socket.socket]:
     """The bound UDP sockets that systemd hands over (socket activation), at most one in a family.
 
-    They are made non-blocking and are kept from programs we might start.
-    :class:`~kadtwisted.errors.ConfigurationError` for a descriptor that is no such socket.  To be
-    called once: the sockets returned own their descriptors.
+    They are made non-blocking, and child processes do not inherit them.  Raises
+    :class:`~kadtwisted.errors.ConfigurationError` for a descriptor that is no such socket.  Call
+    this once: the sockets that it returns own their descriptors.
     """
     found: dict[Family, socket.socket] = {}
     try:
@@ -108,7 +108,7 @@ def handed_sockets(environ: Mapping[str, str], pid: int) -> dict[Family, socket.
             _add_to(found, _udp_socket(descriptor, name))
     except ConfigurationError:
         for each in found.values():
-            each.detach()  # else they would be closed some time, and their numbers may be others'
+            each.detach()  # else they would be closed later, when the numbers may be reused
         raise
     return found
 
@@ -127,8 +127,8 @@ def _add_to(found: dict[Family, socket.socket], made: socket.socket) -> None:
 def _descriptors(environ: Mapping[str, str], pid: int) -> Iterator[tuple[int, str]]:
     """Each descriptor with its name.
 
-    Importing :mod:`twisted.internet.endpoints` takes ``$LISTEN_PID`` and ``$LISTEN_FDS`` away; the
-    names stay, one for each descriptor, and tell as much.
+    Importing :mod:`twisted.internet.endpoints` removes ``$LISTEN_PID`` and ``$LISTEN_FDS``.  The
+    names stay, one for each descriptor, and say how many there are.
     """
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     if "LISTEN_PID" in environ or "LISTEN_FDS" in environ:
@@ -153,13 +153,13 @@ def _udp_socket(descriptor: int, name: str) -> socket.socket:
         raise ConfigurationError(
             f"descriptor {descriptor} ({name}), handed over by the service manager, {fault}"
         )
-    made.setblocking(False)  # by os.set_blocking alone Python would still believe that it blocks
+    made.setblocking(False)  # after os.set_blocking alone, Python would think that it blocks
     made.set_inheritable(False)
     return made
 
 
 def _fault(made: socket.socket) -> str:
-    """Why a socket cannot be served; nothing if it can."""
+    """Why a socket cannot be used; empty if it can."""
     if made.type != socket.SOCK_DGRAM or made.family not in dict(FAMILIES):
         return "is no UDP socket; the socket unit needs ListenDatagram= with an IP address"
     if not made.getsockname()[1]:
@@ -171,7 +171,7 @@ def _fault(made: socket.socket) -> str:
 
 
 class ServiceManager(NamedTuple):
-    """All that this process is given by who manages it, if anybody does."""
+    """What the service manager gives this process, if there is one."""
 
     notifier: Notifier = Notifier()
     watchdog_period: float | None = None
@@ -179,7 +179,7 @@ class ServiceManager(NamedTuple):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], pid: int) -> ServiceManager:
-        """See :func:`handed_sockets` for how this fails, and that it is to be called once."""
+        """Read it from the environment.  Fails as :func:`handed_sockets` does; call this once."""
         return cls(
             Notifier.from_environ(environ),
             watchdog_period(environ, pid),
@@ -187,7 +187,7 @@ class ServiceManager(NamedTuple):
         )
 
     def settings(self, wanted: NodeSettings) -> NodeSettings:
-        """What is handed over is what is served, whatever interfaces and port were wanted."""
+        """The settings with the interfaces and the port of the sockets that are handed over."""
         if not self.sockets:
             return wanted
         names = [self.sockets[family].getsockname() for family in sorted(self.sockets)]

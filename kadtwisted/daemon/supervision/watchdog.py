@@ -1,12 +1,12 @@
-"""Feeds the watchdog of a service manager, but only for a node that is of use.
+"""Feeds the watchdog of a service manager, as long as the node works.
 
-Three times in the watchdog's period the node is asked to check itself: a PING to itself through
-its own sockets, a read from its storage.  Only a check that succeeded soon enough, after the
-reactor has turned, earns a meal.  After one that failed the next comes sooner: in a flood datagrams
-are lost, our own among them, and a node in a flood is none that should be ended.  At most one check
-is under way; one that hangs is waited for and nothing is fed.
+Three times in each period of the watchdog the node checks itself: a PING to itself through its own
+sockets, and a read from its storage.  The watchdog is fed if the check succeeds in time and the
+reactor then turns once more.  After a check that failed, the next one comes sooner: in a flood
+datagrams are lost, also our own, and a node should not be ended for that.  At most one check is
+under way.  While it hangs, the watchdog is not fed.
 
-This decides nothing about health: a node without a network is well if it serves itself.
+This does not look at the node's health: a node without a network works if it can serve itself.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from twisted.python.failure import Failure
 CHECKS_IN_A_PERIOD = 3
 """sd_watchdog_enabled(3) recommends half of the period; a third forgives one slow check."""
 SOONER = 5
-"""MAGIC: a check that failed is followed by the next in this fraction of the usual time."""
+"""MAGIC: after a check that failed, the next one comes this many times sooner than usual."""
 TELL_EVERY = 60.0
-"""MAGIC: seconds between two log lines, so that a check that flaps does not fill a log."""
+"""MAGIC: seconds between two log lines, so that a check that fails and succeeds in turn does not
+fill the log."""
 
 
 class Watchdog:
     """Watches over one node.
 
-    ``reactor`` provides time, ``period`` is the watchdog's, in seconds, ``check`` the node's
-    self-check, ``feed`` is called for each sign of life.
+    ``reactor`` provides time, ``period`` is the watchdog's, in seconds.  ``check`` is the node's
+    self-check.  ``feed`` is called for each sign of life.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Watchdog:
         check: Callable[[], Deferred[None]],
         feed: Callable[[], object],
     ) -> None:
-        # Not in the class body: there Twisted would name it after the class.
+        # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.watchdog")
         self._reactor = reactor
         self._period = period
@@ -56,12 +57,12 @@ class Watchdog:
         self._told_at = float("-inf")
 
     def start(self) -> None:
-        """Check now, and then again and again."""
+        """Check now, and then regularly."""
         self._ticked = self._reactor.seconds()
         self._tick()
 
     def stop(self) -> None:
-        """Check and feed no more.  Idempotent."""
+        """Stop checking and feeding.  Idempotent."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -78,13 +79,13 @@ class Watchdog:
         maybeDeferred(self._check).addBoth(self._checked)
 
     def _look_at_the_gap(self, now: float) -> None:
-        """The reactor may have stood still: held by a long call, or stopped by a signal."""
+        """Report a reactor that stood still: in a long call, or stopped by a signal."""
         gap, self._ticked = now - self._ticked, now
         if gap > self._period:
             self._tell(False, f"the reactor stood still for {gap:.1f} s")
 
     def _checked(self, result: Failure | None) -> None:
-        """The check has ended; what it found counts in the next turn, if there is one in time."""
+        """The check has ended.  It counts in the reactor's next turn, if that comes in time."""
         self._reactor.callLater(0, self._judge, result)
 
     def _judge(self, result: Failure | None) -> None:
@@ -106,7 +107,8 @@ class Watchdog:
             self._timer.reset(self._every / SOONER)
 
     def _tell(self, well: bool, why: str) -> None:
-        """Log a change, once, and not too often; one that stays is told later."""
+        """Log a change once.  Too soon after the last line it is left out, and logged later if it
+        lasts."""
         now = self._reactor.seconds()
         if well is self._told_well or now - self._told_at < TELL_EVERY:
             return

@@ -108,6 +108,14 @@ class Superseded(LocalError):
     """A record that wins over this one is stored already."""
 
 
+class CasConflict(LocalError):
+    """A conditional write names another sequence number than the one that is stored."""
+
+
+class NotConditional(InvalidInput):
+    """A conditional write of a record whose kind has no sequence numbers."""
+
+
 class UnsupportedVersion(StorageError):
     """The state on disk was written by a newer version of this program."""
 

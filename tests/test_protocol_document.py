@@ -33,6 +33,7 @@ from kadtwisted.model.messages import ErrorCode, FindNode, Method, Ping, Request
 from kadtwisted.model.record import Kind
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value
+from kadtwisted.records.version import version_of
 from kadtwisted.sealing.forms import SEALED_MARK, Form
 
 PAGE = Path(__file__).parent.parent / "docs" / "protocol.md"
@@ -319,4 +320,4 @@ class TheProgram(DocumentTestCase):
     def test_the_record(self) -> None:
         record = self.page["record"]
         self.assertEqual(value.encode(value.decode(record)), record)
-        self.assertEqual(value.version(record), self.page["version"])
+        self.assertEqual(version_of(record), self.page["version"])

@@ -438,7 +438,7 @@ class Node:
         return self._turns.run(self._page(after, limit))
 
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
-        found = await self._storage.page(after, limit)
+        found = await self._records.page(after, limit)
         return dated_page(found, limit, self._world.now(), self._world.unix_time())
 
     def status(self) -> NodeStatus:
@@ -486,12 +486,12 @@ class Node:
         await all_of(
             [link.reach_itself(self.node_id, self.public_key) for link in self._links.values()]
         )
-        await self._records.find(Kind.VALUE, self.node_id)
+        await self._records.check_reading()
 
     def _refresh_usage(self) -> None:
         """Ask the storage how full it is; a slow one answers in time for the next picture."""
         if self._running:
-            self._storage.usage().addCallbacks(self._take_usage, lambda _: None)
+            self._records.usage().addCallbacks(self._take_usage, lambda _: None)
 
     def _take_usage(self, usage: StorageUsage) -> None:
         self._usage = usage

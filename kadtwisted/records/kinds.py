@@ -1,75 +1,147 @@
-"""The kinds of record, one table: whoever handles records looks the rules up and knows no kind.
+"""The kinds of record: what a node must know of a kind, and the table of those a network admits.
 
-It decides only which rules a record falls under: its first byte is the number of its kind.  The
-rules themselves are in one file a kind.  A network may admit fewer kinds than are known here.
+A kind is data: one :class:`RecordKind` with the functions that are its rules.  Whoever stores,
+replicates, searches or publishes records looks the rules up here and knows no kind by name, so a
+new kind is a new file of rules and a new entry in a table.
+
+This file decides only which rules a record falls under: its first byte is the number of its kind.
+A network may admit fewer kinds than are known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from kadtwisted.errors import InvalidRecord
+from kadtwisted.errors import InvalidInput, InvalidRecord
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
+from kadtwisted.records.version import version_of
+
+SUB_LIMIT: Final = 64
+"""Bytes of a record's ``sub`` at most: the cursor of an answer holds one."""
+
+
+class Sender(NamedTuple):
+    """Who stores a record at this node directly: its proven endpoint and its public key."""
+
+    endpoint: Endpoint
+    key: bytes
+
+
+def _accept(record: bytes, _: object) -> None:
+    """Nothing is asked of the record."""
+
+
+def _unlimited(record: bytes) -> float:
+    """A record may live as long as the network lets any record live."""
+    return math.inf
 
 
 class RecordKind(NamedTuple):
     """The rules of one kind, all over the bytes of records.
 
-    ``identify(record)`` checks the record and says where it is stored; it raises
-    :class:`~kadtwisted.errors.InvalidRecord` and nothing else.  The others take only what
-    ``identify`` has accepted: ``check(record, unix_now)`` raises
-    :class:`~kadtwisted.errors.ClockSkew` for a record from the future (Unix seconds), and
-    ``supersedes(new, old)`` says whether ``new`` replaces ``old`` at the same place, which is never
-    true of two equal ones.
+    ``identify`` takes any bytes; the other functions take only records that it has accepted.  All
+    of them are pure, and two nodes must come to the same results.  With the defaults a kind is one
+    of which one record stands under a key, without sequence numbers.
     """
 
     number: int
+    """The first byte of each record of this kind."""
     identify: Callable[[bytes], StorageKey]
-    check: Callable[[bytes, float], None]
+    """Check a record, its signature too, and say where it is stored.
+
+    Raises :class:`~kadtwisted.errors.InvalidRecord` and nothing else.  Where many records stand
+    under one key, each has a ``sub`` of 1 to ``SUB_LIMIT`` bytes; otherwise it is empty."""
+    decode: Callable[[bytes], Any]
+    """The record as a value of the model."""
     supersedes: Callable[[bytes, bytes], bool]
+    """``supersedes(new, old)``: whether ``new`` replaces ``old`` at the same place.  A strict total
+    order; never true of two equal records."""
+    publish: Callable[[Any, Sequence[bytes], float], bytes]
+    """``publish(wanted, seen, unix_now)``: the next record to publish, from what its writer wants
+    (a value of the kind's own choice) and the winning records seen under the key, one a place.  It
+    supersedes the one among them that stands at its own place."""
+    check: Callable[[bytes, float], None] = _accept
+    """``check(record, unix_now)`` raises :class:`~kadtwisted.errors.ClockSkew` for a record from
+    the future by a clock in Unix seconds."""
+    admit: Callable[[bytes, Sender], None] = _accept
+    """``admit(record, sender)`` raises :class:`~kadtwisted.errors.InvalidRecord` for a record that
+    this sender may not store here directly."""
+    version: Callable[[bytes], bytes] = version_of
+    """Eight bytes over the whole record, by which nodes name it to each other."""
+    sequence: Callable[[bytes], int] | None = None
+    """The record's sequence number, below 2^63: what a conditional STORE names.  ``None`` where
+    the kind has no such numbers."""
+    most: int = 1
+    """How many records a holder keeps under one key."""
+    longest: Callable[[bytes], float] = _unlimited
+    """The longest time in seconds for which a holder keeps this record without hearing of it again,
+    if that is shorter than ``Parameters.max_remaining``, which binds all kinds."""
+
+    @property
+    def many(self) -> bool:
+        """Whether many records stand under one key, read page by page: they have no winner."""
+        return self.most > 1
 
 
-VALUE: Final = RecordKind(Kind.VALUE, value.identify, value.check, value.wins)
-
-KINDS: Final[Mapping[int, RecordKind]] = MappingProxyType({int(VALUE.number): VALUE})
-"""Every kind whose rules are known, by its number."""
-
-
-def kind_of(record: bytes, kinds: Mapping[int, RecordKind] = KINDS) -> RecordKind:
-    """The rules for these bytes; ``InvalidRecord`` (``empty``, ``unknown-kind``) if none are."""
-    if not record:
-        raise InvalidRecord("empty")
-    rules = kinds.get(record[0])
-    if rules is None:
-        raise InvalidRecord("unknown-kind")
-    return rules
+VALUE: Final = RecordKind(
+    Kind.VALUE,
+    value.identify,
+    value.decode,
+    value.wins,
+    value.publish,
+    value.check,
+)
 
 
 class RecordKinds:
-    """The kinds that one network admits: each question goes to the rules of the record's kind."""
+    """The kinds that one network admits, by number; iterating gives them in ascending order.
 
-    def __init__(self, kinds: Mapping[int, RecordKind]) -> None:
-        self._kinds = MappingProxyType(dict(kinds))
+    :class:`~kadtwisted.errors.InvalidInput` for two kinds with the same number and for a number
+    that is no byte.
+    """
+
+    def __init__(self, kinds: Iterable[RecordKind]) -> None:
+        given = sorted(kinds, key=lambda each: each.number)
+        self._kinds = MappingProxyType({int(each.number): each for each in given})
+        if len(self._kinds) < len(given) or not all(0 <= number < 256 for number in self._kinds):
+            raise InvalidInput("each kind of record has a number of its own, from 0 to 255")
+        self.many = frozenset(number for number, each in self._kinds.items() if each.many)
+        """The numbers of the kinds of which many records stand under one key."""
+
+    def __iter__(self) -> Iterator[RecordKind]:
+        return iter(self._kinds.values())
 
     def known(self, number: int) -> bool:
         """Whether records of this kind may be stored on the network."""
         return number in self._kinds
 
-    def identify(self, record: bytes) -> StorageKey:
-        """Check a record and say where it is stored; :class:`InvalidRecord` for any other bytes."""
-        return kind_of(record, self._kinds).identify(record)
+    def get(self, number: int) -> RecordKind | None:
+        """The rules of this kind, if the network admits it."""
+        return self._kinds.get(number)
 
-    def check(self, record: bytes, unix_now: float) -> None:
-        """:class:`~kadtwisted.errors.ClockSkew` for an identified record from the future."""
-        kind_of(record, self._kinds).check(record, unix_now)
+    def identify(self, record: bytes) -> tuple[RecordKind, StorageKey]:
+        """Check a record; the rules it falls under, and where it is stored.
 
-    def supersedes(self, new: bytes, old: bytes) -> bool:
-        """Whether ``new`` replaces ``old``, both identified and of the same place."""
-        return kind_of(new, self._kinds).supersedes(new, old)
+        :class:`~kadtwisted.errors.InvalidRecord` for bytes that are no record: ``empty``,
+        ``unknown-kind``, or a reason of the kind's own.
+        """
+        if not record:
+            raise InvalidRecord("empty")
+        rules = self._kinds.get(record[0])
+        if rules is None:
+            raise InvalidRecord("unknown-kind")
+        return rules, rules.identify(record)
+
+    def version(self, number: int, record: bytes) -> bytes:
+        """The version of a stored record, also if its kind is not admitted (any more)."""
+        rules = self._kinds.get(number)
+        return version_of(record) if rules is None else rules.version(record)
 
 
-NATIVE_KINDS: Final = RecordKinds(KINDS)
+NATIVE_KINDS: Final = RecordKinds((VALUE,))
 """The kinds of the native network."""

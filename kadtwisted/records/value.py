@@ -1,8 +1,8 @@
 """The record of kind 1: a value under a plain name's key that anyone on the network may write.
 
-This file decides the bytes, which bytes are valid, and which of two records wins: the newest
-publication time, then the larger hash.  It never compares a record with a clock of its own and
-keeps no state.
+This file decides the bytes, which bytes are valid, which of two records wins (the newest
+publication time, then the larger hash), and with which time a writer publishes.  It never compares
+a record with a clock of its own and keeps no state.
 
     kind u8 (1) | key 20 bytes | published u64, microseconds | flags u8 | v, canonical bencode
 
@@ -13,6 +13,7 @@ One record has exactly one form, so equal records have equal bytes and equal ver
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -24,8 +25,6 @@ from kadtwisted.parameters import CLOCK_SKEW_LIMIT, RECORD_LIMIT
 
 TOMBSTONE: Final = b"0:"
 """What stands in place of a deleted value: the empty byte string, in bencode."""
-VERSION_BYTES: Final = 8
-"""Length of a version: collisions matter only between records of one key."""
 MICROSECONDS: Final = 1_000_000
 
 _HEADER: Final = struct.Struct(">B20sQB")
@@ -33,7 +32,6 @@ _PUBLISHED: Final = struct.Struct(">Q")
 _PUBLISHED_AT: Final = 21
 _DELETED: Final = 1
 _TIME_END: Final = 2**63
-_VERSION_PERSON: Final = b"kad/1 version"
 
 
 def encode(record: Value) -> bytes:
@@ -106,11 +104,6 @@ def wins(a: bytes, b: bytes) -> bool:
     return blake2b(a, digest_size=32).digest() > blake2b(b, digest_size=32).digest()
 
 
-def version(data: bytes) -> bytes:
-    """Eight bytes that tell versions of a record apart: BLAKE2b-64, personalised, of its bytes."""
-    return blake2b(data, digest_size=VERSION_BYTES, person=_VERSION_PERSON).digest()
-
-
 def publication_time(unix_now: float, seen: int | None = None) -> int:
     """What a writer publishes with, in microseconds: now, but later than the ``seen`` record.
 
@@ -118,6 +111,15 @@ def publication_time(unix_now: float, seen: int | None = None) -> int:
     """
     now = int(unix_now * MICROSECONDS)
     return now if seen is None else max(now, seen + 1)
+
+
+def publish(wanted: Value, seen: Sequence[bytes], unix_now: float) -> bytes:
+    """The bytes of the record to publish: what is ``wanted``, with the time of its publication.
+
+    ``seen`` is the newest record that the writer found, if any.  Fails as :func:`encode`.
+    """
+    newest = max((_published(each) for each in seen), default=None)
+    return encode(wanted._replace(published=publication_time(unix_now, newest)))
 
 
 def value_of(key: NodeID, value: bytes, published: int) -> Value:

@@ -21,11 +21,12 @@ from kadtwisted.records.value import (
     encode,
     identify,
     publication_time,
+    publish,
     tombstone_of,
     value_of,
-    version,
     wins,
 )
+from kadtwisted.records.version import version_of as version
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "vectors" / "records.json").read_text()
@@ -183,3 +184,14 @@ class TestClocks(SynchronousTestCase):
         for unix_now in (10.0, 3.0):
             second = publication_time(unix_now, seen=first)
             self.assertEqual(second, first + 1)
+
+    def test_publish_puts_in_the_time(self) -> None:
+        wanted = Value(KEY, 0, False, b"5:hello")
+        alone = publish(wanted, [], PUBLISHED / 1e6)
+        self.assertEqual(alone, HELLO)
+        for seen in ([HELLO], [encode(value_of(KEY, b"older", 5)), HELLO]):
+            again = publish(wanted, seen, 10.0)
+            self.assertEqual(decode(again), wanted._replace(published=PUBLISHED + 1))
+        gone = publish(tombstone_of(KEY, 0), [HELLO], 10.0)
+        self.assertTrue(wins(gone, HELLO))
+        self.assertRaises(RecordTooLarge, publish, wanted._replace(v=bytes(1001)), [], 10.0)

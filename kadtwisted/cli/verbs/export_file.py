@@ -32,8 +32,9 @@ MAX_LINE = 65536
 """MAGIC: bytes of a line; that of the largest record has some 2,000."""
 DIGEST_BYTES = 32
 
-Identify = Callable[[bytes], StorageKey]
-"""Checks the bytes of a record and says where it is stored, or raises ``InvalidRecord``."""
+Identify = Callable[[bytes], tuple[object, StorageKey]]
+"""Checks the bytes of a record and says which rules it falls under and where it is stored, or
+raises ``InvalidRecord``."""
 
 
 class BadExport(InvalidInput):
@@ -133,7 +134,7 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
 def _record(described: Mapping[str, Any], identify: Identify, number: int) -> DatedRecord:
     try:
         record = record_from(described)
-        where = identify(record.data)
+        _, where = identify(record.data)
     except InvalidRecord as error:
         raise BadExport(f"line {number} is {error}") from None
     except (LookupError, TypeError, ValueError, OverflowError):

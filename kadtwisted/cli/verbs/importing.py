@@ -100,16 +100,19 @@ class Import:
         where, data = record.where, record.data
         if record.expires_unix <= unix_time:
             return "expired", None
+        rules = NATIVE_KINDS.get(where.kind)
         try:
-            NATIVE_KINDS.check(data, unix_time)
+            if rules is None:
+                return "refused", None
+            rules.check(data, unix_time)
         except ClockSkew:
             return "refused", None
         there = await self._storage.get(where.kind, where.key, now)
         existing = next((each for each in there if each.where == where), None)
         same = existing is not None and existing.data == data
-        if existing is not None and not same and not NATIVE_KINDS.supersedes(data, existing.data):
+        if existing is not None and not same and not rules.supersedes(data, existing.data):
             return "older", None
-        left = record.expires_unix - unix_time
+        left = min(record.expires_unix - unix_time, rules.longest(data))
         expires = deadline(existing, same, left, now, self._maximum)
         if same and existing is not None and expires - existing.expires <= ROUNDING:
             return "already_there", None

@@ -27,8 +27,7 @@ from kadtwisted.model.messages import FindNode, FindValue, Nodes, Records, Reque
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.world import World
-from kadtwisted.records.kinds import RecordKinds
-from kadtwisted.records.value import version
+from kadtwisted.records.kinds import RecordKind
 
 
 class LookupDriver:
@@ -179,14 +178,12 @@ class ValueDriver(LookupDriver):
         world: World,
         lookup: AnyValueLookup,
         own_key: bytes,
-        kinds: RecordKinds,
-        kind: int,
+        rules: RecordKind,
         *,
         longest: int,
     ) -> None:
         super().__init__(link, world, lookup, own_key)
-        self._kinds = kinds
-        self._kind = kind
+        self._rules = rules
         self._unix_time = world.unix_time
         self._longest = longest
         self._best_known: Best | None = None
@@ -200,7 +197,7 @@ class ValueDriver(LookupDriver):
         known = self._best_known.version if self._best_known is not None else b""
         if known:
             self._named[contact] = known
-        return FindValue(self.lookup.target, self._kind, known)
+        return FindValue(self.lookup.target, self._rules.number, known)
 
     def _take(self, answer: Answer) -> None:
         body = answer.reply.body
@@ -217,7 +214,7 @@ class ValueDriver(LookupDriver):
         if item is None or not self._is_of_this_key(item.record):
             self.lookup.replied(answer.contact, contacts, self._now())
             return
-        held = version(item.record)
+        held = self._rules.version(item.record)
         if self._is_from_the_future(item.record):
             _keep_longest(self._doubtful, held, item)
             self._doubters.setdefault(held, []).append(answer.contact)
@@ -225,7 +222,7 @@ class ValueDriver(LookupDriver):
         else:
             _keep_longest(self._plausible, held, item)
             best = self._best_known
-            if best is None or self._kinds.supersedes(item.record, best.record):
+            if best is None or self._rules.supersedes(item.record, best.record):
                 self._best_known = Best(item.record, held, item.remaining)
             self.lookup.found(answer.contact, held, contacts, self._now())
 
@@ -245,7 +242,7 @@ class ValueDriver(LookupDriver):
             holders[held], records[held] = self._doubters[held], self._doubtful[held]
         winner: Best | None = None
         for held, item in records.items():
-            if winner is None or self._kinds.supersedes(item.record, winner.record):
+            if winner is None or self._rules.supersedes(item.record, winner.record):
                 winner = Best(item.record, held, item.remaining, tuple(holders[held]))
         return winner
 
@@ -266,14 +263,14 @@ class ValueDriver(LookupDriver):
 
     def _is_of_this_key(self, record: bytes) -> bool:
         try:
-            where = self._kinds.identify(record)
+            where = self._rules.identify(record)
         except InvalidRecord:
             return False
-        return where.kind == self._kind and where.key == self.lookup.target
+        return where.key == self.lookup.target
 
     def _is_from_the_future(self, record: bytes) -> bool:
         try:
-            self._kinds.check(record, self._unix_time())
+            self._rules.check(record, self._unix_time())
         except ClockSkew:
             return True
         return False

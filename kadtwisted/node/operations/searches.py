@@ -28,6 +28,7 @@ from kadtwisted.node.operations.lookup_driver import Best, LookupDriver, ValueDr
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.world import World
 from kadtwisted.parameters import Parameters
+from kadtwisted.records.kinds import RecordKind
 from kadtwisted.routing.size import estimate_size
 
 T = TypeVar("T")
@@ -104,14 +105,14 @@ def find_nodes(around: Surroundings, link: Link, target: NodeID) -> Deferred[Loo
 def find_records(
     around: Surroundings,
     link: Link,
-    kind: int,
+    rules: RecordKind,
     key: NodeID,
     mode: Mode,
     *,
     paths: int = 1,
     since: float | None = None,
 ) -> Deferred[Found]:
-    """Search the records of ``kind`` under ``key`` over one link, on so many disjoint paths.
+    """Search the records of one kind under ``key`` over one link, on so many disjoint paths.
 
     The trace counts from ``since``, or from now.
     """
@@ -122,8 +123,7 @@ def find_records(
         around.world,
         lookup,
         around.public_key,
-        around.dialect.kinds,
-        kind,
+        rules,
         longest=int(around.parameters.max_remaining),
     )
 

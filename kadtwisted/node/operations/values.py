@@ -44,6 +44,7 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import RECORD_LIMIT
 from kadtwisted.records import value as value_rules
+from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.lifetime import remaining_at
 
 MODES = ("first", "latest")
@@ -82,7 +83,7 @@ class Values:
         self._read_only = read_only
         self._storing = Storing(around, records, read_only)
         self._counters = counters
-        self._kinds = around.dialect.kinds
+        self._rules = VALUE
 
     # --- Get ---------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class Values:
         if held is None:
             return None
         left = remaining_at(held.expires, self._around.world.now())
-        return Best(held.data, value_rules.version(held.data), left)
+        return Best(held.data, VALUE.version(held.data), left)
 
     async def _search(self, key: NodeID, mode: Mode) -> list[Found]:
         links = self._around.connected_links()
@@ -126,7 +127,7 @@ class Values:
         paths = [disjoint_paths(self._around, each) for each in links]
         return await all_of(
             [
-                find_records(self._around, link, Kind.VALUE, key, mode, paths=each)
+                find_records(self._around, link, VALUE, key, mode, paths=each)
                 for link, each in zip(links, paths, strict=True)
             ]
         )
@@ -137,16 +138,14 @@ class Values:
         around = self._around
         started = around.world.now()
         founds = await first_of(
-            [find_records(around, each, Kind.VALUE, key, "first") for each in links], _has_record
+            [find_records(around, each, VALUE, key, "first") for each in links], _has_record
         )
         paths = {link.family: disjoint_paths(around, link) for link in links}
         again = [link for link in links if paths[link.family] > 1]
         if any(_has_record(each) for each in founds) or not again:
             return founds
         confirming = [
-            find_records(
-                around, link, Kind.VALUE, key, "first", paths=paths[link.family], since=started
-            )
+            find_records(around, link, VALUE, key, "first", paths=paths[link.family], since=started)
             for link in again
         ]
         return founds + await first_of(confirming, _has_record)
@@ -164,7 +163,7 @@ class Values:
         """Whether one finding is better: the record that wins, then the longer life of the same."""
         if one.version == other.version:
             return one.remaining > other.remaining
-        return self._kinds.supersedes(one.record, other.record)
+        return self._rules.supersedes(one.record, other.record)
 
     def _result(self, key: NodeID, best: Best, founds: Sequence[Found], holders: int) -> GetResult:
         record = value_rules.decode(best.record)
@@ -217,7 +216,7 @@ class Values:
         key = value_rules.decode(data).key
         founds = await self._search(key, "latest")
         newest = self._winner([each.best for each in founds])
-        if newest is not None and self._kinds.supersedes(newest.record, data):
+        if newest is not None and self._rules.supersedes(newest.record, data):
             raise Superseded("another value has taken the place of the one kept published")
         await self._storing.store(founds, key, data, math.ceil(lifetime))
 

@@ -15,9 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
+    CasConflict,
     ClockSkew,
     InvalidRecord,
     KadtwistedError,
+    NotConditional,
     StorageBusy,
     StorageFull,
     Superseded,
@@ -44,16 +46,12 @@ from kadtwisted.model.messages import (
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.counters import Counters
 from kadtwisted.node.port.protocol import BUSY_RETRY_MS, Received
+from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, page_of
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.world import World
+from kadtwisted.records.kinds import Sender
 from kadtwisted.records.lifetime import remaining_at
-from kadtwisted.records.value import version
 from kadtwisted.routing.table import RoutingTable
-
-CONTACTS_BESIDE_RECORD = 8
-"""A search for any record ends with it and needs none; one for the latest tells the next holders
-what it has found, and these send no record and all contacts.  By simulation (docs/protocol.md) that
-search finds the same nodes with as many requests as if every record came with k contacts."""
 
 CONTACTS_OF_EACH = 12
 """Contacts of each family when both are wanted: 12 x 38 + 12 x 50 bytes fit into one datagram."""
@@ -63,6 +61,8 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
         InvalidRecord: (ErrorCode.INVALID_RECORD, 0),
         ClockSkew: (ErrorCode.CLOCK_SKEW, 0),
         Superseded: (ErrorCode.SUPERSEDED, 0),
+        CasConflict: (ErrorCode.CAS_CONFLICT, 0),
+        NotConditional: (ErrorCode.BAD_REQUEST, 0),
         StorageFull: (ErrorCode.STORAGE_FULL, 0),
         StorageBusy: (ErrorCode.BUSY, BUSY_RETRY_MS),
     }
@@ -101,6 +101,8 @@ class Handlers:
         self._own = tables[family]
         self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
         self._records = records
+        self._many = records.kinds.many
+        self._version = records.kinds.version
         self._now = world.now
         self._unix_time = world.unix_time
         self._counts = counters.counts
@@ -128,6 +130,7 @@ class Handlers:
                 return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
             if self._read_only:
                 return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
+            return handler(received)  # it matters who writes
         return handler(body)
 
     def _ping(self, _: Ping) -> Pong:
@@ -152,27 +155,49 @@ class Handlers:
         return tuple(found)
 
     def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
-        finding = self._records.find(body.kind, body.key)
+        kind = body[1]
+        if kind in self._many:
+            return self._find_page(body)
+        finding = self._records.find(kind, body[0])
         if finding.called and type(finding.result) is list:
             return self._records_reply(finding.result, body)  # nothing to wait for: save the calls
         return finding.addCallback(self._records_reply, body)
 
     def _records_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
-        key, _, known, _, want = body
+        """The one record under a key, unless the asker has it already."""
+        key, kind, known, _, want = body
         if not found:
             return Records((), self._closest(key, want))
-        if known and any(version(each.data) == known for each in found):
+        _, data, expires, _ = found[0]
+        if known and self._version(kind, data) == known:
             return Records((), self._closest(key, want), b"", True)
         contacts = self._nearest(key, want, min(CONTACTS_BESIDE_RECORD, self._k))
-        # Kinds with many records under one key will be read by cursor; Value has one.
-        _, data, expires, _ = found[0]
         return Records((StoredItem(data, remaining_at(expires, self._now())),), contacts)
 
-    def _store(self, body: Store) -> Deferred[ReplyBody]:
-        storing = self._records.store(body.record, body.remaining)
+    def _find_page(self, body: FindValue) -> Deferred[ReplyBody]:
+        finding = self._records.find_page(body.kind, body.key, body.cursor)
+        return finding.addCallback(self._page_reply, body)
+
+    def _page_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
+        """The next of many records under a key; contacts come with the first ones alone."""
+        key, _, _, cursor, want = body
+        items, further = page_of(found, body, self._now())
+        if cursor:
+            return Records(items, (), further)
+        if not items:
+            return Records((), self._closest(key, want), further)
+        count = min(CONTACTS_BESIDE_RECORD, self._k)
+        return Records(items, self._nearest(key, want, count), further)
+
+    def _store(self, received: Received) -> Deferred[ReplyBody]:
+        body: Any = received.body
+        record, remaining, cas = body
+        sender = Sender(received.endpoint, received.key)
+        storing = self._records.store(record, remaining, cas, sender)
         return storing.addCallbacks(Stored, _refusal)
 
-    def _have(self, body: Have) -> Deferred[ReplyBody]:
+    def _have(self, received: Received) -> Deferred[ReplyBody]:
+        body: Any = received.body
         return self._records.wanted(body).addCallback(Wanted)
 
 

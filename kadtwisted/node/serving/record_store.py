@@ -1,33 +1,50 @@
 """The policy around a dumb storage: what is accepted, which record stays, and until when.
 
-Every write of one key waits for the one before it, so that comparing and storing is one step for
+Every write under one key waits for the one before it, so that comparing and storing is one step for
 any backend.  What comes in is checked on arrival; reading hands out what was checked.  A storage
-that refused a write can be tried again, so that the verdict on it does not wait for somebody who
-stores something.
+that refused a write can be tried again: so this node learns that it works, even if nobody stores
+anything.  What the rules of a record are, its kind says (``records/kinds.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail, succeed
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import KadtwistedError, StorageBusy, Superseded
+from kadtwisted.errors import (
+    CasConflict,
+    KadtwistedError,
+    NotConditional,
+    StorageBusy,
+    StorageFull,
+    Superseded,
+)
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have
-from kadtwisted.model.record import StorageKey, StoredRecord
+from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.node.world import World
 from kadtwisted.parameters import Parameters
-from kadtwisted.records.kinds import RecordKinds
+from kadtwisted.records.kinds import RecordKind, RecordKinds, Sender
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
-from kadtwisted.records.value import version
-from kadtwisted.wire.layout import RECORD_BYTES
+from kadtwisted.wire.layout import RECORD_BYTES, RECORDS_LIMIT
 
 PROBE = StorageKey(0, NodeID(0))
 """Where a storage is tried: a kind that no record has."""
+
+
+class Write(NamedTuple):
+    """A checked record on its way into the storage: the rules it falls under, where it belongs, the
+    seconds it is to be kept, and the sequence number that must be stored there now, if any must."""
+
+    rules: RecordKind
+    where: StorageKey
+    record: bytes
+    remaining: float
+    cas: int | None
 
 
 class RecordStore:
@@ -45,51 +62,69 @@ class RecordStore:
         world: World,
         began_to_fail: Callable[[str], object] = lambda reason: None,
     ) -> None:
-        self.storage = storage
-        self._kinds = kinds
+        self.kinds = kinds
+        self._storage = storage
         self._maximum = parameters.max_remaining
         self._now = world.now
         self._unix_time = world.unix_time
-        self._locks: dict[StorageKey, DeferredLock] = {}
+        self._locks: dict[tuple[int, NodeID], DeferredLock] = {}
         self._vouched: dict[StorageKey, float] = {}
         self._failing = False
         self._began_to_fail = began_to_fail
         self.find = storage_reader(storage, world.now)
 
-    def store(self, record: bytes, remaining: float) -> Deferred[int]:
+    # --- Writing -----------------------------------------------------------------------------
+
+    def store(
+        self,
+        record: bytes,
+        remaining: float,
+        cas: int | None = None,
+        sender: Sender | None = None,
+    ) -> Deferred[int]:
         """Keep a record for ``remaining`` seconds, capped; fires with the seconds it will be kept.
 
-        Fails with ``InvalidRecord``, ``ClockSkew``, ``Superseded`` or a ``StorageError``.
+        ``cas`` is the sequence number that must be stored now, ``sender`` the node that stores the
+        record here directly.  Fails with ``InvalidRecord``, ``ClockSkew``, ``Superseded``,
+        ``NotConditional``, ``CasConflict`` or a ``StorageError``.
         """
         try:
-            where = self._kinds.identify(record)
-            self._kinds.check(record, self._unix_time())
+            rules, where = self.kinds.identify(record)
+            rules.check(record, self._unix_time())
+            if sender is not None:
+                rules.admit(record, sender)
+            if cas is not None and rules.sequence is None:
+                raise NotConditional("records of this kind have no sequence number to compare")
         except KadtwistedError as error:
             return fail(error)
-        lock = self._locks.setdefault(where, DeferredLock())
-        writing = lock.run(lambda: self._write(where, record, clamp(remaining, self._maximum)))
-        return writing.addBoth(self._unlock, where, lock)
+        place = where[:2]
+        lock = self._locks.setdefault(place, DeferredLock())
+        longest = min(self._maximum, rules.longest(record))
+        write = Write(rules, where, record, clamp(remaining, longest), cas)
+        return lock.run(self._write, write).addBoth(self._unlock, place, lock)
 
-    def _unlock(self, result: Any, where: StorageKey, lock: DeferredLock) -> Any:
-        if not lock.locked and not lock.waiting and self._locks.get(where) is lock:
-            self._locks.pop(where, None)
+    def _unlock(self, result: Any, place: tuple[int, NodeID], lock: DeferredLock) -> Any:
+        if not lock.locked and not lock.waiting and self._locks.get(place) is lock:
+            self._locks.pop(place, None)
         return result
 
-    def _write(self, where: StorageKey, record: bytes, remaining: float) -> Deferred[int]:
-        reading = self.storage.get(where.kind, where.key, self._now())
-        return reading.addCallback(self._decide, where, record, remaining)
+    def _write(self, write: Write) -> Deferred[int]:
+        kind, key, _ = write.where
+        return self._storage.get(kind, key, self._now()).addCallback(self._decide, write)
 
-    def _decide(
-        self, found: Sequence[StoredRecord], where: StorageKey, record: bytes, remaining: float
-    ) -> Deferred[int]:
+    def _decide(self, found: Sequence[StoredRecord], write: Write) -> Deferred[int]:
+        rules, where, record, remaining, _ = write
         now = self._now()
         existing = next((each for each in found if each.where == where), None)
         same = existing is not None and existing.data == record
-        if existing is not None and not (same or self._kinds.supersedes(record, existing.data)):
-            raise Superseded("a newer record is stored here already")
+        if existing is None:
+            if len(found) >= rules.most:
+                raise StorageFull("as many records as may be are kept under this key")
+        elif not same:
+            _check_winner(write, existing.data)
         expires = deadline(existing, same, remaining, now, self._maximum)
         left = remaining_at(expires, now)
-        writing = self.storage.put(StoredRecord(where, record, expires, now), now)
+        writing = self._storage.put(StoredRecord(where, record, expires, now), now)
         return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(left,))
 
     def _wrote(self, _: None, left: int) -> int:
@@ -97,7 +132,7 @@ class RecordStore:
         return left
 
     def _refused(self, failure: Failure) -> Failure:
-        """Who no longer waits for a write says nothing about the storage."""
+        """A write whose caller cancelled it says nothing about the storage."""
         if failure.check(CancelledError):
             return failure
         before, self._failing = self._failing, not failure.check(StorageBusy)
@@ -118,8 +153,38 @@ class RecordStore:
         if not self._failing:
             return succeed(0)
         now = self._now()
-        writing = self.storage.put(StoredRecord(PROBE, bytes(RECORD_BYTES), now, now), now)
+        writing = self._storage.put(StoredRecord(PROBE, bytes(RECORD_BYTES), now, now), now)
         return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(0,))
+
+    def expire(self, limit: int) -> Deferred[int]:
+        """Forget at most ``limit`` records whose time is over; fires with how many."""
+        return self._storage.expire(self._now(), limit)
+
+    # --- Reading -----------------------------------------------------------------------------
+
+    def find_page(self, kind: int, key: NodeID, after: bytes) -> Deferred[Sequence[StoredRecord]]:
+        """The next records of a kind of which many stand under one key, in the order of their
+        ``sub``, from just behind ``after``; expired ones and those of later keys may follow."""
+        return self._storage.page(StorageKey(kind, key, after), RECORDS_LIMIT)
+
+    def page(self, after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
+        """At most ``limit`` records of all kinds in ascending order of their places, from just
+        behind ``after``; expired ones may be among them."""
+        return self._storage.page(after, limit)
+
+    def usage(self) -> Deferred[StorageUsage]:
+        """How many records and how many bytes of data the storage holds."""
+        return self._storage.usage()
+
+    def check_reading(self) -> Deferred[Sequence[StoredRecord]]:
+        """Read where nothing is stored; fails as the storage does."""
+        return self.find(PROBE.kind, PROBE.key)
+
+    def version(self, stored: StoredRecord) -> bytes:
+        """The version of a stored record, by the rules of its kind."""
+        return self.kinds.version(stored.where.kind, stored.data)
+
+    # --- What other holders say --------------------------------------------------------------
 
     def confirmed(self, record: StoredRecord) -> float:
         """When a record last came in, or another holder vouched for the copy that is here."""
@@ -131,28 +196,45 @@ class RecordStore:
         self._vouched = {w: at for w, at in self._vouched.items() if at >= before}
 
     def wanted(self, have: Have) -> Deferred[bytes]:
-        """The bitmap of those entries whose version is not the one stored here.
+        """The bitmap of those entries whose version is not among the records stored here.
 
-        Whoever offers what is here already vouches for it: this node need not replicate it too.
+        A holder that offers what is here already vouches for it: this node need not replicate it
+        too.  Each key is read once, however many of its records are offered.
         """
-        entries = have.entries
-        bitmap = bytearray((len(entries) + 7) // 8)
+        bitmap = bytearray((len(have.entries) + 7) // 8)
+        offers: dict[tuple[int, NodeID], list[tuple[int, bytes]]] = {}
+        for index, (kind, key, version) in enumerate(have.entries):
+            if self.kinds.known(kind):
+                offers.setdefault((kind, key), []).append((index, version))
+        places = list(offers)
 
-        def compare(found: Sequence[StoredRecord], index: int) -> None:
-            kind, _, offered = entries[index]
-            same = [each.where for each in found if version(each.data) == offered]
-            if same:
-                self._vouched[same[0]] = self._now()
-            elif self._kinds.known(kind):
-                bitmap[index // 8] |= 0x80 >> index % 8
+        def compare(found: Sequence[StoredRecord], place: tuple[int, NodeID]) -> None:
+            held = {self.version(each): each.where for each in found}
+            for index, version in offers[place]:
+                if version in held:
+                    self._vouched[held[version]] = self._now()
+                else:
+                    bitmap[index // 8] |= 0x80 >> index % 8
 
-        def step(_: object, index: int) -> Any:
-            if index == len(entries):
+        def step(_: object, number: int) -> Any:
+            if number == len(places):
                 return bytes(bitmap)
-            reading = self.find(entries[index].kind, entries[index].key)
-            return reading.addCallback(compare, index).addCallback(step, index + 1)
+            reading = self.find(*places[number])
+            return reading.addCallback(compare, places[number]).addCallback(step, number + 1)
 
         return succeed(None).addCallback(step, 0)
+
+
+def _check_winner(write: Write, existing: bytes) -> None:
+    """Refuse a record that another one stored at its place wins over, or is conditional on another.
+
+    Whoever stores the same record again repeats a request: no condition is asked of it.
+    """
+    sequence, cas = write.rules.sequence, write.cas
+    if cas is not None and sequence is not None and sequence(existing) != cas:
+        raise CasConflict(f"the sequence number stored here is {sequence(existing)}, not {cas}")
+    if not write.rules.supersedes(write.record, existing):
+        raise Superseded("a newer record is stored here already")
 
 
 def storage_reader(

@@ -312,7 +312,7 @@ class Maintenance:
         with suppress(KadtwistedError):
             await self._records.try_again()
         limit = self._settings.expire_at_once
-        if await self._records.storage.expire(self._now(), limit) == limit:
+        if await self._records.expire(limit) == limit:
             self._chores.at(self._expire, self._now())  # more is waiting
         return 0.0
 

@@ -27,7 +27,6 @@ from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
-from kadtwisted.records.value import version
 
 PAGE = 32
 """Records looked at in one step."""
@@ -57,7 +56,7 @@ class Replication:
     async def step(self, after: StorageKey | None, period: float) -> tuple[StorageKey | None, int]:
         """Replicate the next page of records that nobody did for ``period`` seconds; where to go on
         (``None``: the pass is over)."""
-        page = await self._records.storage.page(after, PAGE)
+        page = await self._records.page(after, PAGE)
         now = self._around.world.now()
         if after is None:
             self._rests_until = {w: at for w, at in self._rests_until.items() if at > now}
@@ -122,7 +121,7 @@ class Replication:
         self, link: Link, contact: Contact, after: StorageKey | None
     ) -> tuple[StorageKey | None, int]:
         """Offer a new contact the next page's records that it should hold and we are nearest to."""
-        page = await self._records.storage.page(after, PAGE)
+        page = await self._records.page(after, PAGE)
         now = self._around.world.now()
         mine = [
             each
@@ -157,7 +156,8 @@ class Replication:
         self, link: Link, contact: Contact, batch: Sequence[StoredRecord]
     ) -> Deferred[int]:
         """Send one HAVE, and a STORE for each record wanted."""
-        entries = [HaveEntry(e.where.kind, e.where.key, version(e.data)) for e in batch]
+        version = self._records.version
+        entries = [HaveEntry(e.where.kind, e.where.key, version(e)) for e in batch]
         self._counters.add("replication.offered", len(entries))
 
         def send_wanted(answer: Answer) -> Deferred[int] | int:

@@ -18,10 +18,10 @@ from kadtwisted.lookup.iterative import Lookup
 from kadtwisted.lookup.values import ValueLookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.record import Kind
 from kadtwisted.model.results import Trace
 from kadtwisted.node.operations.lookup_driver import LookupDriver, ValueDriver
 from kadtwisted.parameters import Timeouts
+from kadtwisted.records.kinds import VALUE
 from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.inspect import context_of, link_of
@@ -108,8 +108,7 @@ class Rule(NamedTuple):
             context.world,
             lookup,
             context.public_key,
-            context.dialect.kinds,
-            Kind.VALUE,
+            VALUE,
             longest=int(context.parameters.max_remaining),
         )
 

@@ -36,17 +36,18 @@ from kadtwisted.model.record import Kind
 from kadtwisted.node.counters import Counters
 from kadtwisted.node.port.protocol import Received
 from kadtwisted.node.serving.handlers import (
-    CONTACTS_BESIDE_RECORD,
     CONTACTS_OF_EACH,
     NO_ROOM,
     Handlers,
     Introduction,
 )
+from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.world import World
 from kadtwisted.parameters import HOUR, Parameters
 from kadtwisted.records.kinds import NATIVE_KINDS
-from kadtwisted.records.value import encode, value_of, version
+from kadtwisted.records.value import encode, value_of
+from kadtwisted.records.version import version_of as version
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.storages import FailingStorage, LateStorage
@@ -63,6 +64,8 @@ def record(value: bytes, published: float = 0.0, key: NodeID = KEY) -> bytes:
 
 class HandlersCase(SynchronousTestCase):
     """The handlers of the IPv4 port of a node with both families, and 60 contacts in each."""
+
+    kinds = NATIVE_KINDS
 
     def setUp(self) -> None:
         self.time = 500.0
@@ -95,7 +98,7 @@ class HandlersCase(SynchronousTestCase):
         family: Family = Family.IPV4,
         k: int = K,
     ) -> None:
-        records = RecordStore(storage, NATIVE_KINDS, Parameters(), self.world)
+        records = RecordStore(storage, self.kinds, Parameters(), self.world)
         self.handlers = Handlers(
             family,
             self.tables,
@@ -226,7 +229,7 @@ class FindValueTests(HandlersCase):
             self.assertEqual(list(self.find(key=stored, want=Want.BOTH).contacts), both)
 
     def test_a_small_k_bounds_the_contacts_beside_a_record(self) -> None:
-        self.use(self.handlers._records.storage, k=3)
+        self.use(self.handlers._records._storage, k=3)
         self.assertEqual(self.find().contacts, self.near[:3])
 
     def test_a_storage_that_cannot_read_is_a_fault_of_ours(self) -> None:

@@ -27,7 +27,8 @@ from kadtwisted.node.serving.record_store import RecordStore, storage_reader
 from kadtwisted.node.world import World
 from kadtwisted.parameters import HOUR, MINUTE, Parameters
 from kadtwisted.records.kinds import NATIVE_KINDS
-from kadtwisted.records.value import encode, tombstone_of, value_of, version, wins
+from kadtwisted.records.value import encode, tombstone_of, value_of, wins
+from kadtwisted.records.version import version_of as version
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.storages import FailingStorage, LateStorage
 
@@ -93,7 +94,7 @@ class AcceptTests(StoreCase):
         ):
             failure = self.failureResultOf(self.records.store(bad, 10), InvalidRecord)
             self.assertEqual(failure.value.reason, reason)
-        self.assertEqual(self.records.storage.waiting, [])  # type: ignore[attr-defined]
+        self.assertEqual(self.records._storage.waiting, [])  # type: ignore[attr-defined]
 
     def test_a_flipped_bit_of_kind_or_flags_or_the_times_sign_is_no_record(self) -> None:
         good = record(b"a")

@@ -106,8 +106,8 @@ class ConductTests(SynchronousTestCase):
             assert isinstance(found, Records)
             ((record, _),) = found.items
             try:
-                where = NATIVE_KINDS.identify(record)
-                NATIVE_KINDS.check(record, EPOCH + 1e9)
+                rules, where = NATIVE_KINDS.identify(record)
+                rules.check(record, EPOCH + 1e9)
             except (InvalidRecord, ClockSkew) as error:
                 refused.append(type(error).__name__)
             else:

@@ -1,0 +1,57 @@
+"""Pages: how many of the records under one key go into one answer, and where the next page begins.
+
+A holder keeps no state for a reader.  The cursor is the ``sub`` of the last record that was looked
+at, so the next page begins just behind it, whatever came or went meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kadtwisted.model.messages import FindValue, StoredItem
+from kadtwisted.model.record import StoredRecord
+from kadtwisted.parameters import DATAGRAM_LIMIT
+from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.wire.layout import CONTACT_IPV6, CURSOR_BYTES, RECORDS_LIMIT
+
+CONTACTS_BESIDE_RECORD = 8
+"""A search for any record ends with it and needs none; one for the latest tells the next holders
+what it has found, and these send no record and all contacts.  By simulation (docs/protocol.md) that
+search finds the same nodes with as many requests as if every record came with k contacts."""
+
+ITEM_BYTES = 1 + 3 + 5
+"""What the wire needs beside the bytes of a record: the heads of its pair and of its bytes, and its
+remaining seconds, each at its longest."""
+
+ROOM = DATAGRAM_LIMIT - 41 - (1 + 1 + 9 + 9 + 19 + 2 + 2 + CURSOR_BYTES + 3 + 3 + 1)
+"""Bytes that all records of an answer may take: a datagram without the sealing, the other items of
+the message at their longest, and no contact (``wire/layout.py``, ``docs/protocol.md``)."""
+
+FIRST_ROOM = ROOM - CONTACTS_BESIDE_RECORD * CONTACT_IPV6
+"""The same on the first page, which must not push out the contacts beside it: a search goes on with
+them."""
+
+
+def page_of(
+    found: Sequence[StoredRecord], asked: FindValue, now: float
+) -> tuple[tuple[StoredItem, ...], bytes]:
+    """The records to send of those ``found`` in a storage behind the cursor that was ``asked``
+    for, and the cursor for the next page, which is empty if there is none.
+
+    ``found`` are at most ``RECORDS_LIMIT`` in ascending order; those of other keys and expired ones
+    are left out.  The first record is sent however large it is.
+    """
+    items: list[StoredItem] = []
+    free = ROOM if asked.cursor else FIRST_ROOM
+    last = b""
+    for (kind, key, sub), data, expires, _ in found:
+        if kind != asked.kind or key != asked.key:
+            return tuple(items), b""
+        left = remaining_at(expires, now)
+        if left:
+            free -= ITEM_BYTES + len(data)
+            if free < 0 and items:
+                return tuple(items), last
+            items.append(StoredItem(data, left))
+        last = sub
+    return tuple(items), last if len(found) == RECORDS_LIMIT else b""

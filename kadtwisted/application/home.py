@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
@@ -26,6 +26,14 @@ MakeNode = Callable[[NodeKey], INode]
 """Makes the node, not yet started, once its identity is known."""
 FindIdentity = Callable[[StateDirectory | None], NodeKey]
 """Gives the node's key, from the state directory (open) if there is one."""
+
+
+class Randomness(NamedTuple):
+    """Where a service takes randomness from: ``secure(n)`` gives n unpredictable bytes, and
+    ``fraction()`` a float in [0, 1)."""
+
+    secure: Callable[[int], bytes]
+    fraction: Callable[[], float]
 
 
 def identity_from(secure_random: Callable[[int], bytes]) -> FindIdentity:

@@ -9,12 +9,12 @@ it to end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from kadtwisted.application.home import Home, MakeNode, identity_from
+from kadtwisted.application.home import Home, MakeNode, Randomness, identity_from
 from kadtwisted.application.hosted import HostedNode
 from kadtwisted.daemon.reload import compare, tell
 from kadtwisted.daemon.supervision.health_watch import HealthWatch
@@ -29,14 +29,25 @@ STOP_WITHIN = 1.5
 """Seconds that stopping may take; with what the process then needs to end, less than 2 s."""
 
 
-class SupervisedNode(HostedNode):
-    """Runs the node of a daemon.
+class Supervision(NamedTuple):
+    """Who is told how the node of a daemon does.
 
-    ``secure_random(n)`` gives n unpredictable bytes, ``random`` floats in [0, 1).  ``failed`` is
-    called with what must end the process: a node that could not start after all (a storage that
-    takes its time to open), a port lost for good, a stop that hangs.  ``notifier`` tells the
-    service manager, and feeds its watchdog if that has a period (seconds).
+    ``failed`` is called with what must end the process: a node that could not start after all (a
+    storage that takes its time to open), a port lost for good, a stop that hangs.  ``notifier``
+    tells the service manager, and feeds its watchdog if that has a period (seconds).
     """
+
+    failed: Callable[[BaseException], None] = lambda error: None
+    notifier: Notifier = Notifier()
+    watchdog_period: float | None = None
+
+
+NOBODY = Supervision()
+"""Nobody is told."""
+
+
+class SupervisedNode(HostedNode):
+    """Runs the node of a daemon, which ``make_node`` makes, with these settings."""
 
     name = "kademlia"
     log = Logger(namespace="kadtwisted.daemon")
@@ -46,20 +57,14 @@ class SupervisedNode(HostedNode):
         reactor: Any,
         settings: DaemonSettings,
         make_node: MakeNode,
-        *,
-        secure_random: Callable[[int], bytes],
-        random: Callable[[], float],
-        failed: Callable[[BaseException], None] = lambda error: None,
-        notifier: Notifier | None = None,
-        watchdog_period: float | None = None,
+        randomness: Randomness,
+        supervision: Supervision = NOBODY,
     ) -> None:
-        home = Home(reactor, make_node, identity_from(secure_random), settings.state_dir)
-        super().__init__(reactor, home, settings.bootstrap, random)
+        home = Home(reactor, make_node, identity_from(randomness.secure), settings.state_dir)
+        super().__init__(reactor, home, settings.bootstrap, randomness.fraction)
         self._reactor = reactor
         self._settings = settings
-        self._tell_failure = failed
-        self._notifier = notifier or Notifier()
-        self._watchdog_period = watchdog_period
+        self._tell_failure, self._notifier, self._watchdog_period = supervision
         self._reporter: Reporter | None = None
         self._guards: list[PortWatch | Watchdog] = []
         self._watch: HealthWatch | None = None

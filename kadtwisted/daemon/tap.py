@@ -20,13 +20,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, Logger
 
-from kadtwisted.application.home import MakeNode
+from kadtwisted.application.home import MakeNode, Randomness
 from kadtwisted.application.making import NodeMaker
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.daemon.logs import Log, make_log
 from kadtwisted.daemon.reload import reread
-from kadtwisted.daemon.service import SupervisedNode
+from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
 from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -214,11 +214,12 @@ def make_daemon(
         reactor,
         settings,
         node_maker(reactor, settings, manager, plugins),
-        secure_random=os.urandom,
-        random=random.SystemRandom().random,
-        failed=lambda error: end_with(reactor, error, pid_file),
-        notifier=manager.notifier,
-        watchdog_period=manager.watchdog_period,
+        Randomness(os.urandom, random.SystemRandom().random),
+        Supervision(
+            lambda error: end_with(reactor, error, pid_file),
+            manager.notifier,
+            manager.watchdog_period,
+        ),
     )
 
 

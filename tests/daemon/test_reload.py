@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, capturedLogs, formatEvent
 from twisted.trial import unittest
 
+from kadtwisted.application.home import Randomness
 from kadtwisted.daemon.reload import compare, reread, tell
 from kadtwisted.daemon.service import SupervisedNode
 from kadtwisted.errors import ConfigurationProblems
@@ -104,8 +105,7 @@ class ServiceTests(unittest.SynchronousTestCase):
             self.clock,
             self.settings,
             lambda key: self.node,
-            secure_random=bytes,
-            random=lambda: 1.0,
+            Randomness(bytes, lambda: 1.0),
         )
         self.addCleanup(lambda: self.successResultOf(self.service.stopService()))
 

@@ -13,7 +13,8 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from kadtwisted.api import control
-from kadtwisted.daemon.service import STOP_WITHIN, SupervisedNode
+from kadtwisted.application.home import Randomness
+from kadtwisted.daemon.service import STOP_WITHIN, SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.port_watch import GIVE_UP_AFTER
 from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
@@ -80,11 +81,8 @@ class ServiceTests(unittest.SynchronousTestCase):
             self.reactor,
             settings,
             make_node,
-            secure_random=bytes,
-            random=lambda: 1.0,
-            failed=self.failed.append,
-            notifier=self.notifier,
-            watchdog_period=watchdog_period,
+            Randomness(bytes, lambda: 1.0),
+            Supervision(self.failed.append, self.notifier, watchdog_period),
         )
         service.whenJoined().addCallbacks(self.joined.append, lambda failure: None)
         return service

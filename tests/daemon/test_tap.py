@@ -17,7 +17,9 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
+from kadtwisted.application.home import Randomness
 from kadtwisted.daemon import tap
+from kadtwisted.daemon.service import Supervision
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import CannotListen, ConfigurationProblems, StorageError
 from kadtwisted.interfaces import INode
@@ -78,7 +80,7 @@ class ServiceTests(unittest.SynchronousTestCase):
     def test_failing_to_start_is_a_sentence_and_a_code(self) -> None:
         node = FakeNode(start=CannotListen("cannot bind UDP port 8000: in use"))
         service = DaemonService(
-            Clock(), DaemonSettings(), lambda key: node, secure_random=bytes, random=lambda: 0.5
+            Clock(), DaemonSettings(), lambda key: node, Randomness(bytes, lambda: 0.5)
         )
         leaving = self.assertRaises(SystemExit, service.privilegedStartService)
         self.assertEqual(leaving.code, 71)
@@ -121,9 +123,8 @@ class HangUpTests(unittest.SynchronousTestCase):
             self.reactor,
             DaemonSettings(),
             lambda key: self.node,
-            secure_random=bytes,
-            random=lambda: 0.5,
-            notifier=self.notifier,
+            Randomness(bytes, lambda: 0.5),
+            Supervision(notifier=self.notifier),
         )
         self.service.set_log_level = self.levels.append
         self.service.read_settings = self.read

@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from kadtwisted.api import describe
+from kadtwisted.application.home import Randomness
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import count_of
-from kadtwisted.daemon.service import SupervisedNode
+from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.settings.checks import check_bootstrap
@@ -52,9 +53,8 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
         session.reactor,
         settings,
         lambda key: world.make_node(session.reactor, settings, key),
-        secure_random=world.secure_random,
-        random=world.random,
-        failed=until_stopped.errback,
+        Randomness(world.secure_random, world.random),
+        Supervision(until_stopped.errback),
     )
     if addresses:
         service.whenJoined().addCallbacks(joined, lambda failure: failure.trap(KadtwistedError))

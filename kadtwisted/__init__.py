@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kadtwisted.errors import (
         BootstrapFailed,
         CannotListen,
+        CasConflict,
         ClockSkew,
         ConfigurationError,
         ConfigurationProblems,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         MalformedDatagram,
         NoContacts,
         NodeStopped,
+        NotConditional,
         NotFound,
         NotStored,
         RecordTooLarge,
@@ -126,8 +128,8 @@ _HOMES = homes(
     {
         "kadtwisted.application.service": "NodeService",
         "kadtwisted.errors": (
-            "BootstrapFailed CannotListen ClockSkew ConfigurationError ConfigurationProblems "
-            "ErrorReply IdentityError InvalidAddress InvalidInput InvalidKey InvalidLifetime "
+            "BootstrapFailed CannotListen CasConflict ClockSkew ConfigurationError "
+            "ConfigurationProblems ErrorReply IdentityError InvalidAddress InvalidInput InvalidKey InvalidLifetime "
             "InvalidRecord KadtwistedError LocalError MalformedDatagram NoContacts NodeStopped "
             "NotFound NotStored RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy "
             "StorageError StorageFull Superseded TooManyRequests Unavailable UnsupportedVersion"
@@ -184,6 +186,7 @@ __all__ = [
     "BucketStatus",
     "CBORSerializer",
     "CannotListen",
+    "CasConflict",
     "ClockSkew",
     "ConfigurationError",
     "ConfigurationProblems",
@@ -227,6 +230,7 @@ __all__ = [
     "NodeStatus",
     "NodeStopped",
     "NodesResult",
+    "NotConditional",
     "NotFound",
     "NotStored",
     "Parameters",

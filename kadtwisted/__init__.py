@@ -129,10 +129,11 @@ _HOMES = homes(
         "kadtwisted.application.service": "NodeService",
         "kadtwisted.errors": (
             "BootstrapFailed CannotListen CasConflict ClockSkew ConfigurationError "
-            "ConfigurationProblems ErrorReply IdentityError InvalidAddress InvalidInput InvalidKey InvalidLifetime "
-            "InvalidRecord KadtwistedError LocalError MalformedDatagram NoContacts NodeStopped "
-            "NotFound NotStored RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy "
-            "StorageError StorageFull Superseded TooManyRequests Unavailable UnsupportedVersion"
+            "ConfigurationProblems ErrorReply IdentityError InvalidAddress InvalidInput "
+            "InvalidKey InvalidLifetime InvalidRecord KadtwistedError LocalError "
+            "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
+            "RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy StorageError "
+            "StorageFull Superseded TooManyRequests Unavailable UnsupportedVersion"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.interfaces": (

@@ -79,6 +79,11 @@ class NodeService(HostedNode):
         super().__init__(reactor, home, _addresses(bootstrap), world.random.random)
         self.name = _name(name)
 
+    def join(self, addresses: str | Iterable[str]) -> None:
+        """As :meth:`HostedNode.join`; :class:`~kadtwisted.errors.InvalidAddress` for what is no
+        address."""
+        super().join(_addresses(addresses))
+
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name:

@@ -103,13 +103,14 @@ class NetworkTests(SimulatedTestCase):
         service = self.running(2, bootstrap="192.1.9.1:8000")
         self.running(1)
         joined = service.whenJoined()
-        service.join((FIRST,))
+        self.assertRaises(InvalidAddress, service.join, ["nowhere"])
+        service.join([FIRST])
         self.assertEqual(self.wait(joined).contacts, 1)
 
     def test_addresses_that_are_told_before_the_start(self) -> None:
         self.running(1)
         service = self.service(2)
-        service.join((FIRST,))
+        service.join(FIRST)
         service.setServiceParent(self.application)
         self.assertEqual(self.wait(service.whenJoined()).contacts, 1)
 

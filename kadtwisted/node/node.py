@@ -1,7 +1,7 @@
 """The public API: a node in a Twisted application.
 
-Life cycle and wiring are here, and nothing else: one :class:`~kadtwisted.node.port.link.Link` per
-address family, the operations around them, and the order in which they start and stop.
+Here is a node's life: the order in which its parts start and stop, and which part does what it is
+asked.  How the parts are made and wired is in :mod:`~kadtwisted.node.assembly`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from zope.interface import implementer
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import (
     CannotListen,
-    ConfigurationError,
     InvalidInput,
     NoContacts,
     RequestTimedOut,
@@ -34,7 +33,7 @@ from kadtwisted.errors import (
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
 from kadtwisted.lookup.values import Mode
-from kadtwisted.model.contact import Contact, Endpoint, Family, parse_address
+from kadtwisted.model.contact import Contact, Family, parse_address
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
@@ -54,34 +53,22 @@ from kadtwisted.model.results import (
     Receipt,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
-from kadtwisted.node.counters import Counters, FaultLog
-from kadtwisted.node.operations.bootstrap import Joining, read_addresses
+from kadtwisted.node.assembly import Kept, WrapHandler, assemble
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import Turns
-from kadtwisted.node.operations.searches import Surroundings, all_of, find_nodes, merge_traces
-from kadtwisted.node.operations.values import MODES, Values, check_lifetime, encode_value, key_id
-from kadtwisted.node.port.link import Link
-from kadtwisted.node.port.protocol import KademliaProtocol
+from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
+from kadtwisted.node.operations.values import MODES, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
-from kadtwisted.node.serving.handlers import Handlers, Introduction
 from kadtwisted.node.serving.record_store import RecordStore
-from kadtwisted.node.upkeep.maintenance import Maintenance
-from kadtwisted.node.upkeep.persistence import Remembering
-from kadtwisted.node.upkeep.replication import Replication
-from kadtwisted.node.world import World, ip_literal, real_world
+from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.value import TOMBSTONE
 from kadtwisted.records.value import encode as encode_record
-from kadtwisted.routing.diversity import diversity_for
-from kadtwisted.routing.liveness import Liveness
-from kadtwisted.routing.table import RoutingTable
-from kadtwisted.rpc.limits import Limits
-from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.upkeep.health import Signs, verdict
 from kadtwisted.upkeep.publishing import Publishing
 
-FEATURES = 0
-"""The bitmap of optional features in PONG: none yet."""
 _NO_SOCKETS: Mapping[Family, socket.socket] = MappingProxyType({})
 
 
@@ -91,8 +78,8 @@ class Node:
 
     ``key`` is its identity.  Without ``storage`` records are kept in memory, without ``serializer``
     the wire is CBOR, without ``state`` contacts and own records end with this object.  ``sockets``
-    are bound UDP sockets to be used in place of new ones; they stay the caller's.  ``world`` is for
-    simulation.  Nothing happens before :meth:`start`.
+    are bound UDP sockets to be used in place of new ones; they stay the caller's.  ``world`` and
+    ``wrap_handler`` are for simulation.  Nothing happens before :meth:`start`.
     :class:`~kadtwisted.errors.ConfigurationError` for settings that cannot work.
     """
 
@@ -109,27 +96,19 @@ class Node:
         state: INodeState | None = None,
         sockets: Mapping[Family, socket.socket] = _NO_SOCKETS,
         world: World | None = None,
+        wrap_handler: WrapHandler | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._settings = settings
-        self._state = state
-        self._sockets = sockets
-        self._world = world or real_world(reactor)
-        self._dialect = native_dialect(key, settings, self._world.secure_random, serializer)
-        self.public_key = key.public_key
-        self.node_id: NodeID = self._dialect.identify(key.public_key)
+        world = world or real_world(reactor)
+        made = native_dialect(key, settings, world.secure_random, serializer)
+        self._context = context = NodeContext.made(reactor, settings, world, made, key)
+        self.public_key = context.public_key
+        self.node_id: NodeID = context.node_id
+        self.counters = context.counters
         bounds = settings.bounds
         self._storage = storage or MemoryStorage(bounds.stored_records, bounds.stored_bytes)
-        self.counters = Counters()
-        self._faults = FaultLog(self._log, self._world.now)
-        self._records = RecordStore(
-            self._storage,
-            self._dialect.kinds,
-            settings.parameters,
-            self._world,
-            lambda why: self._faults.report("storage", f"records cannot be stored: {why}"),
-        )
-        self._publishing = Publishing(self._world.random, settings.upkeep.own_records)
+        self._records = RecordStore(context, self._storage)
+        self._publishing = Publishing(world.random, settings.upkeep.own_records)
+        self._sockets = sockets
         self._usage = StorageUsage(0, 0)
         self._changing = DeferredLock()
         self._turns = Turns(bounds.concurrent_operations, bounds.waiting_operations)
@@ -137,98 +116,17 @@ class Node:
         self._starting = False
         self._stopping = False
         self._started_at = 0.0
-        self._make_links()
+        self._kept = Kept(
+            context, self._records, self._publishing, state, self._republish, wrap_handler
+        )
+        self._assemble()
 
-    # --- Wiring ------------------------------------------------------------------------------
-
-    def _make_links(self) -> None:
-        """Fresh ports, books and tables: a node that starts again starts clean."""
-        settings, world = self._settings, self._world
-        parameters = settings.parameters
-        interfaces = _interfaces_by_family(settings)
-        self._tokens = Tokens(world.secure_random, parameters.token_rotation)
-        self._limits = Limits(settings.limits)
-        self._tables = {
-            family: RoutingTable(
-                self.node_id,
-                bits=parameters.id_bits,
-                k=parameters.k,
-                replacements=parameters.replacement_cache,
-                liveness=Liveness(
-                    parameters.drop_after_failures,
-                    parameters.drop_after_seconds,
-                    parameters.verification_quiet,
-                ),
-                diversity=diversity_for(private=bool(settings.network_secrets)),
-            )
-            for family in interfaces
-        }
-        self._links: dict[Family, Link] = {}
-        for family, interface in interfaces.items():
-            self._links[family] = Link(
-                self._reactor,
-                world,
-                settings,
-                interface,
-                self._tables[family],
-                self._faults,
-                self._dialect.identify,
-                self._make_protocol,
-            )
-        self._around = Surroundings(
-            self.node_id,
-            self.public_key,
-            self._dialect,
-            parameters,
-            world,
-            self._links,
-            open_network=not settings.network_secrets,
-        )
-        self._values = Values(self._around, self._records, settings.read_only, self.counters)
-        self._joining = Joining(self._around, settings.read_only)
-        self._remembering = Remembering(self._state, self._around, self._publishing, self._faults)
-        self._maintenance = Maintenance(
-            self._reactor,
-            self._around,
-            self._records,
-            self._joining,
-            Replication(self._around, self._records, self.counters),
-            self._publishing,
-            self._remembering,
-            self._faults,
-            settings.upkeep,
-            read_only=settings.read_only,
-            republish=self._republish,
-        )
-        for link in self._links.values():
-            link.watch(self._maintenance.contact_added, self._maintenance.contact_removed)
-
-    def _make_protocol(self, link: Link) -> KademliaProtocol:
-        settings = self._settings
-        handlers = Handlers(
-            link.family,
-            self._tables,
-            self._records,
-            self._world,
-            self.counters,
-            Introduction(self._dialect.formats, FEATURES, settings.agent),
-            k=settings.parameters.k,
-            read_only=settings.read_only,
-        )
-        return KademliaProtocol(
-            self._reactor,
-            self._world,
-            self._dialect,
-            self._tokens,
-            self._limits,
-            handlers.handle,
-            link.learn,
-            link.revive,
-            self.counters,
-            self._faults,
-            self.public_key,
-            settings,
-        )
+    def _assemble(self) -> None:
+        """Fresh parts for the next run."""
+        made = assemble(self._kept)
+        self._links, self._limits = made.links, made.limits
+        self._values, self._joining = made.values, made.joining
+        self._remembering, self._maintenance = made.remembering, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------
 
@@ -241,14 +139,14 @@ class Node:
             return
         self._starting = True
         try:
-            self._make_links()
+            self._assemble()
             await self._storage.open()
             contacts = await self._recall_and_bind()
         finally:
             self._starting = False
         self._running = True
         self._turns.open()
-        self._started_at = self._world.now()
+        self._started_at = self._context.world.now()
         self._maintenance.start()
         self._maintenance.recall(contacts)
 
@@ -264,7 +162,7 @@ class Node:
 
     def _bind(self) -> None:
         """Bind every family to one port number, if the system lets us."""
-        wanted = self._settings.port
+        wanted = self._context.settings.port
         port = wanted
         for link in self._links.values():
             try:
@@ -333,27 +231,27 @@ class Node:
         return self._turns.run(self._ping(address))
 
     async def _ping(self, address: str | Contact) -> PingResult:
-        started = self._world.now()
+        started = self._context.world.now()
         if isinstance(address, Contact):
             if address.family not in self._links:
                 raise RequestTimedOut(f"this node has no IPv{address.family:d} port")
             answer = await self._links[address.family].ask(address, Ping(), known=True)
         else:
             _, answer = await self._joining.hello(parse_address(address))
-        return _ping_result(answer, self._world.now() - started)
+        return _ping_result(answer, self._context.world.now() - started)
 
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         """See :meth:`INode.find_node`."""
         return self._turns.run(self._find_node(target))
 
     async def _find_node(self, target: NodeID) -> NodesResult:
-        links = self._around.connected_links()
+        links = self._links.connected()
         if not links:
             raise NoContacts("no other node is known: bootstrap first")
-        lookups = await all_of([find_nodes(self._around, link, target) for link in links])
+        lookups = await all_of([find_nodes(self._context, link, target) for link in links])
         contacts = [contact for lookup in lookups for contact in lookup.closest()]
         contacts.sort(key=lambda contact: contact.node_id ^ target)
-        now = self._world.now()
+        now = self._context.world.now()
         return NodesResult(target, tuple(contacts), merge_traces([e.trace(now) for e in lookups]))
 
     def get(self, key: str | bytes, *, mode: Mode = "latest") -> Deferred[GetResult]:
@@ -375,7 +273,7 @@ class Node:
         keep: bool = False,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
-        parameters = self._settings.parameters
+        parameters = self._context.settings.parameters
         try:
             target = key_id(key)
             v = encode_value(value)
@@ -390,7 +288,7 @@ class Node:
         where = StorageKey(Kind.VALUE, target)
         self._withdraw(where)
         if keep:
-            unix_now = self._world.unix_time()
+            unix_now = self._context.world.unix_time()
             record = encode_record(receipt.record)
             publication = self._publishing.published(where, record, lifetime, unix_now)
             # Before it is saved: a caller who no longer waits for that withdraws nothing.
@@ -428,7 +326,7 @@ class Node:
         except InvalidInput as error:
             return fail(error)
         self._withdraw(StorageKey(Kind.VALUE, target))
-        longest = self._settings.parameters.max_remaining
+        longest = self._context.settings.parameters.max_remaining
         return self._turns.run(self._values.put(target, TOMBSTONE, longest, deleted=True))
 
     # --- Pictures ----------------------------------------------------------------------------
@@ -439,7 +337,7 @@ class Node:
 
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
         found = await self._records.page(after, limit)
-        return dated_page(found, limit, self._world.now(), self._world.unix_time())
+        return dated_page(found, limit, self._context.world.now(), self._context.world.unix_time())
 
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""
@@ -449,10 +347,10 @@ class Node:
             public_key=self.public_key,
             health=self.health().word,
             running=self._running,
-            read_only=self._settings.read_only,
-            network=self._settings.network,
-            private=bool(self._settings.network_secrets),
-            uptime=self._world.now() - self._started_at if self._running else 0.0,
+            read_only=self._context.settings.read_only,
+            network=self._context.settings.network,
+            private=bool(self._context.settings.network_secrets),
+            uptime=self._context.world.now() - self._started_at if self._running else 0.0,
             links=tuple(link.status() for link in self._links.values()),
             stored_records=self._usage.records,
             stored_bytes=self._usage.size,
@@ -500,21 +398,6 @@ class Node:
         """See :meth:`INode.routing`."""
         buckets = [b for link in self._links.values() for b in link.bucket_statuses()]
         return RoutingStatus(self.node_id, tuple(buckets))
-
-
-def _interfaces_by_family(settings: NodeSettings) -> dict[Family, str]:
-    """The interface of each family; :class:`ConfigurationError` for what cannot be bound."""
-    if not 0 <= settings.port <= 65535:
-        raise ConfigurationError(f"a port lies between 0 and 65535, not {settings.port}")
-    interfaces: dict[Family, str] = {}
-    for each in settings.interfaces:
-        address = ip_literal(each)
-        if address is None:
-            raise ConfigurationError(f"the interface {each!r} is no IP address")
-        interfaces[Endpoint(address, 0).family] = address
-    if not interfaces or len(interfaces) != len(settings.interfaces):
-        raise ConfigurationError("give one interface for each address family, at least one")
-    return interfaces
 
 
 def _ping_result(answer: Answer, took: float) -> PingResult:

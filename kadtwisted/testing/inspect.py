@@ -12,8 +12,8 @@ from typing import NamedTuple
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.record import StoredRecord
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.node import Node
-from kadtwisted.node.operations.searches import Surroundings
 from kadtwisted.node.port.link import Link
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.endpoints import Endpoints
@@ -45,9 +45,9 @@ class Load(NamedTuple):
     """Senders of which a budget is remembered."""
 
 
-def context_of(node: Node) -> Surroundings:
-    """What the operations of a node work with: its links, parameters and dialect."""
-    return node._around
+def context_of(node: Node) -> NodeContext:
+    """What all parts of a node work with: its world, parameters and dialect."""
+    return node._context
 
 
 def links_of(node: Node) -> Sequence[Link]:

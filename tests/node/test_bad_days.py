@@ -206,7 +206,7 @@ class ClockTests(SwarmCase):
         key = key_of_name("k")
         far = encode(value_of(key, b"later", 2**63 - 1))
         liar = self.swarm.nodes[4]
-        liar._records._kinds = _Lenient(liar._dialect.kinds)
+        liar._records._kinds = _Lenient(liar._context.dialect.kinds)
         self.swarm.wait(liar._records.store(far, 3600))
         receipt = self.swarm.wait(self.swarm.nodes[1].put("k", b"now"))
         self.assertGreaterEqual(receipt.remote_acks, 9)
@@ -217,7 +217,7 @@ class ClockTests(SwarmCase):
         far = encode(value_of(key, b"later", 2**63 - 1))
         liars = self.swarm.nodes[1:6]
         for liar in liars:
-            liar._records._kinds = _Lenient(liar._dialect.kinds)
+            liar._records._kinds = _Lenient(liar._context.dialect.kinds)
             self.swarm.wait(liar._records.store(far, 3600))
         self.swarm.wait(self.swarm.nodes[8].put("k", b"now"))
         host = self.network.host("198.51.100.1")

@@ -36,7 +36,7 @@ def link_of(node: Node) -> Link:
 
 
 def paths_of(node: Node) -> int:
-    return disjoint_paths(node._around, link_of(node))
+    return disjoint_paths(node._context, link_of(node))
 
 
 class SwarmCase(SynchronousTestCase):
@@ -53,7 +53,7 @@ class PathsTests(SwarmCase):
         counted = Counter(paths_of(node) for node in nodes)
         self.assertGreater(counted[4], SIZE * 3 // 4)
         self.assertGreaterEqual(min(counted), 2)
-        sizes = [estimated_size(node._around, link_of(node)) for node in nodes]
+        sizes = [estimated_size(node._context, link_of(node)) for node in nodes]
         self.assertLess(abs(median(sizes) / SIZE - 1), 0.5)
 
     def test_a_private_one_has_one(self) -> None:
@@ -70,7 +70,7 @@ class PathsTests(SwarmCase):
 
     def test_where_a_bucket_is_not_even_full_all_are_known(self) -> None:
         nodes = self.swarm(K).nodes
-        sizes = [estimated_size(node._around, link_of(node)) for node in nodes]
+        sizes = [estimated_size(node._context, link_of(node)) for node in nodes]
         self.assertEqual(sizes, [len(link_of(node).table) + 1 for node in nodes])
         self.assertLessEqual(max(sizes), K)
 

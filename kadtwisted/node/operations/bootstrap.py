@@ -23,8 +23,10 @@ from kadtwisted.errors import (
 from kadtwisted.model.contact import Address, Contact, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
-from kadtwisted.node.operations.searches import Surroundings, all_of, find_nodes, first_of
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.searches import all_of, find_nodes, first_of
 from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 
 T = TypeVar("T")
@@ -36,9 +38,10 @@ MAX_BUCKET_LOOKUPS = 16
 class Joining:
     """The bootstrap operation of one node."""
 
-    def __init__(self, around: Surroundings, read_only: bool) -> None:
-        self._around = around
-        self._read_only = read_only
+    def __init__(self, context: NodeContext, links: Links) -> None:
+        self._context = context
+        self._links = links
+        self._read_only = context.read_only
 
     async def bootstrap(self, addresses: Iterable[Address]) -> BootstrapResult:
         """See :meth:`INode.bootstrap`."""
@@ -56,7 +59,7 @@ class Joining:
             raise BootstrapFailed(_nobody(failures), failures)
         links = list(dict.fromkeys(answered.values()))
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
-        known = sum(len(link.table) for link in self._around.links.values())
+        known = sum(len(link.table) for link in self._links.values())
         return BootstrapResult(tuple(answered), failures, known)
 
     async def _greet(
@@ -95,13 +98,13 @@ class Joining:
         if answer is None:
             failures[-1].raiseException()
             raise AssertionError("unreachable")
-        return self._around.links[answer.contact.family], answer
+        return self._links[answer.contact.family], answer
 
     async def _endpoints(self, address: Address) -> dict[Link, list[Endpoint]]:
         """Where an address is, in the families that we have."""
-        links = self._around.links
+        links = self._links
         by_link: dict[Link, list[Endpoint]] = {}
-        for host in await self._around.world.resolve(address.host):
+        for host in await self._context.world.resolve(address.host):
             endpoint = Endpoint(host, address.port)
             if endpoint.family in links:
                 by_link.setdefault(links[endpoint.family], []).append(endpoint)
@@ -125,19 +128,19 @@ class Joining:
 
     async def settle(self) -> None:
         """Find our place wherever somebody is known already."""
-        links = self._around.connected_links()
+        links = self._links.connected()
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
 
     async def _settle(self, link: Link) -> None:
         """Find our place in one family's network, and introduce ourselves there."""
-        around = self._around
-        await find_nodes(around, link, around.node_id)
+        context = self._context
+        await find_nodes(context, link, context.node_id)
         if self._read_only:
             return
-        due = link.table.refresh_due(around.world.now(), around.parameters.refresh_period)
+        due = link.table.refresh_due(context.world.now(), context.parameters.refresh_period)
         for index in due[:MAX_BUCKET_LOOKUPS]:
-            target = link.table.random_id_in(index, around.world.random)
-            await find_nodes(around, link, target)
+            target = link.table.random_id_in(index, context.world.random)
+            await find_nodes(context, link, target)
         await self._introduce(link)
 
     async def _introduce(self, link: Link) -> None:

@@ -24,20 +24,20 @@ from kadtwisted.errors import (
 from kadtwisted.lookup.disjoint import AnyLookup, AnyValueLookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, FindValue, Nodes, Records, RequestBody, StoredItem
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
-from kadtwisted.node.world import World
 from kadtwisted.records.kinds import RecordKind
 
 
 class LookupDriver:
     """Runs one lookup over one link; :meth:`run` fires with the lookup when it is over."""
 
-    def __init__(self, link: Link, world: World, lookup: AnyLookup, own_key: bytes) -> None:
+    def __init__(self, context: NodeContext, link: Link, lookup: AnyLookup) -> None:
         self.lookup = lookup
         self._link = link
-        self._now = world.now
-        self._own_key = own_key
+        self._now = context.world.now
+        self._own_key = context.public_key
         self._asking: dict[Deferred[None], None] = {}
         self._judged: dict[bytes, bool] = {}
         self._seen_at = link.reach.own
@@ -75,7 +75,7 @@ class LookupDriver:
 
     def _ask(self, contact: Contact) -> None:
         body = self._body(contact)
-        patience = self._link.protocol.requests.patience(contact.endpoint, body)
+        patience = self._link.patience(contact, body)
         self.lookup.asked(contact, self._now(), patience.soft)
         known = self._link.table.get(contact.node_id)
         asking = self._link.ask(
@@ -173,19 +173,12 @@ class ValueDriver(LookupDriver):
     lookup: AnyValueLookup
 
     def __init__(
-        self,
-        link: Link,
-        world: World,
-        lookup: AnyValueLookup,
-        own_key: bytes,
-        rules: RecordKind,
-        *,
-        longest: int,
+        self, context: NodeContext, link: Link, lookup: AnyValueLookup, rules: RecordKind
     ) -> None:
-        super().__init__(link, world, lookup, own_key)
+        super().__init__(context, link, lookup)
         self._rules = rules
-        self._unix_time = world.unix_time
-        self._longest = longest
+        self._unix_time = context.world.unix_time
+        self._longest = int(context.parameters.max_remaining)
         self._best_known: Best | None = None
         self._named: dict[Contact, bytes] = {}
         self._plausible: dict[bytes, StoredItem] = {}

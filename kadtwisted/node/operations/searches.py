@@ -10,24 +10,21 @@ nodes that the density of our own neighbourhood suggests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
 from twisted.python.failure import Failure
 
-from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.lookup.disjoint import AnyValueLookup, DisjointValueLookup, effective_paths
 from kadtwisted.lookup.iterative import Lookup
 from kadtwisted.lookup.values import Mode, ValueLookup
-from kadtwisted.model.contact import Contact, Family
+from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.results import Trace
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import Best, LookupDriver, ValueDriver
 from kadtwisted.node.port.link import Link
-from kadtwisted.node.world import World
-from kadtwisted.parameters import Parameters
 from kadtwisted.records.kinds import RecordKind
 from kadtwisted.routing.size import estimate_size
 
@@ -36,24 +33,6 @@ T = TypeVar("T")
 KEEPERS_FACTOR = 3
 """At most this many times k nodes are asked to store one record.  MAGIC: a simulation of liars who
 choose their IDs near a key would settle it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every operation of one node works with."""
-
-    node_id: NodeID
-    public_key: bytes
-    dialect: Dialect
-    parameters: Parameters
-    world: World
-    links: Mapping[Family, Link]
-    open_network: bool
-    """Whether anyone may join, because the network has no secret."""
-
-    def connected_links(self) -> list[Link]:
-        """The links whose table has contacts."""
-        return [link for link in self.links.values() if len(link.table)]
 
 
 class Found(NamedTuple):
@@ -72,38 +51,38 @@ class Found(NamedTuple):
         return self.lookup.without_record(version)
 
 
-def estimated_size(around: Surroundings, link: Link) -> float:
+def estimated_size(context: NodeContext, link: Link) -> float:
     """How many nodes the network has in this link's family, by how close our neighbours are."""
-    parameters = around.parameters
+    parameters = context.parameters
     known = (each.node_id for each in link.table.contacts())
     wanted = max(parameters.k, 3)  # the estimate needs three, however small k is
-    return estimate_size(around.node_id, known, wanted, parameters.id_bits)
+    return estimate_size(context.node_id, known, wanted, parameters.id_bits)
 
 
-def disjoint_paths(around: Surroundings, link: Link) -> int:
+def disjoint_paths(context: NodeContext, link: Link) -> int:
     """How many paths a search takes over this link that liars must not mislead."""
-    if not around.open_network:
+    if not context.open_network:
         return 1
-    parameters = around.parameters
-    return effective_paths(parameters.disjoint_paths, estimated_size(around, link), parameters.k)
+    parameters = context.parameters
+    return effective_paths(parameters.disjoint_paths, estimated_size(context, link), parameters.k)
 
 
-def find_nodes(around: Surroundings, link: Link, target: NodeID) -> Deferred[Lookup]:
+def find_nodes(context: NodeContext, link: Link, target: NodeID) -> Deferred[Lookup]:
     """Look up the nodes closest to ``target`` over one link."""
-    parameters = around.parameters
+    parameters = context.parameters
     lookup = Lookup(
         target,
         k=parameters.k,
         alpha=parameters.alpha,
-        own_id=around.node_id,
-        now=around.world.now(),
+        own_id=context.node_id,
+        now=context.world.now(),
     )
-    driver = LookupDriver(link, around.world, lookup, around.public_key)
+    driver = LookupDriver(context, link, lookup)
     return driver.run().addCallback(lambda _: lookup)
 
 
 def find_records(
-    around: Surroundings,
+    context: NodeContext,
     link: Link,
     rules: RecordKind,
     key: NodeID,
@@ -116,31 +95,24 @@ def find_records(
 
     The trace counts from ``since``, or from now.
     """
-    started = around.world.now() if since is None else since
-    lookup = _value_lookup(around, key, mode, paths, started)
-    driver = ValueDriver(
-        link,
-        around.world,
-        lookup,
-        around.public_key,
-        rules,
-        longest=int(around.parameters.max_remaining),
-    )
+    started = context.world.now() if since is None else since
+    lookup = _value_lookup(context, key, mode, paths, started)
+    driver = ValueDriver(context, link, lookup, rules)
 
     def ended(_: None) -> Found:
-        trace = lookup.trace(around.world.now())
-        closest, keepers = tuple(lookup.closest()), _keepers(around, link, lookup)
+        trace = lookup.trace(context.world.now())
+        closest, keepers = tuple(lookup.closest()), _keepers(context, link, lookup)
         return Found(link, lookup, driver.best(), closest, keepers, trace)
 
     return driver.run().addCallback(ended)
 
 
 def _value_lookup(
-    around: Surroundings, key: NodeID, mode: Mode, paths: int, started: float
+    context: NodeContext, key: NodeID, mode: Mode, paths: int, started: float
 ) -> AnyValueLookup:
     """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
     one slot would be waited for one after the other."""
-    k, alpha, own_id = around.parameters.k, around.parameters.alpha, around.node_id
+    k, alpha, own_id = context.parameters.k, context.parameters.alpha, context.node_id
     if paths == 1:
         return ValueLookup(key, mode=mode, k=k, alpha=alpha, own_id=own_id, now=started)
     return DisjointValueLookup(
@@ -148,20 +120,20 @@ def _value_lookup(
     )
 
 
-def _keepers(around: Surroundings, link: Link, lookup: AnyValueLookup) -> tuple[Contact, ...]:
+def _keepers(context: NodeContext, link: Link, lookup: AnyValueLookup) -> tuple[Contact, ...]:
     """The k closest; on an open network of at least 2k nodes also whoever else is as near to the
     key as the k-th closest should be.
 
     Nodes that crowd nearer than chance allows then push nobody out who would have kept the record
     without them, until they are 3k.
     """
-    k = around.parameters.k
-    if not around.open_network or lookup.mode == "first":
+    k = context.parameters.k
+    if not context.open_network or lookup.mode == "first":
         return tuple(lookup.closest())
-    size = estimated_size(around, link)
+    size = estimated_size(context, link)
     if size < 2 * k:
         return tuple(lookup.closest())
-    expected = (1 << around.parameters.id_bits) * k / size
+    expected = (1 << context.parameters.id_bits) * k / size
     reached = enumerate(lookup.closest(KEEPERS_FACTOR * k))
     key = lookup.target
     return tuple(c for place, c in reached if place < k or distance(c.node_id, key) <= expected)

@@ -24,7 +24,8 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.messages import ErrorCode, Store, Stored
 from kadtwisted.model.results import Acknowledgement
-from kadtwisted.node.operations.searches import Found, Surroundings, all_of
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.searches import Found, all_of
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
@@ -43,10 +44,9 @@ Outcome = Acknowledgement | Refusal
 class Storing:
     """Stores records for one node."""
 
-    def __init__(self, around: Surroundings, records: RecordStore, read_only: bool) -> None:
-        self._around = around
+    def __init__(self, context: NodeContext, records: RecordStore) -> None:
+        self._context = context
         self._records = records
-        self._read_only = read_only
 
     async def store(
         self, founds: Sequence[Found], key: NodeID, record: bytes, remaining: int
@@ -73,10 +73,10 @@ class Storing:
 
     def _is_holder(self, key: NodeID, founds: Sequence[Found]) -> bool:
         """Whether this node is among the k closest of any family, by the search just made."""
-        if self._read_only:
+        if self._context.read_only:
             return False
-        k = self._around.parameters.k
-        own = distance(key, self._around.node_id)
+        k = self._context.parameters.k
+        own = distance(key, self._context.node_id)
         closest = [found.closest for found in founds] or [()]
         return any(
             len(contacts) < k or own < distance(key, contacts[k - 1].node_id)
@@ -90,7 +90,7 @@ class Storing:
             raise
         except KadtwistedError as error:
             return Refusal("this node", error)
-        return Acknowledgement(None, distance(key, self._around.node_id), kept)
+        return Acknowledgement(None, distance(key, self._context.node_id), kept)
 
     def _store_at(
         self, link: Link, contact: Contact, body: Store, key: NodeID

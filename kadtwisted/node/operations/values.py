@@ -28,11 +28,10 @@ from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, id_to_hex, key
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import Kind, Value
 from kadtwisted.model.results import Acknowledgement, GetResult, Receipt
-from kadtwisted.node.counters import Counters
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import Best
 from kadtwisted.node.operations.searches import (
     Found,
-    Surroundings,
     all_of,
     disjoint_paths,
     find_records,
@@ -41,6 +40,7 @@ from kadtwisted.node.operations.searches import (
 )
 from kadtwisted.node.operations.storing import Refusal, Storing
 from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import RECORD_LIMIT
 from kadtwisted.records import value as value_rules
@@ -75,14 +75,12 @@ def encode_value(value: bytes) -> bytes:
 class Values:
     """The value operations of one node."""
 
-    def __init__(
-        self, around: Surroundings, records: RecordStore, read_only: bool, counters: Counters
-    ) -> None:
-        self._around = around
+    def __init__(self, context: NodeContext, links: Links, records: RecordStore) -> None:
+        self._context = context
+        self._links = links
         self._records = records
-        self._read_only = read_only
-        self._storing = Storing(around, records, read_only)
-        self._counters = counters
+        self._storing = Storing(context, records)
+        self._counters = context.counters
         self._rules = VALUE
 
     # --- Get ---------------------------------------------------------------------------------
@@ -113,21 +111,21 @@ class Values:
         held = next(iter(await self._records.find(Kind.VALUE, key)), None)
         if held is None:
             return None
-        left = remaining_at(held.expires, self._around.world.now())
+        left = remaining_at(held.expires, self._context.world.now())
         return Best(held.data, VALUE.version(held.data), left)
 
     async def _search(self, key: NodeID, mode: Mode) -> list[Found]:
-        links = self._around.connected_links()
-        if not links and self._read_only:
+        links = self._links.connected()
+        if not links and self._context.read_only:
             raise NoContacts("no other node is known: bootstrap first")
         if not links:
             return []
         if mode == "first":
             return await self._search_first(links, key)
-        paths = [disjoint_paths(self._around, each) for each in links]
+        paths = [disjoint_paths(self._context, each) for each in links]
         return await all_of(
             [
-                find_records(self._around, link, VALUE, key, mode, paths=each)
+                find_records(self._context, link, VALUE, key, mode, paths=each)
                 for link, each in zip(links, paths, strict=True)
             ]
         )
@@ -135,17 +133,19 @@ class Values:
     async def _search_first(self, links: Sequence[Link], key: NodeID) -> list[Found]:
         """Search on one path; nothing found there may be a liar's doing, so where the network has
         room for disjoint paths, search on those before the miss is believed."""
-        around = self._around
-        started = around.world.now()
+        context = self._context
+        started = context.world.now()
         founds = await first_of(
-            [find_records(around, each, VALUE, key, "first") for each in links], _has_record
+            [find_records(context, each, VALUE, key, "first") for each in links], _has_record
         )
-        paths = {link.family: disjoint_paths(around, link) for link in links}
+        paths = {link.family: disjoint_paths(context, link) for link in links}
         again = [link for link in links if paths[link.family] > 1]
         if any(_has_record(each) for each in founds) or not again:
             return founds
         confirming = [
-            find_records(around, link, VALUE, key, "first", paths=paths[link.family], since=started)
+            find_records(
+                context, link, VALUE, key, "first", paths=paths[link.family], since=started
+            )
             for link in again
         ]
         return founds + await first_of(confirming, _has_record)
@@ -196,7 +196,7 @@ class Values:
         local = await self._local(key)
         newest = self._winner([each.best for each in founds] + [local])
         seen = value_rules.decode(newest.record).published if newest is not None else None
-        published = value_rules.publication_time(self._around.world.unix_time(), seen)
+        published = value_rules.publication_time(self._context.world.unix_time(), seen)
         record = Value(key, published, deleted, v)
         data = value_rules.encode(record)
         outcomes = await self._storing.store(founds, key, data, math.ceil(lifetime))

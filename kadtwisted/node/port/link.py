@@ -28,15 +28,13 @@ from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
 from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus
-from kadtwisted.node.counters import FaultLog
-from kadtwisted.node.port.protocol import KademliaProtocol, Received
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.protocol import Gate, Handle, KademliaProtocol, Received
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.port.udp_port import listen
-from kadtwisted.node.world import World
-from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import Change, RoutingTable
-from kadtwisted.rpc.endpoints import NEVER
+from kadtwisted.rpc.endpoints import NEVER, Patience
 from kadtwisted.rpc.outreach import Outreach
 from kadtwisted.upkeep.uplink import Uplink
 
@@ -59,27 +57,25 @@ class Link:
 
     def __init__(
         self,
-        reactor: Any,
-        world: World,
-        settings: NodeSettings,
+        context: NodeContext,
         interface: str,
         table: RoutingTable,
-        faults: FaultLog,
-        identify: Callable[[bytes], Any],
-        make_protocol: Callable[[Link], KademliaProtocol],
+        gate: Gate,
+        handle: Handle,
     ) -> None:
+        settings = context.settings
         self.family = Family.IPV6 if ":" in interface else Family.IPV4
         self.interface = interface
         self.table = table
         self.observed: Endpoint | None = None
         self.reach = Reach(settings.allow)
-        self._reactor = reactor
-        self._now = world.now
+        self._reactor = context.reactor
+        self._now = context.world.now
         self._settings = settings
-        self._faults = faults
-        self._identify = identify
+        self._faults = context.faults
+        self._identify = context.dialect.identify
         self._outreach = None if settings.network_secrets else Outreach(settings.bounds.endpoints)
-        self._uplink = Uplink(world.now())
+        self._uplink = Uplink(self._now())
         self._on_added: Callable[[Contact], None] = _ignore
         self._on_removed: Callable[[float], None] = _ignore
         self._reaching: dict[Endpoint, _Reaching] = {}
@@ -90,7 +86,7 @@ class Link:
         self._port_number = 0
         self._ready: socket.socket | None = None
         self._rebind: IDelayedCall | None = None
-        self.protocol = make_protocol(self)
+        self.protocol = KademliaProtocol(context, gate, handle, self.learn, self.revive)
 
     def watch(
         self, on_added: Callable[[Contact], None], on_removed: Callable[[float], None]
@@ -180,6 +176,10 @@ class Link:
             contact, body, retransmit=retransmit, on_soft=on_soft
         )
         return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact, self._now()))
+
+    def patience(self, contact: Contact, body: RequestBody) -> Patience:
+        """How long a request of this kind to this contact is waited for."""
+        return self.protocol.requests.patience(contact.endpoint, body)
 
     def hello(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is."""

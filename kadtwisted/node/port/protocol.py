@@ -20,7 +20,6 @@ from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.errors import MalformedDatagram, SendFailed
 from kadtwisted.interfaces import Header
 from kadtwisted.model.contact import Endpoint
@@ -35,10 +34,9 @@ from kadtwisted.model.messages import (
     Request,
     RequestBody,
 )
-from kadtwisted.node.counters import Counters, FaultLog
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.requests import NONCE, Requests
-from kadtwisted.node.world import World
-from kadtwisted.parameters import DATAGRAM_LIMIT, NO_TOKEN, NodeSettings
+from kadtwisted.parameters import DATAGRAM_LIMIT, NO_TOKEN
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.sealing.forms import COOKIE, HELLO_ANSWER, REPLY
@@ -74,12 +72,18 @@ _new = tuple.__new__
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 
 
+class Gate(NamedTuple):
+    """What the ports of one node share: who has proven where it receives, and who is served."""
+
+    tokens: Tokens
+    limits: Limits
+
+
 class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node.
 
     ``handle`` answers requests, ``learn`` is shown each proven one after its answer is on its way,
-    ``on_death`` is called when the port closes unasked.  ``tokens`` and ``limits`` may be shared by
-    the ports of a node.
+    ``on_death`` is called when the port closes unasked.  The ports of a node may share a ``gate``.
     """
 
     noisy = False
@@ -87,35 +91,28 @@ class KademliaProtocol(DatagramProtocol):
 
     def __init__(
         self,
-        reactor: Any,
-        world: World,
-        dialect: Dialect,
-        tokens: Tokens,
-        limits: Limits,
+        context: NodeContext,
+        gate: Gate,
         handle: Handle,
         learn: Callable[[Received], None],
         on_death: Callable[[], None],
-        counters: Counters,
-        faults: FaultLog,
-        public_key: bytes,
-        settings: NodeSettings,
     ) -> None:
-        self._now = world.now
-        self._sealer = dialect.sealer
-        self._serializer = dialect.serializer
-        self._reply_overhead = dialect.sealer.reply_overhead
-        self._tokens = tokens
-        self._limits = limits
+        sealer = context.dialect.sealer
+        self._now = context.world.now
+        self._sealer = sealer
+        self._serializer = context.dialect.serializer
+        self._reply_overhead = sealer.reply_overhead
+        self._tokens, self._limits = gate
         self._handle = handle
         self._learn = learn
         self._on_death = on_death
-        self._counters = counters
-        self._counts = counters.counts
-        self._faults = faults
-        self._public_key = public_key
-        self._max_answering = settings.bounds.pending_answers
+        self._counters = context.counters
+        self._counts = context.counters.counts
+        self._faults = context.faults
+        self._public_key = context.public_key
+        self._max_answering = context.settings.bounds.pending_answers
         self._answering: dict[Deferred[ReplyBody], None] = {}
-        self.requests = Requests(reactor, world, dialect, counters, settings, self._write)
+        self.requests = Requests(context, self._write)
         self.running = False
 
     # --- The port's life ---------------------------------------------------------------------

@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 
-from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.errors import (
     ErrorReply,
     InvalidAddress,
@@ -47,9 +46,8 @@ from kadtwisted.model.messages import (
     Stored,
     Wanted,
 )
-from kadtwisted.node.counters import Counters
-from kadtwisted.node.world import World
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES, TRANSACTION_ID_BYTES, NodeSettings
+from kadtwisted.node.context import NodeContext
+from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.transactions import Due, Transaction, Transactions
 from kadtwisted.sealing.forms import Form
@@ -94,22 +92,15 @@ class _Asked:
 class Requests:
     """The requests of one port; ``write(datagram, endpoint)`` sends, or raises ``SendFailed``."""
 
-    def __init__(
-        self,
-        reactor: Any,
-        world: World,
-        dialect: Dialect,
-        counters: Counters,
-        settings: NodeSettings,
-        write: Callable[[bytes, Endpoint], None],
-    ) -> None:
-        self._reactor = reactor
-        self._now = world.now
-        self._secure_random = world.secure_random
+    def __init__(self, context: NodeContext, write: Callable[[bytes, Endpoint], None]) -> None:
+        settings, dialect = context.settings, context.dialect
+        self._reactor = context.reactor
+        self._now = context.world.now
+        self._secure_random = context.world.secure_random
         self._dialect = dialect
         self._sealer = dialect.sealer
         self._serializer = dialect.serializer
-        self._counts = counters.counts
+        self._counts = context.counters.counts
         self._write = write
         self._read_only = settings.read_only
         timeouts = settings.timeouts

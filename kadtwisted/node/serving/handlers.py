@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -44,11 +44,10 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import StoredRecord
-from kadtwisted.node.counters import Counters
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.protocol import BUSY_RETRY_MS, Received
 from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, page_of
 from kadtwisted.node.serving.record_store import RecordStore
-from kadtwisted.node.world import World
 from kadtwisted.records.kinds import Sender
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.routing.table import RoutingTable
@@ -69,17 +68,12 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
 )
 """The error that tells an asker of each failure of its making, and when to try again (ms)."""
 
+FEATURES = 0
+"""The bitmap of optional features in PONG: none yet."""
+
 NO_ROOM = "there is no room left in the storage"
 
 Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
-
-
-class Introduction(NamedTuple):
-    """What this node says of itself in a PONG."""
-
-    formats: bytes
-    features: int
-    agent: str | None
 
 
 class Handlers:
@@ -87,15 +81,10 @@ class Handlers:
 
     def __init__(
         self,
+        context: NodeContext,
         family: Family,
         tables: Mapping[Family, RoutingTable],
         records: RecordStore,
-        world: World,
-        counters: Counters,
-        introduction: Introduction,
-        *,
-        k: int,
-        read_only: bool,
     ) -> None:
         self._tables = tables
         self._own = tables[family]
@@ -103,12 +92,13 @@ class Handlers:
         self._records = records
         self._many = records.kinds.many
         self._version = records.kinds.version
-        self._now = world.now
-        self._unix_time = world.unix_time
-        self._counts = counters.counts
-        self._introduction = introduction
-        self._k = k
-        self._read_only = read_only
+        self._now = context.world.now
+        self._unix_time = context.world.unix_time
+        self._counts = context.counters.counts
+        self._formats = context.dialect.formats
+        self._agent = context.settings.agent
+        self._k = context.parameters.k
+        self._read_only = context.read_only
         self._by_type: dict[type, tuple[str, bool, Handler]] = {
             Ping: ("in.Ping", False, self._ping),
             FindNode: ("in.FindNode", False, self._find_node),
@@ -134,8 +124,7 @@ class Handlers:
         return handler(body)
 
     def _ping(self, _: Ping) -> Pong:
-        formats, features, agent = self._introduction
-        return Pong(formats, features, int(self._unix_time()), agent)
+        return Pong(self._formats, FEATURES, int(self._unix_time()), self._agent)
 
     def _find_node(self, body: FindNode) -> Nodes:
         return Nodes(self._closest(body.target, body.want))

@@ -26,9 +26,8 @@ from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
-from kadtwisted.node.world import World
-from kadtwisted.parameters import Parameters
-from kadtwisted.records.kinds import RecordKind, RecordKinds, Sender
+from kadtwisted.node.context import NodeContext
+from kadtwisted.records.kinds import RecordKind, Sender
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
 from kadtwisted.wire.layout import RECORD_BYTES, RECORDS_LIMIT
 
@@ -50,28 +49,20 @@ class Write(NamedTuple):
 class RecordStore:
     """Stores and finds records for the node and for those who ask it.
 
-    ``began_to_fail`` is called with the reason when the storage refuses a write and did not refuse
-    the one before.
+    When the storage refuses a write and did not refuse the one before, that is reported as a fault.
     """
 
-    def __init__(
-        self,
-        storage: IStorage,
-        kinds: RecordKinds,
-        parameters: Parameters,
-        world: World,
-        began_to_fail: Callable[[str], object] = lambda reason: None,
-    ) -> None:
-        self.kinds = kinds
+    def __init__(self, context: NodeContext, storage: IStorage) -> None:
+        self.kinds = context.dialect.kinds
         self._storage = storage
-        self._maximum = parameters.max_remaining
-        self._now = world.now
-        self._unix_time = world.unix_time
+        self._maximum = context.parameters.max_remaining
+        self._now = context.world.now
+        self._unix_time = context.world.unix_time
+        self._faults = context.faults
         self._locks: dict[tuple[int, NodeID], DeferredLock] = {}
         self._vouched: dict[StorageKey, float] = {}
         self._failing = False
-        self._began_to_fail = began_to_fail
-        self.find = storage_reader(storage, world.now)
+        self.find = storage_reader(storage, self._now)
 
     # --- Writing -----------------------------------------------------------------------------
 
@@ -137,7 +128,8 @@ class RecordStore:
             return failure
         before, self._failing = self._failing, not failure.check(StorageBusy)
         if self._failing and not before:
-            self._began_to_fail(failure.getErrorMessage())
+            why = failure.getErrorMessage()
+            self._faults.report("storage", f"records cannot be stored: {why}")
         return failure
 
     def is_failing(self) -> bool:

@@ -22,10 +22,11 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Address, Contact, Family
 from kadtwisted.model.messages import FindNode, Nodes, Ping
+from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Joining
-from kadtwisted.node.operations.searches import Surroundings, find_nodes
+from kadtwisted.node.operations.searches import find_nodes
 from kadtwisted.node.port.link import Link
-from kadtwisted.parameters import UpkeepSettings
+from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
 from kadtwisted.upkeep.lost import Lost
 from kadtwisted.upkeep.sessions import Stay
@@ -61,14 +62,15 @@ RECALLED_ADDRESSES = 16
 class Tending:
     """The care of one node for its contacts."""
 
-    def __init__(self, around: Surroundings, joining: Joining, settings: UpkeepSettings) -> None:
-        self._around = around
-        self._now = around.world.now
-        self._random = around.world.random
+    def __init__(self, context: NodeContext, links: Links, joining: Joining) -> None:
+        self._context = context
+        self._links = links
+        self._now = context.world.now
+        self._random = context.world.random
         self._joining = joining
-        self._settings = settings
+        self._settings = context.settings.upkeep
         self._known_addresses: dict[Address, None] = {}
-        self._lost: dict[Family, Lost] = {family: Lost() for family in around.links}
+        self._lost: dict[Family, Lost] = {family: Lost() for family in links}
         self._tries = 0
         self._rounds = 0
 
@@ -86,7 +88,7 @@ class Tending:
 
     def is_isolated(self) -> bool:
         """Whether this node knows nobody though it was told of others, or hears nobody."""
-        links = list(self._around.links.values())
+        links = list(self._links.values())
         if any(len(link.table) and not link.is_down() for link in links):
             return False
         return self.was_told() or any(len(link.table) for link in links)
@@ -97,7 +99,7 @@ class Tending:
 
         The stays are only made when they are asked for: while nobody leaves, they never are.
         """
-        entries = [e for link in self._around.links.values() for e in _entries(link)]
+        entries = [e for link in self._links.values() for e in _entries(link)]
         verified = [each for each in entries if not each.tentative]
         gone = sum([each.failures > 1 for each in verified])
         return (Stay(each.first_seen, each.last_seen) for each in verified), gone
@@ -111,8 +113,8 @@ class Tending:
         """
         now = self._now()
         pings: list[Deferred[Any]] = []
-        for link in self._around.links.values():
-            due = link.table.verify_due(now, self._around.parameters.verification_quiet)
+        for link in self._links.values():
+            due = link.table.verify_due(now, self._context.parameters.verification_quiet)
             due = (due + link.table.probe_due(now))[:PROBES_AT_ONCE]
             due += self._unheard(link, now, session)[: self._settings.pings_at_once]
             due += self._vouchers(link, due)
@@ -146,11 +148,11 @@ class Tending:
     async def refresh(self) -> float:
         """Look up an ID in the bucket that waits the longest, if any is due."""
         now = self._now()
-        for link in self._around.connected_links():
-            due = link.table.refresh_due(now, self._around.parameters.refresh_period)
+        for link in self._links.connected():
+            due = link.table.refresh_due(now, self._context.parameters.refresh_period)
             if due:
                 target = link.table.random_id_in(due[0], self._random)
-                await find_nodes(self._around, link, target)
+                await find_nodes(self._context, link, target)
                 return LOOKUP_COST
         return 0.0
 
@@ -172,8 +174,7 @@ class Tending:
         self.remember([_address(each) for each in contacts[:RECALLED_ADDRESSES]])
         for start in range(0, len(contacts), RECALLED_AT_ONCE):
             asked = contacts[start : start + RECALLED_AT_ONCE]
-            links = self._around.links
-            pings = [links[each.family].ask(each, Ping(), known=True) for each in asked]
+            pings = [self._links[each.family].ask(each, Ping(), known=True) for each in asked]
             await DeferredList(pings, consumeErrors=True)
             if not start:
                 await self._joining.settle()
@@ -188,9 +189,7 @@ class Tending:
     def _try_contact(self) -> Deferred[Any]:
         """Ping the contacts of all tables in turn."""
         known = [
-            (link, contact)
-            for link in self._around.links.values()
-            for contact in link.table.contacts()
+            (link, contact) for link in self._links.values() for contact in link.table.contacts()
         ]
         if not known:
             return succeed(None)
@@ -209,7 +208,7 @@ class Tending:
         """Ask one contact that each table has lost whether it is there again; and while this node
         knows few, whom a known address knows."""
         cost = await self._ask_around()
-        for family, link in self._around.links.items():
+        for family, link in self._links.items():
             lost = self._lost[family]
             known = {e.contact: e.first_seen for e in _entries(link) if not e.tentative}
             lost.noticed(known, self._now())
@@ -221,8 +220,8 @@ class Tending:
     async def _ask_around(self) -> float:
         """After a power cut nodes join through nodes that know nobody yet, and islands come about.
         So who knows fewer than k tries a known address again, less and less often."""
-        known = sum(len(link.table) for link in self._around.links.values())
-        if known >= self._around.parameters.k or self.is_isolated():
+        known = sum(len(link.table) for link in self._links.values())
+        if known >= self._context.parameters.k or self.is_isolated():
             self._rounds = 0
             return 0.0
         self._rounds += 1
@@ -240,7 +239,7 @@ class Tending:
     async def _reunite(self, link: Link, contact: Contact) -> float:
         """If it answers, meet those it knows near us, and find our place among them."""
         try:
-            answer = await link.ask(contact, FindNode(self._around.node_id), known=True)
+            answer = await link.ask(contact, FindNode(self._context.node_id), known=True)
         except KadtwistedError:
             return 1.0
         body = answer.reply.body
@@ -249,14 +248,14 @@ class Tending:
             for each in (body.contacts if isinstance(body, Nodes) else ())
             if each.family is link.family
             and link.reach.admits(each.endpoint)
-            and each.key != self._around.public_key
+            and each.key != self._context.public_key
             and each.node_id not in link.table
         ]
         pings = [link.ask(each, Ping()) for each in strangers]
         met = [succeeded for succeeded, _ in await DeferredList(pings, consumeErrors=True)]
         if not any(met):
             return 1.0 + len(pings)
-        await find_nodes(self._around, link, self._around.node_id)
+        await find_nodes(self._context, link, self._context.node_id)
         return 1.0 + len(pings) + LOOKUP_COST
 
 

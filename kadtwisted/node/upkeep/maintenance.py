@@ -24,14 +24,13 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Address, Contact
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.node.counters import FaultLog
-from kadtwisted.node.operations.bootstrap import Joining
-from kadtwisted.node.operations.searches import Surroundings
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.contacts import Tending
 from kadtwisted.node.upkeep.persistence import Remembering
 from kadtwisted.node.upkeep.replication import Replication
-from kadtwisted.parameters import HAVE_LIMIT, UpkeepSettings
+from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.upkeep.publishing import Publishing
 from kadtwisted.upkeep.schedule import JITTER, Budget, Schedule
 from kadtwisted.upkeep.sessions import Sessions
@@ -75,33 +74,26 @@ class Maintenance:
 
     def __init__(
         self,
-        reactor: Any,
-        around: Surroundings,
+        context: NodeContext,
+        links: Links,
         records: RecordStore,
-        joining: Joining,
-        replication: Replication,
+        tending: Tending,
         publishing: Publishing,
         remembering: Remembering,
-        faults: FaultLog,
-        settings: UpkeepSettings,
-        *,
-        read_only: bool,
         republish: Callable[[Publication], Coroutine[Any, Any, bool]],
     ) -> None:
-        self._reactor = reactor
-        self._around = around
-        self._now = around.world.now
+        self._context = context
+        self._links = links
+        self._now = context.world.now
         self._records = records
-        self._tending = Tending(around, joining, settings)
-        self._replication = replication
+        self._tending = tending
+        self._replication = Replication(context, links, records)
         self._publishing = publishing
         self._remembering = remembering
-        self._faults = faults
-        self._settings = settings
-        self._read_only = read_only
+        self._settings = settings = context.settings.upkeep
         self._republish = republish
-        self._chores = Schedule(around.world.random)
-        self._loads = Schedule(around.world.random)
+        self._chores = Schedule(context.world.random)
+        self._loads = Schedule(context.world.random)
         self._budget = Budget(settings.rate, settings.burst, self._now())
         self._sessions = Sessions()
         self._timer: IDelayedCall | None = None
@@ -123,7 +115,7 @@ class Maintenance:
             return
         self._running = True
         now = self._now()
-        random = self._around.world.random
+        random = self._context.world.random
         for task, period in (
             (self._ping_contacts, self._settings.contacts_every),
             (self._refresh, self._settings.refresh_check_every),
@@ -134,10 +126,10 @@ class Maintenance:
             self._chores.at(task, now + period * random.random())
         if self._remembering.lasts:
             self._again(self._save_contacts, self._settings.save_check_every)
-        if not self._read_only:
+        if not self._context.read_only:
             self._loads.at(self._replicate, now + self.replication_period() * random.random())
         kept = self._publishing.publications()
-        for publication in self._publishing.restore(kept, self._around.world.unix_time()):
+        for publication in self._publishing.restore(kept, self._context.world.unix_time()):
             self.publication_due(publication)
         self._arm()
 
@@ -167,7 +159,7 @@ class Maintenance:
 
     def contact_added(self, contact: Contact) -> None:
         """A contact entered a table: if it stays, records may be for it to hold."""
-        if self._running and not self._read_only:
+        if self._running and not self._context.read_only:
             longest = self.replication_period() / HAND_OFFS_A_PERIOD
             self._load_at(
                 HandOff(contact), self._now() + min(self._settings.hand_off_after, longest)
@@ -179,19 +171,19 @@ class Maintenance:
 
     def publication_due(self, publication: Publication) -> None:
         """A record of our own is to be published at its next time."""
-        wait = publication.next_at - self._around.world.unix_time()
+        wait = publication.next_at - self._context.world.unix_time()
         self._load_at(Republish(publication.where), self._now() + max(0.0, wait))
 
     def replication_period(self) -> float:
         """Seconds between two passes: follows the session length measured."""
         stays, gone = self._tending.stays()
-        longest = self._around.parameters.replication_period
+        longest = self._context.parameters.replication_period
         return self._sessions.period(stays, gone, longest, self._now())
 
     def keeps_up(self, records: int) -> bool:
         """Whether the budget suffices to offer so many records to their k nodes once a period, if
         most offers are full; else copies may be missing for longer than a period."""
-        offers = records * self._around.parameters.k / HAVE_LIMIT
+        offers = records * self._context.parameters.k / HAVE_LIMIT
         return offers <= self._settings.rate * self.replication_period()
 
     def tasks(self) -> int:
@@ -213,7 +205,7 @@ class Maintenance:
                 return
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._reactor.callLater(max(0.0, at - self._now()), self._wake)
+        self._timer = self._context.reactor.callLater(max(0.0, at - self._now()), self._wake)
 
     def _wakes_at(self) -> float | None:
         """When there is something to begin: a chore, or a load that may be begun."""
@@ -255,7 +247,7 @@ class Maintenance:
         self._loading.pop(working, None)
         if isinstance(result, Failure):
             if not result.check(KadtwistedError, CancelledError):
-                self._faults.report("upkeep", "a task of the upkeep failed", result)
+                self._context.faults.report("upkeep", "a task of the upkeep failed", result)
         else:
             self._charge(result)
         self._arm()
@@ -282,7 +274,7 @@ class Maintenance:
         between = period / PASSES_A_PERIOD
         at, now = self._loads.due_at(self._replicate), self._now()
         if at is not None and at > now + between * (1 + JITTER):
-            self._loads.at(self._replicate, now + between * self._around.world.random.random())
+            self._loads.at(self._replicate, now + between * self._context.world.random.random())
 
     async def _refresh(self) -> float:
         self._again(self._refresh, self._settings.refresh_check_every)
@@ -331,7 +323,7 @@ class Maintenance:
 
     async def _hand_off(self, task: HandOff) -> float:
         """Offer one page of records to a contact that has stayed."""
-        link = self._around.links[task.contact.family]
+        link = self._links[task.contact.family]
         entry = link.table.get(task.contact.node_id)
         if entry is None or entry.contact != task.contact:
             return 0.0
@@ -346,7 +338,7 @@ class Maintenance:
         if publication is None:
             return 0.0
         self._charge(PUBLICATION_COST)  # at once: the next one must wait, however long this takes
-        unix_now = self._around.world.unix_time()
+        unix_now = self._context.world.unix_time()
         later = self._publishing.failed(task.where, unix_now)
         if later is not None:
             self.publication_due(later)

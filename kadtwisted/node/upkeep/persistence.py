@@ -18,8 +18,8 @@ from kadtwisted.interfaces import INodeState, Remembered
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
-from kadtwisted.node.counters import FaultLog
-from kadtwisted.node.operations.searches import Surroundings
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.links import Links
 from kadtwisted.upkeep.publishing import Publishing
 
 SAVED_CONTACTS = 1024
@@ -35,15 +35,16 @@ class Remembering:
 
     def __init__(
         self,
+        context: NodeContext,
+        links: Links,
         state: INodeState | None,
-        around: Surroundings,
         publishing: Publishing,
-        faults: FaultLog,
     ) -> None:
+        self._context = context
+        self._links = links
         self._state = state
-        self._around = around
         self._publishing = publishing
-        self._faults = faults
+        self._faults = context.faults
         self._unheard: tuple[Contact, ...] = ()
         self._saved: frozenset[Contact] = frozenset()
         self._saved_at = 0.0
@@ -63,13 +64,12 @@ class Remembering:
             return ()
         remembered: Remembered = await self._state.open()
         self._is_open = True
-        unix_now = self._around.world.unix_time()
+        unix_now = self._context.world.unix_time()
         self._publishing.restore(list(remembered.publications), unix_now)
-        families = self._around.links
         self._unheard = tuple(
             each
             for each in remembered.contacts[:SAVED_CONTACTS]
-            if each.family in families and each.key != self._around.public_key
+            if each.family in self._links and each.key != self._context.public_key
         )
         return self._unheard
 
@@ -96,7 +96,7 @@ class Remembering:
         if self._state is None or not self._is_open:
             return
         contacts = self._contacts()
-        now = self._around.world.now()
+        now = self._context.world.now()
         if not contacts or not self._is_time(frozenset(contacts), now):
             return
         before = self._saved
@@ -118,7 +118,7 @@ class Remembering:
         they are fewer than k, those remembered from before."""
         alive = [
             entry
-            for link in self._around.links.values()
+            for link in self._links.values()
             for view in link.table.buckets()
             for entry in view.entries
             if not (entry.tentative or entry.suspect)
@@ -127,7 +127,7 @@ class Remembering:
         contacts = dict.fromkeys(entry.contact for entry in alive)
         if not contacts:
             return []
-        if len(contacts) < self._around.parameters.k:
+        if len(contacts) < self._context.parameters.k:
             contacts |= dict.fromkeys(self._unheard)
         else:
             self._unheard = ()

@@ -20,9 +20,10 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry, Store, Wanted
 from kadtwisted.model.record import StorageKey, StoredRecord
-from kadtwisted.node.counters import Counters
-from kadtwisted.node.operations.searches import Surroundings, find_nodes
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.searches import find_nodes
 from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import HAVE_LIMIT
@@ -47,17 +48,18 @@ made good after this many periods."""
 class Replication:
     """The replication of one node; every step returns the datagrams it cost."""
 
-    def __init__(self, around: Surroundings, records: RecordStore, counters: Counters) -> None:
-        self._around = around
+    def __init__(self, context: NodeContext, links: Links, records: RecordStore) -> None:
+        self._context = context
+        self._links = links
         self._records = records
-        self._counters = counters
+        self._counters = context.counters
         self._rests_until: dict[StorageKey, float] = {}
 
     async def step(self, after: StorageKey | None, period: float) -> tuple[StorageKey | None, int]:
         """Replicate the next page of records that nobody did for ``period`` seconds; where to go on
         (``None``: the pass is over)."""
         page = await self._records.page(after, PAGE)
-        now = self._around.world.now()
+        now = self._context.world.now()
         if after is None:
             self._rests_until = {w: at for w, at in self._rests_until.items() if at > now}
         due = [
@@ -68,7 +70,7 @@ class Replication:
             and now >= self._rests_until.get(each.where, now)
         ]
         cost = 0
-        for link in self._around.connected_links():
+        for link in self._links.connected():
             for records in self._neighbours(link, due):
                 cost += await self._spread(link, records, period)
         return (page[-1].where if len(page) == PAGE else None), cost
@@ -76,7 +78,7 @@ class Replication:
     def _neighbours(self, link: Link, due: Sequence[StoredRecord]) -> list[list[StoredRecord]]:
         """The records in groups whose keys have the same nearest node, by what our table knows."""
         groups: dict[NodeID, list[StoredRecord]] = {}
-        own = self._around.node_id
+        own = self._context.node_id
         for record in due:
             key = record.where.key
             known = [own, *(contact.node_id for contact in link.table.closest(key, 1))]
@@ -89,11 +91,11 @@ class Replication:
         These are looked up: a table is full of dead contacts after a crash, and even at its best
         knows only k of the nodes in each of its ranges.  One lookup serves all the neighbours.
         """
-        lookup = await find_nodes(self._around, link, records[0].where.key)
-        reached = lookup.closest(REACHED_FACTOR * self._around.parameters.k)
+        lookup = await find_nodes(self._context, link, records[0].where.key)
+        reached = lookup.closest(REACHED_FACTOR * self._context.parameters.k)
         if not reached:
             return LOOKUP_COST
-        now = self._around.world.now()
+        now = self._context.world.now()
         targets: dict[Contact, list[StoredRecord]] = {}
         for record in records:
             holders = self._holders(link, record.where.key, reached)
@@ -106,7 +108,7 @@ class Replication:
 
     def _holders(self, link: Link, key: NodeID, reached: Sequence[Contact]) -> list[Contact]:
         """The k closest to a key of those just reached and those in our table that seem alive."""
-        k = self._around.parameters.k
+        k = self._context.parameters.k
         known = {each.node_id: each for each in link.table.closest(key, k)}
         alive = {n: each for n, each in known.items() if not _is_suspect(link, each)}
         alive.update((each.node_id, each) for each in reached)
@@ -114,15 +116,15 @@ class Replication:
 
     def _is_beyond(self, key: NodeID, holders: Sequence[Contact]) -> bool:
         """Whether k others are all closer to the key than this node."""
-        full = len(holders) >= self._around.parameters.k
-        return full and holders[-1].node_id ^ key < self._around.node_id ^ key
+        full = len(holders) >= self._context.parameters.k
+        return full and holders[-1].node_id ^ key < self._context.node_id ^ key
 
     async def hand_off(
         self, link: Link, contact: Contact, after: StorageKey | None
     ) -> tuple[StorageKey | None, int]:
         """Offer a new contact the next page's records that it should hold and we are nearest to."""
         page = await self._records.page(after, PAGE)
-        now = self._around.world.now()
+        now = self._context.world.now()
         mine = [
             each
             for each in page
@@ -134,10 +136,10 @@ class Replication:
     def _is_ours_to_hand_off(self, link: Link, contact: Contact, record: StoredRecord) -> bool:
         """Whether the contact should hold a record and nobody nearer to it than we seems alive."""
         key = record.where.key
-        closest = link.table.closest(key, self._around.parameters.k)
+        closest = link.table.closest(key, self._context.parameters.k)
         if contact not in closest:
             return False
-        own = self._around.node_id ^ key
+        own = self._context.node_id ^ key
         nearer = [each for each in closest if each.node_id ^ key < own and each != contact]
         return all(_is_suspect(link, each) for each in nearer)
 
@@ -174,7 +176,7 @@ class Replication:
         return asking.addCallback(send_wanted)
 
     def _send(self, link: Link, contact: Contact, wanted: Sequence[StoredRecord]) -> Deferred[int]:
-        now = self._around.world.now()
+        now = self._context.world.now()
         lasting = [(each.data, remaining_at(each.expires, now)) for each in wanted]
         storing = [
             link.ask(contact, Store(data, left), known=True) for data, left in lasting if left

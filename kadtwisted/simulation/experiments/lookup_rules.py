@@ -86,7 +86,7 @@ class Rule(NamedTuple):
             own_id=context.node_id,
             now=context.world.now(),
         )
-        driver = LookupDriver(link_of(asker.node), context.world, lookup, context.public_key)
+        driver = LookupDriver(context, link_of(asker.node), lookup)
         return driver.run().addCallback(lambda _: lookup.trace(context.world.now()))
 
     def first_value(self, asker: Member, key: NodeID) -> Deferred[Trace]:
@@ -103,14 +103,7 @@ class Rule(NamedTuple):
             own_id=context.node_id,
             now=context.world.now(),
         )
-        driver = ValueDriver(
-            link_of(asker.node),
-            context.world,
-            lookup,
-            context.public_key,
-            VALUE,
-            longest=int(context.parameters.max_remaining),
-        )
+        driver = ValueDriver(context, link_of(asker.node), lookup, VALUE)
 
         def ended(_: None) -> Trace:
             if driver.best() is None:

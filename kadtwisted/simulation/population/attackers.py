@@ -34,8 +34,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Value
 from kadtwisted.node.node import Node
-from kadtwisted.node.port.link import Link
-from kadtwisted.node.port.protocol import Handle, KademliaProtocol, Received
+from kadtwisted.node.port.protocol import Handle, Received
 from kadtwisted.records import value as value_rules
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.simulation.population.population import MakeNode
@@ -57,14 +56,10 @@ class Attacker(Node):
     """A node that answers as its conduct says; all else is as in every node."""
 
     def __init__(self, conduct: Conduct, *args: Any, **keywords: Any) -> None:
-        self._conduct = conduct
-        super().__init__(*args, **keywords)
+        def wrap_handler(honest: Handle) -> Handle:
+            return lambda received: conduct(received, honest)
 
-    def _make_protocol(self, link: Link) -> KademliaProtocol:
-        protocol = super()._make_protocol(link)
-        honest, conduct = protocol._handle, self._conduct
-        protocol._handle = lambda received: conduct(received, honest)
-        return protocol
+        super().__init__(*args, wrap_handler=wrap_handler, **keywords)
 
 
 def attacking(conduct: Conduct) -> MakeNode:

@@ -14,7 +14,6 @@ from typing import Any
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import KadtwistedError
@@ -23,8 +22,8 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindValue, Records, Store, StoredItem
 from kadtwisted.model.record import Kind
-from kadtwisted.node.counters import Counters, FaultLog
-from kadtwisted.node.port.protocol import KademliaProtocol
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.protocol import Gate, KademliaProtocol, Received
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.world import real_world
 from kadtwisted.parameters import NodeSettings, Timeouts
@@ -43,6 +42,10 @@ PATIENT = Timeouts(initial=2.0, floor=2.0, ceiling=10.0, ping_floor=2.0, store_f
 """A daemon on a busy machine is slow, not gone."""
 
 
+def _nothing(received: Received) -> None:
+    """No request is answered, and nobody is learnt of."""
+
+
 class Client(KademliaProtocol):
     """Asks the daemon at ``endpoint``; ``contact`` is who answered the hello.
 
@@ -56,21 +59,10 @@ class Client(KademliaProtocol):
         settings = NodeSettings(read_only=True, timeouts=PATIENT)
         key = NodeKey.generate(os.urandom)
         world = real_world(reactor)
-        counters = Counters()
-        super().__init__(
-            reactor,
-            world,
-            native_dialect(key, settings, os.urandom),
-            Tokens(os.urandom),
-            Limits(settings.limits),
-            lambda received: None,
-            lambda received: None,
-            lambda: None,
-            counters,
-            FaultLog(Logger(namespace="kadtwisted.testing"), world.now),
-            key.public_key,
-            settings,
-        )
+        dialect = native_dialect(key, settings, os.urandom)
+        context = NodeContext.made(reactor, settings, world, dialect, key)
+        gate = Gate(Tokens(os.urandom), Limits(settings.limits))
+        super().__init__(context, gate, _nothing, _nothing, lambda: None)
         self.datagram = b""
         self._reactor = reactor
         self._endpoint = endpoint

@@ -33,23 +33,23 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import Kind
-from kadtwisted.node.counters import Counters
 from kadtwisted.node.port.protocol import Received
+from kadtwisted.node.serving import handlers
 from kadtwisted.node.serving.handlers import (
     CONTACTS_OF_EACH,
     NO_ROOM,
     Handlers,
-    Introduction,
 )
 from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.world import World
-from kadtwisted.parameters import HOUR, Parameters
+from kadtwisted.parameters import HOUR, NodeSettings, Parameters
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.records.version import version_of as version
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.storage.memory import MemoryStorage
+from tests.node.contexts import make_context
 from tests.node.storages import FailingStorage, LateStorage
 
 UNIX_NOW = 1_800_000_000.75
@@ -78,7 +78,7 @@ class HandlersCase(SynchronousTestCase):
             random=self.random,
         )
         self.tables = {family: self.make_table(family, 60) for family in Family}
-        self.counters = Counters()
+        self.patch(handlers, "FEATURES", 0b101)
         self.use(MemoryStorage(100, 100_000))
 
     def make_table(self, family: Family, contacts: int) -> RoutingTable:
@@ -98,17 +98,10 @@ class HandlersCase(SynchronousTestCase):
         family: Family = Family.IPV4,
         k: int = K,
     ) -> None:
-        records = RecordStore(storage, self.kinds, Parameters(), self.world)
-        self.handlers = Handlers(
-            family,
-            self.tables,
-            records,
-            self.world,
-            self.counters,
-            Introduction(b"\x01", 0b101, "agent/1"),
-            k=k,
-            read_only=read_only,
-        )
+        settings = NodeSettings(agent="agent/1", read_only=read_only, parameters=Parameters(k=k))
+        context = make_context(self.world, settings, self.kinds)
+        self.counters = context.counters
+        self.handlers = Handlers(context, family, self.tables, RecordStore(context, storage))
 
     def handle(self, body: RequestBody, *, proven: bool = True) -> Any:
         received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), False, proven)

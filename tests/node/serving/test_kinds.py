@@ -24,10 +24,10 @@ from kadtwisted.model.messages import (
 from kadtwisted.model.record import StorageKey, StorageUsage
 from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD
 from kadtwisted.node.serving.record_store import RecordStore
-from kadtwisted.parameters import Parameters
 from kadtwisted.records.kinds import Sender
 from kadtwisted.records.version import version_of
 from kadtwisted.storage.memory import MemoryStorage
+from tests.node.contexts import make_context
 from tests.node.serving.test_handlers import HandlersCase
 from tests.node.serving.test_record_store import StoreCase, record
 from tests.records.toys import (
@@ -52,7 +52,7 @@ def note(author: int, number: int = 1, text: bytes = b"text", key: NodeID = KEY)
 class ToysCase(StoreCase):
     def make(self, storage: IStorage) -> RecordStore:
         self.notary = Notary()
-        return RecordStore(storage, with_toys(self.notary), Parameters(), self.world)
+        return RecordStore(make_context(self.world, kinds=with_toys(self.notary)), storage)
 
     def store(self, data: bytes, remaining: float = 100, cas: int | None = None) -> int:
         return self.successResultOf(self.records.store(data, remaining, cas))

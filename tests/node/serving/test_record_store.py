@@ -25,11 +25,11 @@ from kadtwisted.model.messages import Have, HaveEntry
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.serving.record_store import RecordStore, storage_reader
 from kadtwisted.node.world import World
-from kadtwisted.parameters import HOUR, MINUTE, Parameters
-from kadtwisted.records.kinds import NATIVE_KINDS
+from kadtwisted.parameters import HOUR, MINUTE
 from kadtwisted.records.value import encode, tombstone_of, value_of, wins
 from kadtwisted.records.version import version_of as version
 from kadtwisted.storage.memory import MemoryStorage
+from tests.node.contexts import make_context
 from tests.node.storages import FailingStorage, LateStorage
 
 UNIX_NOW = 1_800_000_000.0
@@ -56,7 +56,7 @@ class StoreCase(SynchronousTestCase):
         self.records = self.make(self.storage)
 
     def make(self, storage: IStorage) -> RecordStore:
-        return RecordStore(storage, NATIVE_KINDS, Parameters(), self.world)
+        return RecordStore(make_context(self.world), storage)
 
     def held(self, key: NodeID = KEY) -> list[bytes]:
         """The unexpired data under a key."""
@@ -397,17 +397,19 @@ class FailingTests(StoreCase):
         self.assertFalse(self.records.is_failing())
 
     def test_that_it_began_to_fail_is_told_once(self) -> None:
+        context = make_context(self.world)
         told: list[str] = []
+        self.patch(context.faults, "report", lambda kind, text: told.append(f"{kind}: {text}"))
         storage = FailingStorage(StorageFull("full"))
-        self.records = RecordStore(storage, NATIVE_KINDS, Parameters(), self.world, told.append)
+        self.records = RecordStore(context, storage)
         for _ in range(2):
             self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
-        self.assertEqual(told, ["full"])
+        self.assertEqual(told, ["storage: records cannot be stored: full"])
         storage.error = StorageBusy("busy")
         self.failureResultOf(self.records.store(record(b"a"), 10), StorageBusy)
         storage.error = StorageError("broken")
         self.failureResultOf(self.records.store(record(b"a"), 10), StorageError)
-        self.assertEqual(told[1:], ["broken"])
+        self.assertEqual(told[1:], ["storage: records cannot be stored: broken"])
 
     def test_who_no_longer_waits_says_nothing_of_the_storage(self) -> None:
         late = LateStorage()

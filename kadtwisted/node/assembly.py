@@ -1,0 +1,133 @@
+"""The wiring of one node: every part is made here, once for each start, and nowhere else.
+
+What a node keeps from one start to the next is handed in; ports, tables, books of requests and
+budgets are made anew, so that a node that starts again starts clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from kadtwisted.errors import ConfigurationError
+from kadtwisted.interfaces import INodeState
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.publication import Publication
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.bootstrap import Joining
+from kadtwisted.node.operations.values import Values
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
+from kadtwisted.node.port.protocol import Gate, Handle
+from kadtwisted.node.serving.handlers import Handlers
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.upkeep.contacts import Tending
+from kadtwisted.node.upkeep.maintenance import Maintenance
+from kadtwisted.node.upkeep.persistence import Remembering
+from kadtwisted.node.world import ip_literal
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.diversity import diversity_for
+from kadtwisted.routing.liveness import Liveness
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.limits import Limits
+from kadtwisted.rpc.tokens import Tokens
+from kadtwisted.upkeep.publishing import Publishing
+
+WrapHandler = Callable[[Handle], Handle]
+"""Makes what answers requests out of what an honest node would answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one node keeps from one start to the next."""
+
+    context: NodeContext
+    records: RecordStore
+    publishing: Publishing
+    state: INodeState | None
+    republish: Callable[[Publication], Coroutine[Any, Any, bool]]
+    wrap_handler: WrapHandler | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """All parts of one run of a node, wired together."""
+
+    links: Links
+    limits: Limits
+    values: Values
+    joining: Joining
+    remembering: Remembering
+    maintenance: Maintenance
+
+
+def assemble(kept: Kept) -> Assembly:
+    """Make and wire all parts for one run; nothing is bound or opened yet.
+
+    :class:`ConfigurationError` for settings that cannot work.
+    """
+    context, records = kept.context, kept.records
+    gate = Gate(
+        Tokens(context.world.secure_random, context.parameters.token_rotation),
+        Limits(context.settings.limits),
+    )
+    links = _make_links(kept, gate)
+    joining = Joining(context, links)
+    remembering = Remembering(context, links, kept.state, kept.publishing)
+    maintenance = Maintenance(
+        context,
+        links,
+        records,
+        Tending(context, links, joining),
+        kept.publishing,
+        remembering,
+        kept.republish,
+    )
+    for link in links.values():
+        link.watch(maintenance.contact_added, maintenance.contact_removed)
+    values = Values(context, links, records)
+    return Assembly(links, gate.limits, values, joining, remembering, maintenance)
+
+
+def _make_links(kept: Kept, gate: Gate) -> Links:
+    interfaces = interfaces_by_family(kept.context.settings)
+    tables = {family: _make_table(kept.context) for family in interfaces}
+    links = Links()
+    for family, interface in interfaces.items():
+        handle: Handle = Handlers(kept.context, family, tables, kept.records).handle
+        if kept.wrap_handler is not None:
+            handle = kept.wrap_handler(handle)
+        links[family] = Link(kept.context, interface, tables[family], gate, handle)
+    return links
+
+
+def _make_table(context: NodeContext) -> RoutingTable:
+    parameters = context.parameters
+    return RoutingTable(
+        context.node_id,
+        bits=parameters.id_bits,
+        k=parameters.k,
+        replacements=parameters.replacement_cache,
+        liveness=Liveness(
+            parameters.drop_after_failures,
+            parameters.drop_after_seconds,
+            parameters.verification_quiet,
+        ),
+        diversity=diversity_for(private=not context.open_network),
+    )
+
+
+def interfaces_by_family(settings: NodeSettings) -> dict[Family, str]:
+    """The interface of each family; :class:`ConfigurationError` for what cannot be bound."""
+    if not 0 <= settings.port <= 65535:
+        raise ConfigurationError(f"a port lies between 0 and 65535, not {settings.port}")
+    interfaces: dict[Family, str] = {}
+    for each in settings.interfaces:
+        address = ip_literal(each)
+        if address is None:
+            raise ConfigurationError(f"the interface {each!r} is no IP address")
+        interfaces[Endpoint(address, 0).family] = address
+    if not interfaces or len(interfaces) != len(settings.interfaces):
+        raise ConfigurationError("give one interface for each address family, at least one")
+    return interfaces

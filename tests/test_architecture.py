@@ -37,6 +37,7 @@ FLOORS = PURE_FLOORS | {
     "testing": 7,
     "simulation": 8,
     "cli": 9,
+    "__main__": 10,
 }
 
 IMPURE = frozenset(("asyncio", "logging", "random", "secrets", "socket", "threading", "time"))

@@ -1,1 +1,1 @@
-"""The verbs of a node for every door: arguments and results as JSON, and the control socket."""
+"""A node's verbs, with arguments and results as JSON, and the control socket that performs them."""

@@ -5,9 +5,10 @@ A request is one line, ``{"id": ANY, "verb": VERB, ...arguments}``; its answer i
 order in which requests end.  The verbs are those of
 :class:`~kadtwisted.api.operations.Operations`.
 
-Rules: whoever may open the socket may do everything, so the file is the user's alone.  Lines,
-connections and requests in flight are bounded; a client that does not read is not read from; one
-that goes away has its requests cancelled.  Nothing a client sends raises here.
+Rules: a process that may open the socket may do everything, so only its user may.  Lines,
+connections and requests in flight are bounded.  While a client does not read its answers, nothing
+more is read from it.  When a client goes away, its requests are cancelled.  Nothing that a client
+sends raises an exception here.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ MAX_LINE = 65536
 MAX_CONNECTIONS = 32
 """MAGIC: one person and a few scripts."""
 MAX_IN_FLIGHT = 16
-"""MAGIC: requests of one connection that wait for the network."""
+"""MAGIC: requests of one connection that wait for an answer."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -55,7 +56,7 @@ class ControlProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         self.factory.connections.add(self)
-        # The transport as its own producer: while answers wait to be read, nothing more is read.
+        # The transport is its own producer: it pauses itself while answers wait to be read.
         self.transport.registerProducer(self.transport, True)
 
     def lineReceived(self, line: bytes) -> None:
@@ -66,7 +67,10 @@ class ControlProtocol(LineOnlyReceiver):
             return
         identifier = request.pop("id", None)
         if len(self._in_flight) >= MAX_IN_FLIGHT:
-            self._answer(identifier, Failure(TooManyRequests("wait for an answer first")))
+            self._answer(
+                identifier,
+                Failure(TooManyRequests("too many requests at once; wait for an answer first")),
+            )
             return
         self._perform(identifier, request)
 
@@ -87,7 +91,7 @@ class ControlProtocol(LineOnlyReceiver):
             deferred.cancel()
 
     def close(self) -> None:
-        """Write what is still to be written, then hang up."""
+        """Write all answers that there are, then close the connection."""
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -120,7 +124,7 @@ class ControlProtocol(LineOnlyReceiver):
         if isinstance(error, KadtwistedError | CancelledError):
             return describe.of_error(error)
         self.factory.log.failure("A request on the control socket failed", failure)
-        return {"type": "InternalError", "message": "the node failed at this; its log says how"}
+        return {"type": "InternalError", "message": "the node has a bug; its log shows the error"}
 
 
 class ControlFactory(Factory):
@@ -135,13 +139,13 @@ class ControlFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         if len(self.connections) >= MAX_CONNECTIONS:
-            return None  # the reactor hangs up
+            return None  # the reactor closes the connection
         protocol = ControlProtocol()
         protocol.factory = self
         return protocol
 
     def close(self) -> None:
-        """Hang up on every client."""
+        """Close every connection."""
         for connection in tuple(self.connections):
             connection.close()
 

@@ -1,7 +1,7 @@
-"""The client of a running node's control socket: :class:`Operations` at a distance.
+"""The client of a control socket: performs verbs at a running node of another process.
 
-It trusts the node it talks to (the socket is in the user's own state directory) but not blindly:
-answers are bounded in length, and an answer that is none ends the connection.
+It trusts the node, whose socket only its user can open, but not blindly: the length of answers is
+bounded, and a malformed answer ends the connection.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ControlClient(Protocol):
             each.errback(ControlUnavailable("the node closed the connection before it answered"))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.transport.loseConnection()
 
     def _forget(self, serial: int) -> None:
@@ -84,10 +84,10 @@ class ControlClient(Protocol):
             outcome = error_from(answer["error"]) if "error" in answer else answer["result"]
             waiting = self._waiting.pop(answer["id"], None)
         except (ValueError, LookupError, TypeError, RecursionError):
-            self.transport.abortConnection()  # it is not our node that answers there
+            self.transport.abortConnection()  # no node of ours answers so
             return
         if waiting is None:
-            return  # its caller gave up waiting
+            return  # its caller does not wait any more
         if isinstance(outcome, KadtwistedError):
             waiting.errback(outcome)
         else:
@@ -95,11 +95,11 @@ class ControlClient(Protocol):
 
 
 def error_from(described: Mapping[str, Any]) -> KadtwistedError:
-    """The error that :func:`~kadtwisted.api.describe.of_error` described, of its own type where
-    the type can say more than the sentence does."""
+    """The error that :func:`~kadtwisted.api.describe.of_error` described, with its own type if that
+    is one of ours."""
     message = str(described["message"])
     kind = _kind_of_error(str(described["type"]))
-    # Not through __init__: some errors build their message from other arguments than the message.
+    # Without __init__: some errors make their message from other arguments.
     error = kind.__new__(kind, message)
     if isinstance(error, Unavailable):
         error.reasons = dict(described.get("reasons", {}))
@@ -129,6 +129,6 @@ def connect(reactor: Any, path: Path) -> Deferred[ControlClient]:
 def _refused(failure: Failure, path: Path) -> ControlClient:
     failure.trap(ConnectError)
     number = getattr(failure.value, "osError", None) or 0
-    raise ControlUnavailable(
-        f"no running node answers at {path}; name its state directory with --state-dir"
-    ) from OSError(number, os.strerror(number))
+    raise ControlUnavailable(f"no running node answers at {path}") from OSError(
+        number, os.strerror(number)
+    )

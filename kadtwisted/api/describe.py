@@ -1,4 +1,4 @@
-"""What a node returns, as dictionaries that JSON can hold: one form for every door.
+"""What a node returns, as dictionaries that JSON can hold.  Every interface uses this one form.
 
 IDs and keys are hexadecimal text, endpoints ``HOST:PORT``, durations seconds under names that end
 in ``_seconds``; bytes are base64 under names that end in ``_base64``.  Nothing here decides
@@ -40,7 +40,8 @@ MICROSECONDS = 1_000_000
 
 
 def of_contact(contact: Contact) -> Described:
-    """A contact; ``address`` can be given to ``--bootstrap`` and pins its key if it is known."""
+    """A contact; ``address`` can be given to ``--bootstrap``.  It has the node's key if that is
+    known: then only a node with this key may answer."""
     host, port = contact.endpoint
     return {
         "node_id": id_to_hex(contact.node_id),
@@ -95,7 +96,7 @@ def of_get(result: GetResult) -> Described:
 
 
 def of_receipt(receipt: Receipt) -> Described:
-    """Who keeps a record, and who does not and why."""
+    """Which nodes keep a record, and why others do not."""
     return {
         "key": id_to_hex(receipt.key),
         "deleted": receipt.record.deleted,
@@ -152,7 +153,7 @@ def of_routing(status: RoutingStatus) -> Described:
 
 
 def of_records(page: RecordsPage) -> Described:
-    """Stored records; ``next`` is to be given as ``after`` for those behind, null if none are."""
+    """Stored records; ``next`` is the ``after`` of the next page, null if there is none."""
     return {
         "records": [of_record(each) for each in page.records],
         "next": None if page.next is None else _place(page.next),
@@ -160,7 +161,7 @@ def of_records(page: RecordsPage) -> Described:
 
 
 def of_record(record: DatedRecord) -> Described:
-    """A stored record, byte for byte: its place, its data, its moments by the wall clock."""
+    """A stored record: its place, its data byte for byte, its times by the wall clock."""
     kind, key, sub = _place(record.where)
     return {
         "kind": kind,
@@ -173,7 +174,7 @@ def of_record(record: DatedRecord) -> Described:
 
 
 def of_error(error: BaseException) -> Described:
-    """An error: its type's name, its sentence, and the reasons of single nodes if there are any."""
+    """An error: the name of its type, its sentence, and reasons of single nodes if it has any."""
     described: Described = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, Unavailable) and error.reasons:
         described["reasons"] = dict(error.reasons)
@@ -183,7 +184,7 @@ def of_error(error: BaseException) -> Described:
 
 
 def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
-    """``KEY@HOST:PORT`` for others to copy; a wildcard address becomes this machine's loopback."""
+    """``KEY@HOST:PORT`` for others to copy; a wildcard address becomes the loopback address."""
     wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     host = wildcards.get(endpoint.host, endpoint.host)
     return str(Address(host, endpoint.port, public_key))

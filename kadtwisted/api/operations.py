@@ -1,8 +1,8 @@
 """The verbs of a node, from JSON arguments to JSON results.
 
-The control socket performs them for others, ``kad`` for itself when it runs a node of its own: both
-ways take the same arguments, give the same answers and fail alike.  Arguments are checked here,
-because they come from outside; nothing is done but to call the node.
+The control socket performs them for other processes; ``kad`` performs them at a node of its own.
+Both take the same arguments, give the same answers and fail in the same way.  Arguments are checked
+here, because they come from outside.  Then the node is called.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ T = TypeVar("T")
 Arguments = Mapping[str, Any]
 
 MAX_RECORDS = 32
-"""MAGIC: records of one answer: with 1,151 bytes each, at most some 60 kB of JSON."""
+"""MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
 
 
 class InvalidRequest(InvalidInput):
-    """A request to a running node is not well formed."""
+    """A request to a running node is malformed."""
 
 
 class Performer(Protocol):
-    """What performs verbs: a node here, or the client of one that runs elsewhere."""
+    """Performs verbs: at a node in this process, or as the client of another process."""
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]: ...
 

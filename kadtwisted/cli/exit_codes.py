@@ -1,4 +1,4 @@
-"""With which code ``kad`` ends: those of sysexits.h, and the shell's 128 + signal."""
+"""The exit codes of ``kad``: those of sysexits.h, and 128 + signal as in the shell."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ BROKEN_PIPE = 128 + signal.SIGPIPE
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {
         os.EX_OK: "done",
-        NOT_FOUND: "not found; of the demo: a value was lost",
+        NOT_FOUND: "nothing was found; after the demo: a value was lost",
         os.EX_USAGE: "the command line is wrong",
-        os.EX_DATAERR: "the data are bad: a value that is too long, a record from the future, a "
-        "file that is no sound export, or no result of a simulation",
-        os.EX_UNAVAILABLE: "nobody answered, or nobody took the record",
-        os.EX_SOFTWARE: "a fault of this program",
+        os.EX_DATAERR: "the data are bad: a value is too long, a record is from the future, or a "
+        "file is no sound export or no result of a simulation",
+        os.EX_UNAVAILABLE: "no node answered, or no node took the record",
+        os.EX_SOFTWARE: "a bug in this program",
         os.EX_OSERR: "the port cannot be bound, or a file cannot be written",
         os.EX_CANTCREAT: "the storage or the state directory cannot be opened or is in use, is "
         "damaged, or is full",
-        os.EX_TEMPFAIL: "the time ran out though somebody answered",
-        os.EX_NOPERM: "the system does not allow it",
+        os.EX_TEMPFAIL: "nodes answered, but the time was over before the verb was done",
+        os.EX_NOPERM: "permission denied",
         os.EX_CONFIG: "the configuration, the network or the identity cannot be used, or a newer "
         "version of this program is needed",
         INTERRUPTED: "interrupted",
-        BROKEN_PIPE: "the reader of the output went away",
+        BROKEN_PIPE: "the output was closed before everything was written",
         128 + signal.SIGTERM: "ended by SIGTERM before the verb was done",
     }
 )
-"""All codes, and what they mean in manuals."""
+"""All codes, and what the manual says of them."""
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (NotFound, NOT_FOUND),
@@ -69,7 +69,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The exit code for an error; the most telling one where several would do."""
+    """The exit code for an error: the most precise one that fits."""
     if isinstance(error, ControlUnavailable) and startup_exit_code(error) == os.EX_NOPERM:
         return os.EX_NOPERM
     for kind, code in _CODES:

@@ -1,7 +1,7 @@
-"""The ``kad`` command: reads the arguments, runs one verb, answers with an exit code.
+"""The ``kad`` command: reads the arguments, runs one verb, and returns an exit code.
 
-Errors are one sentence on standard error, never a traceback.  The reactor and everything that
-needs it are imported only once the arguments are understood; only :func:`run_reactor` touches the
+Errors are one sentence on standard error, never a traceback.  The reactor, and everything that
+needs it, is imported only after the arguments were read.  Only :func:`run_reactor` touches the
 global reactor.
 """
 
@@ -21,20 +21,22 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.logger import ILogObserver
 
-    from kadtwisted.cli.session import Session, World
+    from kadtwisted.cli.session import CommandWorld, Session
     from kadtwisted.identity.keys import NodeKey
     from kadtwisted.interfaces import INode
     from kadtwisted.settings.daemon_settings import DaemonSettings
 
 VERBS_WITHOUT_END = frozenset({"bootstrap", "join"})
-"""They run until they are stopped: ``--timeout`` does not bind them."""
+"""They run until they are stopped, whatever ``--timeout`` says."""
 
 
-def main(argv: Sequence[str] | None = None, make_world: Callable[[], World] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, make_world: Callable[[], CommandWorld] | None = None
+) -> int:
     """Run ``kad`` with these arguments (the process's own by default); the exit code."""
     try:
         arguments = make_parser().parse_args(argv)
-    except SystemExit as leaving:  # --help, --version, or usage: said already
+    except SystemExit as leaving:  # --help, --version or a usage error: already written
         return int(leaving.code or 0)
     arguments.timeout = arguments.timeout or arguments.patience
     try:
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None, make_world: Callable[[], World] | No
         return 128 + signal.SIGINT
 
 
-def _run(arguments: argparse.Namespace, world: World) -> int:
+def _run(arguments: argparse.Namespace, world: CommandWorld) -> int:
     from twisted.internet.defer import CancelledError, TimeoutError  # noqa: A004
 
     from kadtwisted.api.describe import of_error
@@ -67,8 +69,8 @@ def _run(arguments: argparse.Namespace, world: World) -> int:
     except KadtwistedError as error:
         output.error(of_error(error))
         return exit_code_of(error)
-    except Exception as error:  # a fault of ours is told in a sentence, too
-        sentence = f"a fault of this program: {type(error).__name__}: {error}"
+    except Exception as error:  # a bug of ours is one sentence, too
+        sentence = f"a bug in this program: {type(error).__name__}: {error}"
         output.error({"type": "InternalError", "message": sentence})
         return exit_code_of(error)
 
@@ -98,7 +100,7 @@ def _out_of_time(session: Session) -> int:
 
 
 def _silenced() -> int:
-    """The reader of our output went away: whatever is still buffered must not be written."""
+    """The reader of our output has closed it: drop what is still buffered."""
     from kadtwisted.cli.exit_codes import BROKEN_PIPE
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -108,13 +110,13 @@ def _silenced() -> int:
 # --- The real world --------------------------------------------------------------------------
 
 
-def real_world() -> World:
+def real_world() -> CommandWorld:
     """The process's own streams and environment, real nodes, the global reactor."""
     import random
 
-    from kadtwisted.cli.session import World
+    from kadtwisted.cli.session import CommandWorld
 
-    return World(
+    return CommandWorld(
         stdin=sys.stdin.buffer,
         stdout=sys.stdout.buffer,
         stderr=sys.stderr,
@@ -146,7 +148,7 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
 
     _log_to(sys.stderr)
     reactor: Any = imported
-    reactor.seconds = time.monotonic  # its own clock is the wall's, which jumps
+    reactor.seconds = time.monotonic  # its own clock is the wall clock, which may jump
     running: list[Deferred[int]] = []
     outcome: list[int | Failure] = []
     signals: list[int] = []
@@ -160,8 +162,8 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
         signals.append(number)
         running[0].cancel()
 
-    # Ours instead of the reactor's, which would stop it under a running node.  What a handler
-    # calls from there is called by the reactor, once it runs, in order: after go().
+    # Not the reactor's own handlers: they would stop it while a node runs.  The reactor calls what
+    # a handler hands to it later, in order: after go().
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: reactor.callFromThread(stop, number))
     reactor.callWhenRunning(go)
@@ -182,7 +184,7 @@ def _log_to(stderr: TextIO) -> None:
 
 
 def warnings_to(stderr: TextIO) -> ILogObserver:
-    """A log observer that writes warnings of ours and faults of anyone, a line each."""
+    """A log observer that writes our warnings, and critical events of all others, one a line."""
     from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
     from zope.interface import implementer
 

@@ -1,8 +1,8 @@
-"""One run of ``kad``: what was asked, the world it runs in, and who performs its verb.
+"""One run of ``kad``: its arguments, the world it runs in, and the performer of its verb.
 
-A verb is performed by a short-lived, read-only node of our own, or by a running node through its
-control socket: by the latter if ``--state-dir`` names one and no ``--bootstrap`` is given.  The
-verbs themselves need not know.
+A verb is performed by a running node, through its control socket, if ``--state-dir`` names one and
+no ``--bootstrap`` is given.  Otherwise a short-lived, read-only node is made for it.  The verbs are
+the same for both.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class UsageError(InvalidInput):
 
 
 @dataclass(frozen=True)
-class World:
-    """What ``kad`` touches outside itself; tests hand in another one."""
+class CommandWorld:
+    """All that ``kad`` touches outside itself; tests give it another one."""
 
     stdin: BinaryIO
     stdout: BinaryIO
@@ -57,9 +57,13 @@ class World:
 
 
 class Session:
-    """One run.  ``somebody_answered`` tells apart the two ways in which time can run out."""
+    """One run.
 
-    def __init__(self, arguments: argparse.Namespace, world: World, output: Output) -> None:
+    ``somebody_answered`` decides which error is shown when ``--timeout`` is over: that nobody
+    answered, or that more time was needed.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, world: CommandWorld, output: Output) -> None:
         self.arguments = arguments
         self.world = world
         self.output = output
@@ -80,8 +84,11 @@ class Session:
         towards: tuple[str, ...],
         storage: str = "memory",
     ) -> DaemonSettings:
-        """The settings of a node of our own; ``port`` counts if none was given, the interfaces
-        follow from the addresses in ``towards`` likewise."""
+        """The settings of a node of our own.
+
+        Without ``--port`` it has this ``port``.  Without ``--interface`` it can reach the addresses
+        in ``towards``.
+        """
         given = self.arguments
         secret_file = given.network_secret_file
         return DaemonSettings(
@@ -100,8 +107,11 @@ class Session:
 
     @asynccontextmanager
     async def performer(self, towards: str | None = None) -> AsyncIterator[Performer]:
-        """Who performs the verb: a running node, or one of our own that joins through
-        ``--bootstrap`` first.  A verb that needs no network but one address gives it."""
+        """The performer of the verb: a running node, or one of our own that joins through
+        ``--bootstrap`` first.
+
+        A verb that needs no network, only one address, gives this as ``towards``.
+        """
         bootstrap = checks.check_bootstrap(getattr(self.arguments, "bootstrap", ()))
         if not bootstrap and self.state_dir is not None:
             client = await self._running_node(self.state_dir, required=towards is None)
@@ -118,7 +128,11 @@ class Session:
 
     async def control(self, state_dir: Path) -> control_client.ControlClient:
         """A connection to the running node that has this state directory."""
-        client = await control_client.connect(self.reactor, state_dir / SOCKET_FILE)
+        try:
+            client = await control_client.connect(self.reactor, state_dir / SOCKET_FILE)
+        except ControlUnavailable as error:
+            sentence = f"{error}; name the state directory of a running node with --state-dir"
+            raise ControlUnavailable(sentence) from error.__cause__
         self.somebody_answered = True
         return client
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from kadtwisted.cli.main import main
-from kadtwisted.cli.session import World
+from kadtwisted.cli.session import CommandWorld
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import PluginRegistry
@@ -54,8 +54,8 @@ class Kad:
         self.meanwhile = meanwhile or (lambda kad, running: None)
         return main(argv, self.world)
 
-    def world(self) -> World:
-        return World(
+    def world(self) -> CommandWorld:
+        return CommandWorld(
             stdin=self.stdin,
             stdout=self.stdout,
             stderr=self.stderr,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 from twisted.logger import Logger, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
+from kadtwisted import __version__
 from kadtwisted.cli.main import main, warnings_to
-from kadtwisted.cli.session import World
+from kadtwisted.cli.session import CommandWorld
 
 
 class LogTests(unittest.SynchronousTestCase):
@@ -36,7 +39,17 @@ class LogTests(unittest.SynchronousTestCase):
 
 class EarlyTests(unittest.SynchronousTestCase):
     def test_interrupted_before_anything_ran(self) -> None:
-        def interrupted() -> World:
+        def interrupted() -> CommandWorld:
             raise KeyboardInterrupt
 
         self.assertEqual(main(["status"], interrupted), 130)
+
+
+class ModuleTests(unittest.SynchronousTestCase):
+    def test_the_package_can_be_run(self) -> None:
+        for module in ("kadtwisted", "kadtwisted.cli"):
+            done = subprocess.run(
+                [sys.executable, "-m", module, "--version"],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            self.assertEqual((done.returncode, done.stdout), (0, f"kad {__version__}\n"))

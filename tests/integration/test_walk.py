@@ -16,7 +16,7 @@ class WalkTests(ProcessTestCase):
         via_second = ("--bootstrap", f"127.0.0.1:{second}")
         bootstrap = await self.serving("--port", first, "bootstrap")
         join = await self.serving("--port", second, "join", *via_first)
-        await join.says("kad: joined: 1 of 1 address answered")
+        await join.says("kad: joined: 1 of 1 bootstrap addresses answered")
 
         stored = await self.kad(
             "--port", str(free_port()), "store", *via_first, "--key", "mykey", "--value", "myvalue"

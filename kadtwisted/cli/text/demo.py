@@ -1,4 +1,4 @@
-"""What ``kad demo`` says at its end, for somebody who has never seen a distributed hash table."""
+"""What ``kad demo`` says at its end, to people who have never seen a distributed hash table."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def summary(outcome: Described) -> str:
 def _story(outcome: Described) -> str:
     visitors = count_of(outcome["visitors"], "visitor")
     return _wrapped(
-        f"{count_of(outcome['nodes'], 'node')} made a network on this machine and stored "
-        f"{count_of(outcome['values'], 'value')} in it.  {visitors}, who keep nothing themselves, "
-        f"read them.  Then {outcome['killed']} of the nodes were killed without a goodbye, and the "
-        "visitors read everything again at once."
+        f"{count_of(outcome['nodes'], 'node')} formed a network on this machine and stored "
+        f"{count_of(outcome['values'], 'value')} in it.  {visitors}, nodes that keep nothing "
+        f"themselves, read them.  Then {outcome['killed']} of the {outcome['nodes']} nodes were "
+        "stopped without warning, and the visitors read everything again at once."
     )
 
 
@@ -39,7 +39,7 @@ def _numbers(outcome: Described) -> str:
         for name, key in (
             ("stored", "stored"),
             ("read", "read_before"),
-            ("read after the killing", "read_after"),
+            ("read after the stop", "read_after"),
         )
     ]
     return table(("", "VALUES", "MEDIAN TIME", "WORST TIME"), rows, right=(1, 2, 3))
@@ -57,9 +57,9 @@ def _meaning(outcome: Described) -> str:
         "Nothing was lost." if not missing else f"{count_of(missing, 'value')} could not be read."
     )
     meaning = _wrapped(
-        f"{verdict}  Each value was acknowledged by {each} nodes, those closest to its key, and is "
-        "found as long as one of them lives.  A reader waits a while for a node that has fallen "
-        "silent, to be sure that it missed nothing newer: hence the times after the killing."
+        f"{verdict}  Each value was stored on {each} nodes, those closest to its key, and is "
+        "found as long as one of them runs.  A reader waits for nodes that do not answer, because "
+        "one of them might have a newer value.  So reads took longer after the stop."
     )
     took = duration(outcome["duration_seconds"])
     again = f"kad demo --nodes {outcome['nodes']} --seed {outcome['seed']}"

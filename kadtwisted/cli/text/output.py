@@ -1,7 +1,7 @@
 """What ``kad`` writes: results on standard output, everything else on standard error.
 
-Texts for people are made from the same dictionaries that ``--json`` prints, so both say the same.
-Nothing here waits, and nothing here asks a node.
+Texts for people are made from the dictionaries that ``--json`` prints, so both say the same.
+Nothing here waits or asks a node.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Output:
             self.note(text)
 
     def value(self, described: Described) -> None:
-        """A value: its bytes as they are, with a line feed only for a terminal; or as JSON."""
+        """A value: its bytes, unchanged; on a terminal with a line feed after them.  Or as JSON."""
         if self._json:
             self._write(self._as_json(described).encode())
             return
@@ -72,7 +72,7 @@ class Output:
 
 
 def printable(text: str) -> str:
-    """Text without control characters, so that no other node's words reach a terminal as orders."""
+    """Text without control characters, so that text of other nodes cannot control a terminal."""
     return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
 
 
@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 
 def ping_text(ping: Described) -> str:
-    """One line: who answered, and how fast."""
+    """One line: which node answered, and how fast."""
     agent = f", {printable(ping['agent'])}" if ping["agent"] else ""
     observed = f"; it sees us at {ping['observed']}" if ping["observed"] else ""
     return f"{ping['address']} answered in {milliseconds(ping['rtt_seconds'])}{agent}{observed}"
@@ -100,7 +100,7 @@ def nodes_text(nodes: Described) -> str:
 
 
 def receipt_text(receipt: Described, name: str) -> str:
-    """Who keeps the record."""
+    """Which nodes keep the record."""
     count = receipt["remote_acks"]
     verb, kept = ("deleted", "the deletion") if receipt["deleted"] else ("stored", "it")
     where = f"{count} node{'' if count == 1 else 's'}" if count else "this node alone"

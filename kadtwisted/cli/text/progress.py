@@ -1,7 +1,7 @@
-"""How far a long verb has come, on standard error.
+"""The progress of a long verb, on standard error.
 
-On a terminal it is one line that rewrites itself and is gone at the end; anywhere else a plain line
-when each phase begins, so that a log stays readable.
+On a terminal it is one line that is rewritten, and erased at the end.  Elsewhere each phase writes
+one line when it begins, so that a log stays readable.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Progress:
             self._write(f"kad: {text}\n")
 
     def step(self, count: int = 1) -> None:
-        """So many steps more are done."""
+        """So many more steps are done."""
         self._done += count
         if self._rewrites:
             self._show()

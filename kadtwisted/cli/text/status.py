@@ -1,7 +1,7 @@
 """A running node as ``kad status`` and ``kad routing`` show it to people.
 
-Made from the dictionaries that ``--json`` prints.  What a person wants to know comes first; the
-counters are left to ``--json``, except for those of dropped datagrams, if there are any.
+Made from the dictionaries that ``--json`` prints.  The most important facts come first.  Counters
+are shown by ``--json`` only, except those of dropped datagrams.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _contacts(link: Described) -> str:
 
 
 def _named(facts: Sequence[tuple[str, str]]) -> str:
-    """A name and a fact on each line; a name said already is not repeated."""
+    """A name and a fact on each line; the name is left out if the line before has it, too."""
     width = max(len(name) for name, _ in facts)
     names = ["", *(name for name, _ in facts)]
     return "\n".join(
@@ -83,7 +83,7 @@ def _dropped_text(counters: Described) -> str:
 
 
 def routing_text(routing: Described) -> str:
-    """The routing tables, bucket by bucket, in columns that run through all of them."""
+    """The routing tables, bucket by bucket; all buckets have the same columns."""
     buckets = [each for each in routing["buckets"] if each["contacts"] or each["replacements"]]
     contacts = [each for bucket in buckets for each in bucket["contacts"]]
     head = (
@@ -112,7 +112,7 @@ def _row(contact: Described) -> Sequence[str]:
 
 
 def _bucket_text(bucket: Described, rows: Iterator[str]) -> str:
-    """One bucket: what it is, then the next rows, as many as it has contacts."""
+    """One bucket: its facts, then a row for each of its contacts, taken from ``rows``."""
     head = (
         f"{bucket['family']} {prefix_text(bucket['prefix'], bucket['length'])}: "
         f"{count_of(len(bucket['contacts']), 'contact')}, "
@@ -127,7 +127,7 @@ def _ago(seconds: float | None) -> str:
 
 
 def prefix_text(prefix: str, length: int) -> str:
-    """A k-bucket's prefix: its bits while they are few, how many there are in any case."""
+    """A k-bucket's prefix: its first bits, and how many bits it has."""
     if length == 0:
         return "whole space"
     bits = f"{int(prefix, 16):0{4 * len(prefix)}b}"[:length]

@@ -1,1 +1,1 @@
-"""The verbs of ``kad``, a module for each group."""
+"""The verbs of ``kad``, a module for each group, and what only they need."""

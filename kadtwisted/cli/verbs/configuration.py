@@ -1,6 +1,6 @@
-"""``kad config``: what a daemon's configuration file may hold, and whether one is right.
+"""``kad config``: what may stand in a daemon's configuration file, and whether a file is right.
 
-Reads what ``twistd kademlia`` would read, but for its command line.  Starts nothing.
+Reads what ``twistd kademlia`` would read, except its command line.  Starts nothing.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""``kad demo``: a network on this machine, and what is left of its values when a third of it dies.
+"""``kad demo``: a network on this machine; what is left of its values when a third of it stops?
 
 Real nodes in one process, each with a UDP port of its own on loopback, store values.  Visitors read
-them: read-only nodes that keep nothing, so what they read came over the network.  Then a third of
-the nodes stops without a word, and the visitors read everything again at once, before anybody can
-have repaired anything.  Ends by itself, with nothing left running.
+them.  A visitor is a read-only node: it keeps nothing, so what it reads came over the network.
+Then a third of the nodes stops without telling anybody, and the visitors read everything again at
+once, before the network can repair anything.  The demo ends by itself and leaves nothing running.
 
-The seed chooses keys, values, who stores, who reads and who dies; it does not choose the times.
+The seed chooses keys, values, and which nodes store, read and stop.  It does not choose the times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from random import Random
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
 
 from kadtwisted.api.describe import Described, address_to_share
 from kadtwisted.cli.exit_codes import NOT_FOUND
@@ -28,7 +28,6 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.results import Receipt
-from kadtwisted.node.operations.searches import all_of
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
 
@@ -36,21 +35,21 @@ T = TypeVar("T")
 
 VALUES = 100
 VISITORS = 4
-"""MAGIC: several, so that reads do not all profit from what one of them has learnt."""
+"""MAGIC: several, so that reads do not all gain from what one visitor has learnt."""
 ONE_BY_ONE = 1
-"""Operations at a time while all nodes live: they share one processor, and more operations would
-only measure that."""
+"""Operations at a time while all nodes run: all share one processor, and with more operations the
+times would show nothing else."""
 TOGETHER = 10
-"""MAGIC: reads at a time when nodes have died: these mostly wait for the dead, and need not wait
-for each other too."""
+"""MAGIC: reads at a time when nodes have stopped: most of the time they wait for those nodes, and
+need not wait for each other as well."""
 INTERFACE = "127.0.0.1"
 NETWORK = "demo"
 SEEDS = 1 << 32
 
 
 class Timed(NamedTuple):
-    """What operations on values came to: seconds and result of each that went well, by name, and
-    the sentence of each that failed."""
+    """How operations on values went, by name: seconds and result of those that went well, and the
+    error's sentence of those that failed."""
 
     seconds: dict[str, float]
     results: dict[str, Any]
@@ -58,7 +57,7 @@ class Timed(NamedTuple):
 
 
 async def demo(session: Session) -> int:
-    """Run the demonstration; code 1 if a value was lost."""
+    """Run the demonstration; the exit code is 1 if a value was lost."""
     _refuse_what_makes_no_sense(session)
     arguments = session.arguments
     seed = arguments.seed
@@ -66,12 +65,12 @@ async def demo(session: Session) -> int:
         seed = int(session.world.random() * SEEDS)
     progress = Progress(session.world.stderr)
     started = session.reactor.seconds()
-    swarm = Swarm(session, Random(seed), progress)
+    network = DemoNetwork(session, Random(seed), progress)
     try:
-        outcome = await _experiment(swarm, arguments.nodes)
+        outcome = await _experiment(network, arguments.nodes)
     finally:
         progress.clear()
-        await swarm.stop(swarm.nodes + swarm.visitors)
+        await network.stop(network.nodes + network.visitors)
     seconds = round(session.reactor.seconds() - started, 3)
     described = {"seed": seed, **outcome, "duration_seconds": seconds}
     session.output.result(described, summary(described))
@@ -85,14 +84,14 @@ def _refuse_what_makes_no_sense(session: Session) -> None:
             raise UsageError(f"the demo makes a network of its own; leave out --{option}")
 
 
-async def _experiment(swarm: Swarm, size: int) -> Described:
-    await swarm.grow(size)
-    values = {f"value {number}": swarm.random.randbytes(32) for number in range(1, VALUES + 1)}
-    stored = await swarm.store(values)
-    await swarm.invite(VISITORS)
-    before = await swarm.read(values, "back", ONE_BY_ONE)
-    killed = await swarm.kill(size // 3)
-    after = await swarm.read(values, "again", TOGETHER)
+async def _experiment(network: DemoNetwork, size: int) -> Described:
+    await network.grow(size)
+    values = {f"value {number}": network.random.randbytes(32) for number in range(1, VALUES + 1)}
+    stored = await network.store(values)
+    await network.invite(VISITORS)
+    before = await network.read(values, "back", ONE_BY_ONE)
+    killed = await network.kill(size // 3)
+    after = await network.read(values, "again", TOGETHER)
     return {
         "nodes": size,
         "killed": killed,
@@ -116,7 +115,7 @@ def _times(timed: Timed) -> Described:
 
 
 def _copies(receipts: Iterable[Receipt]) -> Described:
-    """How many nodes acknowledged a value; the one that stored it counts if it keeps it itself."""
+    """How many nodes keep a value, with the one that stored it if that keeps it, too."""
     counts = [
         receipt.remote_acks + any(each.contact is None for each in receipt.acknowledged)
         for receipt in receipts
@@ -128,8 +127,8 @@ def _copies(receipts: Iterable[Receipt]) -> Described:
     }
 
 
-class Swarm:
-    """The nodes that are alive, and the visitors."""
+class DemoNetwork:
+    """The nodes that run, and the visitors."""
 
     def __init__(self, session: Session, random: Random, progress: Progress) -> None:
         self._session = session
@@ -140,7 +139,7 @@ class Swarm:
         self.visitors: list[INode] = []
 
     async def grow(self, size: int) -> None:
-        """Start nodes; each but the first joins through one that is there already."""
+        """Start nodes; each but the first joins through a random one before it."""
         self._progress.phase(f"starting {count_of(size, 'node')}, each joins the others", size)
         for _ in range(size):
             await self._add(self.nodes, read_only=False)
@@ -148,13 +147,13 @@ class Swarm:
 
     async def invite(self, count: int) -> None:
         """Start read-only nodes and let them join."""
-        self._progress.phase(f"inviting {count_of(count, 'visitor')}, who keep nothing", count)
+        self._progress.phase(f"starting {count_of(count, 'visitor')}, which keep nothing", count)
         for _ in range(count):
             await self._add(self.visitors, read_only=True)
             self._progress.step()
 
     async def _add(self, group: list[INode], *, read_only: bool) -> None:
-        # A key made from a seed can be guessed: for nodes that live for a moment, on loopback.
+        # A key made from a seed can be guessed.  But these nodes run briefly, on loopback.
         key = NodeKey.from_seed(self.random.randbytes(32))
         settings = NodeSettings(interfaces=(INTERFACE,), network=NETWORK, read_only=read_only)
         node = self._session.world.make_node(
@@ -177,7 +176,7 @@ class Swarm:
         return await self._timed(values, self.nodes, store, ONE_BY_ONE)
 
     async def read(self, values: dict[str, bytes], again: str, at_once: int) -> Timed:
-        """Read each value through a random visitor; another value than was stored is a failure."""
+        """Read each value through a random visitor; it is a failure if another value is found."""
         self._progress.phase(f"reading {count_of(len(values), 'value')} {again}", len(values))
 
         async def read(name: str, node: INode) -> None:
@@ -188,8 +187,8 @@ class Swarm:
         return await self._timed(values, self.visitors, read, at_once)
 
     async def kill(self, count: int) -> int:
-        """Stop random nodes at once; a node says nothing to others when it stops."""
-        self._progress.phase(f"killing {count_of(count, 'node')} without a goodbye", count)
+        """Stop random nodes at once; a node that stops tells the others nothing."""
+        self._progress.phase(f"stopping {count_of(count, 'node')} without warning", count)
         victims = self.random.sample(self.nodes, count)
         self.nodes = [node for node in self.nodes if node not in victims]
         await self.stop(victims)
@@ -206,7 +205,7 @@ class Swarm:
         work: Callable[[str, INode], Coroutine[Any, Any, T]],
         at_once: int,
     ) -> Timed:
-        """Do something with each name by way of a random node, ``at_once`` at a time."""
+        """Do something with each name through a random node, ``at_once`` names at a time."""
         timed = Timed({}, {}, {})
         tasks = iter([(name, self.random.choice(nodes)) for name in names])
 
@@ -220,8 +219,18 @@ class Swarm:
                     timed.failures[name] = str(error)
                 self._progress.step()
 
-        await all_of([Deferred.fromCoroutine(worker()) for _ in range(at_once)])
+        await _all_done([Deferred.fromCoroutine(worker()) for _ in range(at_once)])
         return timed
+
+
+async def _all_done(running: Sequence[Deferred[None]]) -> None:
+    """Wait for all.  If one fails, or the wait is cancelled, the others are cancelled."""
+    try:
+        await gatherResults(running, consumeErrors=True)
+    except FirstError as first:
+        for each in running:
+            each.cancel()
+        first.subFailure.raiseException()
 
 
 def _address(node: INode) -> str:

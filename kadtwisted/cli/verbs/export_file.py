@@ -1,15 +1,15 @@
 """The file of exported records: lines of JSON that show whether anything is missing or altered.
 
-The first line names the format, each of the next one record, in ascending order of their places,
-and the last one says how many there are and gives the digest of all lines before it::
+The first line names the format.  Each of the next lines is one record, in ascending order of their
+places.  The last line has the number of records, and the digest of all lines before it::
 
     {"format": "kadtwisted-records-1", "exported_unix": 1700000000.0, "node_id": "40 hex digits"}
     {"kind": 1, "key": "40 hex digits", "sub": "", "data": "base64", "expires_unix": ..., ...}
     {"records": 1, "blake2b": "BLAKE2b-256 of the lines above, in hexadecimal"}
 
-Neither side ever holds more than one line in memory.  The digest notices accidents, not intent:
-whoever can write the file can write its last line, too.  So records are held against the rules of
-their kinds as if they came from the network.
+Neither side ever holds more than one line in memory.  The digest notices accidents, not attacks:
+an attacker who can write the file can write its last line, too.  So records are checked by the
+rules of their kinds, as if they came from the network.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ raises ``InvalidRecord``."""
 
 
 class BadExport(InvalidInput):
-    """A file of exported records is truncated, altered, or no such file at all."""
+    """A file is truncated, altered, or no file of exported records at all."""
 
 
 class Writer:
@@ -52,7 +52,7 @@ class Writer:
         self._line(header if node_id is None else {**header, "node_id": node_id})
 
     def add(self, record: DatedRecord) -> None:
-        """Write one record; its place is behind that of the one before."""
+        """Write one record; its place comes after that of the record before."""
         self._line(of_record(record))
         self.records += 1
 
@@ -70,8 +70,8 @@ class Writer:
 def read(stream: IO[bytes], identify: Identify) -> Iterator[DatedRecord]:
     """The records of such a file, in order.
 
-    Raises :class:`BadExport` at the first line that is wrong, also behind the last record: the file
-    is whole and sound only when the iteration has come to its end.
+    Raises :class:`BadExport` at the first line that is wrong, even after the last record: the file
+    is sound only once the iteration has ended.
     """
     digest = blake2b(digest_size=DIGEST_BYTES)
     line = stream.readline(MAX_LINE)

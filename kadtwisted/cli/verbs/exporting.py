@@ -1,8 +1,8 @@
 """``kad export``: every record of a node, byte for byte, in one file.
 
-A running node is asked through its control socket; a storage that no node uses is opened here.
-What has expired is left out.  A file that is named is there when it is whole, or not at all; what
-is no file (a device, a pipe) is written to as it is.
+A running node is asked through its control socket.  A storage that no node uses is opened here.
+Expired records are left out.  A file appears under its name once it is complete, or not at all.  A
+device or a pipe is written to directly.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from kadtwisted.state.key_file import load_key
 from kadtwisted.storage.files import sync_directory
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
-"""Some records from just behind a place."""
+"""Some records, those that come next after a place."""
 
 
 class Source(NamedTuple):
-    """Where records come from: about how many there are, whose they are, and how to read them."""
+    """Where records come from: about how many there are, the ID of their node if it is known, and
+    how to read them."""
 
     total: int
     node_id: str | None
@@ -56,7 +57,7 @@ async def export(session: Session) -> int:
     described = {"exported": count, "file": None if target == "-" else target}
     text = f"kad: exported {count_of(count, 'record')}"
     if target == "-":
-        session.output.note(text)  # standard output is the file itself
+        session.output.note(text)  # standard output holds the records
     else:
         session.output.report(described, f"{text} to {target}")
     return os.EX_OK
@@ -97,8 +98,7 @@ async def _source(session: Session) -> AsyncIterator[Source]:
 
 
 async def _running_node(session: Session) -> ControlClient | None:
-    """The node that runs with ``--state-dir``, if any; a storage that was named is no business of
-    that node."""
+    """The node that runs with ``--state-dir``, if any; a storage that was named is opened here."""
     state_dir = session.state_dir
     if session.arguments.storage is not None or state_dir is None:
         return None
@@ -142,17 +142,17 @@ def _node_id(state_dir: Path | None) -> str | None:
 
 @contextmanager
 def _target(session: Session, name: str) -> Iterator[BinaryIO]:
-    """The stream to write to; a file appears under its name when it is whole."""
+    """The stream to write to; a file appears under its name once it is complete."""
     if name == "-":
         yield session.world.stdout
         return
     path = Path(name)
     try:
-        if path.exists() and not path.is_file():  # to rename over a device would replace it
+        if path.exists() and not path.is_file():  # a rename would replace the device
             with path.open("wb") as stream:
                 yield stream
             return
-        path = Path(os.path.realpath(path))  # behind a link, what it points to is meant
+        path = Path(os.path.realpath(path))  # a link stays; its target is written
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -160,7 +160,7 @@ def _target(session: Session, name: str) -> Iterator[BinaryIO]:
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).replace(path)
-            with suppress(OSError):  # not every file system can
+            with suppress(OSError):  # some file systems cannot
                 sync_directory(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""``kad import``: the records of an exported file, into a storage that no node uses.
+"""``kad import``: reads the records of an exported file into a storage that no node uses.
 
-Nothing is imported before the whole file was found sound.  A record never replaces one that its
-kind's rules prefer, lives no longer than it had to, and keeps the moment at which it arrived.
+The whole file is checked before anything is imported.  A record replaces another one only if the
+rules of its kind say so, as in the network.  It expires when it would have expired anyway, and
+keeps the moment at which it arrived.
 """
 
 from __future__ import annotations
@@ -35,12 +36,11 @@ from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.lifetime import deadline
 
 ROUNDING = 0.01
-"""Seconds that a deadline may lie behind another and still be the same: moments are rounded on
-their way through files and clocks."""
+"""Two deadlines that differ by fewer seconds are the same: files and clocks round moments."""
 
 
 async def import_records(session: Session) -> int:
-    """Take over the records of a file, each unless there is a better one."""
+    """Import the records of a file, except those for which there is a better one."""
     with _file(session) as stream:
         total = await _count(session, stream)
         async with opened_storage(session) as (storage, context):
@@ -59,7 +59,7 @@ async def import_records(session: Session) -> int:
 
 
 class Import:
-    """Puts records into a storage; ``counts`` says what became of them."""
+    """Puts records into a storage; ``counts`` tells what happened to them."""
 
     def __init__(self, storage: IStorage, context: StorageContext, total: int) -> None:
         self._storage = storage
@@ -69,9 +69,9 @@ class Import:
         self.counts = dict.fromkeys(("imported", "already_there", "older", "expired", "refused"), 0)
 
     async def take(self, batch: list[DatedRecord]) -> None:
-        """Put those that shall be, all at the same time: their places differ.
+        """Put those that are wanted, all at the same time: no two of them have one place.
 
-        :class:`StorageFull` or another :class:`StorageError` says how many records are in.
+        :class:`StorageFull` or another :class:`StorageError` says how many were imported.
         """
         now, unix_time = self._context.now(), self._context.unix_time()
         puts: list[tuple[str, StoredRecord]] = []
@@ -96,7 +96,7 @@ class Import:
     async def _decide(
         self, record: DatedRecord, now: float, unix_time: float
     ) -> tuple[str, StoredRecord | None]:
-        """What becomes of a record, and what is to be put for it."""
+        """What happens to a record, and what is put for it, if anything."""
         where, data = record.where, record.data
         if record.expires_unix <= unix_time:
             return "expired", None
@@ -122,7 +122,7 @@ class Import:
     def _give_up(self, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, CancelledError):
-            raise error  # told to stop: nothing is wrong with the storage
+            raise error  # kad was stopped; the storage is fine
         within = f"{self.counts['imported']} of {count_of(self._total, 'record')} were imported"
         if isinstance(error, StorageFull):
             raise StorageFull(f"the storage is full: {within}; {error}")
@@ -130,7 +130,7 @@ class Import:
 
 
 def import_text(counts: Described) -> str:
-    """One line that says what became of the records."""
+    """One line on what happened to the records."""
     total = sum(counts.values())
     return (
         f"imported {counts['imported']:,} of {count_of(total, 'record')}; left out: "
@@ -140,7 +140,7 @@ def import_text(counts: Described) -> str:
 
 
 async def _count(session: Session, stream: IO[bytes]) -> int:
-    """Read the whole file; how many records it has.  :class:`BadExport` if it is not sound."""
+    """Read and check the whole file; the number of its records.  Fails with :class:`BadExport`."""
     count = 0
     records = read(stream, NATIVE_KINDS.identify)
     while batch := sum(1 for _ in islice(records, BATCH)):
@@ -152,7 +152,7 @@ async def _count(session: Session, stream: IO[bytes]) -> int:
 
 @contextmanager
 def _file(session: Session) -> Iterator[IO[bytes]]:
-    """The file to import; what cannot be read twice is copied first."""
+    """The file to import; it is copied first if it cannot be read twice."""
     name = session.arguments.file
     if name == "-":
         with _copied(session.world.stdin) as copy:

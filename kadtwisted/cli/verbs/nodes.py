@@ -1,4 +1,4 @@
-"""``kad ping`` and ``kad find-node``: is it there, and who is closest."""
+"""``kad ping`` and ``kad find-node``: does a node answer, and which nodes are closest?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kadtwisted.model.contact import parse_address
 
 
 async def ping(session: Session) -> int:
-    """Ask one node whether it is there."""
+    """Check whether a node answers."""
     address = str(parse_address(session.arguments.address))
     async with session.performer(towards=address) as performer:
         answer = await performer.perform("ping", {"address": address})

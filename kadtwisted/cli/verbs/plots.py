@@ -1,6 +1,6 @@
-"""``kad simulate --pictures DIR``: the pictures of a result, in a directory.
+"""``kad simulate --pictures DIRECTORY``: draws a result.
 
-Whether there will be any is decided before a simulation begins, which may take hours.
+Whether drawing is possible is checked before a simulation begins, since that may take hours.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from kadtwisted.simulation.pictures import album
 
 
 class CannotWrite(LocalError):
-    """The result has no place to go."""
+    """A file or directory for the result cannot be written."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(f"cannot write {error.filename or path}: {reason_of(error)}")
 
 
 def prepare(directory: Path) -> None:
-    """Make sure of matplotlib and the directory: :class:`~album.NoPictures`, or
-    :class:`CannotWrite`."""
+    """Check that matplotlib is installed, and make the directory.
+
+    Fails with :class:`~album.NoPictures` or :class:`CannotWrite`.
+    """
     album.require()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,7 @@ def prepare(directory: Path) -> None:
 
 
 def draw(output: Output, found: Mapping[str, Any], directory: Path) -> None:
-    """Write the pictures of a document, and say which."""
+    """Write the pictures of a result, and name them."""
     try:
         for path in album.save(album.draw(found), directory):
             output.note(f"kad: drew {path}")

@@ -1,4 +1,4 @@
-"""``kad plugins``: which storages and serializers there are, whose they are, what is broken."""
+"""``kad plugins``: the storages and serializers that are installed, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kadtwisted.settings.plugin_registry import KINDS, Plugin
 
 
 async def plugins(session: Session) -> int:
-    """List the plugins of this installation; of equal names of one kind the first is used."""
+    """List the plugins of this installation.  Of two with one kind and name the first is used."""
     registry = session.world.find_plugins()
     found = [plugin for kind in KINDS for plugin in registry.plugins(kind)]
     described = [_described(each) for each in (*found, *registry.broken())]

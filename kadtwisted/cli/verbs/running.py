@@ -34,7 +34,7 @@ async def _show(session: Session, verb: str, text: Callable[[Described], str]) -
 
 
 def _directory(session: Session) -> Path:
-    """What ``--state-dir`` says, else where a daemon with that ``--port`` keeps its state."""
+    """``--state-dir``, else the state directory of a daemon with this ``--port``."""
     if session.state_dir is not None:
         return session.state_dir
     port = session.arguments.port

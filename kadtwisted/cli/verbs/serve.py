@@ -1,4 +1,4 @@
-"""``kad bootstrap`` and ``kad join``: a full node until it is told to stop."""
+"""``kad bootstrap`` and ``kad join``: a full node that runs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
 
     def joined(result: BootstrapResult) -> None:
         known = count_of(result.contacts, "contact")
-        answered = f"{len(result.answered)} of {count_of(len(addresses), 'address')}"
+        answered = f"{len(result.answered)} of {len(addresses)} bootstrap addresses answered"
         status = {**_status(service), "joined": describe.of_bootstrap(result)}
-        session.output.report(status, f"kad: joined: {answered} answered, {known} known")
+        session.output.report(status, f"kad: joined: {answered}, {known} known")
 
     service = SupervisedNode(
         session.reactor,
@@ -64,7 +64,7 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
         service.startService()
         await until_stopped
     except CancelledError:
-        pass  # Ctrl-C or TERM: what was asked for
+        pass  # Ctrl-C or SIGTERM: this is how the verb ends
     finally:
         await service.stopService()
     return os.EX_OK
@@ -76,14 +76,14 @@ def _announce(session: Session, service: SupervisedNode, report_at: bool) -> Non
         session.output.note(f"kad: running; others join with --bootstrap {address}")
     if any(_is_wildcard(each["listening"]) for each in status["links"]):
         session.output.note(
-            "kad: (on another machine, with this one's address in place of the loopback address)"
+            "kad: (on another machine, replace the loopback address with this machine's address)"
         )
     if report_at and session.arguments.json:
         session.output.report(status, "")
 
 
 def _is_wildcard(listening: str | None) -> bool:
-    """Whether a port is bound to every address, of which only loopback could be named above."""
+    """Whether a port is bound to all addresses; then only the loopback address is shown above."""
     return listening is not None and listening.startswith(("0.0.0.0:", "[::]:"))
 
 

@@ -1,4 +1,4 @@
-"""A storage in the hands of ``kad`` itself: opened for one verb, while no node uses it."""
+"""Opens a storage for one verb of ``kad``, while no node uses it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from kadtwisted.settings.storage_context import storage_context
 from kadtwisted.state.directory import StateDirectory
 
 BATCH = 64
-"""MAGIC: records that are read or written at a time: writes share the price of one flush."""
+"""MAGIC: records that are read or written at a time; these writes share one flush."""
 UNBOUNDED = 1 << 40
-"""Records, and bytes: what a node kept comes back whole, whatever its bounds were.  They are the
-node's to keep, and it forgets nothing for them."""
+"""Records, and bytes.  All that a node kept is restored, whatever its bounds are: because of them a
+node refuses new records, but removes none."""
 
 
 @asynccontextmanager
 async def opened_storage(
     session: Session, *, for_reading: bool = False
 ) -> AsyncIterator[tuple[IStorage, StorageContext]]:
-    """The storage that the options name, open; no node uses it, nor its state directory.
+    """The storage that the options name, open.  No node may use it or its state directory.
 
-    What is only read must be there: a storage whose file is missing would make an empty one.  Nor
-    is one made beside that which the node uses, unless it was named.
+    ``for_reading``: the storage must exist, since opening it would make an empty one.  The default
+    storage is refused if the node of the state directory uses another one.
     """
     option, state_dir = session.arguments.storage, session.state_dir
     if option is None and state_dir is None:
@@ -64,7 +64,7 @@ def _check_is_the_nodes(state_dir: Path) -> None:
 
 
 def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:
-    # Our own durable storages tell their path; of others only the state directory can be checked.
+    # Our own durable storages have a path.  Of others only the state directory can be checked.
     for path in (state_dir, getattr(storage, "path", None)):
         if isinstance(path, Path) and not path.exists():
             raise UsageError(f"there are no records: {path} does not exist")
@@ -72,7 +72,7 @@ def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:
 
 @contextmanager
 def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
-    """One phase of ``total`` steps, told on standard error."""
+    """One phase of ``total`` steps, shown on standard error."""
     progress = Progress(session.world.stderr)
     progress.phase(text, total)
     try:
@@ -82,5 +82,5 @@ def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
 
 
 def breathe(session: Session) -> Awaitable[None]:
-    """Let the reactor see to signals: a storage may answer without ever waiting."""
+    """Let the reactor handle signals: if a storage answers at once, it gets no turn otherwise."""
     return deferLater(session.reactor, 0)

@@ -14,7 +14,7 @@ from kadtwisted.parameters import RECORD_LIMIT
 
 
 async def store(session: Session) -> int:
-    """Store a value; its receipt goes to standard error."""
+    """Store a value, and show the receipt on standard error."""
     arguments = session.arguments
     request: dict[str, Any] = {
         "key": arguments.key,
@@ -32,7 +32,7 @@ async def store(session: Session) -> int:
 
 
 async def get(session: Session) -> int:
-    """Fetch a value; its bytes go to standard output as they are."""
+    """Fetch a value and write its bytes to standard output, unchanged."""
     arguments = session.arguments
     request = {"key": arguments.key, "mode": "first" if arguments.first else "latest"}
     async with session.performer() as performer:
@@ -47,7 +47,7 @@ async def get(session: Session) -> int:
 
 
 async def delete(session: Session) -> int:
-    """Replace a value by a tombstone; the receipt goes to standard error."""
+    """Replace a value by a tombstone, and show the receipt on standard error."""
     key = session.arguments.key
     async with session.performer() as performer:
         receipt = await performer.perform("delete", {"key": key})
@@ -58,19 +58,19 @@ async def delete(session: Session) -> int:
 def _need_a_running_node(session: Session) -> None:
     if session.arguments.bootstrap or session.arguments.state_dir is None:
         raise UsageError(
-            "--keep needs a node that goes on running to publish the value again: "
-            "give its --state-dir, and no --bootstrap"
+            "--keep needs a running node that can publish the value again: "
+            "give its --state-dir, and leave out --bootstrap"
         )
 
 
 def _by_name(sentence: str, name: str) -> str:
-    """A node's sentence about a key, in terms of the name that was asked for."""
+    """A node's sentence about a key, with the name that was given instead of the key."""
     return sentence.replace(id_to_hex(key_of_name(name)), repr(name))
 
 
 def _value(session: Session) -> bytes:
     text = session.arguments.value
-    # What was typed, byte for byte, even where it is not valid text.
+    # The bytes that were typed, even if they are not valid text.
     data = session.world.stdin.read(RECORD_LIMIT + 1) if text == "-" else os.fsencode(text)
     if len(data) > RECORD_LIMIT:
         raise RecordTooLarge(f"a value has at most {RECORD_LIMIT} bytes with its encoding")

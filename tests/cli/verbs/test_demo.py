@@ -136,8 +136,8 @@ class DemoTests(unittest.SynchronousTestCase):
         kad = DemoKad()
         kad.demo(*SEEDED)
         text = kad.printed.decode()
-        self.assertIn("6 nodes made a network on this machine and stored 10 values", text)
-        self.assertIn("read after the killing  10 of 10", text)
+        self.assertIn("6 nodes formed a network on this machine and stored 10 values", text)
+        self.assertIn("read after the stop  10 of 10", text)
         self.assertIn("Nothing was lost.", text)
         self.assertIn("to repeat it: kad demo --nodes 6 --seed 7", text)
         self.assertLessEqual(max(map(len, text.splitlines())), 88)
@@ -146,9 +146,9 @@ class DemoTests(unittest.SynchronousTestCase):
             [
                 "kad: starting 6 nodes, each joins the others",
                 "kad: storing 10 values",
-                "kad: inviting 4 visitors, who keep nothing",
+                "kad: starting 4 visitors, which keep nothing",
                 "kad: reading 10 values back",
-                "kad: killing 2 nodes without a goodbye",
+                "kad: stopping 2 nodes without warning",
                 "kad: reading 10 values again",
             ],
         )
@@ -227,7 +227,7 @@ class LossTests(unittest.SynchronousTestCase):
         kad = Kad(FakeNode(put=receipts, get=NotFound("gone"), status=a_status()))
         kad("demo", "--nodes", "3", "--json")
         self.assertEqual(kad.json["stored"]["copies"], {"fewest": 1, "median": 1.0, "most": 2})
-        self.assertIn("acknowledged by 1 to 2 nodes", " ".join(summary(kad.json).split()))
+        self.assertIn("stored on 1 to 2 nodes", " ".join(summary(kad.json).split()))
 
 
 class ProgressTests(unittest.SynchronousTestCase):

@@ -98,7 +98,8 @@ class JoinTests(unittest.SynchronousTestCase):
         self.assertEqual(kad("join", *VIA, meanwhile=stop_after(60)), 0)
         self.assertEqual(kad.node.names(), ["start", "bootstrap", "bootstrap", "bootstrap", "stop"])
         self.assertEqual(
-            kad.said.splitlines()[-1], "kad: joined: 1 of 1 address answered, 3 contacts known"
+            kad.said.splitlines()[-1],
+            "kad: joined: 1 of 1 bootstrap addresses answered, 3 contacts known",
         )
 
     def test_json_prints_one_object_when_it_has_joined(self) -> None:

@@ -81,7 +81,7 @@ class StoreTests(unittest.SynchronousTestCase):
             kad = Kad()
             code = kad("store", "--keep", *options, "--key", "name", "--value", "v")
             self.assertEqual(code, 64)
-            self.assertIn("--keep needs a node that goes on running", kad.said)
+            self.assertIn("--keep needs a running node that can publish the value again", kad.said)
             self.assertEqual(kad.node.calls, [])
 
     def test_a_long_value_is_refused_before_anything_is_sent(self) -> None:
@@ -265,7 +265,7 @@ class OwnNodeTests(unittest.SynchronousTestCase):
     def test_a_fault_of_ours_is_a_sentence(self) -> None:
         kad = Kad(FakeNode(get=RuntimeError("a\nfault")))
         self.assertEqual(kad("get", *VIA, "--key", "name"), 70)
-        self.assertEqual(kad.said, "kad: a fault of this program: RuntimeError: a fault\n")
+        self.assertEqual(kad.said, "kad: a bug in this program: RuntimeError: a fault\n")
         self.assertEqual(kad.node.names()[-1], "stop")
 
     def test_words_of_other_nodes_reach_no_terminal_as_orders(self) -> None:

@@ -100,7 +100,7 @@ class Crowd:
         """A new member, started, that has not joined yet."""
         self._born += 1
         number = self._born
-        address = f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
+        address = self.address(number)
         host = self.network.host(address)
         storage = storage or MemoryStorage(100_000, 1 << 28)
         chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
@@ -117,6 +117,10 @@ class Crowd:
         starting = node.start()
         assert starting.called, "a node with its storage in memory starts at once"
         return member
+
+    def address(self, number: int) -> str:
+        """Where the member of this number lives."""
+        return f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
 
     def join(self, member: Member) -> Deferred[None]:
         """Let it join through a few members drawn at random; fires when that has ended, however."""

@@ -1,0 +1,1 @@
+"""Attacks on what is stored: records, who holds them and how long."""

@@ -1,0 +1,1 @@
+"""Attacks on whom a node knows: addresses, contacts and contact lists."""

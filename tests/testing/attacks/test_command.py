@@ -1,0 +1,49 @@
+"""The command chooses an attack, says how long it takes, and fails if a figure is missed."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import ClassVar
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.testing.attacks import __main__ as command
+from kadtwisted.testing.campaigns.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """Its figure is how large it is."""
+
+    lasts: ClassVar[str] = "no time"
+    how_large: int = 3
+
+    def run(self, report: Report) -> None:
+        report.at_most("size", self.how_large, 5)
+
+
+class CommandTests(SynchronousTestCase):
+    def play(self, *words: str) -> tuple[int, str]:
+        out = io.StringIO()
+        with patch.object(command, "ATTACKS", {"growing": Growing}), redirect_stdout(out):
+            code = command.main(["growing", *words])
+        return code, out.getvalue()
+
+    def test_a_figure_within_its_bound(self) -> None:
+        code, said = self.play()
+        self.assertEqual(code, 0, said)
+        self.assertIn("it takes no time", said)
+
+    def test_a_figure_out_of_its_bound(self) -> None:
+        code, said = self.play("--how-large", "6")
+        self.assertEqual(code, 1, said)
+        self.assertIn("MISSED", said)
+
+    def test_every_attack_has_its_sizes(self) -> None:
+        for name in command.ATTACKS:
+            attack, minutes = command.parse([name])
+            self.assertEqual((attack, minutes), (command.ATTACKS[name](), 30.0))
+            self.assertTrue(attack.lasts.startswith("about "), name)

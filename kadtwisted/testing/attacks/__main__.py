@@ -10,6 +10,8 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from kadtwisted.testing.attacks.records.sybils import Sybils
+from kadtwisted.testing.attacks.tables.carpet import Carpet
 from kadtwisted.testing.attacks.tables.observed import Observed
 from kadtwisted.testing.campaigns.report import OutOfTime, Report
 
@@ -28,7 +30,9 @@ class Attack(Protocol):
 
 ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
     {
+        "carpet": Carpet,
         "observed": Observed,
+        "sybils": Sybils,
     }
 )
 

@@ -64,12 +64,15 @@ class Stage(Crowd):
         port: int = PORT,
     ) -> C:
         """One more attacker, at an address in a /16 of its own, as far as there are some."""
-        number = len(self.attackers)
-        address = address or f"{150 + number // 250 % 30}.{number % 250}.{number // 7500}.1"
+        address = address or self.attacker_address(len(self.attackers))
         made = make(self.home(address), identity or self.identity())
         made.listen(address, port)
         self.attackers.append(made)
         return made
+
+    def attacker_address(self, number: int) -> str:
+        """Where the attacker of this number lives."""
+        return f"{150 + number // 250 % 30}.{number % 250}.{number // 7500}.1"
 
     def peer(self, member: Member) -> Peer:
         """How an attacker names an honest member."""

@@ -1,8 +1,8 @@
 """The options of ``twistd kademlia``, made from the table of all options.
 
-The everyday ones have an argument of their own; ``--set KEY=VALUE`` gives any.  Everything is
-checked in ``postOptions``, where a :class:`UsageError` ends ``twistd`` with a sentence for each
-mistake in command line, environment and file.
+Everyday options have an argument of their own; ``--set KEY=VALUE`` sets any option.  All are
+checked in ``postOptions``: a :class:`UsageError` ends ``twistd`` with one sentence for each mistake
+in the command line, the environment and the file.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Runs a node of a Kademlia distributed hash table. Every option can also stand in a TOML "
-        "file and in the environment (KADTWISTED_PORT); `kad config show` lists them all."
+        "Runs a node of a Kademlia distributed hash table. Each option can also be set in a TOML "
+        "file, or by an environment variable such as KADTWISTED_PORT. `kad config show` lists all "
+        "options."
     )
 
     def __init__(self) -> None:
@@ -71,19 +72,19 @@ class Options(usage.Options):
         self._file: str | None = None
 
     def opt_config(self, file: str) -> None:
-        """TOML file with options [default: node.toml in /etc/kademlia or ~/.config/kademlia]"""
+        """TOML file with settings. [default: node.toml in /etc/kademlia or ~/.config/kademlia]"""
         self._file = file
 
     def opt_set(self, text: str) -> None:
-        """Any option as KEY=VALUE, as upkeep.rate=50; may be given several times."""
+        """Set any option, as upkeep.rate=50. May be given several times."""
         key, _, value = text.partition("=")
         self.given.append(Argument(f"--set {key.strip()}", key.strip(), value.strip()))
 
     def parseArgs(self) -> None:
-        """There are no arguments beside options."""
+        """There are no arguments besides options."""
 
     def postOptions(self) -> None:
-        """Check everything, and tell all that cannot be used, a line each."""
+        """Check everything; the error has one line for each mistake."""
         self.configuration = Configuration(os.environ, self.given, self._file)
         try:
             loaded = self.configuration.load()

@@ -1,13 +1,13 @@
-"""How a daemon's log looks, and where it goes.
+"""What a daemon's log looks like, and where it goes.
 
-One line for each line of an event, each of them whole: priority or moment, level, namespace, text.
-So no traceback loses its head, and nothing that others sent us can forge a line or reach a
-terminal's escape codes.  What Twisted tells through its old interface (``Starting protocol``) is
-debugging for us.
+An event of several lines, such as a traceback, becomes as many lines in the log.  Each has all
+parts: priority or time, level, namespace, text.  Text is escaped, so nothing that other nodes send
+can forge a line or control a terminal.  What Twisted logs through its old interface (``Starting
+protocol``) has the level ``debug``.
 
 ``twistd`` takes the observer from the application's ``ILogObserver`` component (see
-``AppLogger.start``); a ``--logger`` wins over it.  ``--logfile``, ``--syslog`` and ``--nodaemon``
-mean what they always do.
+``AppLogger.start``); with ``--logger`` it takes another one.  ``--logfile``, ``--syslog`` and
+``--nodaemon`` keep their usual meaning.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PRIORITIES = MappingProxyType(
         LogLevel.critical: 2,
     }
 )
-"""sd-daemon(3): the levels of syslog, which the journal reads at the start of a line."""
+"""The levels of syslog, which the journal reads at the start of a line (sd-daemon(3))."""
 OLD_INTERFACE = "log_legacy"
-"""The namespace that Twisted gives to what comes through ``twisted.python.log``."""
+"""The namespace of events that come through ``twisted.python.log``."""
 NOT_FIELDS = frozenset({"time", "level", "namespace", "message", "format", "isError", "system"})
-"""Names in an event that are ours in a JSON line, or of Twisted's old interface."""
+"""Names in an event that a JSON line uses itself, or that belong to Twisted's old interface."""
 
 Layout = Callable[[LogEvent], Iterator[str]]
 """From an event to its lines, without their ends."""
@@ -58,14 +58,14 @@ def level_of(event: LogEvent) -> Any:
 
 @implementer(ILogObserver)
 class Log:
-    """Passes on events of at least a level, which may change at any time."""
+    """Passes on events of at least one level.  The level may change at any time."""
 
     def __init__(self, observer: Callable[[LogEvent], object], level: str) -> None:
         self._observer = observer
         self.set_level(level)
 
     def set_level(self, name: str) -> None:
-        """The least level that passes: ``debug``, ``info``, ``warn``, ``error`` or ``critical``."""
+        """Set the lowest level that passes: one of those of :class:`LogSettings`."""
         self._level = LogLevel.levelWithName(name)
 
     def __call__(self, event: LogEvent) -> None:
@@ -77,19 +77,19 @@ class Log:
 
 
 def as_text(event: LogEvent) -> Iterator[str]:
-    """For people: moment (UTC), level, namespace, text."""
+    """For people: time (UTC), level, namespace, text."""
     head = f"{_moment(event)} {level_of(event).name:8} {_namespace(event)}: "
     return (head + line for line in _lines(event))
 
 
 def for_journal(event: LogEvent) -> Iterator[str]:
-    """For the journal, which knows the moment: priority, namespace, text."""
+    """For the journal, which adds the time itself: priority, namespace, text."""
     head = f"<{PRIORITIES[level_of(event)]}>{_namespace(event)}: "
     return (head + line for line in _lines(event))
 
 
 def as_json(event: LogEvent) -> Iterator[str]:
-    """For machines: one JSON object, with those fields of the event that are plain values."""
+    """For programs: one JSON object, with those fields of the event that are plain values."""
     if not (text := _message(event)) and "log_failure" not in event:
         return
     fields = {name: value for name, value in event.items() if _is_field(name, value)}
@@ -111,7 +111,7 @@ def _is_field(name: str, value: object) -> bool:
 
 
 def _lines(event: LogEvent) -> Iterator[str]:
-    """The lines of an event's text and traceback, in printable characters only."""
+    """The lines of an event's text and traceback; only printable characters."""
     text = _message(event)
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
@@ -128,7 +128,7 @@ def _message(event: LogEvent) -> str:
 def _traceback(failure: Failure) -> str:
     try:
         return failure.getTraceback()
-    except Exception as error:  # the failure's value may be anything at all
+    except Exception as error:  # the value of the failure may be any object
         return f"(no traceback: {error!r})"
 
 
@@ -158,7 +158,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 def make_log(
     settings: LogSettings, twistd: Mapping[str, Any], environ: Mapping[str, str], reactor: Any
 ) -> Log:
-    """The log of a daemon, as its settings and ``twistd``'s own options want it.
+    """The log of a daemon, as its settings and the options of ``twistd`` say.
 
     ``reactor`` provides ``callFromThread``.
     """
@@ -188,7 +188,7 @@ def is_journal(stream: IO[Any], environ: Mapping[str, str]) -> bool:
 
 
 def _writer(stream: Any, wanted: str, fitting: str) -> Callable[[LogEvent], object]:
-    """Writes to a stream in the layout that is wanted; ``auto`` is the fitting one."""
+    """Writes to a stream in the ``wanted`` layout; ``auto`` means the ``fitting`` one."""
     layout = LAYOUTS[fitting if wanted == "auto" else wanted]
 
     def write(event: LogEvent) -> None:
@@ -199,7 +199,7 @@ def _writer(stream: Any, wanted: str, fitting: str) -> Callable[[LogEvent], obje
 
 
 def _log_file(path: str, reactor: Any) -> LogFile:
-    """A file that SIGUSR1 rotates, as ``twistd`` does it."""
+    """A log file; SIGUSR1 begins a new one, as under ``twistd``."""
     if path == "-":
         sys.exit("Daemons cannot log to stdout, exiting!")
     file: LogFile = LogFile.fromFullPath(path)

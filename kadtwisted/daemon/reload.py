@@ -1,7 +1,7 @@
-"""What a running daemon does about new settings: some apply at once, the rest at its next start.
+"""What new settings mean for a running daemon: some apply at once, the others at its next start.
 
-Which is which stands in the table of options.  Nothing is applied here: this file compares, and
-tells the log.
+The table of options says which.  This file only compares settings and writes to the log; it applies
+nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from kadtwisted.settings.options import OPTIONS
 
 
 class Reload(NamedTuple):
-    """``running`` are the settings that a daemon then runs with: the old ones with those changes
-    that ``applied`` names by their keys; ``deferred`` names those that only a restart applies."""
+    """``running`` are the settings that the daemon then has: the old ones, with the changes that
+    ``applied`` names by their keys.  ``deferred`` names those that need a restart."""
 
     running: DaemonSettings
     applied: tuple[str, ...]
@@ -27,7 +27,7 @@ class Reload(NamedTuple):
 
 
 def compare(old: DaemonSettings, new: DaemonSettings) -> Reload:
-    """What becomes of a daemon that runs with ``old`` settings and is told the new ones."""
+    """What changes in a daemon that runs with ``old`` settings and is given the ``new`` ones."""
     changed = [each for each in OPTIONS.values() if each.of(old) != each.of(new)]
     running = old
     for option in changed:
@@ -41,13 +41,13 @@ def compare(old: DaemonSettings, new: DaemonSettings) -> Reload:
 
 
 def tell(log: Logger, reload: Reload, file: Path | None) -> None:
-    """One line of what changed, and one of what did not though it should."""
+    """Log one line on what changed, and one on what needs a restart."""
     place = "the configuration" if file is None else str(file)
     if reload.applied:
-        log.info("{keys}: changed as {place} says", keys=", ".join(reload.applied), place=place)
+        log.info("{keys}: applied from {place}", keys=", ".join(reload.applied), place=place)
     if reload.deferred:
         log.warn(
-            "{keys}: changed in {place}, but only a restart applies that",
+            "{keys}: changed in {place}, but this needs a restart",
             keys=", ".join(reload.deferred),
             place=place,
         )
@@ -56,11 +56,11 @@ def tell(log: Logger, reload: Reload, file: Path | None) -> None:
 
 
 def reread(log: Logger, read: Callable[[], DaemonSettings]) -> DaemonSettings | None:
-    """The settings as they are now; ``None`` if they cannot be used, once the log knows why."""
+    """The settings as they are now; ``None`` if they cannot be used, and the log says why."""
     try:
         return read()
     except ConfigurationProblems as wrong:
         for problem in wrong.problems:
             log.error("{problem}", problem=problem)
-        log.error("nothing is changed: the configuration cannot be used")
+        log.error("nothing was changed: the configuration has mistakes")
     return None

@@ -1,7 +1,7 @@
 """``twistd kademlia``: the service that its options make.
 
-What fails while starting ends the process with one sentence and an exit code of its own.  SIGHUP
-reads the settings again.  Only here does the daemon touch the global reactor, and signals.
+An error while it starts ends the process with one sentence and an exit code that fits.  SIGHUP
+reads the settings again.  Only this file of the daemon touches the global reactor and signals.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ __all__ = ("DaemonService", "Options", "makeService")
 
 
 class DaemonService(SupervisedNode):
-    """The node's service under ``twistd``: errors of starting become a sentence and a code.
+    """The node's service under ``twistd``.  If it cannot start, it ends the process.
 
-    ``read_settings`` gives the settings as they are now; with it SIGHUP is heard from the start to
-    the stop.  ``set_log_level`` is told of a level that changed.  ``output`` is the log, if it is
-    ours to make.
+    ``read_settings`` gives the settings as they are now; with it the service handles SIGHUP while
+    it runs.  ``set_log_level`` is called when the level changes.  ``output`` is our own log, if
+    ``twistd`` was not given another one.
     """
 
     read_settings: Callable[[], DaemonSettings] | None = None
@@ -49,7 +49,8 @@ class DaemonService(SupervisedNode):
     _before: tuple[tuple[int, Any], ...] = ()
 
     def setServiceParent(self, parent: Any) -> None:
-        """As :meth:`Service.setServiceParent`; ``twistd`` asks the application for its log."""
+        """As :meth:`Service.setServiceParent`; also gives the log to the application, where
+        ``twistd`` looks for it."""
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
         if self.output is not None:
             parent.setComponent(ILogObserver, self.output)
@@ -57,8 +58,8 @@ class DaemonService(SupervisedNode):
     def privilegedStartService(self) -> None:
         """As :meth:`SupervisedNode.privilegedStartService`, but ends the process if that fails.
 
-        From now on SIGHUP reads the settings again: whoever sees that the service has started may
-        send it.  SIGUSR1 is for who rotates a log: where there is no file to rotate, for nothing.
+        From now on SIGHUP reads the settings again, since it may be sent as soon as others see that
+        the service has started.  SIGUSR1 begins a new log file; without a log file it is ignored.
         """
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
             self._hear(signal.SIGUSR1, signal.SIG_IGN)
@@ -73,7 +74,7 @@ class DaemonService(SupervisedNode):
             give_up(error)
 
     def stopService(self) -> Deferred[None]:
-        """As :meth:`SupervisedNode.stopService`; then signals are heard as they were before."""
+        """As :meth:`SupervisedNode.stopService`; then puts the old signal handlers back."""
         return super().stopService().addBoth(self._stopped)
 
     def _hear(self, number: signal.Signals, handler: Any) -> None:
@@ -86,7 +87,7 @@ class DaemonService(SupervisedNode):
         return result
 
     def hang_up(self) -> None:
-        """Read the settings again and apply what can be; mistakes in them change nothing."""
+        """Read the settings again and apply what can be.  A mistake in them changes nothing."""
         reporter = self._reporter
         if not self.running or self.read_settings is None or reporter is None:
             return
@@ -95,7 +96,7 @@ class DaemonService(SupervisedNode):
             settings = reread(self.log, self.read_settings)
             if settings is not None:
                 self.reload(settings)
-        finally:  # a service manager that is not told so waits, and counts it as failed
+        finally:  # else the service manager waits for this, and the reload has failed
             reporter.reloaded()
 
     def reload(self, settings: DaemonSettings) -> None:
@@ -106,10 +107,10 @@ class DaemonService(SupervisedNode):
 
 
 class CannotStart(SystemExit, Exception):
-    """Leaves the process with the error's code.
+    """Ends the process with the error's exit code.
 
-    An :class:`Exception`, too: only of those does a ``twistd`` that daemonizes tell its parent,
-    which else waits for ever, and only for those does it remove its PID file.
+    It is also an :class:`Exception`.  For other errors a ``twistd`` that goes to the background
+    neither tells its parent process, which would wait for ever, nor removes its PID file.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -121,7 +122,7 @@ class CannotStart(SystemExit, Exception):
 
 
 def give_up(error: BaseException) -> NoReturn:
-    """One sentence on standard error (and in the log), then out, before the reactor ran."""
+    """Write one sentence to standard error and the log, and end, before the reactor runs."""
     _tell(error)
     raise CannotStart(error)
 
@@ -137,11 +138,11 @@ def _tell_people(error: BaseException) -> None:
 
 
 def end_with(reactor: Any, error: BaseException, pid_file: str = "") -> None:
-    """Stop in order because of an error while the reactor runs, then exit with its code.
+    """Stop in order because of an error while the reactor runs, then exit with the error's code.
 
-    A running ``twistd`` cannot choose its exit code: the process is left by ``os._exit``, after
-    all services have stopped, the output is flushed and ``twistd``'s PID file, if there is one, is
-    gone: whoever has that number next would keep the node from starting.
+    A running ``twistd`` cannot choose its exit code.  So the process ends by ``os._exit``, after
+    all services have stopped, the output is flushed and the PID file of ``twistd`` is removed.  A
+    file that stays would keep the node from starting once another process has the same number.
     """
     _tell(error)
 
@@ -155,11 +156,11 @@ def end_with(reactor: Any, error: BaseException, pid_file: str = "") -> None:
         os._exit(startup_exit_code(error))
 
     reactor.addSystemEventTrigger("after", "shutdown", leave)
-    reactor.callWhenRunning(patient(reactor.stop))  # it may stop already, and that went wrong
+    reactor.callWhenRunning(patient(reactor.stop))  # it may be stopping already
 
 
 def patient(stop: Callable[[], object]) -> Callable[[], None]:
-    """Stops a reactor, unless it stops already: who asks twice gets the end no sooner."""
+    """Stops a reactor, unless it stops already: a second call changes nothing."""
 
     def stop_patiently() -> None:
         with suppress(ReactorNotRunning):
@@ -174,8 +175,8 @@ def makeService(options: Options) -> IService:
 
     reactor: Any = imported
 
-    # The reactor's own clock is the wall's: setting that would stall or storm every timer.
-    # Nothing has called callLater before.
+    # The reactor's own clock is the wall clock: when that is set, timers would wait too long or all
+    # fire at once.  Nothing has called callLater before this line.
     reactor.seconds = time.monotonic
     reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
     twistd = options.parent
@@ -205,9 +206,9 @@ def make_daemon(
     pid_file: str = "",
     plugins: ChosenPlugins | None = None,
 ) -> DaemonService:
-    """The service on any reactor, for a service manager or none.
+    """The service on any reactor, with or without a service manager.
 
-    ``plugins`` are those that the settings name, if they were looked for already.
+    ``plugins`` are those that the settings name, if they were chosen before.
     """
     manager = manager or ServiceManager()
     return DaemonService(
@@ -229,9 +230,9 @@ def node_maker(
     manager: ServiceManager | None = None,
     plugins: ChosenPlugins | None = None,
 ) -> MakeNode:
-    """Makes nodes as the settings say, with storage and serializer from the plugins.
+    """Makes nodes as the settings say, with the storage and the serializer of the plugins.
 
-    The plugins are looked for here unless they are given.  A service manager's sockets take the
+    The plugins are chosen here if they are not given.  Sockets of the service manager take the
     place of interfaces and port.
     """
     manager = manager or ServiceManager()

@@ -63,8 +63,8 @@ class TellingTests(unittest.SynchronousTestCase):
         self.assertEqual(
             told(events),
             [
-                ("info", f"bootstrap: changed as {FILE} says"),
-                ("warn", f"port, storage: changed in {FILE}, but only a restart applies that"),
+                ("info", f"bootstrap: applied from {FILE}"),
+                ("warn", f"port, storage: changed in {FILE}, but this needs a restart"),
             ],
         )
 
@@ -89,7 +89,7 @@ class TellingTests(unittest.SynchronousTestCase):
             [
                 ("error", "port: {wrong}"),
                 ("error", "prot: unknown"),
-                ("error", "nothing is changed: the configuration cannot be used"),
+                ("error", "nothing was changed: the configuration has mistakes"),
             ],
         )
 
@@ -144,5 +144,5 @@ class ServiceTests(unittest.SynchronousTestCase):
                 self.service.reload(new)
             self.assertEqual(
                 told(events),
-                [("warn", f"storage: changed in {FILE}, but only a restart applies that")],
+                [("warn", f"storage: changed in {FILE}, but this needs a restart")],
             )

@@ -83,7 +83,7 @@ class ConfigurationTests(ProcessTestCase):
 
         self.write("bootstrap = ['nowhere']", f"prot = {second}", path=other)
         self.hang_up(daemon)
-        await daemon.says("nothing is changed: the configuration cannot be used")
+        await daemon.says("nothing was changed: the configuration has mistakes")
         self.assertIn(b"did you mean port?", daemon.output)
         self.assertIn(b"'nowhere' is no address", daemon.output)
 
@@ -92,8 +92,8 @@ class ConfigurationTests(ProcessTestCase):
         )
         self.hang_up(daemon)
         await daemon.says("joined the network")
-        self.assertIn(f"bootstrap: changed as {other} says".encode(), daemon.output)
-        restart = f"agent: changed in {other}, but only a restart applies that"
+        self.assertIn(f"bootstrap: applied from {other}".encode(), daemon.output)
+        restart = f"agent: changed in {other}, but this needs a restart"
         self.assertIn(restart.encode(), daemon.output)
         (link,) = (await self.status(second))["links"]
         self.assertEqual((link["listening"], link["contacts"]), (f"127.0.0.1:{second}", 1))

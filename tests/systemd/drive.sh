@@ -84,7 +84,7 @@ a_reload_keeps_the_process() {
     check "the process is the same" is MainPID "$before"
     check "and active" wait_for 5 is ActiveState active
     check "the log tells of it" \
-        wait_for 5 sh -c "journalctl -u $UNIT -o cat | grep -q 'log.level: changed as'"
+        wait_for 5 sh -c "journalctl -u $UNIT -o cat | grep -q 'log.level: applied from'"
     check "its lines have no prefix in the journal" \
         sh -c "! journalctl -u $UNIT -o cat | grep '^<'"
     check "but a priority" \

@@ -1,9 +1,8 @@
 """The manual pages kad(1), kademlia(8) and node.toml(5), in mdoc(7).
 
 Verbs, options, keys, defaults and exit codes come from the parser and the tables that the programs
-themselves use, so a page cannot say otherwise; the words around them stand in ``words``.
-``python -m kadtwisted.cli.manual DIRECTORY`` writes the pages; nothing else is written, and nothing
-is started.
+themselves use, so a page cannot differ from them.  The text around them stands in ``words``.
+``python -m kadtwisted.cli.manual DIRECTORY`` writes the pages, and does nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from kadtwisted.settings.kinds import FilePath
 from kadtwisted.settings.options import OPTIONS, TABLES, Option
 
 DATE = "November 22, 2026"
-"""When the words were last looked through, as mdoc's ``Dd`` wants it."""
+"""When the text was last revised, in the form of mdoc's ``Dd``."""
 
 _DASHES = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 _SENTENCE = re.compile(r"(?<=[a-z0-9)\"])\. +(?=[A-Z])")
@@ -40,7 +39,7 @@ def pages() -> Mapping[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages into the one directory that is named."""
+    """Write the pages to a directory, the only argument."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kadtwisted.cli.manual DIRECTORY\n")
         return os.EX_USAGE
@@ -50,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _page(words: str, **parts: Iterable[str]) -> str:
-    """A page: its words, with generated lines in place of each line ``%NAME%``."""
+    """A page: its text, with generated lines in place of each line ``%NAME%``."""
     made = words.lstrip("\n").replace("%DATE%", DATE).replace("%VERSION%", __version__)
     for name, lines in parts.items():
         made = made.replace(f"%{name.upper()}%\n", "".join(f"{line}\n" for line in lines))
@@ -83,7 +82,7 @@ def verbs_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentP
 def arguments_of(
     verb: argparse.ArgumentParser, parser: argparse.ArgumentParser
 ) -> list[argparse.Action]:
-    """What a verb takes beside the global options."""
+    """The arguments of a verb, without the global options."""
     everywhere = {name for each in parser._actions for name in each.option_strings}
     return [each for each in verb._actions if not everywhere & set(each.option_strings)]
 
@@ -108,7 +107,7 @@ def _usage(action: argparse.Action) -> str:
 
 
 def _head(action: argparse.Action) -> str:
-    """An option or argument as it is written, in macros."""
+    """An option or argument as it is typed, in macros."""
     if not action.option_strings:
         choices = action.choices
         return f"Cm {' | '.join(choices)}" if choices else f"Ar {action.metavar}"
@@ -162,7 +161,7 @@ def _tables() -> Iterator[str]:
     for option in OPTIONS.values():
         tables.setdefault(option.key.rpartition(".")[0], []).append(option)
     for table, options in tables.items():
-        yield f".Ss {f'The table [{table}]' if table else 'Outside of all tables'}"
+        yield f".Ss {f'The table [{table}]' if table else 'Keys outside all tables'}"
         if table in TABLES:
             yield from _paragraph(inspect.getdoc(TABLES[table]) or "")
         yield from _list(
@@ -175,7 +174,7 @@ def _tables() -> Iterator[str]:
 
 
 def _facts(option: Option, again: bool = False) -> Iterator[str]:
-    """What is expected, the default, the other names, and whether SIGHUP applies a change."""
+    """The expected values, the default, the other names, and whether SIGHUP applies a change."""
     yield f"Expected: {_escaped(option.kind.expected)}."
     if again and isinstance(option.kind, TextList):
         yield "May be given several times."
@@ -210,7 +209,7 @@ def _list(items: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
 
 
 def _paragraph(words: str) -> list[str]:
-    """Text lines, one for each sentence, as mdoc wants them."""
+    """Lines of text, one for each sentence, as is usual in mdoc."""
     plain = " ".join(words.replace("`", "").split())
     return [_escaped(line) for line in _SENTENCE.sub(".\n", plain).splitlines()]
 
@@ -222,7 +221,7 @@ def _escaped(line: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """One argument of a macro, whatever is in it."""
+    """One argument of a macro; it may hold blanks and quotes."""
     return '"' + word.replace("\\", r"\e").replace('"', r"\(dq") + '"'
 
 

@@ -1,4 +1,4 @@
-"""The words of the manual pages, in mdoc(7); what ``manual`` fills in stands as ``%NAME%``."""
+"""The words of the manual pages, in mdoc(7); ``pages`` fills in the lines that say ``%NAME%``."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ KAD = r"""
 .Op Ar options
 .Sh DESCRIPTION
 .Nm
-uses a network of nodes that together keep one table of small values:
-at most 996 bytes under a name, for at most 48 hours unless they are published again.
+uses a network of nodes that together keep one table of small values.
+A value has a name and at most 996 bytes.
+It lasts for at most 48 hours, unless it is published again.
 .Pp
-A verb is performed by a node of its own that ends with it, keeps nothing for others and joins
-through
-.Fl -bootstrap ;
-or by a node that runs already, if
+If
 .Fl -state-dir
-names its state directory and no
+names the state directory of a running node, and no
 .Fl -bootstrap
-is given.
-A value goes to standard output, byte for byte; all else that people read goes to standard error,
-unless it is what was asked for.
+is given, that node performs the verb.
+Otherwise
+.Nm
+makes a node of its own.
+It joins through
+.Fl -bootstrap ,
+stores nothing for others, and ends with the verb.
+.Pp
+Results are written to standard output, a value byte for byte.
+Receipts, progress and errors are written to standard error.
 An error is one sentence.
 .Pp
 An
@@ -40,11 +45,11 @@ is
 .Ar HOST:PORT ,
 .Ar [IPV6]:PORT
 or
-.Ar KEY@HOST:PORT ,
-where KEY, 64 hexadecimal digits, pins who must answer.
+.Ar KEY@HOST:PORT .
+KEY has 64 hexadecimal digits: then only the node with this key may answer.
 A
 .Ar time
-is a number of seconds, or one with a unit: 90m, 24h, 2d.
+is a number of seconds, or a number with a unit: 90m, 24h, 2d.
 .Ss Global options
 They may stand before or after the verb.
 %GLOBALS%
@@ -53,20 +58,19 @@ They may stand before or after the verb.
 .Bl -tag -width Ds
 .It Ev KADTWISTED_*
 The options of a daemon, see
-.Xr node.toml 5 :
-only
+.Xr node.toml 5 .
+Only
 .Cm config check
-looks at them.
+reads them.
 .It Ev STATE_DIRECTORY , Ev XDG_STATE_HOME , Ev HOME
-Where
+Without
+.Fl -state-dir ,
 .Cm status
 and
 .Cm routing
-look for a daemon of this
+find the daemon of this
 .Fl -port
-if no
-.Fl -state-dir
-is given, see
+by these variables, see
 .Xr kademlia 8 .
 .El
 .Sh FILES
@@ -75,7 +79,7 @@ The files of a state directory are described in
 .Sh EXIT STATUS
 %CODES%
 .Sh EXAMPLES
-The first node of a network, another one, and a value:
+The first node of a network, another node, and a value:
 .Bd -literal -offset indent
 kad bootstrap \-\-port 8000
 kad join \-\-port 8001 \-\-bootstrap 127.0.0.1:8000
@@ -83,7 +87,7 @@ kad store \-\-bootstrap 127.0.0.1:8000 \-\-key mykey \-\-value myvalue
 kad get \-\-bootstrap 127.0.0.1:8001 \-\-key mykey
 .Ed
 .Pp
-What a daemon on this machine says of itself, and all of its records in a file:
+The status of a daemon on this machine, and all of its records in a file:
 .Bd -literal -offset indent
 kad status \-\-state-dir /var/lib/kademlia
 kad export \-\-state-dir /var/lib/kademlia records.kad
@@ -99,32 +103,39 @@ kad export \-\-state-dir /var/lib/kademlia records.kad
 .%D 2002
 .Re
 .Sh CAVEATS
-Anybody on a network may read, replace and delete the values in it.
-Sign what matters; keep others out by a secret.
+Every node of a network can read, replace and delete all values in it.
+Sign values that matter.
+Give the network a secret to keep others out.
 """
 
 OF_VERBS: Mapping[str, str] = MappingProxyType(
     {
         "bootstrap": r"""
-It runs until it is interrupted, and keeps no state unless
+The node runs until it is interrupted.
+It keeps no state unless
 .Fl -state-dir
 is given.
-A node that stays is better run as a daemon, see
+For a node that runs for a long time, use the daemon, see
 .Xr kademlia 8 .
 """,
         "join": r"""
 As
 .Cm bootstrap ,
-but an address to join through is needed; that is tried again and again until it works.
+but
+.Fl -bootstrap
+must be given.
+The node tries to join again and again until it succeeds.
 """,
         "store": r"""
 The receipt on standard error names the nodes that keep the value, and for how long.
-The node of a state directory publishes a value that is stored with
+With
 .Fl -keep
-again at half its lifetime, over restarts too, until it is deleted or replaced.
+the node of the state directory publishes the value again at half its lifetime, also after a
+restart, until the value is deleted or replaced.
 """,
         "delete": r"""
-A deletion is stored as a value is, and lasts longer than any holder may keep what it deletes.
+A deletion is stored as a value is.
+It outlives every copy of the value that it deletes.
 """,
         "find-node": r"""
 Give an
@@ -133,15 +144,15 @@ or a
 .Fl -key .
 """,
         "status": r"""
-The node is the one of
+The node is that of
 .Fl -state-dir ,
-else the daemon of this user on
+or else the daemon of this user with this
 .Fl -port .
 The first line is the verdict:
 .Em serving ,
 .Em joining ,
 .Em isolated
-(it hears nobody and tries again),
+(no node answers; it keeps trying),
 .Em degraded
 (it reads, but cannot store),
 .Em starting
@@ -152,33 +163,35 @@ or
 .Cm show
 prints
 .Pa node.toml
-with every option, its help and default.
+with every option, its help and its default.
 .Cm check
-reads what a daemon would read, tells everything that is wrong in one go, or what differs from the
-defaults and why.
+reads what a daemon would read.
+It shows everything that is wrong, or else which settings differ from the defaults, and where they
+were set.
 """,
         "export": r"""
-A running node is asked, and goes on running; without one its storage is opened.
-A file that is named appears when it is whole, or not at all.
+A running node is asked for its records, and keeps running.
+If no node runs, its storage is opened.
+The file appears under its name once it is complete, or not at all.
 """,
         "import": r"""
-The node of the storage must not run.
-Nothing is imported before the whole file was found sound.
-No record replaces a newer one or lives longer than it had to.
+The node that uses the storage must not run.
+The whole file is checked before anything is imported.
+No record replaces a newer one, and none lives longer than it would have otherwise.
 """,
         "plugins": r"""
-Of two of one name and kind the first is used.
+If two plugins of one kind have the same name, the first is used.
 """,
         "demo": r"""
-Nothing is left behind.
-It ends with 1 should a value be lost.
+It leaves nothing behind.
+The exit code is 1 if a value was lost.
 """,
         "simulate": r"""
-The same scenario and seed give the same result, to the byte.
+The same scenario and seed give the same result, byte for byte.
 """,
     }
 )
-"""What is told of a verb between its help and its options."""
+"""What stands between the help of a verb and its options."""
 
 KADEMLIA = r"""
 .Dd %DATE%
@@ -196,51 +209,58 @@ KADEMLIA = r"""
 .Nm
 is a plugin of
 .Xr twistd 1 .
-It serves one UDP port, joins a network through the addresses it was told and those it remembers,
-keeps records for others, and looks after itself: until it is stopped it tries again whatever fails.
+It serves one UDP port and joins a network, through the addresses that it is given and the contacts
+that it remembers.
+It keeps records for other nodes and cares for its contacts.
+When something fails, it tries again until it is stopped.
 .Pp
 Without
 .Fl -bootstrap
 and without remembered contacts it is the first node of a network.
 .Pp
-Of twistd's own options
+Of the options of twistd,
 .Fl -nodaemon ,
 .Fl -pidfile ,
 .Fl -logfile
 and
 .Fl -syslog
-are of use; they stand before
+are useful; they stand before
 .Nm .
 .Pp
-The command line wins over the environment, that over the configuration file, that over the
-defaults.
-All mistakes in all of them are told in one go.
+The command line wins over the environment, the environment over the configuration file, and the
+file over the defaults.
+All mistakes are shown together.
 The options are:
 %OPTIONS%
 .Ss Signals
 .Bl -tag -width Ds
 .It Dv SIGTERM , Dv SIGINT
-Finish what is under way, save, and end: within two seconds, whatever hangs.
+Stop in order and save everything.
+The process ends within two seconds, even if something hangs.
 .It Dv SIGHUP
 Read the configuration file again.
-What
+Options that
 .Xr node.toml 5
-marks so is applied at once; the log names what waits for a restart.
-A file with a mistake changes nothing.
+marks as applied by SIGHUP change at once.
+The log names those that need a restart.
+If the file has a mistake, nothing changes.
 .It Dv SIGUSR1
 Begin a new log file, if the log goes to a file.
 .El
 .Ss Under systemd
+Copy the units
 .Pa etc/kademlia.service
 and
 .Pa etc/kademlia.socket
-of the distribution are units to be copied to
+of the distribution to
 .Pa /etc/systemd/system .
-The node says that it is ready when it serves in its network or knows to be the first of it,
-tells its verdict in the status line, and feeds the watchdog only after a PING to itself through its
-own port and an answer of its storage.
-Sockets that are handed over take the place of port and interfaces; what arrives while the service
-restarts waits in them.
+The node reports that it is ready when it serves in its network, or when it is the first node of a
+network.
+The status line of systemd shows its verdict.
+The watchdog is fed only after the node has received an answer to a PING to itself through its own
+port, and an answer of its storage.
+Sockets from systemd take the place of port and interfaces.
+Datagrams that arrive while the service restarts wait in these sockets.
 .Sh ENVIRONMENT
 .Bl -tag -width Ds
 .It Ev KADTWISTED_CONFIG
@@ -250,7 +270,8 @@ The configuration file, as
 Every option, by the names that
 .Xr node.toml 5
 lists.
-An unknown name is a mistake; an empty value says nothing.
+An unknown name is a mistake.
+An empty variable is ignored.
 .It Ev CONFIGURATION_DIRECTORY , Ev XDG_CONFIG_HOME
 Directories in which
 .Pa node.toml
@@ -261,18 +282,18 @@ Where the state is kept if no
 is given.
 .It Ev NOTIFY_SOCKET , Ev WATCHDOG_USEC , Ev WATCHDOG_PID , Ev LISTEN_FDS , Ev LISTEN_PID , \
 Ev LISTEN_FDNAMES , Ev JOURNAL_STREAM
-What systemd tells a service.
+Set by systemd.
 .El
 .Sh FILES
-The configuration is the first of
+The configuration file is the first that exists of
 .Pa $CONFIGURATION_DIRECTORY/node.toml ,
 .Pa /etc/kademlia/node.toml
 and
 .Pa ~/.config/kademlia/node.toml .
-The state directory has mode 0700, its files 0600:
+The state directory has mode 0700, its files have mode 0600:
 .Bl -tag -width Ds
 .It Pa identity.key
-The secret key that is this node.
+The secret key of the node, which is its identity.
 It is made once and never replaced.
 .It Pa records.sqlite , Pa records.lmdb
 The records that the node keeps for the network, with
@@ -285,15 +306,15 @@ files beside them.
 .It Pa publications.sqlite
 The node's own records, which it keeps published.
 .It Pa contacts
-The nodes last known, as text.
-A damaged one is moved to
+The nodes that it knew last, as text.
+A damaged file is moved to
 .Pa contacts.damaged .
 .It Pa version
 The version of the directory's layout.
 .It Pa lock
 Locked while a node runs.
 .It Pa control.sock
-Where
+The socket through which
 .Xr kad 1
 talks to the running node.
 .El
@@ -323,20 +344,21 @@ NODE_TOML = r"""
 holds the settings of
 .Xr kademlia 8
 in TOML.
-Each can be given as an environment variable, too, and on the command line:
-as an argument of its own, where one is named below, or as
+Each can also be set by an environment variable, and on the command line: by an argument of its own,
+where one is named below, or by
 .Fl -set Ar KEY=VALUE .
-The command line wins over the environment, that over the file, that over the defaults.
+The command line wins over the environment, the environment over the file, and the file over the
+defaults.
 .Pp
-A relative path is taken from the directory of the file.
+Relative paths start at the directory of the file.
 A
 .Em time
 is a number of seconds, or a text with a unit: "90s", "15m", "12h", "2d".
 An unknown key is a mistake.
 .Ic kad config check
-tells what is wrong with a file, and what it changes;
+shows what is wrong with a file, and what the file changes.
 .Ic kad config show
-prints one with all keys and defaults.
+prints a file with all keys and defaults.
 %KEYS%
 .Sh FILES
 .Bl -tag -width Ds -compact
@@ -346,11 +368,12 @@ prints one with all keys and defaults.
 .It Pa ~/.config/kademlia/node.toml
 .El
 .Pp
-The first that is there is read, and none of them if
+The first of these that exists is read.
+None of them is read if
 .Fl -config
 or
 .Ev KADTWISTED_CONFIG
-names another one.
+names another file.
 .Sh EXAMPLES
 .Bd -literal -offset indent
 port = 8000

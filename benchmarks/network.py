@@ -39,7 +39,7 @@ AFTER_BMULLER = ("first", "missing")
 """It has one kind of read."""
 MISSING_EXTRA = (
     "the package kademlia is not installed, so nothing is measured beside; "
-    "pip install 'kadtwisted[bench]' brings it"
+    "pip install '.[bench]' in a checkout brings it"
 )
 OTHER = "bmuller"
 

@@ -245,7 +245,7 @@ def _add_simulate(verbs: Verbs) -> None:
     simulate.add_argument(
         "--pictures",
         metavar="DIRECTORY",
-        help="draw the result as pictures there; needs pip install 'kadtwisted[pictures]'",
+        help="draw the result as pictures there; needs matplotlib",
     )
     simulate.add_argument(
         "--timings",

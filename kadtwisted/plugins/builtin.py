@@ -81,8 +81,7 @@ class DurableStorage:
             if self._library is None or error.name != self._library:
                 raise
             raise ConfigurationError(
-                f"the storage {self.name!r} needs the extra: "
-                f"pip install 'kadtwisted[{self._library}]'"
+                f"the storage {self.name!r} needs a library: pip install {self._library}"
             ) from None
 
     def _path(self, argument: str, directory: str | None) -> Path:

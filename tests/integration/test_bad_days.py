@@ -217,7 +217,7 @@ class StartTests(DaemonsTestCase):
         before = self.environment["PYTHONPATH"]
         self.environment["PYTHONPATH"] = f"{modules}{os.pathsep}{before}"
         for source, words in (
-            ("raise ModuleNotFoundError('no lmdb', name='lmdb')", "pip install 'kadtwisted[lmdb]'"),
+            ("raise ModuleNotFoundError('no lmdb', name='lmdb')", "pip install lmdb"),
             ("raise ImportError('liblmdb.so: wrong ELF class')", "liblmdb.so: wrong ELF class"),
         ):
             (modules / "lmdb.py").write_text(source)

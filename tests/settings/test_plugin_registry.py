@@ -160,7 +160,7 @@ class DurableStorageTests(unittest.SynchronousTestCase):
             ]
         self.assertEqual(
             {str(error) for error in errors},
-            {"the storage 'lmdb' needs the extra: pip install 'kadtwisted[lmdb]'"},
+            {"the storage 'lmdb' needs a library: pip install lmdb"},
         )
 
     def test_another_missing_module_is_told_as_it_is(self) -> None:

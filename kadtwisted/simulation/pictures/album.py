@@ -47,7 +47,7 @@ def require() -> None:
     try:
         import_module("matplotlib.figure")
     except ImportError:
-        raise NoPictures("pictures need matplotlib: pip install 'kadtwisted[pictures]'") from None
+        raise NoPictures("pictures need matplotlib: pip install matplotlib") from None
 
 
 def draw(found: Mapping[str, Any]) -> dict[str, Figure]:

@@ -67,7 +67,7 @@ class MistakeTests(SynchronousTestCase):
         with patch.dict(sys.modules, {"matplotlib": None, "matplotlib.figure": None}):
             self.refused(
                 os.EX_CONFIG,
-                "kad: pictures need matplotlib: pip install 'kadtwisted[pictures]'\n",
+                "kad: pictures need matplotlib: pip install matplotlib\n",
                 *("hops", "--pictures", self.mktemp()),
             )
 

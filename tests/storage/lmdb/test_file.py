@@ -185,7 +185,7 @@ class TestSentences(SynchronousTestCase):
         error = self.assertRaises(
             ConfigurationError, plugin.make, "/nowhere/records.lmdb", context(Clocks())
         )
-        self.assertIn("pip install 'kadtwisted[lmdb]'", str(error))
+        self.assertIn("pip install lmdb", str(error))
 
     def patch_module(self, name: str, module: object, remove: bool = False) -> None:
         """Change ``sys.modules`` until the test ends."""

@@ -68,7 +68,7 @@ class Operations:
         action = self._verbs.get(verb)
         if action is None:
             known = ", ".join(self._verbs)
-            return fail(InvalidRequest(f"there is no verb {verb!r}; there is: {known}"))
+            return fail(InvalidRequest(f"there is no verb {verb!r}; choose one of {known}"))
         return maybeDeferred(action, arguments)
 
     def _status(self, arguments: Arguments) -> Deferred[Described]:

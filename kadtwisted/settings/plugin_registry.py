@@ -169,7 +169,7 @@ class PluginRegistry:
         known = ", ".join(sorted({plugin.name for plugin in found}))
         failed = "".join(f"; {each.origin} failed: {each.error}" for each in self.broken())
         raise ConfigurationError(
-            f"there is no {kind.name} called {name!r}; there is: {known}{failed}"
+            f"there is no {kind.name} called {name!r}; choose one of {known}{failed}"
         )
 
     def _of_entry_points(self, kind: PluginKind) -> Iterator[Plugin]:

@@ -92,6 +92,6 @@ def of_file(path: Path, text: str, problems: Problems) -> Iterator[Raw]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         wrong = str(error)
-        problems.add(str(path), f"no TOML: {wrong[:1].lower()}{wrong[1:]}")
+        problems.add(str(path), f"not valid TOML: {wrong[:1].lower()}{wrong[1:]}")
         return iter(())
     return of_document(document, str(path), path.absolute().parent, VOCABULARY, problems)

@@ -88,7 +88,7 @@ class OperationTests(unittest.SynchronousTestCase):
         self.failureResultOf(self.operations.perform("find-node", {"target": "12"}), InvalidKey)
 
     def test_bad_arguments(self) -> None:
-        self.assertIn("there is: status, routing", self.refused("reboot"))
+        self.assertIn("choose one of status, routing", self.refused("reboot"))
         self.assertIn("'key'", self.refused("get"))
         self.assertIn("'key'", self.refused("get", key=7))
         self.assertIn("'key'", self.refused("find-node"))

@@ -193,9 +193,9 @@ class FileTests(SourcesTestCase):
 
     def test_no_toml(self) -> None:
         for text, words in (
-            ("port = 1\nnetwork = kad", "no TOML: invalid value (at line 2, column 11)"),
-            ("port = 1\nport = 2", "no TOML: cannot overwrite a value"),
-            ("[log\n", "no TOML: expected ']'"),
+            ("port = 1\nnetwork = kad", "not valid TOML: invalid value (at line 2, column 11)"),
+            ("port = 1\nport = 2", "not valid TOML: cannot overwrite a value"),
+            ("[log\n", "not valid TOML: expected ']'"),
         ):
             file = self.written(text)
             problem = self.problem(file=file)

@@ -100,7 +100,7 @@ class BuiltInTests(unittest.SynchronousTestCase):
     def test_unknown_names_are_told_what_there_is(self) -> None:
         error = self.assertRaises(ConfigurationError, points().storage, "sqlyte:/x")
         self.assertEqual(
-            str(error), "there is no storage called 'sqlyte'; there is: lmdb, memory, sqlite"
+            str(error), "there is no storage called 'sqlyte'; choose one of lmdb, memory, sqlite"
         )
         self.assertRaises(ConfigurationError, points().serializer, "xml")
 

@@ -117,32 +117,40 @@ class Churn:
     """
 
     model: str = setting(
-        "exponential", Choice(tuple(MODELS)), "How sessions are spread; some were measured."
+        "exponential",
+        Choice(tuple(MODELS)),
+        "The distribution of session times. Some were measured.",
     )
     sessions: tuple[float, ...] = setting(
         (),
         Several(Duration(1.0, 365 * DAY)),
-        "Median sessions, a case each; left out: the model's own.",
+        "Median session times, one for each case. Without them: that of the model.",
     )
     lasts: tuple[float, ...] = setting(
         (HOUR,),
         Several(Duration(1.0, 365 * DAY)),
-        "How long each case goes on; the last one counts for all that follow.",
+        "How long each case lasts. The last time holds for all further cases, too.",
     )
     shape: float = setting(
-        0.0, Number(0, 10), "The shape of the distributions, 1 is exponential; 0: the model's own."
+        0.0,
+        Number(0, 10),
+        "The shape of the distributions: 1 is exponential, 0 means that of the model.",
     )
     returns: str = setting(
         "never",
         Choice(RETURNS),
-        "never: a newcomer takes the place of who leaves, at once; new, same: who left comes back "
-        "after a while, with a new identity or with its own.",
+        "never: when a node leaves, a new node takes its place at once. new, same: the node comes "
+        "back after some time, with a new identity or with the same.",
     )
     offline: float = setting(
-        0.0, Duration(0.0, 365 * DAY), "The median time until it comes back; 0: the model's own."
+        0.0,
+        Duration(0.0, 365 * DAY),
+        "The median time until it comes back. 0 means that of the model.",
     )
     orderly: float = setting(
-        0.0, Number(0, 1), "The part of those with returns = same that still have their records."
+        0.0,
+        Number(0, 1),
+        "With returns = same: the share of nodes that still have their records, from 0 to 1.",
     )
 
     def cases(self) -> list[tuple[Model, float]]:

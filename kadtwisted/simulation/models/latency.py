@@ -40,27 +40,37 @@ class LatencySettings:
     model: str = setting(
         "log-normal",
         Choice(("constant", "log-normal", "coordinates", "measured")),
-        "How round-trip times are spread over pairs of hosts.",
+        "The distribution of round-trip times between two hosts.",
     )
     median: float = setting(
-        0.082, Duration(0.0001, 60.0), "The median round trip; for constant, every round trip."
+        0.082,
+        Duration(0.0001, 60.0),
+        "The median round-trip time. With constant: every round-trip time.",
     )
     # MAGIC: the mean is then 20 % above the median and the 95th percentile 2.7 times the median, as
     # between hosts all over the Internet (Dabek et al. 2004, section 2).  A measured file settles
     # it for a network of one's own.
-    sigma: float = setting(0.6, Number(0, 3), "Of log-normal: the spread of the logarithm.")
+    sigma: float = setting(
+        0.6, Number(0, 3), "With log-normal: the standard deviation of the logarithm."
+    )
     access: float = setting(
-        0.02, Duration(0.0, 10.0), "Of coordinates: a host's own mean share of every round trip."
+        0.02,
+        Duration(0.0, 10.0),
+        "With coordinates: the mean time that each of the two hosts adds to a round trip.",
     )
     jitter: float = setting(
-        0.05, Number(0, 10), "A copy takes up to this part of the base delay longer."
+        0.05,
+        Number(0, 10),
+        "The random extra delay of each copy: up to this share of its base delay.",
     )
     file: Path | None = setting(
         None,
         FilePath("the path of a file"),
-        "Of measured: round-trip times, one a line, or two names and a time a line.",
+        "With measured: a file of round-trip times, one on each line, or two names and a time.",
     )
-    unit: str = setting("ms", Choice(("us", "ms", "s")), "Of measured: the unit of the file.")
+    unit: str = setting(
+        "ms", Choice(("us", "ms", "s")), "With measured: the unit of the times in the file."
+    )
 
 
 _UNITS = MappingProxyType({"us": 1e-6, "ms": 1e-3, "s": 1.0})

@@ -37,14 +37,18 @@ class NatSettings:
 
     # MAGIC: that most NATs of homes are port-restricted is common experience; a census of a live
     # network's nodes would settle the parts.
-    full_cone: float = setting(0.15, Number(0, 1000), "The part of full cones.")
-    address_restricted: float = setting(0.1, Number(0, 1000), "Of address-restricted ones.")
-    port_restricted: float = setting(0.6, Number(0, 1000), "Of port-restricted ones.")
-    symmetric: float = setting(0.15, Number(0, 1000), "Of symmetric ones.")
+    full_cone: float = setting(
+        0.15, Number(0, 1000), "The share of full-cone NATs, in relation to the others."
+    )
+    address_restricted: float = setting(
+        0.1, Number(0, 1000), "The share of address-restricted NATs."
+    )
+    port_restricted: float = setting(0.6, Number(0, 1000), "The share of port-restricted NATs.")
+    symmetric: float = setting(0.15, Number(0, 1000), "The share of symmetric NATs.")
     lifetime: float = setting(
         60.0,
         Duration(1.0, 86400.0),
-        "How long a mapping lasts after the last datagram out; RFC 4787 asks for 2 min or more.",
+        "How long a mapping lasts after the last datagram out. RFC 4787 asks for 2 min or more.",
     )
 
     def weights(self) -> dict[str, float]:

@@ -55,4 +55,4 @@ def _parsed(text: str, named: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{named}: no TOML: {error}") from None
+        raise ConfigurationError(f"{named}: not valid TOML: {error}") from None

@@ -16,20 +16,22 @@ PLACES = ("address", "block", "blocks")
 class RecordSettings:
     """The values that an experiment stores."""
 
-    count: int = setting(200, WholeNumber(1, 1_000_000), "How many there are, of 100 bytes each.")
+    count: int = setting(200, WholeNumber(1, 1_000_000), "Number of values, of 100 bytes each.")
     lifetime: float = setting(
-        2 * DAY, Duration(1.0, 2 * DAY), "How long they last; should outlast the run."
+        2 * DAY, Duration(1.0, 2 * DAY), "Their lifetime. It should be longer than the run."
     )
     kept: bool = setting(
         False,
         YesOrNo(),
-        "Whether those who put them stay, and publish them again and again.",
+        "Whether the members that stored them stay, and publish them again and again.",
     )
     publishers: int = setting(
-        10, WholeNumber(1, 1_000_000), "How many members put them, if they are kept; else all do."
+        10,
+        WholeNumber(1, 1_000_000),
+        "Number of members that store them, if kept is true. Else all members do.",
     )
     age: float = setting(
-        10 * MINUTE, Duration(0.0, 2 * DAY), "How old they are when the measurement begins."
+        10 * MINUTE, Duration(0.0, 2 * DAY), "Their age when the measurement begins."
     )
 
 
@@ -37,12 +39,14 @@ class RecordSettings:
 class PartitionSettings:
     """A cut through the network."""
 
-    lasts: float = setting(HOUR, Duration(1.0, 7 * DAY), "How long its halves are apart.")
+    lasts: float = setting(
+        HOUR, Duration(1.0, 7 * DAY), "How long the two halves cannot reach each other."
+    )
     keys: int = setting(
-        10, WholeNumber(1, 100_000), "Keys that both halves write different values under."
+        10, WholeNumber(1, 100_000), "Number of keys under which the halves write different values."
     )
     watched: float = setting(
-        2 * HOUR, Duration(1.0, 7 * DAY), "How long, at most, the healing is watched."
+        2 * HOUR, Duration(1.0, 7 * DAY), "How long the network is watched afterwards, at most."
     )
 
 
@@ -53,21 +57,26 @@ class AttackSettings:
     conduct: str = setting(
         "lie",
         Choice(CONDUCTS),
-        "drop: no answer about records; lie: name colluders only, drop records; forge: lie, and "
-        "return records that are none.",
+        "What attackers do. drop: they do not answer requests about records. lie: they drop such "
+        "requests, and name only other attackers as contacts. forge: they lie, and return invalid "
+        "records.",
     )
-    mode: str = setting("latest", Choice(("first", "latest")), "How honest members read.")
+    mode: str = setting(
+        "latest",
+        Choice(("first", "latest")),
+        "Which value honest members read: the first that they find, or the latest.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class HoardSettings:
     """Somebody with many IDs and few addresses, who wants into one node's table."""
 
-    ids: int = setting(5000, WholeNumber(1, 60_000), "How many IDs.")
+    ids: int = setting(5000, WholeNumber(1, 60_000), "Number of IDs.")
     near: int = setting(
-        0, WholeNumber(0, 16), "Leading bits that all of them share with the victim's ID."
+        0, WholeNumber(0, 16), "Leading bits that all these IDs share with the victim's ID."
     )
     every: float = setting(
-        MINUTE, Duration(1.0, DAY), "The time in which each ID turns to the victim once."
+        MINUTE, Duration(1.0, DAY), "The time in which each ID contacts the victim once."
     )
-    lasts: float = setting(HOUR, Duration(1.0, 7 * DAY), "How long the attack goes on.")
+    lasts: float = setting(HOUR, Duration(1.0, 7 * DAY), "How long the attack lasts.")

@@ -41,10 +41,14 @@ PRIVATE = (b"a network in simulation",)
 class Faults:
     """What the network does to datagrams besides delaying them."""
 
-    loss: float = setting(0.0, Number(0, 1), "The part of all datagrams that gets lost.")
-    duplicate: float = setting(0.0, Number(0, 1), "The part that arrives twice.")
+    loss: float = setting(
+        0.0, Number(0, 1), "The share of all datagrams that is lost, from 0 to 1."
+    )
+    duplicate: float = setting(0.0, Number(0, 1), "The share that arrives twice.")
     reorder: float = setting(
-        0.0, Number(0, 1), "The part that takes up to three times as long, and so is overtaken."
+        0.0,
+        Number(0, 1),
+        "The share that takes up to three times as long, so that others overtake it.",
     )
 
 
@@ -52,23 +56,33 @@ class Faults:
 class Scenario:
     """One experiment with everything it depends on."""
 
-    name: str = setting("", Text("a text"), "What people call it.")
-    about: str = setting("", Text("a text"), "One sentence on what it shows.")
-    experiment: str = setting("hops", Text("an experiment's name"), "What is done and measured.")
+    name: str = setting("", Text("a text"), "The name of the scenario.")
+    about: str = setting("", Text("a text"), "One sentence on what the scenario shows.")
+    experiment: str = setting(
+        "hops", Text("an experiment's name"), "The experiment: what is done and measured."
+    )
     level: str = setting(
-        "stack", Choice(LEVELS), "stack: whole nodes; table: tables and lookups alone, no network."
+        "stack",
+        Choice(LEVELS),
+        "stack: whole nodes. table: only routing tables and lookups, without a network.",
     )
     nodes: tuple[int, ...] = setting(
         (1000,),
         Several(WholeNumber(2, MOST_NODES)),
-        "How many nodes; several sizes are run one after the other.",
+        "Number of nodes. Several numbers are run one after the other.",
     )
-    seed: int = setting(1, WholeNumber(0, 2**63 - 1), "Everything that is drawn comes from it.")
+    seed: int = setting(
+        1, WholeNumber(0, 2**63 - 1), "The seed. All random choices follow from it."
+    )
     operations: int = setting(
-        500, WholeNumber(1, 10_000_000), "Lookups, or whatever is measured, in each case."
+        500,
+        WholeNumber(1, 10_000_000),
+        "Number of lookups, or of what else is measured, in each case.",
     )
     rate: float = setting(
-        20.0, Number(0.001, 1e6), "How many of them begin in a simulated second, over all nodes."
+        20.0,
+        Number(0.001, 1e6),
+        "How many of them begin in one simulated second, at all nodes together.",
     )
     duration: float = setting(
         0.0, Duration(0.0, 365 * DAY), "Simulated time before the measurement begins."
@@ -76,21 +90,23 @@ class Scenario:
     start: str = setting(
         "stocked",
         Choice(STARTS),
-        "stocked: tables as after a long life; joined: every node really joins.",
+        "stocked: the routing tables are filled as after a long time. joined: each node joins the "
+        "network.",
     )
     upkeep: bool = setting(
-        True, YesOrNo(), "Whether nodes look after their contacts and records, as in production."
+        True, YesOrNo(), "Whether nodes care for their contacts and records, as real nodes do."
     )
     sealer: str = setting("plain", Choice(("plain", "box")), "How datagrams are sealed.")
     secret: bool = setting(
         True,
         YesOrNo(),
-        "Whether the network has a secret: then lookups have one path, tables any address.",
+        "Whether the network has a secret. Then a lookup has one path, and a routing table takes "
+        "any number of contacts from one address.",
     )
     dead: tuple[int, ...] = setting(
         (0, 10, 30),
         Several(WholeNumber(0, 90)),
-        "Nodes that have just crashed, in per cent, where that matters.",
+        "Nodes that have just crashed, in per cent of all, in experiments about crashes.",
     )
     shares: tuple[int, ...] = setting(
         (10, 20, 30),
@@ -100,7 +116,7 @@ class Scenario:
     paths: tuple[int, ...] = setting(
         (1, 4),
         Several(WholeNumber(1, 16)),
-        "Disjoint paths of a search, where several are compared.",
+        "Number of disjoint paths of a search, in experiments that compare them.",
     )
     latency: LatencySettings = field(default_factory=LatencySettings)
     faults: Faults = field(default_factory=Faults)
@@ -114,7 +130,7 @@ class Scenario:
     nat: NatSettings | None = None
 
     def node_settings(self, **changes: Any) -> dict[str, Any]:
-        """What a node of this scenario is told, as arguments of
+        """The settings of a node of this scenario, as arguments of
         :class:`~kadtwisted.parameters.NodeSettings`."""
         return {
             "network": "simulation",

@@ -134,7 +134,7 @@ class CatalogueTests(SynchronousTestCase):
         for named, what in (
             ("nonsense", "choose one of"),
             ("nowhere.toml", "no such file"),
-            (str(broken), "no TOML"),
+            (str(broken), "not valid TOML"),
             (str(binary), "not UTF-8"),
         ):
             error = self.assertRaises(ConfigurationError, scenario_of, named, {})

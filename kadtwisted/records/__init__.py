@@ -1,2 +1,2 @@
-"""The rules of records, one file a kind: their bytes, their checks, which of two wins, and when
-they die.  Pure; what is stored where is ``storage/``'s, who is asked is ``node/``'s."""
+"""The rules of records, one file for each kind: their bytes, their checks, which of two wins, and
+when they die.  Pure: ``storage/`` stores records, and ``node/`` asks other nodes for them."""

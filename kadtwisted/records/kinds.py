@@ -1,11 +1,11 @@
 """The kinds of record: what a node must know of a kind, and the table of those a network admits.
 
-A kind is data: one :class:`RecordKind` with the functions that are its rules.  Whoever stores,
-replicates, searches or publishes records looks the rules up here and knows no kind by name, so a
-new kind is a new file of rules and a new entry in a table.
+A kind is data: one :class:`RecordKind` with the functions that are its rules.  The code that
+stores, replicates, searches or publishes records looks up the rules here and knows no kind by name.
+So a new kind is a new file of rules and a new entry in a table.
 
-This file decides only which rules a record falls under: its first byte is the number of its kind.
-A network may admit fewer kinds than are known here.
+This file decides only which rules apply to a record: its first byte is the number of its kind.  A
+network may admit fewer kinds than there are here.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from kadtwisted.records import value
 from kadtwisted.records.version import version_of
 
 SUB_LIMIT: Final = 64
-"""Bytes of a record's ``sub`` at most: the cursor of an answer holds one."""
+"""The most bytes of a record's ``sub``: the cursor of an answer contains one."""
 
 
 class Sender(NamedTuple):
-    """Who stores a record at this node directly: its proven endpoint and its public key."""
+    """The node that stores a record at this node directly: its proven endpoint and its key."""
 
     endpoint: Endpoint
     key: bytes
 
 
 def _accept(record: bytes, _: object) -> None:
-    """Nothing is asked of the record."""
+    """Accept every record."""
 
 
 def _unlimited(record: bytes) -> float:
@@ -72,7 +72,7 @@ class RecordKind(NamedTuple):
     """``admit(record, sender)`` raises :class:`~kadtwisted.errors.InvalidRecord` for a record that
     this sender may not store here directly."""
     version: Callable[[bytes], bytes] = version_of
-    """Eight bytes over the whole record, by which nodes name it to each other."""
+    """Eight bytes made from the whole record, by which nodes name it to each other."""
     sequence: Callable[[bytes], int] | None = None
     """The record's sequence number, below 2^63: what a conditional STORE names.  ``None`` where
     the kind has no such numbers."""

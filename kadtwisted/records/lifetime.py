@@ -1,9 +1,10 @@
 """When records die: seconds left on the wire, a monotonic deadline at the holder.
 
-Clocks differ, so no moment travels, only what is left, in whole seconds rounded down.  The rule
-kept here: passing a record on never lengthens its life (but for the fraction of a second that a
-datagram is under way, which nobody can measure), and hearing of it again never shortens it.
-Nothing here knows a clock; ``now`` and deadlines are seconds of the holder's monotonic one.
+Clocks differ, so messages contain no moments, only the seconds that are left, rounded down.  The
+rules of this file: to pass a record on never makes its life longer (except by the fraction of a
+second that a datagram is on its way, which nobody can measure); to hear of it again never makes its
+life shorter.  Nothing here knows a clock; ``now`` and deadlines are seconds of the holder's
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ ROUNDING = 1e-6
 
 
 def clamp(remaining: float, maximum: float) -> float:
-    """The seconds a holder grants of those it is asked for: from 0 to ``maximum``."""
+    """The seconds that a holder grants if it is asked for ``remaining``: from 0 to ``maximum``."""
     return min(max(remaining, 0.0), maximum)
 
 
 def remaining_at(expires: float, now: float) -> int:
-    """Whole seconds left until ``expires``, rounded down; 0 when it has passed."""
+    """The whole seconds left until ``expires``, rounded down; 0 if it has passed."""
     return max(math.floor(expires - now + ROUNDING), 0)
 
 
@@ -33,10 +34,10 @@ def deadline(
     now: float,
     maximum: float,
 ) -> float:
-    """When a record that arrives ``now`` with ``remaining`` seconds left is to expire.
+    """When a record expires that arrives ``now`` with ``remaining`` seconds left.
 
     ``existing`` is what is stored at its place.  If that is the ``same_record``, the later of both
-    deadlines holds; another one has no say, for its life was another record's.
+    deadlines holds.  The deadline of another record does not count.
     """
     own = now + clamp(remaining, maximum)
     if existing is not None and same_record:

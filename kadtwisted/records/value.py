@@ -1,8 +1,8 @@
-"""The record of kind 1: a value under a plain name's key that anyone on the network may write.
+"""The record of kind 1: a value under the key of a name, which anyone on the network may write.
 
-This file decides the bytes, which bytes are valid, which of two records wins (the newest
-publication time, then the larger hash), and with which time a writer publishes.  It never compares
-a record with a clock of its own and keeps no state.
+This file decides on the bytes of a record, which bytes are valid, which of two records wins (the
+newest publication time, then the larger hash), and which time a writer publishes with.  It has no
+clock and no state.
 
     kind u8 (1) | key 20 bytes | published u64, microseconds | flags u8 | v, canonical bencode
 
@@ -24,7 +24,7 @@ from kadtwisted.model.record import Kind, StorageKey, Value
 from kadtwisted.parameters import CLOCK_SKEW_LIMIT, RECORD_LIMIT
 
 TOMBSTONE: Final = b"0:"
-"""What stands in place of a deleted value: the empty byte string, in bencode."""
+"""The ``v`` of a deleted value: the empty byte string, in bencode."""
 MICROSECONDS: Final = 1_000_000
 
 _HEADER: Final = struct.Struct(">B20sQB")
@@ -35,10 +35,10 @@ _TIME_END: Final = 2**63
 
 
 def encode(record: Value) -> bytes:
-    """The bytes of a record: on the wire, in storage and under its hash the same.
+    """The bytes of a record: the same on the wire, in a storage and for its hash.
 
-    :class:`RecordTooLarge` if ``v`` has more than 1,000 bytes; :class:`InvalidRecord` if it is no
-    record that :func:`decode` would accept.
+    :class:`RecordTooLarge` if ``v`` has more than 1,000 bytes; :class:`InvalidRecord` if
+    :func:`decode` would not accept the record.
     """
     if len(record.v) > RECORD_LIMIT:
         raise RecordTooLarge(
@@ -84,7 +84,7 @@ def identify(data: bytes) -> StorageKey:
 
 
 def check(data: bytes, unix_now: float) -> None:
-    """:class:`ClockSkew` if the (valid) record is from more than five minutes ahead of us."""
+    """:class:`ClockSkew` if the (valid) record is more than five minutes ahead of this clock."""
     ahead = _published(data) / MICROSECONDS - unix_now
     if ahead > CLOCK_SKEW_LIMIT:
         raise ClockSkew(
@@ -105,9 +105,9 @@ def wins(a: bytes, b: bytes) -> bool:
 
 
 def publication_time(unix_now: float, seen: int | None = None) -> int:
-    """What a writer publishes with, in microseconds: now, but later than the ``seen`` record.
+    """The time that a writer publishes with, in microseconds: now, but later than ``seen``.
 
-    So a second write wins over the first one even where the clock stood still or went back.
+    So a second write wins over the first one, even if the clock stood still or went back.
     """
     now = int(unix_now * MICROSECONDS)
     return now if seen is None else max(now, seen + 1)
@@ -123,12 +123,12 @@ def publish(wanted: Value, seen: Sequence[bytes], unix_now: float) -> bytes:
 
 
 def value_of(key: NodeID, value: bytes, published: int) -> Value:
-    """The record that keeps the byte string ``value``."""
+    """The record with the byte string ``value``."""
     return Value(key, published, False, bencode.encode(value))
 
 
 def tombstone_of(key: NodeID, published: int) -> Value:
-    """The record that says that the value was deleted."""
+    """The record which says that the value was deleted."""
     return Value(key, published, True, TOMBSTONE)
 
 

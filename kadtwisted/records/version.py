@@ -1,8 +1,8 @@
 """The version of a record: eight bytes that tell it from every other record at its place.
 
-Nodes name records to each other by it (in HAVE, and as the version that an asker knows already),
-so all nodes of a network must compute the same one.  Collisions matter only between records under
-one key; whoever needs to know that two records are the same compares their bytes.
+Nodes name records to each other by it (in HAVE, and as the version that an asker already knows), so
+all nodes of a network must compute the same one.  Collisions matter only between records under one
+key.  To be sure that two records are the same, compare their bytes.
 """
 
 from __future__ import annotations

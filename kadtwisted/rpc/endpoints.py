@@ -1,14 +1,14 @@
 """What is known of each endpoint: its round-trip time, the token it gave us, its failures.
 
-This file decides how long a request is waited for (RFC 6298, between the bounds of
-:class:`~kadtwisted.parameters.Timeouts`) and whether a token we hold is fresh enough to be worth
-sending.  It departs from RFC 6298 in two points: the bounds are its own, because a lost request
-costs one slot of a lookup and no connection; and a failure does not double the patience, because
-whoever fails repeatedly is dropped and not waited for.
+This file decides how long to wait for a reply (RFC 6298, between the bounds of
+:class:`~kadtwisted.parameters.Timeouts`), and whether a token that we hold is fresh enough to be
+sent.  It departs from RFC 6298 in two points.  The bounds are its own, because a lost request costs
+one slot of a lookup and no connection.  A failure does not double the patience, because an endpoint
+that fails again and again is dropped.
 
-It never judges who is in a routing table, never checks a token that others show us, and holds at
-most ``capacity`` endpoints: the one least recently asked, heard of or failed goes first.  ``now``
-is an argument, in seconds of a monotonic clock.
+It never judges who is in a routing table, and never checks a token that others show us.  It holds
+at most ``capacity`` endpoints: the one that was least recently asked, heard from or failed goes
+first.  ``now`` is an argument, in seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOKEN_LIFE = 1.5
 depending on when it was issued."""
 
 NEVER = -inf
-"""The moment of what did not happen yet."""
+"""The moment of something that has not happened yet."""
 
 _DEFAULTS = Parameters()
 
@@ -74,8 +74,8 @@ class EndpointRecord:
 class RecentRTTs:
     """The node's last ``size`` round trips, and their 99th percentile by nearest rank.
 
-    ``p99`` is ``None`` before the first sample, exact after each of the first 16, and computed anew
-    after every 16th from then on.
+    ``p99`` is ``None`` before the first sample.  It is exact after each of the first 16 samples;
+    from then on it is computed again after every 16th.
     """
 
     def __init__(self, size: int) -> None:
@@ -111,11 +111,11 @@ class Endpoints:
         return len(self._records)
 
     def get(self, endpoint: Endpoint) -> EndpointRecord | None:
-        """What is known of an endpoint; ``None`` if nothing.  For reading only."""
+        """What is known of an endpoint, for reading only; ``None`` if there is nothing."""
         return self._records.get(endpoint)
 
     def _touch(self, endpoint: Endpoint) -> EndpointRecord:
-        """The endpoint's record, made if missing, now the last to be forgotten."""
+        """The endpoint's record, made if it is missing; now it is the last to be forgotten."""
         records = self._records
         record = records.get(endpoint)
         if record is not None:
@@ -129,9 +129,9 @@ class Endpoints:
     # --- What happens ------------------------------------------------------------------------
 
     def answered(self, endpoint: Endpoint, rtt: float | None, now: float) -> None:
-        """A valid reply came from there; the failures are forgiven.
+        """A valid reply came from there: its failures no longer count.
 
-        ``rtt`` is in seconds; ``None`` where it measures nothing: the request was retransmitted
+        ``rtt`` is in seconds.  It is ``None`` if it measures nothing: the request was retransmitted
         (Karn's rule; RFC 6298, section 3), or the answer waited for a disk (STORE).
         """
         record = self._touch(endpoint)
@@ -142,7 +142,7 @@ class Endpoints:
             self._recent.add(rtt)
 
     def failed(self, endpoint: Endpoint, now: float) -> None:
-        """A request there was given up; maybe it was our network secret that it did not take."""
+        """A request to it failed; perhaps it does not accept our network secret."""
         record = self._touch(endpoint)
         record.failures += 1
         record.network = None
@@ -151,10 +151,10 @@ class Endpoints:
     # --- Tokens and networks -----------------------------------------------------------------
 
     def token(self, endpoint: Endpoint, now: float, key: bytes = b"") -> bytes:
-        """The token to show there, :data:`NO_TOKEN` if there is none or it is too old to be good.
+        """The token to show there; :data:`NO_TOKEN` if there is none, or if it is too old.
 
-        A token that came from a node with another public key than ``key`` is of no use either;
-        an empty key means that either side's is not known.
+        A token from a node with another public key than ``key`` is not used, either.  An empty key
+        stands for one that is not known.
         """
         record = self._records.get(endpoint)
         if record is None or now - record.token_from > self._token_life:
@@ -166,14 +166,14 @@ class Endpoints:
     def remember_token(
         self, endpoint: Endpoint, token: bytes, now: float, key: bytes = b""
     ) -> None:
-        """Keep the token that a reply from there brought; ``key`` is who sealed that reply."""
+        """Keep the token of a reply from there; ``key`` is the public key that sealed the reply."""
         record = self._touch(endpoint)
         record.token = token
         record.token_from = now
         record.token_key = key
 
     def forget_token(self, endpoint: Endpoint) -> None:
-        """The token was refused there: do not show it again."""
+        """The endpoint refused the token: do not show it again."""
         record = self._records.get(endpoint)
         if record is not None:
             record.token, record.token_from, record.token_key = NO_TOKEN, NEVER, b""
@@ -192,10 +192,10 @@ class Endpoints:
     def patience(self, endpoint: Endpoint, floor: float = 0.0) -> Patience:
         """How long to wait for a reply from there, in seconds.
 
-        From its own round trips where some were measured, else from those of all endpoints, else
-        the initial value; between the configured floor and ceiling.  ``floor`` raises the result
-        even beyond the ceiling (a STORE has an fsync in it).  The hard patience is a multiple of
-        the soft one, and has a floor of its own.
+        It is taken from the endpoint's own round trips, otherwise from those of all endpoints,
+        otherwise it is the initial value; always between the configured floor and ceiling.
+        ``floor`` raises the result even beyond the ceiling (a STORE waits for an fsync).  The hard
+        patience is a multiple of the soft one, and has its own floor.
         """
         timeouts = self._timeouts
         record = self._records.get(endpoint)

@@ -1,20 +1,20 @@
-"""Budgets of datagrams: who may still be served now.
+"""Budgets of datagrams: which senders may still be served now.
 
 This file decides, before any public-key work, whether a request is admitted.  A sender that showed
-a valid token is charged at its exact endpoint.  A stranger's address may be forged, so it is
-charged where forging gains least: at its IPv4 address, or at its IPv6 /64 and again at the /48
-around it, and at one budget of all strangers together.  Loopback addresses, where many nodes share
-one host, are charged by exact endpoint.
+a valid token is charged at its exact endpoint.  The address of a stranger may be forged, so a
+stranger is charged where forging gains least: at its IPv4 address, or at its IPv6 /64 and again at
+the /48 around it, and at one budget of all strangers together.  Many nodes may share a loopback
+address, so these are charged by exact endpoint.
 
 It never looks at what a datagram says, never sends and never waits: ``now`` is an argument.  Its
-state never exceeds ``max_sources`` entries.  A refused stranger leaves no entry behind and is
-charged nowhere, so forged addresses replace entries no faster than the strangers' total budget:
-with the default settings a full turn takes half a minute, and an entry left alone for that long is
-as good as new anyway.
+state never exceeds ``max_sources`` entries.  A stranger that is refused leaves no entry and is
+charged nowhere, so forged addresses replace entries no faster than the total budget of strangers
+allows.  With the default settings it takes half a minute to replace all of them, and after that
+time an old entry has a full bucket anyway.
 
-Each budget is a token bucket that is refilled continuously.  One float says all about it: the
-moment at which it will be full again (the form known as the generic cell rate algorithm, ITU-T
-I.371).  Whoever is not listed has a full bucket.
+Each budget is a token bucket that fills continuously.  One float describes it: the moment at which
+it will be full again (this form is known as the generic cell rate algorithm, ITU-T I.371).  A
+source that is not listed has a full bucket.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from kadtwisted.model.contact import Endpoint
 from kadtwisted.parameters import LimitSettings
 
 SITE_FACTOR = 8
-"""The budget of an IPv6 /48, in budgets of a /64.  MAGIC: a site may hold 65,536 /64s, of which few
-run nodes; the number of nodes per /48 on a live network would settle it."""
+"""The budget of an IPv6 /48, in budgets of a /64.  MAGIC: a site may have 65,536 /64s, but few of
+them run nodes; the number of nodes in a /48 on a live network would settle it."""
 
 
 class Budget(NamedTuple):
-    """A token bucket's shape: seconds a datagram costs, and how far ahead of ``now`` the moment of
-    being full again may lie for one more to be admitted."""
+    """The shape of a token bucket, in seconds.
+
+    ``interval`` is what one datagram costs.  One more datagram is admitted while the bucket will be
+    full again within ``allowance``.
+    """
 
     interval: float
     allowance: float
@@ -48,7 +51,7 @@ class Budget(NamedTuple):
             raise ConfigurationError(
                 f"a budget needs a rate above 0 and a burst of at least 1, not {rate} and {burst}"
             )
-        # Half a datagram of tolerance, so that rounding in thousands of sums costs nobody one.
+        # Half a datagram of tolerance, so that rounding errors in thousands of sums cost none.
         return cls(1 / rate, (burst - 0.5) / rate)
 
 
@@ -67,18 +70,18 @@ def _groups(host: str) -> list[str]:
 
 
 BUSY_INTERVAL = 1.0
-"""Seconds between two times that one endpoint is told that it is over its budget."""
+"""Seconds between two replies BUSY to one endpoint."""
 MAX_TOLD_BUSY = 1024
-"""Endpoints remembered to have been told so."""
+"""Endpoints that got BUSY and are remembered."""
 FORGOTTEN_AT_ONCE = 3
-"""Sources looked at for each that is charged: more than the two it may add."""
+"""Old sources checked for each one that is charged: more than the two that this may add."""
 
 
 class Limits:
     """The budgets of one port.
 
-    ``_sources`` maps a source to the moment its bucket is full again, the least recently charged
-    first.  Proven endpoints stand there as themselves, strangers under a text.
+    ``_sources`` maps a source to the moment at which its bucket is full again, the least recently
+    charged first.  The key of a proven sender is its endpoint, the key of a stranger is a text.
     """
 
     def __init__(self, settings: LimitSettings) -> None:
@@ -95,11 +98,11 @@ class Limits:
         self._sources: OrderedDict[Endpoint | str, float] = OrderedDict()
 
     def sources(self) -> int:
-        """How many sources are remembered, both kinds together; an IPv6 stranger counts twice."""
+        """How many sources are remembered, of both kinds; an IPv6 stranger counts twice."""
         return len(self._sources)
 
     def admit_proven(self, endpoint: Endpoint, now: float) -> bool:
-        """Charge a datagram to an endpoint that holds a valid token; whether it may be served."""
+        """Charge a datagram to an endpoint with a valid token; says whether to serve it."""
         sources = self._sources
         full_at = sources.get(endpoint)
         if full_at is None:
@@ -113,7 +116,7 @@ class Limits:
         return True
 
     def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
-        """Whether a proven endpoint that is over its budget may be told so: once a second."""
+        """Whether to answer BUSY to a proven endpoint over its budget: once a second."""
         told = self._told_busy
         if now - told.get(endpoint, float("-inf")) < BUSY_INTERVAL:
             return False
@@ -124,16 +127,16 @@ class Limits:
         return True
 
     def admit_cookie(self, now: float) -> bool:
-        """Charge a cookie to the budget of all cookies; whether it may be sent."""
+        """Charge a cookie to the budget of all cookies; says whether to send it."""
         if self._cookies_full_at > now + self._cookies.allowance:
             return False
         self._cookies_full_at = max(self._cookies_full_at, now) + self._cookies.interval
         return True
 
     def admit_stranger(self, endpoint: Endpoint, now: float) -> bool:
-        """Charge a datagram to a source without a token; whether it may be served.
+        """Charge a datagram to a source without a token; says whether to serve it.
 
-        Every budget concerned must have room; if one has none, none is charged.
+        All its budgets must have room; if one has none, no budget is charged.
         """
         if self._strangers_full_at > now + self._strangers.allowance:
             return False
@@ -150,19 +153,21 @@ class Limits:
         return True
 
     def _forget(self, now: float) -> None:
-        """Forget those that are too many, and of the least recently charged the few whose budget is
-        full again: whoever is not listed has a full one, too."""
+        """Forget sources beyond the bound, and a few old ones whose budget is full again.
+
+        A source that is not listed has a full budget, so nothing is lost.
+        """
         sources = self._sources
         while len(sources) > self._max_sources:
             sources.popitem(last=False)
         for _ in range(FORGOTTEN_AT_ONCE):
             source, full_at = next(iter(sources.items()))
             if full_at >= now:
-                break  # at the latest where somebody was charged just now
+                break  # at the latest at the source that was just charged
             del sources[source]
 
     def _charges(self, endpoint: Endpoint) -> tuple[tuple[str, Budget], ...]:
-        """Where a stranger is charged, and out of which budget."""
+        """The sources at which a stranger is charged, and the budget of each."""
         host, port = endpoint
         if "." in host:
             # An IPv4 address, or one written as ::ffff:a.b.c.d.

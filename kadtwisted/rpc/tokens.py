@@ -1,11 +1,11 @@
 """Tokens: the proof that a sender receives what is sent to its address (BEP 5).
 
 A token is a keyed hash of the asker's address, port and public key, so the node that issues it
-keeps nothing per asker.  Here it is decided how tokens are made, and how long one is good for: its
-secret rotates every ``rotation`` seconds and is accepted once more as the previous one, so a token
-lives at least one rotation and less than two.  What a token entitles to is decided elsewhere.
+keeps nothing for each asker.  This file decides how tokens are made and how long they are valid.
+The secret changes every ``rotation`` seconds, and the secret before it is accepted, too.  So a
+token lives for at least one rotation and less than two.  Other files decide what a token allows.
 
-The secret is this node's own: no other node's token, of whatever network, is ever good here.
+The secret belongs to this node alone: a token of another node is never valid here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SECRET_BYTES = 32
 class Tokens:
     """Issues and examines the tokens of one node.
 
-    ``secure_random(n)`` gives n unpredictable bytes; ``rotation`` is in seconds and positive, else
-    :class:`~kadtwisted.errors.InvalidInput`.
+    ``secure_random(n)`` gives n unpredictable bytes.  ``rotation`` is in seconds;
+    :class:`~kadtwisted.errors.InvalidInput` unless it is positive.
     """
 
     def __init__(self, secure_random: Callable[[int], bytes], rotation: float = 300.0) -> None:
@@ -32,19 +32,19 @@ class Tokens:
             raise InvalidInput(f"tokens must rotate after a positive time, not {rotation} s")
         self._secure_random = secure_random
         self._rotation = rotation
-        # Hashes that have swallowed their secret already: a copy of one is cheaper than a new one.
+        # Hashes that already contain the secret: to copy one is cheaper than to make a new one.
         self._previous = self._current = self._fresh()
         self._rotates_at = float("-inf")
 
     def examine(
         self, token: bytes, endpoint: tuple[str, int], key: bytes, now: float
     ) -> tuple[bool, bytes]:
-        """Whether ``token`` was issued by us, lately, to this endpoint and public key; and the
-        token (8 bytes) that the asker should use from now on.  ``NO_TOKEN`` is never valid."""
+        """Whether this node issued ``token`` lately to this endpoint and public key; and the token
+        (8 bytes) that the asker should use from now on.  ``NO_TOKEN`` is never valid."""
         if now >= self._rotates_at:
             self._rotate(now)
         host, port = endpoint
-        # No host has a space in it, so no two askers are written alike.
+        # No host contains a space, so no two askers give the same bytes.
         asker = f"{host} {port} ".encode() + key
         current = self._current.copy()
         current.update(asker)
@@ -62,7 +62,7 @@ class Tokens:
             self._previous = self._current
             self._rotates_at += self._rotation
         else:
-            # Nobody asked for a whole period: what was issued last has expired as well.
+            # Nobody asked for a whole period: the last tokens have expired, too.
             self._previous = self._fresh()
             self._rotates_at = now + self._rotation
         self._current = self._fresh()

@@ -1,13 +1,14 @@
-"""Requests in flight: which reply belongs to which, and which of them have waited too long.
+"""Requests in flight: which reply belongs to which request, and which have waited too long.
 
-This file decides whether a reply is accepted: only if the endpoint, the public key and the
-transaction ID all are those of one request in flight, and then exactly once.  A transaction ID
-alone would let a stranger answer for the node asked.  It also keeps the moments at which patience
-ends: the soft one, at which a request is suspected and retransmitted but stays in flight, and the
-hard one, at which it has failed.
+This file decides whether a reply is accepted: once only, and only if the endpoint, the public key
+and the transaction ID are all those of one request in flight.  With the transaction ID alone a
+stranger could answer for the node that was asked.
+
+It also keeps the two moments at which patience ends.  At the soft one a request is suspected and
+retransmitted, but stays in flight; at the hard one it has failed.
 
 It never sends, never opens a datagram, draws no transaction IDs and does not measure time: ``now``
-is an argument, in seconds of a monotonic clock.  Every table in it is bounded by ``capacity``.
+is an argument, in seconds of a monotonic clock.  ``capacity`` bounds every table in it.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from kadtwisted.rpc.endpoints import Patience
 T = TypeVar("T")
 
 EXPECTED_KEYS = 3
-"""With how many keys a reply from one endpoint is tried (``docs/protocol.md``): each costs an
-attempt at opening, and nobody may make us try thousands."""
+"""How many keys are tried on a reply from one endpoint (``docs/protocol.md``): each try costs an
+attempt to open it, and nobody may make us try thousands."""
 
 HEAP_SLACK = 64
-"""Stale entries of the heap tolerated beyond one for each request in flight.  MAGIC: any small
-number keeps compaction rare; a profile that shows it would settle another."""
+"""How many old entries the heap may have beyond one for each request in flight.  MAGIC: with any
+small number the heap is seldom cleaned; a profile that shows the cleaning would settle another."""
 
 
 class Due(Enum):
-    """What has come to pass for a request: its slot is free but a reply still counts, or it has
-    failed and was removed."""
+    """What has come due for a request: its slot is free but a reply still counts (SOFT), or it has
+    failed and was removed (HARD)."""
 
     SOFT = "soft"
     HARD = "hard"
@@ -46,9 +47,9 @@ class Transaction(Generic[T]):
     """One request in flight; changed by :class:`Transactions` only.
 
     ``key`` is the public key that must have sealed the reply.  It is empty for a hello, whose
-    answer shows its key: any will do, unless ``pinned`` names the one.  ``context`` is the
-    caller's.  ``sent_at`` is when the latest datagram left, ``sends`` how many did; ``order``
-    counts the requests ever begun.
+    answer shows its key: any key will do, unless ``pinned`` names one.  ``context`` belongs to the
+    caller.  ``sent_at`` is when the last datagram was sent, ``sends`` how many were sent; ``order``
+    counts all requests that were ever begun.
     """
 
     transaction_id: bytes
@@ -66,7 +67,7 @@ class Transaction(Generic[T]):
     def rtt(self, now: float) -> float | None:
         """The round trip that a reply at ``now`` measures, in seconds.
 
-        ``None`` once the request was sent again: nobody can tell which datagram was answered
+        ``None`` if the request was sent again: then nobody knows which datagram was answered
         (Karn's rule; RFC 6298, section 3).
         """
         return now - self.sent_at if self.sends == 1 else None
@@ -76,9 +77,9 @@ class Transactions(Generic[T]):
     """The table of requests in flight, at most ``capacity`` of them.
 
     ``_live`` finds a request by its transaction ID.  ``_keys`` counts, for each endpoint, the
-    requests under each key; a key asked again moves to the end.  ``_heap`` holds
-    ``(moment, order, transaction ID)``, exactly one entry for each request in flight; entries of
-    requests that ended stay behind until they surface or outnumber the others.
+    requests under each key; a key that is asked again moves to the end.  ``_heap`` holds
+    ``(moment, order, transaction ID)``, exactly one entry for each request in flight.  Entries of
+    requests that have ended stay in it until they come to the top or outnumber the others.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -92,7 +93,7 @@ class Transactions(Generic[T]):
         return len(self._live)
 
     def __contains__(self, transaction: object) -> bool:
-        """Whether this very request is still in flight."""
+        """Whether exactly this request is still in flight."""
         return (
             isinstance(transaction, Transaction)
             and self._live.get(transaction.transaction_id) is transaction
@@ -111,10 +112,10 @@ class Transactions(Generic[T]):
     ) -> Transaction[T]:
         """Enter a request that is sent to ``endpoint`` now.
 
-        ``key`` is empty for a hello; ``pinned`` is then the key its answer must show, if that is
-        known.  ``patience.hard`` is no shorter than ``patience.soft``.  Raises
-        :class:`TooManyRequests` when the table is full, and :class:`InvalidInput` for a
-        transaction ID that is in flight already.
+        ``key`` is empty for a hello; then ``pinned`` is the key that its answer must show, if that
+        is known.  ``patience.hard`` is no shorter than ``patience.soft``.  Raises
+        :class:`TooManyRequests` if the table is full, and :class:`InvalidInput` for a transaction
+        ID that is in flight already.
         """
         live = self._live
         if len(live) >= self._capacity:
@@ -144,8 +145,8 @@ class Transactions(Generic[T]):
         return transaction
 
     def expected_keys(self, endpoint: Endpoint) -> tuple[bytes, ...]:
-        """The keys a reply from ``endpoint`` may be sealed by: at most 3 different ones, the most
-        recently asked first.  Empty when nothing but hellos is in flight there."""
+        """The keys that may have sealed a reply from ``endpoint``: at most 3 different ones, the
+        most recently asked first.  Empty if there are only hellos in flight, or nothing."""
         keys = self._keys.get(endpoint)
         if keys is None:
             return ()
@@ -161,14 +162,14 @@ class Transactions(Generic[T]):
         return sum(keys.values()) if keys is not None else 0
 
     def to(self, endpoint: Endpoint) -> list[Transaction[T]]:
-        """The requests in flight to ``endpoint``.  Looks at all there are: for rare questions."""
+        """The requests in flight to ``endpoint``.  It looks at all requests, so call it rarely."""
         return [each for each in self._live.values() if each.endpoint == endpoint]
 
     def match(self, endpoint: Endpoint, key: bytes, transaction_id: bytes) -> Transaction[T] | None:
         """Remove and return the request that this reply answers; ``None`` if it answers none.
 
-        All three must agree: the exact endpoint asked, the key that sealed the reply (for a hello
-        the pinned one, else any) and the transaction ID.  What does not agree changes nothing.
+        All three must agree: the exact endpoint that was asked, the key that sealed the reply (for
+        a hello the pinned one, if there is one) and the transaction ID.  Otherwise nothing changes.
         """
         transaction = self._live.get(transaction_id)
         if transaction is None or transaction.endpoint != endpoint:
@@ -180,21 +181,21 @@ class Transactions(Generic[T]):
         return transaction
 
     def resent(self, transaction: Transaction[T], now: float) -> None:
-        """Note that the request's datagram was sent once more; its patience stays as it was."""
+        """Note that the request was sent once more; its patience stays the same."""
         transaction.sends += 1
         transaction.sent_at = now
 
     def cancel(self, transaction: Transaction[T]) -> None:
-        """Forget a request nobody waits for any more; no effect once it has ended."""
+        """Forget a request that nobody waits for any more; no effect if it has ended."""
         if transaction in self:
             self._forget(transaction)
 
     def due(self, now: float) -> list[tuple[Transaction[T], Due]]:
-        """What has come due, in order of its moments.
+        """The requests that have come due, in the order of their moments.
 
-        :attr:`Due.SOFT` comes once and leaves the request in flight, :attr:`Due.HARD` has removed
-        it.  A request past both moments is only reported as failed: to retransmit it would be
-        pointless.
+        :attr:`Due.SOFT` comes once, and the request stays in flight.  :attr:`Due.HARD` means that
+        the request was removed.  If both moments have passed only the failure is reported, because
+        a retransmission would be pointless.
         """
         heap, live = self._heap, self._live
         found: list[tuple[Transaction[T], Due]] = []
@@ -215,7 +216,7 @@ class Transactions(Generic[T]):
         return found
 
     def wakes_at(self) -> float | None:
-        """The earliest moment at which :meth:`due` has something to tell; ``None`` when idle."""
+        """The earliest moment at which :meth:`due` will find something; ``None`` when idle."""
         heap, live = self._heap, self._live
         while heap:
             moment, order, transaction_id = heap[0]

@@ -4,22 +4,26 @@
 
     first byte 1 | nonce 24 = random 16 + tag 8 | [key 32] [token 8] | box = MAC 16 + body
 
-Two locks, in this order.  The **tag** is a BLAKE2b (RFC 7693) over the rest of the header, keyed
-by the network key and the recipient's public key (hello and cookie: by the network key alone), so
-what was meant for another network or another recipient dies in :meth:`BoxSealer.inspect` for the
-price of one hash, before any public-key work.  The **box** is XSalsa20-Poly1305 (NaCl's secretbox)
-under a key derived from the X25519 secret (RFC 7748) of both nodes, then the sender's and the
-recipient's public keys, so a reflected datagram does not open.  The tag is a part of the nonce:
-whoever changes a bit of the header changes the nonce, and the box does not open either, even if
-he knows the network key and computes the tag anew.
+There are two locks, in this order.
 
-Hello and cookie are boxed under keys that the whole network has.  They prove nothing of their
-sender; a hello that shows our own key is one of ours, reflected, and is refused.
+The **tag** is a BLAKE2b (RFC 7693) over the rest of the header.  Its key comes from the network key
+and the recipient's public key (for hello and cookie: from the network key alone).  So a datagram
+for another network or another recipient ends in :meth:`BoxSealer.inspect` at the price of one hash,
+before any public-key work.
 
-Secrets are computed once per key and kept in a bounded cache (least recently used goes first): of
-nodes that we send requests to, and of senders that the caller vouches for (``remember``).  The
-secret of the last other key is kept aside, so that the answer to a stranger costs no second
-computation.  Nothing here knows a clock, an endpoint or a message.
+The **box** is XSalsa20-Poly1305 (NaCl's secretbox).  Its key comes from the X25519 secret (RFC
+7748) of both nodes, then the sender's and the recipient's public keys.  So a datagram that is sent
+back to its sender does not open.  The tag is a part of the nonce: a change of any bit of the header
+changes the nonce, and then the box does not open, even for an attacker who knows the network key
+and computes a new tag.
+
+Hello and cookie are boxed under keys that the whole network has.  They prove nothing about their
+sender.  A hello that shows our own key is our own, sent back to us, and is refused.
+
+Secrets are computed once for each key and kept in a bounded cache; the least recently used goes
+first.  It has the secrets of nodes that we send requests to, and of senders that the caller vouches
+for (``remember``).  The secret of the last other key is kept aside, so that the reply to a stranger
+needs no second computation.  Nothing here knows a clock, an endpoint or a message.
 """
 
 from __future__ import annotations
@@ -59,7 +63,7 @@ from kadtwisted.sealing.forms import (
 
 NETWORK_KEY_BYTES = 32
 RANDOM_BYTES = 16
-"""Random part of the nonce: two of 2^48 datagrams under one key agree with probability 2^-33."""
+"""The random part of the nonce: of 2^48 datagrams under one key two agree with a chance of 2^-33."""
 TAG_BYTES = 8
 MAC_BYTES = 16
 """Poly1305 (RFC 8439, section 2.5)."""
@@ -68,27 +72,27 @@ RANDOM_END = 1 + RANDOM_BYTES
 NONCE_END = RANDOM_END + TAG_BYTES
 
 RANDOM_BATCH = 64 * RANDOM_BYTES
-"""Random bytes drawn at a time: a system call per datagram would cost 0.4 us, a batch costs 0.05.
-MAGIC: larger batches gain nothing measurable and stay in every node's memory."""
+"""Random bytes drawn at a time: a system call for each datagram costs 0.4 us, its part of a batch
+0.05 us.  MAGIC: larger batches gain nothing that can be measured, and cost memory in every node."""
 
 LAYOUTS = layouts(NONCE_END, MAC_BYTES)
 
 Agreement = Callable[[bytes, bytes], bytes]
-"""A Curve25519 secret and an Ed25519 public key to their shared secret, 32 bytes each."""
+"""Gives the shared secret of a Curve25519 secret and an Ed25519 public key, 32 bytes each."""
 
 
 def derive(network_key: bytes, person: bytes, data: bytes = b"") -> bytes:
-    """A 32-byte key for one purpose: BLAKE2b-256 of ``data``, keyed, personalised."""
+    """A key of 32 bytes for one purpose: keyed and personalised BLAKE2b-256 of ``data``."""
     return blake2b(data, digest_size=32, key=network_key, person=person).digest()
 
 
 def tag_key(network_key: bytes, recipient: bytes) -> bytes:
-    """The key of the tag of datagrams to ``recipient`` (empty: to the whole network)."""
+    """The key for the tags of datagrams to ``recipient`` (empty: to the whole network)."""
     return derive(network_key, b"kad/1 tag", recipient)
 
 
 def network_key(name: str, secret: bytes | None) -> bytes:
-    """The 32-byte key of a network: of its name, and of its secret unless the network is open.
+    """The key of a network, 32 bytes, from its name and its secret (``None`` for an open network).
 
     The secret is not stretched: it should be 32 random bytes, not a word that can be guessed.
     An empty name or secret is a :class:`~kadtwisted.errors.ConfigurationError`.
@@ -99,24 +103,25 @@ def network_key(name: str, secret: bytes | None) -> bytes:
         raw = name.encode("utf-8")
     except UnicodeEncodeError:
         raise ConfigurationError("the name of a network must be valid Unicode text") from None
-    # The digest has a fixed length, so no name can be mistaken for another one with a secret.
+    # The digest has a fixed length, so a name is never taken for a shorter name and a secret.
     digest = blake2b(raw, digest_size=32, person=b"kad/1 name").digest()
     return blake2b(digest + (secret or b""), digest_size=32, person=b"kad/1 network").digest()
 
 
 def checked_network_keys(keys: Sequence[bytes]) -> tuple[bytes, ...]:
-    """At least one key of 32 bytes; anything else is :class:`~kadtwisted.errors.InvalidInput`."""
+    """The keys, if there is at least one and each has 32 bytes; otherwise
+    :class:`~kadtwisted.errors.InvalidInput`."""
     if not keys or any(len(key) != NETWORK_KEY_BYTES for key in keys):
         raise InvalidInput(f"a sealer needs network keys of {NETWORK_KEY_BYTES} bytes each")
     return tuple(keys)
 
 
 def shared_secret(curve_secret: bytes, public_key: bytes) -> bytes:
-    """The X25519 secret with the holder of an Ed25519 public key (RFC 7748, section 6.1).
+    """The X25519 secret shared with the owner of an Ed25519 public key (RFC 7748, section 6.1).
 
     :class:`MalformedDatagram` (``bad-key``) unless the key is a point of the prime-order group:
-    else one secret could go by several IDs.  (A y written as y + p cannot do so: it would have to
-    be less than 19, and no point of that group has such a y.)
+    otherwise one secret could have several IDs.  (A y written as y + p is no such way: y would have
+    to be less than 19, and no point of that group has such a y.)
     """
     try:
         return crypto_scalarmult(curve_secret, crypto_sign_ed25519_pk_to_curve25519(public_key))
@@ -125,8 +130,8 @@ def shared_secret(curve_secret: bytes, public_key: bytes) -> bytes:
 
 
 class Link(NamedTuple):
-    """The keys between this node and another one on one network: of boxes to it, of boxes from
-    it, of tags to it."""
+    """The keys between this node and another one on one network: for boxes to it, for boxes from it
+    and for tags of datagrams to it."""
 
     seals: bytes
     opens: bytes
@@ -134,8 +139,8 @@ class Link(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """How a form is sealed: its first byte, the key shown, whether a token follows, and the links
-    to the whole network where the form is for all."""
+    """How a form is sealed: its first byte, the key that it shows, whether a token follows, and the
+    links to the whole network if every node can open the form."""
 
     first: bytes
     shown: bytes
@@ -144,19 +149,19 @@ class Outgoing(NamedTuple):
 
 
 Incoming = tuple[int, int, int, int, tuple[tuple[int, blake2b], ...]]
-"""How a form is inspected: its layout, and for each network its index and a hash that has swallowed
-the key of the tag already (a copy of it is cheaper than a new one)."""
+"""How a form is inspected: its layout, and for each network its index and a hash that already
+contains the key of the tag (to copy it is cheaper than to make a new one)."""
 
 
 @implementer(ISealer)
 class BoxSealer:
     """Seals and opens the datagrams of one node.
 
-    ``seed`` is the 32-byte secret of its Ed25519 key (RFC 8032), ``network_keys`` are 32 bytes
-    each, newest first; the index of one is what ``network`` means everywhere.
-    ``secure_random(n)`` gives n unpredictable bytes.  ``cache_size`` secrets are kept, at least 1.
-    ``agree`` computes a shared secret: the only public-key work there is.
-    Wrong lengths raise :class:`~kadtwisted.errors.InvalidInput`.
+    ``seed`` is the secret of its Ed25519 key (RFC 8032), 32 bytes.  ``network_keys`` have 32 bytes
+    each, the newest first; ``network`` is always the index of one of them.  ``secure_random(n)``
+    gives n unpredictable bytes.  ``cache_size`` secrets are kept, at least 1.  ``agree`` computes a
+    shared secret, which is the only public-key work.  Wrong lengths raise
+    :class:`~kadtwisted.errors.InvalidInput`.
     """
 
     request_overhead = LAYOUTS[Form.REQUEST].shortest
@@ -225,15 +230,16 @@ class BoxSealer:
                 if form == HELLO and key == self.public_key:
                     raise MalformedDatagram("reflected")
                 token = datagram[key_end:header_end] or NO_TOKEN
-                # What Header(...) does, without its detour through a Python function.
+                # The same as Header(...), but without the call of a Python function.
                 return tuple.__new__(Header, (form, key, token, network))
         raise MalformedDatagram("wrong-tag")
 
     def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
-        """See :meth:`ISealer.open`: ``bad-box``, or ``bad-key`` for a key that is none.
+        """See :meth:`ISealer.open`: ``bad-box``, or ``bad-key`` for a key that is not valid.
 
-        ``header`` is what :meth:`inspect` made of the same datagram.  ``sender`` is not looked at
-        in a hello or a cookie; a hello's own key is checked here, since its answer needs it.
+        ``header`` is what :meth:`inspect` gave for the same datagram.  For a hello or a cookie
+        ``sender`` is ignored.  The key that a hello shows is checked here, because its answer needs
+        it.
         """
         form, key, _, network = header
         to_all = self._outgoing[form].links
@@ -254,11 +260,11 @@ class BoxSealer:
         return body
 
     def seal(self, form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
-        """See :meth:`ISealer.seal`.  ``recipient`` is not looked at in a hello or a cookie,
-        ``token`` (8 bytes) only in a request or a hello; ``network`` is below ``networks``.
+        """See :meth:`ISealer.seal`.  ``recipient`` is ignored for a hello or a cookie; ``token`` (8
+        bytes) is used for a request or a hello only; ``network`` is below ``networks``.
 
-        The secret of a request's recipient enters the cache.  Raises
-        :class:`~kadtwisted.errors.SendFailed` if ``recipient`` is no valid public key.
+        The secret of a request's recipient goes into the cache.  Raises
+        :class:`~kadtwisted.errors.SendFailed` if ``recipient`` is not a valid public key.
         """
         first, shown, with_token, links = self._outgoing[form]
         if links is None:
@@ -286,7 +292,7 @@ class BoxSealer:
         return links
 
     def _links(self, other: bytes) -> tuple[Link, ...]:
-        """The links to a node that is not in the cache; they stay aside until another one's."""
+        """The links to a node that is not in the cache; the last ones are kept aside."""
         if self._aside is None or self._aside[0] != other:
             shared = self._agree(self._curve_secret, other)
             self._aside = other, tuple(self._link(key, shared, other) for key in self._network_keys)
@@ -306,7 +312,7 @@ class BoxSealer:
 
 
 def random_parts(secure_random: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Random parts of nonces for ever, drawn in batches; no byte is used twice."""
+    """Endless random parts of nonces, drawn in batches; no byte is used twice."""
     while True:
         batch = secure_random(RANDOM_BATCH)
         for at in range(0, RANDOM_BATCH, RANDOM_BYTES):

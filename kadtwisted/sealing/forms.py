@@ -1,11 +1,11 @@
-"""The forms of a datagram, its first byte, and which fields its clear header carries.
+"""The forms of a datagram, its first byte, and the fields of its clear header.
 
 Both sealers share these rules.  The first byte of a datagram is a mark, which names the sealer and
-the format version, plus the number of the form.  It is never ``d`` (0x64, where a bencoded
-dictionary of BEP 5 starts) nor 0x00 to 0x03 (where STUN starts, RFC 8489 section 5), so that all
-three may share a port.  Nothing here looks at more than lengths and the first byte.
+the format version, plus the number of the form.  It is never ``d`` (0x64, the first byte of a
+bencoded dictionary of BEP 5) and never 0x00 to 0x03 (the first byte of STUN, RFC 8489 section 5),
+so that all three can share a port.  Nothing here looks at more than lengths and the first byte.
 
-Hello is frozen for ever: a node must be able to greet one of any later version.
+The form HELLO never changes: a node must be able to greet a node of any later version.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ class Form(IntEnum):
     REPLY = 1
     """Sealed for one recipient; shows nothing: the asker knows whom it asked."""
     HELLO = 2
-    """A PING to an address whose key is unknown; legible to the whole network."""
+    """A PING to an address whose key is unknown; the whole network can read it."""
     HELLO_ANSWER = 3
     """Sealed for the sender of the hello; shows the responder's public key."""
     COOKIE = 4
-    """Come again with this token: no public-key work was done; legible to the whole network."""
+    """Come again with this token.  It needs no public-key work; the whole network can read it."""
 
 
 FORMS = tuple(Form)
 
 REQUEST, REPLY, HELLO, HELLO_ANSWER, COOKIE = (int(form) for form in FORMS)
-"""The same as plain integers for the way of every datagram: a member of an enumeration takes three
-times as long to look up and to compare."""
+"""The same as plain integers, for code that runs for every datagram: members of an enumeration take
+three times as long to look up and to compare."""
 
 SHOWS_KEY = frozenset((Form.REQUEST, Form.HELLO, Form.HELLO_ANSWER))
-"""Forms whose header carries the sender's public key."""
+"""Forms whose header shows the sender's public key."""
 
 SHOWS_TOKEN = frozenset((Form.REQUEST, Form.HELLO))
-"""Forms whose header carries a token, behind the key."""
+"""Forms whose header shows a token, after the key."""
 
 FOR_ALL = frozenset((Form.HELLO, Form.COOKIE))
-"""Forms that any node of the network can open: nobody's key is needed."""
+"""Forms that every node of the network can open: they need no node's key."""
 
 
 class Layout(NamedTuple):
@@ -67,8 +67,8 @@ class Layout(NamedTuple):
 
 
 def layouts(key_start: int, trailer: int) -> tuple[Layout, ...]:
-    """The layouts of all forms, indexed by form: a key, if any, stands at ``key_start``, and
-    ``trailer`` bytes of the rest are not the body's."""
+    """The layouts of all forms, in their order.  A key, if there is one, is at ``key_start``;
+    ``trailer`` bytes after the header do not belong to the body."""
     return tuple(_layout(form, key_start, trailer) for form in FORMS)
 
 

@@ -1,12 +1,12 @@
-"""The plain form of a datagram: no secrecy, no proof of the sender, the same shape.
+"""The plain form of a datagram: the same shape, but no secrecy and no proof of the sender.
 
 ::
 
     first byte 1 | network tag 8 | [key 32] [token 8] | body
 
-For simulations and measurements, where sealing would only cost time: requests still show the key
-that IDs are made of, and networks still do not hear each other.  Anybody can forge anything:
-a live network never uses this.  Who the recipient is is not checked.
+It is for simulations and measurements, where sealing would only cost time.  Requests still show the
+key that implies the ID, and networks still do not hear each other.  But anybody can forge anything,
+and the recipient is not checked, so a live network never uses it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class PlainSealer:
         if form == HELLO and key == self.public_key:
             raise MalformedDatagram("reflected")
         token = datagram[key_end:header_end] or NO_TOKEN
-        # What Header(...) does, without its detour through a Python function.
+        # The same as Header(...), but without the call of a Python function.
         return tuple.__new__(Header, (form, key, token, network))
 
     def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:

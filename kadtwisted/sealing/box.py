@@ -63,7 +63,7 @@ from kadtwisted.sealing.forms import (
 
 NETWORK_KEY_BYTES = 32
 RANDOM_BYTES = 16
-"""The random part of the nonce: of 2^48 datagrams under one key two agree with a chance of 2^-33."""
+"""The random part of a nonce: two of 2^48 datagrams under one key agree with a chance of 2^-33."""
 TAG_BYTES = 8
 MAC_BYTES = 16
 """Poly1305 (RFC 8439, section 2.5)."""

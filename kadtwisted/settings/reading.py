@@ -7,11 +7,13 @@ read by its kind.  Daemons and simulated scenarios both come this way.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.value_kinds import TextList, ValueKind
 from kadtwisted.settings.problems import Problems
 
@@ -65,6 +67,25 @@ class Argument(NamedTuple):
 
 
 # --- Collecting ------------------------------------------------------------------------------
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; :class:`~kadtwisted.errors.ConfigurationError` if it has none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"cannot read {path}: it is not UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {reason_of(error)}") from None
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The TOML document of a file's text; :class:`~kadtwisted.errors.ConfigurationError`."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        wrong = str(error)
+        raise ConfigurationError(f"not valid TOML: {wrong[:1].lower()}{wrong[1:]}") from None
 
 
 def of_document(

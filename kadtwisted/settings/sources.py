@@ -5,7 +5,6 @@ Values are only collected here, and names that nobody knows are told.  :mod:`.re
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.settings.directories import xdg_directory
 from kadtwisted.settings.options import FILE_VARIABLE, OPTIONS, PREFIX
 from kadtwisted.settings.problems import Problems
-from kadtwisted.settings.reading import Raw, Vocabulary, of_document, unknown
+from kadtwisted.settings.reading import Raw, Vocabulary, of_document, parsed, unknown
 
 FILE_NAME = "node.toml"
 SYSTEM_DIRECTORY = Path("/etc/kademlia")
@@ -88,10 +87,5 @@ def _unreadable(path: Path, error: OSError) -> str:
 
 def of_file(path: Path, text: str, problems: Problems) -> Iterator[Raw]:
     """The values of a configuration file with this text."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        wrong = str(error)
-        problems.add(str(path), f"not valid TOML: {wrong[:1].lower()}{wrong[1:]}")
-        return iter(())
+    document = problems.of(str(path), lambda: parsed(text)) or {}
     return of_document(document, str(path), path.absolute().parent, VOCABULARY, problems)

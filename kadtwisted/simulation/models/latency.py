@@ -23,6 +23,7 @@ from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number
 from kadtwisted.settings.kinds import FilePath
+from kadtwisted.settings.reading import text_of
 
 _MASK = (1 << 64) - 1
 _STIR = 0x9E3779B97F4A7C15
@@ -205,15 +206,11 @@ class Measured:
 
 def _rows(path: Path) -> list[list[str]]:
     """The rows of a file, all of one or all of three columns; ``#`` begins a comment."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (getattr(error, "strerror", None) or "").lower() or "it is not UTF-8"
-        raise ConfigurationError(f"cannot read {path}: {reason}") from None
+    text = text_of(path)
     lines = (line.partition("#")[0].replace(",", " ").split() for line in text.splitlines())
     rows = [line for line in lines if line]
     if not rows or len(rows[0]) not in (1, 3) or any(len(each) != len(rows[0]) for each in rows):
-        raise ConfigurationError(f"{path}: expected one time, or two names and a time, a line")
+        raise ConfigurationError(f"{path}: expected one time, or two names and a time, on each line")
     return rows
 
 

@@ -1,16 +1,16 @@
-"""Scenarios that come with the program, and those of a user's own.
+"""Scenarios that come with the program, and those in files of users.
 
 A preset is a file ``presets/NAME.toml`` of this package.
 """
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from kadtwisted.errors import ConfigurationError, reason_of
+from kadtwisted.errors import ConfigurationError
+from kadtwisted.settings.reading import parsed, text_of
 from kadtwisted.simulation.scenario.scenario import Scenario, read_scenario
 from kadtwisted.simulation.scenario.settings import Changes
 
@@ -42,17 +42,11 @@ def scenario_of(named: str, changes: Changes) -> Scenario:
             f"or a file that ends in {_ENDING}"
         )
     path = Path(named)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"cannot read {named}: it is not UTF-8") from None
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {named}: {reason_of(error)}") from None
-    return read_scenario(_parsed(text, named), path.absolute().parent, changes)
+    return read_scenario(_parsed(text_of(path), named), path.absolute().parent, changes)
 
 
 def _parsed(text: str, named: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{named}: not valid TOML: {error}") from None
+        return parsed(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{named}: {error}") from None

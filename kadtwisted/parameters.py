@@ -359,8 +359,8 @@ class NodeSettings:
     allow: tuple[str, ...] = setting(
         (),
         TextList("an array of prefixes such as 10.0.0.0/8"),
-        "Prefixes of private addresses, such as 10.0.0.0/8 or fd00::/8. A node with a public "
-        "address contacts nodes there and passes them on, which it does not do otherwise.",
+        "Prefixes of private addresses, such as 10.0.0.0/8 or fd00::/8, that a node with a public "
+        "address may contact and pass on to others. Without them it contacts no private address.",
     )
     read_only: bool = False
     """A short-lived node: it never enters a routing table and stores nothing for others."""

@@ -76,7 +76,7 @@ class Options(usage.Options):
         self._file = file
 
     def opt_set(self, text: str) -> None:
-        """Set any option, as upkeep.rate=50. May be given several times."""
+        """Set any option, such as upkeep.rate=50. May be given several times."""
         key, _, value = text.partition("=")
         self.given.append(Argument(f"--set {key.strip()}", key.strip(), value.strip()))
 

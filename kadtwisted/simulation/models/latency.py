@@ -210,7 +210,7 @@ def _rows(path: Path) -> list[list[str]]:
     lines = (line.partition("#")[0].replace(",", " ").split() for line in text.splitlines())
     rows = [line for line in lines if line]
     if not rows or len(rows[0]) not in (1, 3) or any(len(each) != len(rows[0]) for each in rows):
-        raise ConfigurationError(f"{path}: expected one time, or two names and a time, on each line")
+        raise ConfigurationError(f"{path}: expected a time, or two names and a time, on each line")
     return rows
 
 

@@ -44,7 +44,7 @@ OLD_INTERFACE = "log_legacy"
 NOT_FIELDS = frozenset({"time", "level", "namespace", "message", "format", "isError", "system"})
 """Names in an event that a JSON line uses itself, or that belong to Twisted's old interface."""
 
-Layout = Callable[[LogEvent], Iterator[str]]
+LogFormat = Callable[[LogEvent], Iterator[str]]
 """From an event to its lines, without their ends."""
 
 
@@ -73,7 +73,7 @@ class Log:
             self._observer(event)
 
 
-# --- Layouts ---------------------------------------------------------------------------------
+# --- Formats ---------------------------------------------------------------------------------
 
 
 def as_text(event: LogEvent) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _moment(event: LogEvent) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+FORMATS: Mapping[str, LogFormat] = MappingProxyType(
     {"text": as_text, "journal": for_journal, "json": as_json}
 )
 
@@ -188,11 +188,11 @@ def is_journal(stream: IO[Any], environ: Mapping[str, str]) -> bool:
 
 
 def _writer(stream: Any, wanted: str, fitting: str) -> Callable[[LogEvent], object]:
-    """Writes to a stream in the ``wanted`` layout; ``auto`` means the ``fitting`` one."""
-    layout = LAYOUTS[fitting if wanted == "auto" else wanted]
+    """Writes to a stream in the ``wanted`` format; ``auto`` means the ``fitting`` one."""
+    lines_of = FORMATS[fitting if wanted == "auto" else wanted]
 
     def write(event: LogEvent) -> None:
-        stream.write("".join(f"{line}\n" for line in layout(event)))
+        stream.write("".join(f"{line}\n" for line in lines_of(event)))
         stream.flush()
 
     return write

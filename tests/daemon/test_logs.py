@@ -20,7 +20,15 @@ from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
 from kadtwisted.daemon import logs
-from kadtwisted.daemon.logs import Layout, Log, as_json, as_text, for_journal, is_journal, make_log
+from kadtwisted.daemon.logs import (
+    Log,
+    LogFormat,
+    as_json,
+    as_text,
+    for_journal,
+    is_journal,
+    make_log,
+)
 from kadtwisted.settings.daemon_settings import LogSettings
 
 MOMENT = datetime(2026, 11, 22, 15, 4, 5, 678000, UTC).timestamp()
@@ -58,8 +66,8 @@ def old_event(*message: str, **fields: Any) -> LogEvent:
     return found[-1]
 
 
-class LayoutTests(unittest.SynchronousTestCase):
-    def lines(self, layout: Layout, event: LogEvent) -> list[str]:
+class FormatTests(unittest.SynchronousTestCase):
+    def lines(self, layout: LogFormat, event: LogEvent) -> list[str]:
         return list(layout(event))
 
     def test_the_journal_gets_a_priority_and_no_moment(self) -> None:

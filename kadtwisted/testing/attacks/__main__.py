@@ -10,9 +10,12 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.records.sybils import Sybils
+from kadtwisted.testing.attacks.records.vouching import Vouching
 from kadtwisted.testing.attacks.tables.carpet import Carpet
 from kadtwisted.testing.attacks.tables.observed import Observed
+from kadtwisted.testing.attacks.tables.relays import Relays
 from kadtwisted.testing.campaigns.report import OutOfTime, Report
 
 
@@ -32,7 +35,10 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "carpet": Carpet,
         "observed": Observed,
+        "relays": Relays,
+        "replay": Replay,
         "sybils": Sybils,
+        "vouching": Vouching,
     }
 )
 

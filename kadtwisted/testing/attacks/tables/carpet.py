@@ -19,7 +19,7 @@ from kadtwisted.testing.network.network import Datagram
 
 NAMED = 20
 """Contacts in a list of IPv4 contacts, as the page allows."""
-FOUR, SIX = "203.0.113.", "2001:db8:bad::"
+FOUR, SIX = "203.0.113.", "2001:db8:bad:"
 
 
 class Bomber(Client):
@@ -29,7 +29,8 @@ class Bomber(Client):
 
     def contacts(self, asked: Asked, target: int) -> list[Peer]:
         draw = self.home.random
-        hosts = [f"{self.block}{draw(1)[0]}" for _ in range(NAMED)]
+        last = "" if self.block == FOUR else "::1"
+        hosts = [f"{self.block}{1 + draw(1)[0] % 99}{last}" for _ in range(NAMED)]
         ports = [1024 + int.from_bytes(draw(2), "big") % 60000 for _ in range(NAMED)]
         return [Peer(draw(32), where) for where in zip(hosts, ports, strict=True)]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.contact import Contact, Endpoint, is_loopback
 from kadtwisted.model.ids import NodeID
 
 ENDPOINTS_PER_ID = 3
@@ -223,11 +223,11 @@ class HostBudget:
     def admits(self, host: str, besides: int = 0) -> bool:
         """Whether one more may be asked now, ``besides`` others that are about to be."""
         used = self._in_flight.get(host, 0) + self._failed.get(host, 0) + besides
-        return used < UNPROVEN_PER_HOST or _is_loopback(host)
+        return used < UNPROVEN_PER_HOST or is_loopback(host)
 
     def exhausted(self, host: str) -> bool:
         """Whether only a late answer could open this address again."""
-        return self._failed.get(host, 0) >= UNPROVEN_PER_HOST and not _is_loopback(host)
+        return self._failed.get(host, 0) >= UNPROVEN_PER_HOST and not is_loopback(host)
 
     def asked(self, host: str) -> None:
         self._in_flight[host] = self._in_flight.get(host, 0) + 1
@@ -241,7 +241,3 @@ class HostBudget:
 
     def answered_late(self, host: str) -> None:
         self._failed[host] -= 1
-
-
-def _is_loopback(host: str) -> bool:
-    return host.startswith("127.") or host == "::1"

@@ -56,6 +56,12 @@ def compact(endpoint: Endpoint) -> bytes:
         raise InvalidAddress(f"{endpoint} is no IP address and port") from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address, in its shortest text form, is of this machine alone (RFC 1122, 3.2.1.3;
+    RFC 4291, 2.5.3)."""
+    return host.startswith("127.") or host == "::1"
+
+
 def endpoint_from_compact(raw: bytes) -> Endpoint:
     """The endpoint written as 6 or 18 bytes; other lengths are :class:`InvalidAddress`."""
     if len(raw) == COMPACT_IPV4:

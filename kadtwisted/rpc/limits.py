@@ -23,7 +23,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.contact import Endpoint, is_loopback
 from kadtwisted.parameters import LimitSettings
 
 SITE_FACTOR = 8
@@ -53,10 +53,6 @@ class Budget(NamedTuple):
             )
         # Half a datagram of tolerance, so that rounding errors in thousands of sums cost none.
         return cls(1 / rate, (burst - 0.5) / rate)
-
-
-def _is_loopback(host: str) -> bool:
-    return host.startswith("127.") or host == "::1"
 
 
 def _groups(host: str) -> list[str]:
@@ -172,7 +168,7 @@ class Limits:
         if "." in host:
             # An IPv4 address, or one written as ::ffff:a.b.c.d.
             host = host.rpartition(":")[2]
-        if _is_loopback(host):
+        if is_loopback(host):
             return ((f"{host} {port}", self._stranger),)
         if ":" not in host:
             return ((host, self._stranger),)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 
-from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.contact import Endpoint, is_loopback
 
 QUIET_SECONDS = 60.0
 """One datagram a minute to an endpoint that never answered."""
@@ -34,8 +34,7 @@ class Outreach:
         last = self._asked.get(endpoint)
         if last is not None and now - last < QUIET_SECONDS:
             return False
-        loopback = endpoint.host.startswith("127.") or endpoint.host == "::1"
-        if not loopback and not self._spend(_network_of(endpoint), now):
+        if not is_loopback(endpoint.host) and not self._spend(_network_of(endpoint), now):
             return False
         self._asked[endpoint] = now
         self._asked.move_to_end(endpoint)

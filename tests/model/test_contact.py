@@ -19,6 +19,7 @@ from kadtwisted.model.contact import (
     Family,
     compact,
     endpoint_from_compact,
+    is_loopback,
     parse_address,
 )
 from kadtwisted.model.ids import NodeID
@@ -39,6 +40,14 @@ class EndpointTests(SynchronousTestCase):
         self.assertEqual((four.family, six.family), (Family.IPV4, Family.IPV6))
         self.assertEqual(str(four), "192.0.2.1:8000")
         self.assertEqual(str(six), "[2001:db8::1]:8000")
+
+
+class LoopbackTests(SynchronousTestCase):
+    def test_addresses_of_this_machine(self) -> None:
+        for host in ("127.0.0.1", "127.255.0.9", "::1"):
+            self.assertTrue(is_loopback(host), host)
+        for host in ("128.0.0.1", "12.7.0.1", "192.0.2.7", "::", "::1:1", "2001:db8::1"):
+            self.assertFalse(is_loopback(host), host)
 
 
 class CompactTests(SynchronousTestCase):

@@ -6,25 +6,26 @@ budgets are made anew, so that a node that starts again starts clean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import INodeState
 from kadtwisted.model.contact import Endpoint, Family
-from kadtwisted.model.publication import Publication
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.bootstrap import Joining
+from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.values import Values
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.protocol import Gate, Handle
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
-from kadtwisted.node.upkeep.contacts import Tending
-from kadtwisted.node.upkeep.maintenance import Maintenance
-from kadtwisted.node.upkeep.persistence import Remembering
+from kadtwisted.node.upkeep.contacts import ContactUpkeep
+from kadtwisted.node.upkeep.maintenance import Maintenance, Workers
+from kadtwisted.node.upkeep.persistence import Persistence
+from kadtwisted.node.upkeep.publisher import Publisher
+from kadtwisted.node.upkeep.replication import Replication
+from kadtwisted.node.upkeep.runner import UpkeepRunner
 from kadtwisted.node.world import ip_literal
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.diversity import diversity_for
@@ -32,7 +33,7 @@ from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
-from kadtwisted.upkeep.publishing import Publishing
+from kadtwisted.upkeep.publishing import PublicationSchedule
 
 WrapHandler = Callable[[Handle], Handle]
 """Makes what answers requests out of what an honest node would answer."""
@@ -44,9 +45,8 @@ class Kept:
 
     context: NodeContext
     records: RecordStore
-    publishing: Publishing
+    publications: PublicationSchedule
     state: INodeState | None
-    republish: Callable[[Publication], Coroutine[Any, Any, bool]]
     wrap_handler: WrapHandler | None = None
 
 
@@ -57,8 +57,8 @@ class Assembly:
     links: Links
     limits: Limits
     values: Values
-    joining: Joining
-    remembering: Remembering
+    bootstrap: Bootstrap
+    upkeep: Workers
     maintenance: Maintenance
 
 
@@ -73,21 +73,21 @@ def assemble(kept: Kept) -> Assembly:
         Limits(context.settings.limits),
     )
     links = _make_links(kept, gate)
-    joining = Joining(context, links)
-    remembering = Remembering(context, links, kept.state, kept.publishing)
-    maintenance = Maintenance(
-        context,
-        links,
+    values = Values(context, links, records)
+    bootstrap = Bootstrap(context, links)
+    runner = UpkeepRunner(context)
+    persistence = Persistence(context, links, kept.state)
+    workers = Workers(
+        ContactUpkeep(context, links, bootstrap),
         records,
-        Tending(context, links, joining),
-        kept.publishing,
-        remembering,
-        kept.republish,
+        Replication(context, links, records),
+        persistence,
+        Publisher(context, runner, kept.publications, persistence, values.publish_again),
     )
+    maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(maintenance.contact_added, maintenance.contact_removed)
-    values = Values(context, links, records)
-    return Assembly(links, gate.limits, values, joining, remembering, maintenance)
+    return Assembly(links, gate.limits, values, bootstrap, workers, maintenance)
 
 
 def _make_links(kept: Kept, gate: Gate) -> Links:

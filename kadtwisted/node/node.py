@@ -27,8 +27,6 @@ from kadtwisted.errors import (
     NoContacts,
     RequestTimedOut,
     StorageError,
-    Superseded,
-    Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
@@ -37,7 +35,6 @@ from kadtwisted.model.contact import Contact, Family, parse_address
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
-from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import (
     Kind,
     RecordsPage,
@@ -56,7 +53,7 @@ from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.assembly import Kept, WrapHandler, assemble
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
-from kadtwisted.node.operations.limit import Turns
+from kadtwisted.node.operations.limit import OperationLimit
 from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.values import MODES, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
@@ -64,10 +61,9 @@ from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.value import TOMBSTONE
-from kadtwisted.records.value import encode as encode_record
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.upkeep.health import Signs, verdict
-from kadtwisted.upkeep.publishing import Publishing
+from kadtwisted.upkeep.publishing import PublicationSchedule
 
 _NO_SOCKETS: Mapping[Family, socket.socket] = MappingProxyType({})
 
@@ -107,26 +103,24 @@ class Node:
         bounds = settings.bounds
         self._storage = storage or MemoryStorage(bounds.stored_records, bounds.stored_bytes)
         self._records = RecordStore(context, self._storage)
-        self._publishing = Publishing(world.random, settings.upkeep.own_records)
         self._sockets = sockets
         self._usage = StorageUsage(0, 0)
         self._changing = DeferredLock()
-        self._turns = Turns(bounds.concurrent_operations, bounds.waiting_operations)
+        self._operations = OperationLimit(bounds.concurrent_operations, bounds.waiting_operations)
         self._running = False
         self._starting = False
         self._stopping = False
         self._started_at = 0.0
-        self._kept = Kept(
-            context, self._records, self._publishing, state, self._republish, wrap_handler
-        )
+        publications = PublicationSchedule(world.random, settings.upkeep.own_records)
+        self._kept = Kept(context, self._records, publications, state, wrap_handler)
         self._assemble()
 
     def _assemble(self) -> None:
         """Fresh parts for the next run."""
         made = assemble(self._kept)
         self._links, self._limits = made.links, made.limits
-        self._values, self._joining = made.values, made.joining
-        self._remembering, self._maintenance = made.remembering, made.maintenance
+        self._values, self._bootstrap = made.values, made.bootstrap
+        self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------
 
@@ -145,7 +139,7 @@ class Node:
         finally:
             self._starting = False
         self._running = True
-        self._turns.open()
+        self._operations.open()
         self._started_at = self._context.world.now()
         self._maintenance.start()
         self._maintenance.recall(contacts)
@@ -153,12 +147,14 @@ class Node:
     async def _recall_and_bind(self) -> tuple[Contact, ...]:
         """The contacts of an earlier run; nothing is left open if this fails."""
         try:
-            contacts = await self._remembering.open()
+            remembered = await self._upkeep.persistence.open()
+            if remembered is not None:
+                self._upkeep.publisher.restore(remembered.publications)
             self._bind()
         except BaseException:
             await self._close()
             raise
-        return contacts
+        return remembered.contacts if remembered is not None else ()
 
     def _bind(self) -> None:
         """Bind every family to one port number, if the system lets us."""
@@ -182,7 +178,7 @@ class Node:
         self._running = False
         self._stopping = True
         self._maintenance.stop()
-        self._turns.close()
+        self._operations.close()
         try:
             await self._close()
         finally:
@@ -203,7 +199,7 @@ class Node:
     async def _close(self) -> None:
         await DeferredList([link.close() for link in self._links.values()], consumeErrors=True)
         try:
-            await self._remembering.close()
+            await self._upkeep.persistence.close()
         finally:
             await self._close_storage()
 
@@ -223,12 +219,12 @@ class Node:
             parsed = read_addresses([addresses] if isinstance(addresses, str) else addresses)
         except InvalidInput as error:
             return fail(error)
-        self._maintenance.remember(parsed)
-        return self._turns.run(self._joining.bootstrap(parsed))
+        self._upkeep.contacts.remember(parsed)
+        return self._operations.run(self._bootstrap.run(parsed))
 
     def ping(self, address: str | Contact) -> Deferred[PingResult]:
         """See :meth:`INode.ping`."""
-        return self._turns.run(self._ping(address))
+        return self._operations.run(self._ping(address))
 
     async def _ping(self, address: str | Contact) -> PingResult:
         started = self._context.world.now()
@@ -237,12 +233,12 @@ class Node:
                 raise RequestTimedOut(f"this node has no IPv{address.family:d} port")
             answer = await self._links[address.family].ask(address, Ping(), known=True)
         else:
-            _, answer = await self._joining.hello(parse_address(address))
+            answer = await self._bootstrap.hello(parse_address(address))
         return _ping_result(answer, self._context.world.now() - started)
 
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         """See :meth:`INode.find_node`."""
-        return self._turns.run(self._find_node(target))
+        return self._operations.run(self._find_node(target))
 
     async def _find_node(self, target: NodeID) -> NodesResult:
         links = self._links.connected()
@@ -262,7 +258,7 @@ class Node:
                 raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r}")
         except InvalidInput as error:
             return fail(error)
-        return self._turns.run(self._values.get(target, mode))
+        return self._operations.run(self._values.get(target, mode))
 
     def put(
         self,
@@ -281,43 +277,16 @@ class Node:
             check_lifetime(wanted, parameters.max_remaining)
         except InvalidInput as error:
             return fail(error)
-        return self._turns.run(self._put(target, v, wanted, keep))
+        return self._operations.run(self._put(target, v, wanted, keep))
 
     async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
-        receipt = await self._values.put(target, v, lifetime, deleted=False)
+        stored = await self._values.put(target, v, lifetime, deleted=False)
         where = StorageKey(Kind.VALUE, target)
-        self._withdraw(where)
         if keep:
-            unix_now = self._context.world.unix_time()
-            record = encode_record(receipt.record)
-            publication = self._publishing.published(where, record, lifetime, unix_now)
-            # Before it is saved: a caller who no longer waits for that withdraws nothing.
-            self._maintenance.publication_due(publication)
-            try:
-                await self._remembering.keep(publication)
-            except StorageError as error:
-                self._publishing.withdraw(where)
-                raise StorageError(
-                    f"stored, but it will not be published again: {error}"
-                ) from error
-        return receipt
-
-    def _withdraw(self, where: StorageKey) -> None:
-        """Keep a record published no longer, after a restart neither."""
-        if self._publishing.withdraw(where):
-            self._remembering.rescheduled(where)
-
-    async def _republish(self, publication: Publication) -> bool:
-        """Publish a record of our own again; no longer once another one has won."""
-        try:
-            await self._values.publish_again(publication.record, publication.lifetime)
-        except Superseded:
-            if self._publishing.keeps(publication):  # or it was our own next one that won
-                self._withdraw(publication.where)
-            return False
-        except Unavailable:
-            return False
-        return True
+            await self._upkeep.publisher.keep(where, stored.record, lifetime)
+        else:
+            self._upkeep.publisher.withdraw(where)
+        return stored.receipt
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         """See :meth:`INode.delete`."""
@@ -325,15 +294,19 @@ class Node:
             target = key_id(key)
         except InvalidInput as error:
             return fail(error)
-        self._withdraw(StorageKey(Kind.VALUE, target))
-        longest = self._context.settings.parameters.max_remaining
-        return self._turns.run(self._values.put(target, TOMBSTONE, longest, deleted=True))
+        self._upkeep.publisher.withdraw(StorageKey(Kind.VALUE, target))
+        return self._operations.run(self._delete(target))
+
+    async def _delete(self, target: NodeID) -> Receipt:
+        longest = self._context.parameters.max_remaining
+        stored = await self._values.put(target, TOMBSTONE, longest, deleted=True)
+        return stored.receipt
 
     # --- Pictures ----------------------------------------------------------------------------
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """See :meth:`INode.records`."""
-        return self._turns.run(self._page(after, limit))
+        return self._operations.run(self._page(after, limit))
 
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
         found = await self._records.page(after, limit)
@@ -356,7 +329,7 @@ class Node:
             stored_bytes=self._usage.size,
             replication_period=self._maintenance.replication_period(),
             replication_kept=self._maintenance.keeps_up(self._usage.records),
-            own_records=len(self._publishing),
+            own_records=len(self._upkeep.publisher),
             counters=self.counters.snapshot(),
         )
 
@@ -369,7 +342,7 @@ class Node:
                 started=self._starting or self._running,
                 stopping=self._stopping,
                 contacts=sum(len(link.table) for link in links),
-                first=not self._maintenance.was_told(),
+                first=not self._upkeep.contacts.was_told(),
                 heard=any(link.has_heard() for link in links),
                 uplink_down=bool(links) and all(link.is_down() for link in links),
                 storage_failing=self._records.is_failing(),
@@ -378,7 +351,7 @@ class Node:
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
-        return self._turns.run_now(self._self_check())  # at once, however many operations wait
+        return self._operations.run_now(self._self_check())  # at once, however many operations wait
 
     async def _self_check(self) -> None:
         await all_of(

@@ -87,7 +87,7 @@ def load_of(node: Node) -> Load:
     links, records = links_of(node), node._records
     return Load(
         requests=sum(len(link.protocol.requests.transactions) for link in links),
-        operations=len(node._turns),
+        operations=len(node._operations),
         locks=len(records._locks),
         vouchers=len(records._vouched),
         endpoints=sum(len(link.protocol.requests.endpoints) for link in links),

@@ -9,7 +9,7 @@ Large numbers are spread by the budget of the upkeep (``UpkeepSettings.rate``). 
 charged :data:`PUBLICATION_COST` datagrams, so at 20 a second one begins every 2.5 s, however many
 are due: 1,000 overdue publications take 42 minutes, and 100,000 take three days.  In the long run
 that rate suffices for 17,000 records of the default lifetime; 100,000 records need 120 a second.
-:meth:`Publishing.keeps_up` says whether a rate suffices.
+:meth:`PublicationSchedule.keeps_up` says whether a rate suffices.
 
 Pure: it never stores, sends or saves.  ``capacity`` bounds what is taken on; what was saved by an
 earlier run is kept even if there is more of it.
@@ -39,8 +39,8 @@ PUBLICATION_COST = 50.0
 """Datagrams that a publication is charged: a lookup and k STOREs."""
 
 
-class Publishing:
-    """The records one node keeps published."""
+class PublicationSchedule:
+    """The records that one node keeps published, and when each is due; ``random`` draws jitter."""
 
     def __init__(self, random: RandomBits, capacity: int) -> None:
         self._random = random
@@ -138,5 +138,5 @@ class Publishing:
 
 
 def _longest_wait(lifetime: float) -> float:
-    """The furthest that :class:`Publishing` sets a next time ahead."""
+    """The furthest that :class:`PublicationSchedule` sets a next time ahead."""
     return max(lifetime * REPUBLISH_AT * (1 + REPUBLISH_JITTER), RETRY * (1 + RETRY_JITTER))

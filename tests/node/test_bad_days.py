@@ -426,5 +426,5 @@ class AnyOrderTests(SynchronousTestCase):
         swarm.stop()
         self.assertEqual(swarm.clock.pending(), 0)
         for node in swarm.nodes:
-            self.assertEqual(len(node._turns), 0)
+            self.assertEqual(len(node._operations), 0)
             self.failureResultOf(node.get("k"), NodeStopped)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,11 +11,11 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind
 from kadtwisted.model.results import Receipt
 from kadtwisted.node.node import Node
-from kadtwisted.node.upkeep.maintenance import LOADS_AT_ONCE
+from kadtwisted.node.upkeep.runner import LOADS_AT_ONCE
 from kadtwisted.parameters import Parameters, UpkeepSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.nodes import EPOCH, Swarm
-from kadtwisted.upkeep.publishing import SPREAD, Publication
+from kadtwisted.upkeep.publishing import SPREAD
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -92,24 +91,24 @@ class PublicationTests(SynchronousTestCase):
         self.clock.advance(HOUR)
         self.swarm.wait(self.publisher.start())
         now = EPOCH + self.clock.seconds()
-        waits = sorted(p.next_at - now for p in self.publisher._publishing.publications())
+        waits = sorted(p.next_at - now for p in self.publisher._kept.publications.publications())
         self.assertEqual(len(waits), self.RECORDS)
         self.assertGreaterEqual(waits[0], -1.0)
         self.assertLessEqual(waits[-1], SPREAD)
         self.assertGreater(waits[-3] - waits[2], SPREAD / 2)
 
     def test_few_are_under_way_at_once_and_the_budget_sets_their_pace(self) -> None:
-        maintenance = self.publisher._maintenance
-        announce, moments, most = maintenance._republish, [], 0
+        publisher = self.publisher._upkeep.publisher
+        publish_again, moments, most = publisher._publish_again, [], 0
 
-        def watched(publication: Publication) -> Coroutine[Any, Any, bool]:
+        def watched(record: bytes, lifetime: float) -> Awaitable[None]:
             moments.append(self.clock.seconds())
-            return announce(publication)
+            return publish_again(record, lifetime)
 
-        maintenance._republish = watched
+        publisher._publish_again = watched
         for _ in range(52 * 60):
             self.clock.advance(1.0)
-            most = max(most, len(maintenance._loading))
+            most = max(most, len(publisher._runner._loading))
         self.assertLessEqual(most, LOADS_AT_ONCE)
         self.assertEqual(len(moments), self.RECORDS)
         # Each is charged 50 datagrams: five minutes pay for 12 of them, the burst for 2 more.

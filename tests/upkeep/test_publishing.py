@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey
-from kadtwisted.upkeep.publishing import RETRY, SPREAD, Publication, Publishing
+from kadtwisted.upkeep.publishing import RETRY, SPREAD, Publication, PublicationSchedule
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -22,7 +22,7 @@ def where(number: int) -> StorageKey:
 
 class PublishingTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.publishing = Publishing(random.Random(5), 1000)
+        self.publishing = PublicationSchedule(random.Random(5), 1000)
 
     def test_again_at_half_the_lifetime_give_or_take_a_tenth(self) -> None:
         nexts = [
@@ -71,7 +71,7 @@ class PublishingTests(SynchronousTestCase):
         self.assertFalse(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 0.999))
 
     def test_bounded_by_its_capacity(self) -> None:
-        small = Publishing(random.Random(1), 2)
+        small = PublicationSchedule(random.Random(1), 2)
         for number in (1, 2, 1):
             small.published(where(number), b"r", DAY, NOW)
         self.assertRaises(TooManyRequests, small.published, where(3), b"r", DAY, NOW)
@@ -79,21 +79,21 @@ class PublishingTests(SynchronousTestCase):
 
     def test_a_restart_announces_nothing_that_is_not_due(self) -> None:
         saved = [self.publishing.published(where(n), b"r", DAY, NOW) for n in range(1000)]
-        later = Publishing(random.Random(6), 1000)
+        later = PublicationSchedule(random.Random(6), 1000)
         restored = later.restore(saved, NOW + 60)
         self.assertEqual(restored, saved)
         self.assertEqual(later.publications(), saved)
 
     def test_what_is_overdue_is_spread(self) -> None:
         saved = [self.publishing.published(where(n), b"r", DAY, NOW) for n in range(1000)]
-        restored = Publishing(random.Random(6), 1000).restore(saved, NOW + 10 * DAY)
+        restored = PublicationSchedule(random.Random(6), 1000).restore(saved, NOW + 10 * DAY)
         waits = sorted(each.next_at - NOW - 10 * DAY for each in restored)
         self.assertGreaterEqual(waits[0], 0)
         self.assertGreater(waits[-1], 0.9 * SPREAD)
         self.assertLess(sum(1 for each in waits if each < SPREAD / 10), 150)
 
     def restored(self, saved: list[Publication], unix_now: float) -> list[Publication]:
-        return Publishing(random.Random(6), 1000).restore(saved, unix_now)
+        return PublicationSchedule(random.Random(6), 1000).restore(saved, unix_now)
 
     def assert_all_spread(self, restored: list[Publication], unix_now: float) -> None:
         """Nothing is lost or altered, and all is due, evenly, within the next quarter hour."""
@@ -146,7 +146,7 @@ class PublishingTests(SynchronousTestCase):
             self.assertTrue(NOW <= each.next_at <= NOW + SPREAD)
 
     def test_a_lower_capacity_loses_nothing_that_was_promised(self) -> None:
-        small = Publishing(random.Random(1), 2)
+        small = PublicationSchedule(random.Random(1), 2)
         self.assertEqual(len(small.restore(self.saved(5), NOW)), 5)
         self.assertEqual(len(small), 5)
         self.assertRaises(TooManyRequests, small.published, where(9), b"r", DAY, NOW)

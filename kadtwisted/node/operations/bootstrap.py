@@ -1,14 +1,14 @@
-"""Joining a network: saying hello to given addresses, finding our place, making ourselves known.
+"""Bootstrapping: saying hello to given addresses, finding our place, making ourselves known.
 
 After the hellos a node looks up its own ID, then an ID in each of its farther buckets (paper,
-section 2.3).  A full node then pings everyone it met with the token it was given, because only a
-sender that has shown a token is remembered by others.
+section 2.3).  A full node then pings all its contacts with the token it was given, because other
+nodes remember only a sender that has shown a token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,7 +20,7 @@ from kadtwisted.errors import (
     NodeStopped,
     Unavailable,
 )
-from kadtwisted.model.contact import Address, Contact, Endpoint, parse_address
+from kadtwisted.model.contact import Address, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.context import NodeContext
@@ -29,79 +29,89 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 
-T = TypeVar("T")
-
 MAX_BUCKET_LOOKUPS = 16
-"""Lookups of farther buckets at a join: a network of 2 ** 16 x k nodes fills no more."""
+"""Lookups of farther buckets in a bootstrap: a network of 2 ** 16 x k nodes fills no more."""
 
 
-class Joining:
-    """The bootstrap operation of one node."""
+class First(NamedTuple):
+    """The first answer to several hellos, or ``None``; and the failures that came before it."""
+
+    answer: Answer | None
+    failures: Sequence[KadtwistedError]
+
+
+class Greeting(NamedTuple):
+    """How the hellos to one address ended: the links over which it answered, and the failures."""
+
+    address: Address
+    answers: Sequence[tuple[Link, Answer]]
+    failures: Sequence[KadtwistedError]
+
+
+class Bootstrap:
+    """The bootstrap operation of one node, and the parts of it that others need."""
 
     def __init__(self, context: NodeContext, links: Links) -> None:
         self._context = context
         self._links = links
         self._read_only = context.read_only
 
-    async def bootstrap(self, addresses: Iterable[Address]) -> BootstrapResult:
-        """See :meth:`INode.bootstrap`."""
-        asked = list(addresses)
-        answered: dict[Contact, Link] = {}
-        failures: dict[str, str] = {}
-        greetings = [
-            Deferred.fromCoroutine(self._greet(address, answered, failures)) for address in asked
-        ]
-        if self._read_only:  # it is in a hurry, and one way in is enough
-            await first_of(greetings, lambda _: bool(answered))
-        else:
-            await all_of(greetings)
+    async def run(self, addresses: Iterable[Address]) -> BootstrapResult:
+        """Join the network through these addresses; see :meth:`INode.bootstrap`."""
+        greetings = await self._greet_all(addresses)
+        answered = {answer.contact: link for each in greetings for link, answer in each.answers}
+        failures = {str(e.address): str(e.failures[-1]) for e in greetings if not e.answers}
         if not answered:
             raise BootstrapFailed(_nobody(failures), failures)
-        links = list(dict.fromkeys(answered.values()))
+        links = dict.fromkeys(answered.values())
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
         known = sum(len(link.table) for link in self._links.values())
         return BootstrapResult(tuple(answered), failures, known)
 
-    async def _greet(
-        self, address: Address, answered: dict[Contact, Link], failures: dict[str, str]
-    ) -> None:
-        """Say hello to an address in every family it and we have; one answer is enough."""
+    def _greet_all(self, addresses: Iterable[Address]) -> Deferred[list[Greeting]]:
+        """Say hello to all addresses; how that ended, in the order in which it ended.
+
+        A read-only node is in a hurry, and one way into the network is enough for it: it waits for
+        the first answer only.
+        """
+        greetings = [Deferred.fromCoroutine(self._greet(each)) for each in addresses]
+        return first_of(greetings, lambda each: self._read_only and bool(each.answers))
+
+    async def _greet(self, address: Address) -> Greeting:
+        """Say hello to an address in each family that it and we have."""
         try:
             by_link = await self._endpoints(address)
         except Unavailable as error:
-            failures[str(address)] = str(error)
-            return
-        reasons: list[str] = []
-        greetings = [
-            self._first_answer(link, endpoints, address, reasons)
-            for link, endpoints in by_link.items()
+            return Greeting(address, (), (error,))
+        firsts = await all_of(
+            [_first_answer(link, endpoints, address) for link, endpoints in by_link.items()]
+        )
+        answers = [
+            (link, first.answer)
+            for link, first in zip(by_link, firsts, strict=True)
+            if first.answer is not None
         ]
-        answers = [each for each in await all_of(greetings) if each is not None]
-        for link, answer in answers:
-            answered[answer.contact] = link
-        if not answers:
-            failures[str(address)] = reasons[-1]
+        return Greeting(address, answers, [each for first in firsts for each in first.failures])
 
-    async def hello(self, address: Address) -> tuple[Link, Answer]:
-        """Say hello to an address; the first answer, of whatever family.
+    async def hello(self, address: Address) -> Answer:
+        """Say hello to an address; the first answer, of any family.
 
-        Fails with ``Unavailable`` if it has no address of our families, or as a request does.
+        Fails with :class:`~kadtwisted.errors.Unavailable` if it has no address of our families, or
+        as a request does.
         """
         by_link = await self._endpoints(address)
-        greetings = [
+        hellos = [
             link.hello(endpoint, address.key)
             for link, endpoints in by_link.items()
             for endpoint in endpoints
         ]
-        failures: list[Failure] = []
-        answer = await _first(greetings, failures)
-        if answer is None:
-            failures[-1].raiseException()
-            raise AssertionError("unreachable")
-        return self._links[answer.contact.family], answer
+        first = await _first(hellos)
+        if first.answer is None:
+            raise first.failures[-1]
+        return first.answer
 
     async def _endpoints(self, address: Address) -> dict[Link, list[Endpoint]]:
-        """Where an address is, in the families that we have."""
+        """The endpoints of an address, in the families that we have."""
         links = self._links
         by_link: dict[Link, list[Endpoint]] = {}
         for host in await self._context.world.resolve(address.host):
@@ -113,21 +123,8 @@ class Joining:
             raise Unavailable(f"{address.host} has no {families} address, and this node no other")
         return by_link
 
-    def _first_answer(
-        self, link: Link, endpoints: Sequence[Endpoint], address: Address, reasons: list[str]
-    ) -> Deferred[tuple[Link, Answer] | None]:
-        """The first answer over one link, or ``None`` and the reasons."""
-        failures: list[Failure] = []
-
-        def ended(answer: Answer | None) -> tuple[Link, Answer] | None:
-            reasons.extend(str(failure.value) for failure in failures)
-            return None if answer is None else (link, answer)
-
-        greetings = [link.hello(endpoint, address.key) for endpoint in endpoints]
-        return _first(greetings, failures).addCallback(ended)
-
     async def settle(self) -> None:
-        """Find our place wherever somebody is known already."""
+        """Find our place in each family in which we have contacts already."""
         links = self._links.connected()
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
 
@@ -144,61 +141,63 @@ class Joining:
         await self._introduce(link)
 
     async def _introduce(self, link: Link) -> None:
-        """Ping everyone in the table: the token in the ping makes us worth knowing."""
+        """Ping all contacts: the token in the ping lets them take us into their tables."""
         pings = [link.ask(contact, Ping(), known=True) for contact in link.table.contacts()]
         await all_of([each.addErrback(_unless_stopped) for each in pings])
 
 
-def _nobody(failures: dict[str, str]) -> str:
-    """The sentence for a bootstrap that nobody answered."""
-    if len(failures) == 1:
-        return f"the bootstrap address failed: {next(iter(failures.values()))}"
-    return f"none of {len(failures)} bootstrap addresses answered ({', '.join(failures)})"
-
-
-def _unless_stopped(failure: Failure) -> None:
-    """That somebody did not answer is ordinary; that we are stopped, or cancelled, is not."""
-    failure.trap(KadtwistedError)
-    if failure.check(NodeStopped):
-        failure.raiseException()
-
-
 def read_addresses(addresses: Iterable[str]) -> list[Address]:
-    """Parse them all before anything is sent; :class:`InvalidAddress` for the first bad one."""
+    """Parse all addresses, before anything is sent; :class:`InvalidAddress` for a bad one."""
     parsed = [parse_address(each) for each in addresses]
     if not parsed:
         raise InvalidAddress("give at least one bootstrap address, as 127.0.0.1:8000")
     return parsed
 
 
-def _first(greetings: Sequence[Deferred[T]], failures: list[Failure]) -> Deferred[T | None]:
-    """The first result, the others cancelled; ``None`` once all have failed, for these reasons.
+def _nobody(failures: dict[str, str]) -> str:
+    """The error text of a bootstrap that no address answered."""
+    if len(failures) == 1:
+        return f"the bootstrap address failed: {next(iter(failures.values()))}"
+    return f"none of {len(failures)} bootstrap addresses answered ({', '.join(failures)})"
 
-    A stopped node ends it at once with ``NodeStopped``.
+
+def _unless_stopped(failure: Failure) -> None:
+    """Ignore that a node did not answer, but not that we are stopped or cancelled."""
+    failure.trap(KadtwistedError)
+    if failure.check(NodeStopped):
+        failure.raiseException()
+
+
+def _first_answer(link: Link, endpoints: Iterable[Endpoint], address: Address) -> Deferred[First]:
+    """Say hello to several endpoints of one address over one link."""
+    return _first([link.hello(endpoint, address.key) for endpoint in endpoints])
+
+
+def _first(hellos: Sequence[Deferred[Answer]]) -> Deferred[First]:
+    """Wait for the first answer and cancel the other hellos, or wait until all have failed.
+
+    Fails with ``NodeStopped`` at once if the node stops.
     """
-    waiting = len(greetings)
-    done: Deferred[T | None] = Deferred(lambda _: cancel_all())
+    failures: list[KadtwistedError] = []
+    done: Deferred[First] = Deferred(lambda _: cancel_all())
 
     def cancel_all() -> None:
-        for each in greetings:
+        for each in hellos:
             each.cancel()
 
-    def ended(result: T | Failure) -> None:
-        nonlocal waiting
-        waiting -= 1
+    def ended(result: Answer | Failure) -> None:
         if done.called:
             return
-        if isinstance(result, Failure):
-            if not result.check(KadtwistedError) or result.check(NodeStopped):
-                done.errback(result)
-                return
-            failures.append(result)
-            if not waiting:
-                done.callback(None)
-            return
-        done.callback(result)
-        cancel_all()
+        if not isinstance(result, Failure):
+            done.callback(First(result, failures))
+            cancel_all()
+        elif isinstance(result.value, KadtwistedError) and not result.check(NodeStopped):
+            failures.append(result.value)
+            if len(failures) == len(hellos):
+                done.callback(First(None, failures))
+        else:
+            done.errback(result)
 
-    for each in greetings:
+    for each in hellos:
         each.addBoth(ended)
     return done

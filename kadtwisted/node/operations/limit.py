@@ -1,7 +1,7 @@
-"""The public operations of a node that are under way: so many at once, and none after a stop.
+"""The limit on the public operations of a node: how many run at once, and how many may wait.
 
-Whoever comes when too many run waits for a turn; whoever comes when too many wait is told so.  A
-stop ends them all with :class:`~kadtwisted.errors.NodeStopped`, whatever they wait for.
+When too many run, the next operation waits.  When too many wait, the next one fails at once.  A
+stop ends all of them with :class:`~kadtwisted.errors.NodeStopped`, whatever they wait for.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from kadtwisted.errors import NodeStopped, TooManyRequests
 T = TypeVar("T")
 
 
-class Turns:
-    """At most ``at_once`` operations run, at most ``waiting`` run or wait; closed at first."""
+class OperationLimit:
+    """At most ``at_once`` operations run, and at most ``waiting`` run or wait.
+
+    Closed at first: no operation begins before :meth:`open`.
+    """
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._most = waiting
-        self._turns = DeferredSemaphore(at_once)
+        self._places = DeferredSemaphore(at_once)
         self._operations: dict[Deferred[Any], None] = {}
         self._is_open = False
 
@@ -31,27 +34,30 @@ class Turns:
         return len(self._operations)
 
     def open(self) -> None:
-        """From now on operations may begin."""
+        """Let operations begin from now on."""
         self._is_open = True
 
     def close(self) -> None:
-        """End all that are under way, and let none begin."""
+        """End all operations that run or wait, and let none begin."""
         self._is_open = False
         for operation in list(self._operations):
             operation.cancel()
 
     def run(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Do this when it is its turn; ``NodeStopped`` or ``TooManyRequests`` if it never is."""
+        """Run an operation, now or when others have ended.
+
+        Fails with ``TooManyRequests`` if too many wait, and with ``NodeStopped`` if closed.
+        """
         if not self._is_open:
             working.close()
             return fail(NodeStopped())
         if len(self._operations) >= self._most:
             working.close()
             return fail(TooManyRequests(f"{len(self._operations)} operations wait; let some end"))
-        return self.run_now(self._in_turn(working))
+        return self.run_now(self._when_free(working))
 
     def run_now(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Do this at once, however many others wait."""
+        """Run an operation at once, however many others wait; ``NodeStopped`` if closed."""
         if not self._is_open:
             working.close()
             return fail(NodeStopped())
@@ -67,13 +73,13 @@ class Turns:
         operation.addBoth(ended)
         return operation
 
-    async def _in_turn(self, working: Coroutine[Any, Any, T]) -> T:
+    async def _when_free(self, working: Coroutine[Any, Any, T]) -> T:
         try:
-            await self._turns.acquire()
+            await self._places.acquire()
         except BaseException:
             working.close()
             raise
         try:
             return await working
         finally:
-            self._turns.release()
+            self._places.release()

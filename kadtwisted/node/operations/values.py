@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from kadtwisted.errors import (
     InvalidInput,
@@ -70,6 +71,13 @@ def encode_value(value: bytes) -> bytes:
             "split it, or store where it can be found"
         )
     return v
+
+
+class Published(NamedTuple):
+    """The receipt for a record that was stored, and the bytes of the record."""
+
+    receipt: Receipt
+    record: bytes
 
 
 class Values:
@@ -190,7 +198,7 @@ class Values:
 
     # --- Put ---------------------------------------------------------------------------------
 
-    async def put(self, key: NodeID, v: bytes, lifetime: float, deleted: bool) -> Receipt:
+    async def put(self, key: NodeID, v: bytes, lifetime: float, deleted: bool) -> Published:
         """Store a value, or its tombstone; see :meth:`INode.put`."""
         founds = await self._search(key, "latest")
         local = await self._local(key)
@@ -200,13 +208,14 @@ class Values:
         record = Value(key, published, deleted, v)
         data = value_rules.encode(record)
         outcomes = await self._storing.store(founds, key, data, math.ceil(lifetime))
-        return Receipt(
+        receipt = Receipt(
             key,
             record,
             tuple(each for each in outcomes if isinstance(each, Acknowledgement)),
             {each.where: str(each.error) for each in outcomes if isinstance(each, Refusal)},
             merge_traces([each.trace for each in founds]),
         )
+        return Published(receipt, data)
 
     async def publish_again(self, data: bytes, lifetime: float) -> None:
         """Store a record of our own anew, unchanged, with a fresh lifetime.

@@ -1,1 +1,1 @@
-"""What a node does unasked: its contacts, its copies of records, what it keeps published."""
+"""The upkeep: what a node does without being asked, for its contacts and for records."""

@@ -1,15 +1,19 @@
-"""What a node does for its contacts, so that its tables tell the truth.
+"""The upkeep of contacts: keeps the routing tables true.
 
-Tentative contacts are verified and suspects probed; who was not heard of for a while is pinged;
-buckets without a lookup are refreshed; an isolated node tries to come back; and who was lost is
-asked now and then whether it is there again, so that a network that fell in two grows together.
+* Tentative contacts are verified, and suspects are asked again.
+* A contact that was silent for a while is pinged.
+* A bucket that no lookup went through is refreshed.
+* An isolated node tries to join again.
+* A contact that was lost is asked from time to time whether it is back, so that a network that fell
+  in two becomes one again.
 
-How often a contact is pinged follows from how long it is known: one known for a minute is asked
-after a minute of silence, one known for long after :attr:`UpkeepSettings.ping_after`, for who has
-stayed, stays on; and nobody later than a quarter of a median session.
+How long a contact may be silent depends on how long it has been known: one known for a minute is
+pinged after a minute of silence, one known for long after :attr:`UpkeepSettings.ping_after`,
+because nodes that have stayed long will probably stay longer.  No contact may be silent for more
+than a quarter of a median session.
 
-Each kind of work is a method that returns the datagrams it cost; when each is due, ``maintenance``
-says.
+Each kind of work is a method that returns the datagrams that it cost; ``maintenance`` decides when
+each is due.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Address, Contact, Family
 from kadtwisted.model.messages import FindNode, Nodes, Ping
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.bootstrap import Joining
+from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.searches import find_nodes
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
@@ -32,42 +36,41 @@ from kadtwisted.upkeep.lost import Lost
 from kadtwisted.upkeep.sessions import Stay
 
 LOOKUP_COST = 30.0
-"""Datagrams that a lookup is charged: what a full one among honest nodes sends."""
+"""Datagrams that a lookup is charged: what a full lookup among honest nodes sends."""
 
 PINGS_A_SESSION = 4
-"""So that a contact that left is found out well before most of the others have left too."""
+"""Pings in the median session: a contact that left is noticed long before most others have left."""
 
 SHORTEST_SILENCE = 60.0
-"""Seconds without a word from a contact before it is pinged, however new it is."""
+"""Seconds of silence before a contact is pinged, however new it is."""
 
 PROBES_AT_ONCE = 32
-"""Tentative and suspect contacts asked in one round.  MAGIC: a few hundred in a table, half of them
-dead at once, are settled within minutes."""
+"""Tentative and suspect contacts asked in one round.  MAGIC: if half of a few hundred contacts in a
+table die at once, all are decided within minutes."""
 
 ROUNDS_AT_MOST = 8
-"""A node that knows few asks around in the rounds 1, 2, 4, 8, and in every eighth from then on."""
+"""A node with few contacts asks for more in the rounds 1, 2, 4 and 8, then in each eighth round."""
 
 VOUCHERS = 2
-"""Contacts believed alive that are pinged beside the others in each round: failures count only
-while somebody is heard."""
-
+"""Contacts that seem alive and are pinged with the others in each round: failures count only while
+some contact is heard."""
 
 RECALLED_AT_ONCE = 64
-"""Contacts of an earlier run that are asked at the same time.  MAGIC: in a table of some hundred,
-all dead, a node has asked everybody within half a minute."""
+"""Contacts of an earlier run that are asked at the same time.  MAGIC: a few hundred contacts, all
+dead, have been asked within half a minute."""
 RECALLED_ADDRESSES = 16
-"""As many of them are tried again and again while this node is isolated."""
+"""So many of their addresses are tried again and again while this node is isolated."""
 
 
-class Tending:
-    """The care of one node for its contacts."""
+class ContactUpkeep:
+    """Looks after the contacts of one node."""
 
-    def __init__(self, context: NodeContext, links: Links, joining: Joining) -> None:
+    def __init__(self, context: NodeContext, links: Links, bootstrap: Bootstrap) -> None:
         self._context = context
         self._links = links
         self._now = context.world.now
         self._random = context.world.random
-        self._joining = joining
+        self._bootstrap = bootstrap
         self._settings = context.settings.upkeep
         self._known_addresses: dict[Address, None] = {}
         self._lost: dict[Family, Lost] = {family: Lost() for family in links}
@@ -77,37 +80,38 @@ class Tending:
     # --- What is known -----------------------------------------------------------------------
 
     def remember(self, addresses: list[Address]) -> None:
-        """Addresses to come back through when isolated, at most as many as the settings say."""
+        """Remember addresses to join through when isolated, up to the bound in the settings."""
         for address in addresses:
             if len(self._known_addresses) < self._settings.remembered_addresses:
                 self._known_addresses[address] = None
 
     def was_told(self) -> bool:
-        """Whether this node was ever told of another one."""
+        """Whether this node was ever told of another one: it knows an address."""
         return bool(self._known_addresses)
 
     def is_isolated(self) -> bool:
-        """Whether this node knows nobody though it was told of others, or hears nobody."""
+        """Whether this node was told of others but has no contact, or hears none of its own."""
         links = list(self._links.values())
         if any(len(link.table) and not link.is_down() for link in links):
             return False
         return self.was_told() or any(len(link.table) for link in links)
 
     def stays(self) -> tuple[Iterator[Stay], int]:
-        """From when to when each contact was seen alive, and how many of them are as good as gone,
-        because two requests in a row failed.
+        """From when to when each verified contact was seen alive, and how many of them are as good
+        as gone, because two requests in a row failed.
 
-        The stays are only made when they are asked for: while nobody leaves, they never are.
+        The stays are computed only when they are read, and they are not while no contact leaves.
         """
         entries = [e for link in self._links.values() for e in _entries(link)]
         verified = [each for each in entries if not each.tentative]
         gone = sum([each.failures > 1 for each in verified])
         return (Stay(each.first_seen, each.last_seen) for each in verified), gone
 
-    # --- Those in the tables -----------------------------------------------------------------
+    # --- Contacts in the tables --------------------------------------------------------------
 
     async def ping_contacts(self, session: float) -> float:
-        """Verify, probe and ping: a few at a time, so that they vouch for our uplink together.
+        """Verify, probe and ping contacts: some at the same time, so that the answer of one shows
+        that our uplink works when another one fails.
 
         ``session`` is the median session in seconds, as far as it is known.
         """
@@ -123,7 +127,7 @@ class Tending:
         return float(len(pings))
 
     def _unheard(self, link: Link, now: float, session: float) -> list[Contact]:
-        """The contacts not heard of for too long, the longest unheard first."""
+        """The contacts that were silent for too long, the longest silence first."""
         longest = min(self._settings.ping_after, session / PINGS_A_SESSION)
         waiting = [
             entry
@@ -133,8 +137,11 @@ class Tending:
         return [entry.contact for entry in sorted(waiting, key=lambda each: each.last_seen)]
 
     def _vouchers(self, link: Link, due: list[Contact]) -> list[Contact]:
-        """Some that are most likely alive, drawn at random: if all of those due are dead, nothing
-        else would show that our own uplink works.  No tentative ones: they need their silence."""
+        """Some contacts that are most likely alive, drawn at random.
+
+        If all of those due are dead, nothing else would show that our own uplink works.  Tentative
+        contacts are left out: they are verified only after a silence.
+        """
         if not due:
             return []
         asked = dict.fromkeys([each.node_id for each in due])
@@ -146,7 +153,7 @@ class Tending:
         return [others[int(self._random.random() * len(others))] for _ in others[:VOUCHERS]]
 
     async def refresh(self) -> float:
-        """Look up an ID in the bucket that waits the longest, if any is due."""
+        """Look up an ID in the first bucket that is due for a refresh, if there is one."""
         now = self._now()
         for link in self._links.connected():
             due = link.table.refresh_due(now, self._context.parameters.refresh_period)
@@ -156,10 +163,10 @@ class Tending:
                 return LOOKUP_COST
         return 0.0
 
-    # --- Those who are not -------------------------------------------------------------------
+    # --- Nodes that are not in the tables ----------------------------------------------------
 
     def comes_back_in(self) -> float | None:
-        """Seconds until an isolated node tries once more, doubled each time; ``None`` if it is not
+        """Seconds until an isolated node tries again, doubled each time; ``None`` if it is not
         isolated."""
         if not self.is_isolated():
             self._tries = 0
@@ -170,15 +177,16 @@ class Tending:
         return wait
 
     async def recall(self, contacts: Sequence[Contact]) -> float:
-        """Ask those an earlier run knew, the latest heard first, and join through who answers."""
+        """Ping the contacts of an earlier run, the latest heard first, and join through those that
+        answer."""
         self.remember([_address(each) for each in contacts[:RECALLED_ADDRESSES]])
         for start in range(0, len(contacts), RECALLED_AT_ONCE):
             asked = contacts[start : start + RECALLED_AT_ONCE]
             pings = [self._links[each.family].ask(each, Ping(), known=True) for each in asked]
             await DeferredList(pings, consumeErrors=True)
             if not start:
-                await self._joining.settle()
-        await self._joining.settle()
+                await self._bootstrap.settle()
+        await self._bootstrap.settle()
         return float(len(contacts))
 
     async def come_back(self) -> float:
@@ -187,7 +195,7 @@ class Tending:
         return 2.0
 
     def _try_contact(self) -> Deferred[Any]:
-        """Ping the contacts of all tables in turn."""
+        """Ping the next contact of all tables, one contact a call."""
         known = [
             (link, contact) for link in self._links.values() for contact in link.table.contacts()
         ]
@@ -197,16 +205,16 @@ class Tending:
         return link.ask(contact, Ping(), known=True)
 
     def _try_address(self) -> Deferred[Any]:
-        """Bootstrap through the known addresses in turn."""
+        """Bootstrap through the next known address, one address a call."""
         known = list(self._known_addresses)
         if not known:
             return succeed(None)
         address = known[self._tries % len(known)]
-        return Deferred.fromCoroutine(self._joining.bootstrap([address]))
+        return Deferred.fromCoroutine(self._bootstrap.run([address]))
 
     async def seek_others(self) -> float:
-        """Ask one contact that each table has lost whether it is there again; and while this node
-        knows few, whom a known address knows."""
+        """Ask one lost contact of each table whether it is back.  While this node has few contacts,
+        bootstrap through a known address, too."""
         cost = await self._ask_around()
         for family, link in self._links.items():
             lost = self._lost[family]
@@ -218,8 +226,10 @@ class Tending:
         return cost
 
     async def _ask_around(self) -> float:
-        """After a power cut nodes join through nodes that know nobody yet, and islands come about.
-        So who knows fewer than k tries a known address again, less and less often."""
+        """Bootstrap again while this node has fewer than k contacts, less and less often.
+
+        After a power cut, nodes join through nodes that have no contacts yet, and islands form.
+        """
         known = sum(len(link.table) for link in self._links.values())
         if known >= self._context.parameters.k or self.is_isolated():
             self._rounds = 0
@@ -231,13 +241,14 @@ class Tending:
         addresses = list(self._known_addresses)
         address = addresses[int(self._random.random() * len(addresses))]
         try:
-            await self._joining.bootstrap([address])
+            await self._bootstrap.run([address])
         except KadtwistedError:
             return 2.0
         return LOOKUP_COST
 
     async def _reunite(self, link: Link, contact: Contact) -> float:
-        """If it answers, meet those it knows near us, and find our place among them."""
+        """Ask a lost contact.  If it answers, ping the nodes near us that it knows and we do not,
+        and look up our own ID."""
         try:
             answer = await link.ask(contact, FindNode(self._context.node_id), known=True)
         except KadtwistedError:
@@ -260,7 +271,7 @@ class Tending:
 
 
 def _patience(entry: Entry, longest: float) -> float:
-    """How many seconds of silence from a contact are nothing remarkable."""
+    """How many seconds of silence from a contact are ordinary."""
     return max(SHORTEST_SILENCE, min(longest, entry.last_seen - entry.first_seen))
 
 
@@ -269,5 +280,5 @@ def _address(contact: Contact) -> Address:
 
 
 def _entries(link: Link) -> list[Entry]:
-    """All there are in a link's table."""
+    """All entries of a link's table."""
     return link.table.entries()

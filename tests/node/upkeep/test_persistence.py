@@ -41,7 +41,7 @@ class CountingState(RememberedInMemory):
         return fail(self.error) if self.error else super().keep(publication)
 
 
-class RememberingTests(SynchronousTestCase):
+class PersistenceTests(SynchronousTestCase):
     size = 12
 
     def setUp(self) -> None:
@@ -71,7 +71,7 @@ class RememberingTests(SynchronousTestCase):
         return node.status().links[0].contacts
 
 
-class ContactTests(RememberingTests):
+class ContactTests(PersistenceTests):
     def test_the_table_comes_back_without_any_bootstrap(self) -> None:
         first = self.joined()
         known = self.contacts(first)
@@ -173,7 +173,7 @@ class ContactTests(RememberingTests):
         self.assertEqual((closed, node.status().health), ([True], "stopped"))
 
 
-class PublicationTests(RememberingTests):
+class PublicationTests(PersistenceTests):
     def put(self, node: Node, name: str = "name", *, keep: bool = True) -> None:
         wait_for(self.clock, node.put(name, b"value", lifetime=2 * HOUR, keep=keep))
 
@@ -253,7 +253,9 @@ class PublicationTests(RememberingTests):
         (old,) = self.state.remembered().publications
         self.put(node)
         (new,) = self.state.remembered().publications
-        self.assertFalse(wait_for(self.clock, Deferred.fromCoroutine(node._republish(old))))
+        publisher = node._upkeep.publisher
+        was_published = Deferred.fromCoroutine(publisher._was_published(old))
+        self.assertFalse(wait_for(self.clock, was_published))
         self.assertEqual(self.state.remembered().publications, (new,))
         self.assertEqual(node.status().own_records, 1)
 
@@ -261,20 +263,20 @@ class PublicationTests(RememberingTests):
         node = self.joined()
         self.put(node, "replaced")
         self.put(node, "deleted")
-        late: list[Deferred[bool]] = []
+        late: list[Deferred[None]] = []
 
-        async def slow(publication: Publication) -> bool:
+        async def slow(record: bytes, lifetime: float) -> None:
             late.append(Deferred())
-            return await late[-1]
+            await late[-1]
 
-        node._maintenance._republish = slow
+        node._upkeep.publisher._publish_again = slow
         self.clock.advance(1.2 * HOUR)
         self.assertGreaterEqual(len(late), 2)
         self.put(node, "replaced")
         wait_for(self.clock, node.delete("deleted"))
         (new,) = self.state.remembered().publications
         for each in late:
-            each.callback(True)
+            each.callback(None)
         self.assertEqual(self.state.remembered().publications, (new,))
 
     def test_the_record_is_at_its_place(self) -> None:

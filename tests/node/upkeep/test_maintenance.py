@@ -1,48 +1,11 @@
-"""Upkeep on a simulated network: contacts verified, k copies kept, own records republished."""
+"""Upkeep on a simulated network: contacts are verified, and k copies of each record are kept."""
 
 from __future__ import annotations
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import NotFound
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey
-from kadtwisted.node.node import Node
-from kadtwisted.parameters import Parameters
-from kadtwisted.testing.nodes import Swarm
-
-HOUR = 3600.0
-
-
-class UpkeepCase(SynchronousTestCase):
-    SIZE = 30
-    PARAMETERS = Parameters(k=8)
-
-    def setUp(self) -> None:
-        self.swarm = Swarm(self.SIZE, parameters=self.PARAMETERS)
-        self.clock = self.swarm.clock
-        self.addCleanup(self.swarm.stop)
-
-    def holders(self, name: str) -> list[Node]:
-        """The running nodes that hold a record under a name, nearest first."""
-        key = key_of_name(name)
-        found = []
-        for node in self.swarm.nodes:
-            if node.status().running:
-                records = self.successResultOf(
-                    node._storage.get(Kind.VALUE, key, self.clock.seconds())
-                )
-                found += [node] if records else []
-        return sorted(found, key=lambda node: node.node_id ^ key)
-
-    def nearest(self, name: str, count: int) -> list[Node]:
-        """The running nodes nearest to a name."""
-        key = key_of_name(name)
-        running = [node for node in self.swarm.nodes if node.status().running]
-        return sorted(running, key=lambda node: node.node_id ^ key)[:count]
-
-    def counted(self, name: str) -> int:
-        return sum(node.status().counters.get(name, 0) for node in self.swarm.nodes)
+from tests.node.upkeep.cases import HOUR, UpkeepCase
 
 
 class ContactTests(UpkeepCase):
@@ -176,47 +139,3 @@ class RepairTests(UpkeepCase):
         self.swarm.wait(self.swarm.nodes[9].get("k"))
         self.clock.advance(2)
         self.assertTrue(set(robbed) - {self.swarm.nodes[9]} <= set(self.holders("k")))
-
-
-class PublishingTests(UpkeepCase):
-    def test_a_kept_record_outlives_its_lifetime_until_deleted(self) -> None:
-        publisher = self.swarm.nodes[3]
-        self.swarm.wait(publisher.put("kept", b"v", lifetime=HOUR, keep=True))
-        self.swarm.wait(publisher.put("not kept", b"v", lifetime=HOUR))
-        self.assertEqual(publisher.status().own_records, 1)
-        self.clock.advance(5 * HOUR)
-        reader = self.swarm.nodes[20]
-        self.assertEqual(self.swarm.wait(reader.get("kept")).value, b"v")
-        self.assertRaises(NotFound, self.swarm.wait, reader.get("not kept"))
-        self.swarm.wait(publisher.delete("kept"))
-        self.assertEqual(publisher.status().own_records, 0)
-        self.clock.advance(3 * HOUR)
-        self.assertRaises(NotFound, self.swarm.wait, reader.get("kept"))
-
-    def test_a_value_that_took_its_place_ends_it(self) -> None:
-        publisher, other = self.swarm.nodes[3], self.swarm.nodes[4]
-        self.swarm.wait(publisher.put("k", b"old", lifetime=HOUR, keep=True))
-        self.swarm.wait(other.put("k", b"new", lifetime=20 * HOUR))
-        self.clock.advance(2 * HOUR)
-        self.assertEqual(publisher.status().own_records, 0)
-        self.assertEqual(self.swarm.wait(publisher.get("k")).value, b"new")
-
-    def test_an_outage_only_delays_it(self) -> None:
-        publisher = self.swarm.nodes[3]
-        self.swarm.wait(publisher.put("k", b"v", lifetime=2 * HOUR, keep=True))
-        self.swarm.network.partition([self.swarm.host_of(publisher)])
-        self.clock.advance(3 * HOUR)
-        self.swarm.network.heal()
-        self.assertRaises(NotFound, self.swarm.wait, self.swarm.nodes[9].get("k"))
-        self.clock.advance(700)
-        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")
-
-    def test_a_restart_of_the_node_keeps_its_publications(self) -> None:
-        publisher = self.swarm.nodes[3]
-        self.swarm.wait(publisher.put("k", b"v", lifetime=2 * HOUR, keep=True))
-        self.swarm.wait(publisher.stop())
-        self.clock.advance(60)
-        self.swarm.wait(publisher.start())
-        self.swarm.wait(publisher.bootstrap([self.swarm.address_of(self.swarm.nodes[0])]))
-        self.clock.advance(4 * HOUR)
-        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")

@@ -64,7 +64,7 @@ class LMDBStorage(FileStorage):
 class LMDBRecords:
     """An open LMDB file, as :class:`~kadtwisted.storage.file_storage.RecordFile` says.
 
-    ``alone`` does the work it is given while nobody reads, and raises what that raises.
+    ``alone`` does the work it is given while there are no reads, and raises what that raises.
     """
 
     def __init__(

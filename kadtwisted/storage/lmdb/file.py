@@ -116,7 +116,7 @@ class LMDBFile:
     ) -> list[Any]:
         """Make these changes in one transaction; the result of each, once it is durable.
 
-        ``alone`` must do the work it is given while nobody reads, and raise what that raises.
+        ``alone`` must do the work it is given while there are no reads, and raise what that raises.
         """
         while True:
             try:

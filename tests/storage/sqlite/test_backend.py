@@ -129,7 +129,7 @@ class ForeignFiles(SQLiteCase):
             connection.execute("DROP TABLE state")
         self.assertIn("no such table", self.refused_untouched())
 
-    async def test_damage_found_later_is_told_by_whoever_meets_it(self) -> None:
+    async def test_damage_found_later_fails_the_read_that_meets_it(self) -> None:
         storage = await self.opened()
         await gatherResults([storage.put(stored(n, bytes(1000)), 0.0) for n in range(64)])
         await storage.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -24,7 +23,7 @@ from kadtwisted.storage.group_commit import WAITING
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
 from kadtwisted.testing.contracts.storage import Clocks, stored
-from tests.storage.batches import PATIENCE, together
+from tests.storage.outcomes import PATIENCE, error_of, together
 
 if TYPE_CHECKING:
     Case = TestCase
@@ -58,15 +57,6 @@ class Harness(Case):
         storage = self.make(path, clocks, **bounds)
         await storage.open()
         return storage
-
-    async def fails(self, kind: type[StorageError], awaitable: Awaitable[object]) -> str:
-        """What the error says."""
-        try:
-            await awaitable
-        except StorageError as error:
-            self.assertIs(type(error), kind, error)
-            return str(error)
-        raise AssertionError(f"no {kind.__name__}")
 
     async def filled(self, count: int = 5) -> FileStorage:
         storage = await self.opened()
@@ -124,18 +114,18 @@ class OpeningTests(Harness):
     async def test_a_path_below_a_file(self) -> None:
         (self.directory / "file").touch()
         for path in ("file/records", "file/deeper/records"):
-            told = await self.fails(StorageError, self.make(self.directory / path).open())
+            told = await error_of(StorageError, self.make(self.directory / path).open())
             self.assertIn("not a directory", told)
             self.assertIn(str(self.directory / path), told)
 
     async def test_a_file_system_without_locks(self) -> None:
         with mock.patch.object(FileLock, "take", side_effect=OSError(95, "No locks")):
-            self.assertIn("no locks", await self.fails(StorageError, self.make().open()))
+            self.assertIn("no locks", await error_of(StorageError, self.make().open()))
         await self.opened()
 
     async def test_a_second_user_is_refused(self) -> None:
         first = await self.filled()
-        told = await self.fails(StorageInUse, self.make().open())
+        told = await error_of(StorageInUse, self.make().open())
         self.assertIn(f"{self.path} is in use by another node", told)
         self.assertEqual(len(await self.keys(first)), 5)
         await first.close()
@@ -148,12 +138,12 @@ class OpeningTests(Harness):
         link.symlink_to(self.path.name)
         below.symlink_to(self.directory)
         for other in (link, below / self.path.name, below / "link"):
-            told = await self.fails(StorageInUse, self.make(other).open())
+            told = await error_of(StorageInUse, self.make(other).open())
             self.assertIn(str(other), told)
         await first.close()
         second = await self.opened(link)
         self.assertEqual(len(await self.keys(second)), 5)
-        await self.fails(StorageInUse, self.make().open())
+        await error_of(StorageInUse, self.make().open())
 
     async def test_two_in_one_process(self) -> None:
         one, other = await self.opened(), await self.opened(self.directory / "other")
@@ -203,7 +193,7 @@ class ClosingTests(Harness):
         writing = storage.put(stored(5), 0.0)
         first, second = storage.close(), storage.close()
         late = storage.put(stored(6), 0.0)
-        self.assertIn("closed", await self.fails(StorageError, late))
+        self.assertIn("closed", await error_of(StorageError, late))
         await second  # has waited for the first one's work
         self.successResultOf(writing)
         again = await self.opened()
@@ -213,7 +203,7 @@ class ClosingTests(Harness):
     async def test_close_with_a_full_queue(self) -> None:
         storage = await self.opened(max_records=5000)
         puts = [storage.put(stored(n, b""), 0.0) for n in range(WAITING + 2)]
-        await self.fails(StorageBusy, puts.pop())
+        await error_of(StorageBusy, puts.pop())
         await storage.close()
         await gatherResults(puts, consumeErrors=True)
         again = await self.opened(max_records=5000)
@@ -307,7 +297,7 @@ class WritingTests(Harness):
         storage = await self.opened(max_bytes=20)
         await storage.put(stored(1, bytes(10)), 0.0)
         await storage.put(stored(2, bytes(10)), 0.0)
-        await self.fails(StorageFull, storage.put(stored(2, bytes(11)), 0.0))
+        await error_of(StorageFull, storage.put(stored(2, bytes(11)), 0.0))
         await storage.put(stored(2, bytes(9)), 0.0)
         self.assertEqual(await storage.usage(), StorageUsage(2, 19))
 
@@ -323,7 +313,7 @@ class WritingTests(Harness):
             await storage.put(stored(n, expires=10.0 * n), 0.0)
         await storage.close()
         storage = await self.opened(max_records=3)
-        await self.fails(StorageFull, storage.put(stored(9), 35.0))
+        await error_of(StorageFull, storage.put(stored(9), 35.0))
         await storage.put(stored(9), 65.0)
         self.assertEqual(await storage.usage(), StorageUsage(3, 3 * len(stored(1).data)))
 

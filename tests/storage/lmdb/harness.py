@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import StorageContext
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.testing.contracts.storage import Clocks
+from tests.storage.outcomes import error_of
 
 PAGE = 4096
 
@@ -50,15 +51,6 @@ class LMDBCase(TestCase):
         self.addCleanup(storage.close)
         return storage
 
-    async def fails(self, kind: type[StorageError], awaitable: Awaitable[object]) -> str:
-        """The sentence that it fails with."""
-        try:
-            await awaitable
-        except StorageError as error:
-            self.assertIs(type(error), kind, error)
-            return str(error)
-        raise AssertionError(f"no {kind.__name__}")
-
     def change(self, name: bytes, key: bytes, value: bytes | None) -> None:
         """Write into the closed file, as another program would."""
         with lmdb.open(str(self.path), subdir=False, max_dbs=5) as environment:
@@ -72,8 +64,8 @@ class LMDBCase(TestCase):
     async def refused(self, kind: type[StorageError]) -> str:
         """Opening fails twice in the same way, leaves the file as it is and nothing locked."""
         before = self.path.read_bytes()
-        sentence = await self.fails(kind, self.make().open())
-        self.assertEqual(await self.fails(kind, self.make().open()), sentence)
+        sentence = await error_of(kind, self.make().open())
+        self.assertEqual(await error_of(kind, self.make().open()), sentence)
         self.assertEqual(self.path.read_bytes(), before)
         self.assertIn(str(self.path), sentence)
         return sentence

@@ -25,6 +25,7 @@ from kadtwisted.testing.contracts.storage import (
     stored,
 )
 from tests.storage.lmdb.harness import PAGE, LMDBCase, context, full_disk
+from tests.storage.outcomes import error_of
 
 
 class TestLMDBStorageContract(DurableStorageContract, BoundedStorageContract, TestCase):
@@ -64,12 +65,12 @@ class TestOpening(LMDBCase):
     async def test_no_room_to_make_it(self) -> None:
         self.directory.mkdir()
         with full_disk():
-            await self.fails(StorageFull, self.make().open())
+            await error_of(StorageFull, self.make().open())
         self.assertEqual([each.name for each in self.directory.iterdir()], ["records.lmdb.lock"])
 
     async def test_directory_in_the_place_of_the_file(self) -> None:
         self.path.mkdir(parents=True)
-        sentence = await self.fails(StorageError, self.make().open())
+        sentence = await error_of(StorageError, self.make().open())
         self.assertIn("is a directory", sentence.lower())
 
     async def test_what_was_left_unwritten_in_a_whole_file(self) -> None:
@@ -153,7 +154,7 @@ class TestForeignAndDamaged(LMDBCase):
         await self.make_file()
         self.change(b"records", encode_where(StorageKey(1, NodeID(1))), b"x")
         storage = await self.opened()
-        self.assertIn("wrong length", await self.fails(StorageError, storage.page(None, 9)))
+        self.assertIn("wrong length", await error_of(StorageError, storage.page(None, 9)))
         self.assertEqual(len(await storage.get(1, NodeID(2), 0.0)), 1)
 
     async def test_record_whose_key_is_cut_off(self) -> None:
@@ -162,7 +163,7 @@ class TestForeignAndDamaged(LMDBCase):
         self.change(b"records", b"\x01\x00", value)
         self.change(b"expiry", value[EXPIRES] + b"\x01\x00", b"")
         storage = await self.opened()
-        self.assertIn("wrong length", await self.fails(StorageError, storage.page(None, 9)))
+        self.assertIn("wrong length", await error_of(StorageError, storage.page(None, 9)))
         self.assertEqual(len(await storage.get(1, NodeID(2), 0.0)), 1)
 
     async def test_damaged_pages(self) -> None:

@@ -22,6 +22,7 @@ from kadtwisted.storage.lmdb.file import explained, most_map
 from kadtwisted.storage.lmdb.records import MAX_SUB
 from kadtwisted.testing.contracts.storage import Clocks, stored
 from tests.storage.lmdb.harness import LMDBCase, context
+from tests.storage.outcomes import error_of
 
 SMALL_MAP = 64 * 1024
 
@@ -41,20 +42,20 @@ class TestPanic(LMDBCase):
         storage = await self.opened()
         await storage.put(stored(1), 0.0)
         self.break_(storage)
-        self.assertIn("opens it again", await self.fails(StorageError, storage.usage()))
-        self.assertIn("opens it again", await self.fails(StorageError, storage.put(stored(2), 0.0)))
+        self.assertIn("opens it again", await error_of(StorageError, storage.usage()))
+        self.assertIn("opens it again", await error_of(StorageError, storage.put(stored(2), 0.0)))
         await storage.put(stored(3), 0.0)
         self.assertEqual([each.where.key for each in await storage.page(None, 9)], [1, 3])
 
     async def test_as_often_as_it_takes(self) -> None:
         storage = await self.opened()
         self.break_(storage)
-        await self.fails(StorageError, storage.put(stored(1), 0.0))
+        await error_of(StorageError, storage.put(stored(1), 0.0))
         hidden = self.path.rename(f"{self.path}.hidden")
         for _ in range(2):
-            sentence = await self.fails(StorageError, storage.put(stored(2), 0.0))
+            sentence = await error_of(StorageError, storage.put(stored(2), 0.0))
             self.assertIn("no such file", sentence)
-            await self.fails(StorageError, storage.usage())
+            await error_of(StorageError, storage.usage())
         hidden.rename(self.path)
         await storage.put(stored(3), 0.0)
         self.assertEqual((await storage.usage()).records, 1)
@@ -121,7 +122,7 @@ class TestGrowth(LMDBCase):
     async def test_no_further_than_the_bounds_explain(self) -> None:
         storage = await self.opened(self.make_small(2 * SMALL_MAP))
         await storage.put(stored(1), 0.0)
-        sentence = await self.fails(StorageFull, storage.put(stored(2, bytes(400_000)), 0.0))
+        sentence = await error_of(StorageFull, storage.put(stored(2, bytes(400_000)), 0.0))
         self.assertIn("mdb_copy", sentence)
         await storage.put(stored(3), 0.0)
         self.assertEqual((await storage.usage()).records, 2)

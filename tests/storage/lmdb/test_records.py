@@ -13,6 +13,7 @@ from kadtwisted.storage.lmdb.records import MAX_SUB, decode_where, encode_moment
 from kadtwisted.storage.timeline import Anchor, Timeline
 from kadtwisted.testing.contracts.storage import stored
 from tests.storage.lmdb.harness import LMDBCase, full_disk
+from tests.storage.outcomes import error_of
 
 KEYS = st.builds(
     StorageKey,
@@ -53,15 +54,15 @@ class TestWrites(LMDBCase):
         self.assertEqual((await storage.page(None, 5))[0].where, longest.where)
         self.assertEqual(await storage.page(longest.where, 5), [])
         for record in (stored(5, sub=bytes(MAX_SUB + 1)), stored(5, kind=256)):
-            self.assertIn("not 256", await self.fails(StorageError, storage.put(record, 0.0)))
-            await self.fails(StorageError, storage.remove(record.where))
-        await self.fails(StorageError, storage.get(256, NodeID(5), 0.0))
+            self.assertIn("not 256", await error_of(StorageError, storage.put(record, 0.0)))
+            await error_of(StorageError, storage.remove(record.where))
+        await error_of(StorageError, storage.get(256, NodeID(5), 0.0))
 
     async def test_no_room_on_the_disk(self) -> None:
         storage = await self.opened()
         await storage.put(stored(1), 0.0)
         with full_disk():
-            sentence = await self.fails(StorageFull, storage.put(stored(2), 0.0))
+            sentence = await error_of(StorageFull, storage.put(stored(2), 0.0))
         self.assertIn("no room left on the disk", sentence)
         self.assertEqual((await storage.usage()).records, 1)
         await storage.put(stored(2), 0.0)

@@ -14,7 +14,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import StorageContext
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
 from kadtwisted.testing.contracts.storage import Clocks, stored
-from tests.storage.batches import PATIENCE
+from tests.storage.outcomes import PATIENCE
 
 
 def context(records: int = 500, size: int = 1_000_000, clocks: Clocks | None = None) -> Any:

@@ -27,7 +27,7 @@ from kadtwisted.testing.contracts.storage import (
     DurableStorageContract,
     stored,
 )
-from tests.storage.batches import PATIENCE
+from tests.storage.outcomes import PATIENCE
 from tests.storage.sqlite.harness import SQLiteCase, context
 
 

@@ -10,7 +10,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.testing.contracts.storage import stored
-from tests.storage.batches import together
+from tests.storage.outcomes import together
 from tests.storage.sqlite.harness import SQLiteCase
 
 

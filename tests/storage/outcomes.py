@@ -1,13 +1,14 @@
-"""Several writes in one batch."""
+"""What becomes of reads and writes: errors, and several writes in one batch."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from kadtwisted.errors import StorageError
 from kadtwisted.storage.file_storage import FileStorage
 
 PATIENCE = 20.0
@@ -24,3 +25,13 @@ async def together(storage: FileStorage, *asked: Callable[[], Deferred[Any]]) ->
     gate.set()
     await held
     return [await each.addErrback(lambda failure: failure.value) for each in outcomes]
+
+
+async def error_of(kind: type[StorageError], awaitable: Awaitable[object]) -> str:
+    """What the error says that it fails with, which is of exactly this type."""
+    try:
+        await awaitable
+    except StorageError as error:
+        assert type(error) is kind, error
+        return str(error)
+    raise AssertionError(f"no {kind.__name__}")

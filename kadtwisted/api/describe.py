@@ -138,6 +138,7 @@ def of_status(status: NodeStatus) -> Described:
         "stored_records": status.stored_records,
         "stored_bytes": status.stored_bytes,
         "own_records": status.own_records,
+        "own_records_kept": status.own_records_kept,
         "replication_period_seconds": round(status.replication_period, 3),
         "replication_kept": status.replication_kept,
         "counters": dict(status.counters),

@@ -1,6 +1,6 @@
-"""Frozen pictures of a running node, for people, the control socket and later HTTP.
+"""Frozen snapshots of a running node, for people, the control socket and later HTTP.
 
-Nothing here is live: a picture is made when asked for and never changes.
+Nothing here is live: a snapshot is made when it is asked for, and never changes.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ class BucketStatus(NamedTuple):
 
 
 class NodeStatus(NamedTuple):
-    """The whole node: ``health`` is the one verdict (a word of
+    """The whole node: ``health`` is the verdict on it (a word of
     :class:`~kadtwisted.model.health.Health`), ``counters`` are totals since the start, dropped
     datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
-    seconds, ``replication_kept`` says whether the upkeep's budget suffices for it, ``own_records``
-    counts those kept published."""
+    seconds, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
+    counts the records kept published, ``own_records_kept`` says whether the budget suffices to
+    publish all of them again before they expire."""
 
     node_id: NodeID
     public_key: bytes
@@ -68,6 +69,7 @@ class NodeStatus(NamedTuple):
     replication_period: float
     replication_kept: bool
     own_records: int
+    own_records_kept: bool
     counters: dict[str, int]
 
 

@@ -330,6 +330,7 @@ class Node:
             replication_period=self._maintenance.replication_period(),
             replication_kept=self._maintenance.keeps_up(self._usage.records),
             own_records=len(self._upkeep.publisher),
+            own_records_kept=self._upkeep.publisher.keeps_up(),
             counters=self.counters.snapshot(),
         )
 

@@ -74,7 +74,7 @@ class DescribeTests(unittest.SynchronousTestCase):
         described = describe.of_status(changed)
         self.assertEqual(described["health"], "degraded")
         self.assertEqual(described["health_sentence"], "reads, but cannot store")
-        self.assertEqual(described["own_records"], 2)
+        self.assertEqual((described["own_records"], described["own_records_kept"]), (2, True))
         self.assertEqual(described["replication_period_seconds"], 720.0)
 
     def test_address_to_share(self) -> None:

@@ -79,6 +79,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         replication_period=3600.0,
         replication_kept=True,
         own_records=0,
+        own_records_kept=True,
         counters={"in.Ping": 12345, "in.Have": 0},
     )
     return status._replace(**changes)

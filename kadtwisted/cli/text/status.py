@@ -39,10 +39,15 @@ def _facts(status: Described) -> list[tuple[str, str]]:
         *(("Listening", _listening(link)) for link in links),
         ("Contacts", ", ".join(_contacts(link) for link in links)),
         ("Stored", f"{stored}, {size(status['stored_bytes'])}"),
-        ("Own records", f"{status['own_records']:,} kept published"),
+        ("Own records", _own_records(status)),
         ("Replication", _replication(status)),
         ("Node ID", status["node_id"]),
     ]
+
+
+def _own_records(status: Described) -> str:
+    kept = f"{status['own_records']:,} kept published"
+    return kept if status["own_records_kept"] else f"{kept}, but too many to keep up: some expire"
 
 
 def _replication(status: Described) -> str:

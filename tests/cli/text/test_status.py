@@ -43,6 +43,11 @@ class StatusTests(unittest.SynchronousTestCase):
         self.assertIn("2 h 13 min, read-only", text)
         self.assertNotIn("Address", text)
 
+    def test_a_node_with_more_records_than_its_upkeep_can_send(self) -> None:
+        text = self.text(own_records=20_000, own_records_kept=False, replication_kept=False)
+        self.assertIn("20,000 kept published, but too many to keep up: some expire\n", text)
+        self.assertIn("every 1 h, but too many records to keep up\n", text)
+
     def test_dropped_datagrams_by_reason_if_there_are_any(self) -> None:
         counters = {"in.Ping": 9, "dropped.tag": 1, "dropped.oversized": 1200, "dropped.box": 0}
         shown = self.text(counters=counters).split("\n\n")[2]

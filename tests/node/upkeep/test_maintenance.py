@@ -125,7 +125,8 @@ class ReplicationTests(UpkeepCase):
         # 20 datagrams/s x 3,600 s x 32 records an offer / 8 nodes a record.
         self.assertTrue(upkeep.keeps_up(288_000))
         self.assertFalse(upkeep.keeps_up(288_001))
-        self.assertTrue(self.swarm.nodes[0].status().replication_kept)
+        status = self.swarm.nodes[0].status()
+        self.assertTrue(status.replication_kept and status.own_records_kept)
 
 
 class RepairTests(UpkeepCase):

@@ -1,9 +1,9 @@
 """What a node brings over a restart: its node state is opened and closed here, and contacts saved.
 
 Contacts are saved when they have changed: soon while the table grows, rarely after that, and at the
-end.  A table in which nobody has answered yet never replaces a good one on disk.  In each address
-family, until k contacts have answered, the contacts of the earlier run are saved beside them; so
-a run without IPv6 forgets no IPv6 contact.
+end.  A table in which no contact has answered yet never replaces a good one on disk.  In each
+address family, until k contacts have answered, the contacts of the earlier run are saved beside
+them; so a run without IPv6 forgets no IPv6 contact.
 
 A failure to save is reported in the log, and the node continues with what it has in memory.  The
 records kept published are saved by the :class:`~kadtwisted.node.upkeep.publisher.Publisher`.

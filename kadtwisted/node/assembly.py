@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from kadtwisted.dialects.dialect import MakeDialect
+from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.interfaces import INodeState
-from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.interfaces import INodeState, ISerializer
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.values import Values
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
-from kadtwisted.node.port.protocol import Gate, Handle
+from kadtwisted.node.port.observer import LinkObserver
+from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
@@ -31,8 +35,6 @@ from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.diversity import diversity_for
 from kadtwisted.routing.liveness import Liveness
 from kadtwisted.routing.table import RoutingTable
-from kadtwisted.rpc.limits import Limits
-from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.upkeep.publishing import PublicationSchedule
 
 WrapHandler = Callable[[Handle], Handle]
@@ -55,7 +57,6 @@ class Assembly:
     """All parts of one run of a node, wired together."""
 
     links: Links
-    limits: Limits
     values: Values
     bootstrap: Bootstrap
     upkeep: Workers
@@ -68,11 +69,7 @@ def assemble(kept: Kept) -> Assembly:
     :class:`ConfigurationError` for settings that cannot work.
     """
     context, records = kept.context, kept.records
-    gate = Gate(
-        Tokens(context.world.secure_random, context.parameters.token_rotation),
-        Limits(context.settings.limits),
-    )
-    links = _make_links(kept, gate)
+    links = _make_links(kept)
     values = Values(context, links, records)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
@@ -86,19 +83,33 @@ def assemble(kept: Kept) -> Assembly:
     )
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
-        link.watch(maintenance.contact_added, maintenance.contact_removed)
-    return Assembly(links, gate.limits, values, bootstrap, workers, maintenance)
+        link.watch(_ToUpkeep(maintenance))
+    return Assembly(links, values, bootstrap, workers, maintenance)
 
 
-def _make_links(kept: Kept, gate: Gate) -> Links:
+class _ToUpkeep(LinkObserver):
+    """Tells a node's upkeep of new and lost contacts."""
+
+    def __init__(self, maintenance: Maintenance) -> None:
+        self._maintenance = maintenance
+
+    def added(self, contact: Contact) -> None:
+        self._maintenance.contact_added(contact)
+
+    def removed(self, contact: Contact, known_for: float) -> None:
+        self._maintenance.contact_removed(known_for)
+
+
+def _make_links(kept: Kept) -> Links:
     interfaces = interfaces_by_family(kept.context.settings)
+    doors = kept.context.dialect.doors(len(interfaces))
     tables = {family: _make_table(kept.context) for family in interfaces}
     links = Links()
-    for family, interface in interfaces.items():
+    for (family, interface), door in zip(interfaces.items(), doors, strict=True):
         handle: Handle = Handlers(kept.context, family, tables, kept.records).handle
         if kept.wrap_handler is not None:
             handle = kept.wrap_handler(handle)
-        links[family] = Link(kept.context, interface, tables[family], gate, handle)
+        links[family] = Link(kept.context, interface, tables[family], door, handle)
     return links
 
 
@@ -116,6 +127,19 @@ def _make_table(context: NodeContext) -> RoutingTable:
         ),
         diversity=diversity_for(private=not context.open_network),
     )
+
+
+def choose_dialect(dialect: MakeDialect | None, serializer: ISerializer | None) -> MakeDialect:
+    """The dialect that a node speaks: the one given, else the native one, with the serializer
+    given, if any.
+
+    :class:`ConfigurationError` if both are given: a dialect brings its own serializer.
+    """
+    if dialect is None:
+        return partial(native_dialect, serializer=serializer)
+    if serializer is not None:
+        raise ConfigurationError("give a dialect or a serializer: a dialect brings its own")
+    return dialect
 
 
 def interfaces_by_family(settings: NodeSettings) -> dict[Family, str]:

@@ -52,7 +52,7 @@ class NodeContext:
     @property
     def parameters(self) -> Parameters:
         """What all nodes of the network agree on."""
-        return self.settings.parameters
+        return self.dialect.parameters
 
     @property
     def open_network(self) -> bool:

@@ -20,13 +20,13 @@ from twisted.internet.defer import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kadtwisted.dialects.native import native_dialect
+from kadtwisted.dialects.dialect import MakeDialect
 from kadtwisted.errors import (
     CannotListen,
     InvalidInput,
     NoContacts,
-    RequestTimedOut,
     StorageError,
+    Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
@@ -50,7 +50,7 @@ from kadtwisted.model.results import (
     Receipt,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
-from kadtwisted.node.assembly import Kept, WrapHandler, assemble
+from kadtwisted.node.assembly import Kept, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
@@ -58,11 +58,11 @@ from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.values import MODES, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.snapshots import Stage, bucket_statuses, node_health, node_status
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.value import TOMBSTONE
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.upkeep.health import Signs, verdict
 from kadtwisted.upkeep.publishing import PublicationSchedule
 
 _NO_SOCKETS: Mapping[Family, socket.socket] = MappingProxyType({})
@@ -92,11 +92,12 @@ class Node:
         state: INodeState | None = None,
         sockets: Mapping[Family, socket.socket] = _NO_SOCKETS,
         world: World | None = None,
+        dialect: MakeDialect | None = None,
         wrap_handler: WrapHandler | None = None,
     ) -> None:
         world = world or real_world(reactor)
-        made = native_dialect(key, settings, world.secure_random, serializer)
-        self._context = context = NodeContext.made(reactor, settings, world, made, key)
+        spoken = choose_dialect(dialect, serializer)(key, settings, world.secure_random)
+        self._context = context = NodeContext.made(reactor, settings, world, spoken, key)
         self.public_key = context.public_key
         self.node_id: NodeID = context.node_id
         self.counters = context.counters
@@ -107,9 +108,7 @@ class Node:
         self._usage = StorageUsage(0, 0)
         self._changing = DeferredLock()
         self._operations = OperationLimit(bounds.concurrent_operations, bounds.waiting_operations)
-        self._running = False
-        self._starting = False
-        self._stopping = False
+        self._stage = Stage.STOPPED
         self._started_at = 0.0
         publications = PublicationSchedule(world.random, settings.upkeep.own_records)
         self._kept = Kept(context, self._records, publications, state, wrap_handler)
@@ -117,8 +116,8 @@ class Node:
 
     def _assemble(self) -> None:
         """Fresh parts for the next run."""
-        made = assemble(self._kept)
-        self._links, self._limits = made.links, made.limits
+        self._parts = made = assemble(self._kept)
+        self._links = made.links
         self._values, self._bootstrap = made.values, made.bootstrap
         self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
@@ -129,16 +128,17 @@ class Node:
         return self._changing.run(lambda: Deferred.fromCoroutine(self._start()))
 
     async def _start(self) -> None:
-        if self._running:
+        if self._stage is Stage.RUNNING:
             return
-        self._starting = True
+        self._stage = Stage.STARTING
         try:
             self._assemble()
             await self._storage.open()
             contacts = await self._recall_and_bind()
-        finally:
-            self._starting = False
-        self._running = True
+        except BaseException:
+            self._stage = Stage.STOPPED
+            raise
+        self._stage = Stage.RUNNING
         self._operations.open()
         self._started_at = self._context.world.now()
         self._maintenance.start()
@@ -173,16 +173,15 @@ class Node:
         return self._changing.run(lambda: Deferred.fromCoroutine(self._stop()))
 
     async def _stop(self) -> None:
-        if not self._running:
+        if self._stage is not Stage.RUNNING:
             return
-        self._running = False
-        self._stopping = True
+        self._stage = Stage.STOPPING
         self._maintenance.stop()
         self._operations.close()
         try:
             await self._close()
         finally:
-            self._stopping = False
+            self._stage = Stage.STOPPED
 
     def switch_upkeep(self, *, on: bool) -> None:
         """Turn the upkeep of a running node off, or on again; for simulation and tests.
@@ -230,7 +229,7 @@ class Node:
         started = self._context.world.now()
         if isinstance(address, Contact):
             if address.family not in self._links:
-                raise RequestTimedOut(f"this node has no IPv{address.family:d} port")
+                raise Unavailable(f"this node has no IPv{address.family:d} port")
             answer = await self._links[address.family].ask(address, Ping(), known=True)
         else:
             answer = await self._bootstrap.hello(parse_address(address))
@@ -302,7 +301,7 @@ class Node:
         stored = await self._values.put(target, TOMBSTONE, longest, deleted=True)
         return stored.receipt
 
-    # --- Pictures ----------------------------------------------------------------------------
+    # --- What is there now -------------------------------------------------------------------
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """See :meth:`INode.records`."""
@@ -315,40 +314,11 @@ class Node:
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""
         self._refresh_usage()
-        return NodeStatus(
-            node_id=self.node_id,
-            public_key=self.public_key,
-            health=self.health().word,
-            running=self._running,
-            read_only=self._context.settings.read_only,
-            network=self._context.settings.network,
-            private=bool(self._context.settings.network_secrets),
-            uptime=self._context.world.now() - self._started_at if self._running else 0.0,
-            links=tuple(link.status() for link in self._links.values()),
-            stored_records=self._usage.records,
-            stored_bytes=self._usage.size,
-            replication_period=self._maintenance.replication_period(),
-            replication_kept=self._maintenance.keeps_up(self._usage.records),
-            own_records=len(self._upkeep.publisher),
-            own_records_kept=self._upkeep.publisher.keeps_up(),
-            counters=self.counters.snapshot(),
-        )
+        return node_status(self._kept, self._parts, self._stage, self._usage, self._started_at)
 
     def health(self) -> Health:
         """The one verdict on this node now."""
-        links = self._links.values()
-        return verdict(
-            Signs(
-                running=self._running,
-                started=self._starting or self._running,
-                stopping=self._stopping,
-                contacts=sum(len(link.table) for link in links),
-                first=not self._upkeep.contacts.was_told(),
-                heard=any(link.has_heard() for link in links),
-                uplink_down=bool(links) and all(link.is_down() for link in links),
-                storage_failing=self._records.is_failing(),
-            )
-        )
+        return node_health(self._kept, self._parts, self._stage)
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
@@ -356,13 +326,13 @@ class Node:
 
     async def _self_check(self) -> None:
         await all_of(
-            [link.reach_itself(self.node_id, self.public_key) for link in self._links.values()]
+            [link.ping_itself(self.node_id, self.public_key) for link in self._links.values()]
         )
         await self._records.check_reading()
 
     def _refresh_usage(self) -> None:
-        """Ask the storage how full it is; a slow one answers in time for the next picture."""
-        if self._running:
+        """Ask the storage how full it is; a slow one answers in time for the next status."""
+        if self._stage is Stage.RUNNING:
             self._records.usage().addCallbacks(self._take_usage, lambda _: None)
 
     def _take_usage(self, usage: StorageUsage) -> None:
@@ -370,14 +340,14 @@ class Node:
 
     def routing(self) -> RoutingStatus:
         """See :meth:`INode.routing`."""
-        buckets = [b for link in self._links.values() for b in link.bucket_statuses()]
+        now = self._context.world.now()
+        buckets = [b for link in self._links.values() for b in bucket_statuses(link, now)]
         return RoutingStatus(self.node_id, tuple(buckets))
 
 
 def _ping_result(answer: Answer, took: float) -> PingResult:
-    """What a PONG says; a hello's round trip is measured here, because it may be retransmitted."""
+    """What a PONG says, and how long it took, measured here if it was asked for more than once."""
     pong = answer.reply.body
-    if not isinstance(pong, Pong):
-        raise RequestTimedOut(f"{answer.contact.endpoint} answered something that is no PONG")
+    assert isinstance(pong, Pong), "nothing else answers a PING"
     rtt = took if answer.rtt is None else answer.rtt
     return PingResult(answer.contact, rtt, answer.reply.observed, pong.unix_time, pong.agent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kadtwisted.dialects.native.door import NativeDoor
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.record import StoredRecord
@@ -67,7 +68,7 @@ def table_of(node: Node, family: Family = Family.IPV4) -> RoutingTable:
 
 def endpoints_of(node: Node, family: Family = Family.IPV4) -> Endpoints:
     """What it remembers of the endpoints of one family: round-trip times and tokens."""
-    return link_of(node, family).protocol.requests.endpoints
+    return link_of(node, family).protocol.door.endpoints
 
 
 def storage_of(node: Node) -> IStorage:
@@ -86,19 +87,25 @@ def load_of(node: Node) -> Load:
     """How much of each kind a node has now."""
     links, records = links_of(node), node._records
     return Load(
-        requests=sum(len(link.protocol.requests.transactions) for link in links),
+        requests=sum(len(link.requests) for link in links),
         operations=len(node._operations),
         locks=len(records._locks),
         vouchers=len(records._vouched),
-        endpoints=sum(len(link.protocol.requests.endpoints) for link in links),
+        endpoints=sum(len(link.protocol.door.endpoints) for link in links),
         contacts=sum(len(link.table) for link in links),
         records=node.status().stored_records,
         tasks=node._maintenance.tasks(),
-        sources=node._limits.sources(),
+        sources=_sources(links),
     )
+
+
+def _sources(links: Sequence[Link]) -> int:
+    """Senders of which a budget is remembered; the doors of a native node share their budgets."""
+    doors = [link.protocol.door for link in links]
+    return max(door.limits.sources() for door in doors if isinstance(door, NativeDoor))
 
 
 def settle(node: Node, own: Endpoint) -> None:
     """Let a node know at which endpoint others see it, as if they had told it."""
     link = link_of(node, own.family)
-    link.reach.own = link.observed = own
+    link.reach.own = link._asking.observed = own

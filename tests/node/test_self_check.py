@@ -41,10 +41,10 @@ class SelfCheckTests(SynchronousTestCase):
         node = self.node()
         link = next(iter(node._links.values()))
         elsewhere = Endpoint("198.51.100.1", 1)
-        before = link.protocol.requests.patience(elsewhere, Ping())
+        before = link.requests.patience(elsewhere, Ping())
         for _ in range(10):
             wait_for(self.clock, node.self_check())
-        self.assertEqual(link.protocol.requests.patience(elsewhere, Ping()), before)
+        self.assertEqual(link.requests.patience(elsewhere, Ping()), before)
         self.assertFalse(link.has_heard())
         self.assertIsNone(link.observed)
         self.assertEqual(len(link.table), 0)
@@ -56,7 +56,7 @@ class SelfCheckTests(SynchronousTestCase):
         )
         wait_for(self.clock, node.self_check())
         links = list(node._links.values())
-        links[1]._port = None
+        links[1]._binding._port = None
         self.failureResultOf(node.self_check(), SendFailed)
 
     def test_a_port_that_hears_nothing(self) -> None:

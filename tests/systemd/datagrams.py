@@ -52,7 +52,7 @@ def ask_once(node: Node, server: Contact) -> Deferred[Any]:
     """One datagram; how long its answer took.  Nothing public asks so stubbornly."""
     began = reactor.seconds()
     link = node._links[server.family]
-    asking = link.protocol.requests.request(server, Ping(), retransmit=False)
+    asking = link.requests.request(server, Ping(), retransmit=False)
     return asking.addCallback(lambda _: reactor.seconds() - began)
 
 

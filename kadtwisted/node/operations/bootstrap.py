@@ -101,7 +101,7 @@ class Bootstrap:
         """
         by_link = await self._endpoints(address)
         hellos = [
-            link.hello(endpoint, address.key)
+            link.greet(endpoint, address.key)
             for link, endpoints in by_link.items()
             for endpoint in endpoints
         ]
@@ -170,7 +170,7 @@ def _unless_stopped(failure: Failure) -> None:
 
 def _first_answer(link: Link, endpoints: Iterable[Endpoint], address: Address) -> Deferred[First]:
     """Say hello to several endpoints of one address over one link."""
-    return _first([link.hello(endpoint, address.key) for endpoint in endpoints])
+    return _first([link.greet(endpoint, address.key) for endpoint in endpoints])
 
 
 def _first(hellos: Sequence[Deferred[Answer]]) -> Deferred[First]:

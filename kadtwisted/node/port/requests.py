@@ -1,11 +1,8 @@
-"""Requests of ours: a Deferred each, one timer for all, and who is believed to answer.
+"""Requests of ours: a Deferred each, and one timer for all.
 
-A reply is believed only from the exact endpoint asked, under the key expected, with the transaction
-ID of a request in flight, and if it is of the type that answers the request.  A request is sent
-once more when it is slow, when its token was refused, and when a cookie asks for proof; each at
-most once.
-
-It seals and encodes, but writes through ``write``, and never reads a datagram's header.
+The door says which datagram asks, and which reply answers.  Here is decided how long an answer is
+waited for, that a slow request is sent once more, and that a reply counts only if it is of the type
+that answers the request.
 """
 
 from __future__ import annotations
@@ -19,16 +16,18 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 
+from kadtwisted.dialects.door import Exchange, Matched
 from kadtwisted.errors import (
     ErrorReply,
     InvalidAddress,
     KadtwistedError,
-    MalformedDatagram,
     NodeStopped,
     RequestTimedOut,
     SendFailed,
 )
+from kadtwisted.interfaces import IDoor
 from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     Error,
     ErrorCode,
@@ -40,20 +39,17 @@ from kadtwisted.model.messages import (
     Pong,
     Records,
     Reply,
-    Request,
     RequestBody,
     Store,
     Stored,
     Wanted,
 )
 from kadtwisted.node.context import NodeContext
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES, TRANSACTION_ID_BYTES
-from kadtwisted.rpc.endpoints import Endpoints, Patience
-from kadtwisted.rpc.transactions import Due, Transaction, Transactions
-from kadtwisted.sealing.forms import Form
+from kadtwisted.rpc.endpoints import NEVER, Patience
+from kadtwisted.rpc.transactions import Due, Transaction
 
-NONCE = slice(1, 17)
-"""The 16 random bytes of a datagram's nonce: a cookie quotes them."""
+UNKNOWN_ID = NodeID(0)
+"""Stands for the ID of a node whose public key is not known yet."""
 
 
 class Answer(NamedTuple):
@@ -71,60 +67,67 @@ _ANSWERS: Mapping[type, type] = MappingProxyType(
 
 
 @dataclass(slots=True, eq=False)
-class _Asked:
-    """What we keep about a request of ours: enough to send it once more."""
+class _Asked(Exchange):
+    """An exchange, and who waits for its end.
 
-    contact: Contact
-    body: RequestBody
-    form: Form
-    pinned: bytes | None
+    It is sent once more if ``retransmit``; ``on_soft`` is called when it is slow.  A round trip
+    that is not ``measured`` says nothing about others.
+    """
+
     retransmit: bool
     on_soft: Callable[[], None] | None
-    network: int
     measured: bool
     waiter: Deferred[Answer] = field(init=False)
-    transaction: Transaction[_Asked] | None = None
-    nonce: bytes = b""
-    token_renewed: bool = False
-    cookie_taken: bool = False
 
 
 class Requests:
     """The requests of one port; ``write(datagram, endpoint)`` sends, or raises ``SendFailed``."""
 
-    def __init__(self, context: NodeContext, write: Callable[[bytes, Endpoint], None]) -> None:
-        settings, dialect = context.settings, context.dialect
+    def __init__(
+        self, context: NodeContext, door: IDoor, write: Callable[[bytes, Endpoint], None]
+    ) -> None:
+        timeouts = context.settings.timeouts
         self._reactor = context.reactor
         self._now = context.world.now
-        self._secure_random = context.world.secure_random
-        self._dialect = dialect
-        self._sealer = dialect.sealer
-        self._serializer = dialect.serializer
+        self._identify = context.dialect.identify
         self._counts = context.counters.counts
+        self._door = door
+        self._transactions = door.transactions
+        self._endpoints = door.endpoints
         self._write = write
-        self._read_only = settings.read_only
-        timeouts = settings.timeouts
         self._floors = {Store: timeouts.store_floor, Ping: timeouts.ping_floor}
-        self.endpoints = Endpoints(
-            settings.timeouts, settings.bounds.endpoints, settings.parameters.token_rotation
-        )
-        self.transactions: Transactions[_Asked] = Transactions(settings.bounds.pending_requests)
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
         self.running = False
+
+    def __len__(self) -> int:
+        """How many are in flight."""
+        return len(self._transactions)
 
     def shut(self) -> None:
         """Send nothing more and fail every request in flight with :class:`NodeStopped`."""
         self.running = False
         self._disarm()
-        for transaction in self.transactions.drain():
+        for transaction in self._transactions.drain():
             _ended(transaction).waiter.errback(NodeStopped())
 
-    # --- Asking ------------------------------------------------------------------------------
+    # --- What is known of endpoints ----------------------------------------------------------
 
     def patience(self, endpoint: Endpoint, body: RequestBody) -> Patience:
         """How long a request of this kind to this endpoint is waited for."""
-        return self.endpoints.patience(endpoint, self._floors.get(type(body), 0.0))
+        return self._endpoints.patience(endpoint, self._floors.get(type(body), 0.0))
+
+    def has_answered(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint ever answered."""
+        record = self._endpoints.get(endpoint)
+        return record is not None and record.last_heard > NEVER
+
+    def round_trip(self, endpoint: Endpoint) -> float | None:
+        """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""
+        record = self._endpoints.get(endpoint)
+        return record.srtt if record is not None else None
+
+    # --- Asking ------------------------------------------------------------------------------
 
     def request(
         self,
@@ -141,84 +144,51 @@ class Requests:
         Fails with ``RequestTimedOut``, ``ErrorReply``, ``SendFailed``, ``TooManyRequests`` or
         ``NodeStopped``; cancelling forgets the request.
         """
-        return self._ask(contact, body, Form.REQUEST, None, retransmit, on_soft, measured)
+        measured = measured and type(body) is not Store  # which waits for a disk
+        return self._ask(
+            _Asked(contact, body, False, None, None, None, retransmit, on_soft, measured)
+        )
 
-    def hello(self, endpoint: Endpoint, pinned: bytes | None = None) -> Deferred[Answer]:
+    def greet(self, endpoint: Endpoint, pinned: bytes | None = None) -> Deferred[Answer]:
         """Ask an endpoint whose key is unknown who it is; fails as :meth:`request` does.
 
         With ``pinned`` only the holder of that public key is believed.
         """
         try:
-            contact = Contact.at(self._dialect.identify(pinned or b""), endpoint, b"")
+            contact = Contact.at(UNKNOWN_ID, endpoint, b"")
         except InvalidAddress as error:
             return fail(error)
-        return self._ask(contact, Ping(), Form.HELLO, pinned, True, None, True)
+        return self._ask(_Asked(contact, Ping(), True, pinned, None, None, True, None, True))
 
-    def _ask(
-        self,
-        contact: Contact,
-        body: RequestBody,
-        form: Form,
-        pinned: bytes | None,
-        retransmit: bool,
-        on_soft: Callable[[], None] | None,
-        measured: bool,
-    ) -> Deferred[Answer]:
+    def _ask(self, asked: _Asked) -> Deferred[Answer]:
         if not self.running:
             return fail(NodeStopped())
-        network = self.endpoints.network(contact.endpoint) or 0
-        measured = measured and type(body) is not Store  # which waits for a disk
-        asked = _Asked(contact, body, form, pinned, retransmit, on_soft, network, measured)
         asked.waiter = Deferred(lambda _: self._forget(asked))
         self._begin(asked)
         return asked.waiter
 
     def _forget(self, asked: _Asked) -> None:
         if asked.transaction is not None:
-            self.transactions.cancel(asked.transaction)
+            self._transactions.cancel(asked.transaction)
             asked.transaction = None
 
     def _begin(self, asked: _Asked) -> None:
         """Send a request and keep it in flight, or fail its waiter."""
-        contact = asked.contact
+        endpoint = asked.contact.endpoint
         try:
-            asked.transaction = self.transactions.begin(
-                self._secure_random(TRANSACTION_ID_BYTES),
-                contact.endpoint,
-                contact.key,
-                asked,
-                self._now(),
-                self.patience(contact.endpoint, asked.body),
-                pinned=asked.pinned,
-            )
-            self._send_request(asked.transaction)
+            patience = self.patience(endpoint, asked.body)
+            self._write(self._door.request(asked, patience, self._now()), endpoint)
         except KadtwistedError as error:
             self._forget(asked)
             asked.waiter.errback(error)
         else:
             self._arm()
 
-    def _send_request(self, transaction: Transaction[_Asked]) -> None:
-        asked = transaction.context
-        endpoint = transaction.endpoint
-        token = NO_TOKEN
-        if asked.form is Form.REQUEST or asked.cookie_taken:
-            token = self.endpoints.token(endpoint, self._now(), asked.contact.key)
-        length = 0
-        if token == NO_TOKEN or asked.form is Form.HELLO:
-            # An unproven asker brings at least the bytes it wants back: nobody is amplified.
-            length = self._dialect.answer_length(asked.body) - self._sealer.request_overhead
-        request = Request(transaction.transaction_id, asked.body, self._read_only)
-        data = self._serializer.encode_request(request, length)
-        datagram = self._sealer.seal(asked.form, data, asked.contact.key, token, asked.network)
-        asked.nonce = datagram[NONCE]
-        self._write(datagram, endpoint)
-
     # --- The timer ---------------------------------------------------------------------------
 
     def _arm(self) -> None:
         """See to it that the timer fires no later than the next moment of any request."""
-        at = self.transactions.wakes_at()
+        at = self._transactions.wakes_at()
         if at is None or (self._timer is not None and self._timer_at <= at):
             return
         self._disarm()
@@ -233,45 +203,37 @@ class Requests:
     def _wake(self) -> None:
         self._timer = None
         try:
-            for transaction, due in self.transactions.due(self._now()):
+            for transaction, due in self._transactions.due(self._now()):
                 if transaction.context.waiter.called:
                     continue  # cancelled or stopped by one that came before it
                 if due is Due.SOFT:
-                    self._lost_patience(transaction)
+                    self._lost_patience(transaction.context)
                 else:
                     self._give_up(transaction)
         finally:
             self._arm()  # whatever went wrong with one, the others are waited for
 
-    def _lost_patience(self, transaction: Transaction[_Asked]) -> None:
-        asked = transaction.context
+    def _lost_patience(self, asked: _Asked) -> None:
         if asked.retransmit:
-            asked.network = (asked.network + 1) % self._sealer.networks
-            self.transactions.resent(transaction, self._now())
             with suppress(SendFailed):  # counted; the first datagram may still be answered
-                self._send_request(transaction)
+                self._write(self._door.again(asked, self._now()), asked.contact.endpoint)
         if asked.on_soft is not None:
             asked.on_soft()
 
     def _give_up(self, transaction: Transaction[_Asked]) -> None:
         self._counts["requests.timed_out"] += 1
-        self.endpoints.failed(transaction.endpoint, self._now())
+        self._endpoints.failed(transaction.endpoint, self._now())
         silent = RequestTimedOut(f"{transaction.endpoint} did not answer in time")
         _ended(transaction).waiter.errback(silent)
 
     # --- What comes back ---------------------------------------------------------------------
 
-    def take(self, reply: Reply, key: bytes, network: int, endpoint: Endpoint) -> None:
-        """A reply was opened with ``key``; :class:`MalformedDatagram` if nobody asked for it."""
-        transaction = self.transactions.match(endpoint, key, reply.transaction_id)
-        if transaction is None:
-            raise MalformedDatagram("unmatched-reply")
-        now = self._now()
+    def take(self, matched: Matched, now: float) -> None:
+        """The door has matched a reply to a request."""
+        transaction, reply, key = matched
         asked = _ended(transaction)
         rtt = transaction.rtt(now) if asked.measured else None
-        self.endpoints.answered(endpoint, rtt, now)
-        self.endpoints.remember_token(endpoint, reply.token, now, key)
-        self.endpoints.remember_network(endpoint, network)
+        self._endpoints.answered(transaction.endpoint, rtt, now)
         if type(reply.body) is Error:
             self._take_error(asked, reply.body)
             return
@@ -281,34 +243,16 @@ class Requests:
             asked.waiter.errback(ErrorReply(ErrorCode.BAD_REQUEST, f"answered {wrong}"))
             return
         contact = asked.contact
-        if contact.key != key:  # a hello: its key, and so its ID, are known only now
-            contact = Contact(self._dialect.identify(key), contact.endpoint, key, contact.compact)
+        if contact.key != key:  # its key, and so its ID, were not known when it was asked
+            contact = Contact(self._identify(key), contact.endpoint, key, contact.compact)
         asked.waiter.callback(Answer(contact, reply, rtt))
 
     def _take_error(self, asked: _Asked, error: Error) -> None:
         self._counts["errors.in"] += 1
-        if error.code == ErrorCode.BAD_TOKEN and not asked.token_renewed and self.running:
-            asked.token_renewed = True  # the error carried a fresh token: ask once more
+        if self._door.renews(asked, error):
             self._begin(asked)
             return
         asked.waiter.errback(ErrorReply(error.code, error.text, error.retry_after / 1000.0))
-
-    def take_cookie(self, body: bytes, endpoint: Endpoint) -> None:
-        """An overloaded node asks us to prove that we receive here: send the request again, once,
-        with the token it gives.  :class:`MalformedDatagram` unless it quotes a request in flight.
-        """
-        nonce, token = body[:-TOKEN_BYTES], body[-TOKEN_BYTES:]
-        for transaction in self.transactions.to(endpoint):
-            asked = transaction.context
-            if asked.nonce == nonce and not asked.cookie_taken:
-                asked.cookie_taken = True
-                now = self._now()
-                self.endpoints.remember_token(endpoint, token, now, asked.contact.key)
-                self.transactions.resent(transaction, now)
-                with suppress(SendFailed):
-                    self._send_request(transaction)
-                return
-        raise MalformedDatagram("unexpected-cookie")
 
 
 def _ended(transaction: Transaction[_Asked]) -> _Asked:

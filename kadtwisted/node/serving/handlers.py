@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import (
     CasConflict,
     ClockSkew,
@@ -45,7 +46,6 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.port.protocol import BUSY_RETRY_MS, Received
 from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, page_of
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.records.kinds import Sender
@@ -99,29 +99,40 @@ class Handlers:
         self._agent = context.settings.agent
         self._k = context.parameters.k
         self._read_only = context.read_only
-        self._by_type: dict[type, tuple[str, bool, Handler]] = {
-            Ping: ("in.Ping", False, self._ping),
-            FindNode: ("in.FindNode", False, self._find_node),
-            FindValue: ("in.FindValue", False, self._find_value),
-            Store: ("in.Store", True, self._store),
-            Have: ("in.Have", True, self._have),
-        }
+        self._dialect = context.dialect
+        self._answer_unknown = context.dialect.answer_unknown
+        self._by_type: dict[type, tuple[str, bool, bool, Handler]] = {}
+        self.serve(Ping, self._ping)
+        self.serve(FindNode, self._find_node)
+        self.serve(FindValue, self._find_value)
+        self.serve(Store, self._store, writes=True)
+        self.serve(Have, self._have, writes=True)
+
+    def serve(self, message: type, handler: Handler, *, writes: bool = False) -> None:
+        """Answer requests of this type by ``handler``, if the dialect has them.
+
+        It is given the request's body; if it ``writes``, the whole
+        :class:`~kadtwisted.dialects.door.Received`, for it matters who writes.
+        """
+        if self._dialect.has(message):
+            guarded = message in self._dialect.proven_only
+            self._by_type[message] = f"in.{message.__name__}", guarded, writes, handler
 
     def handle(self, received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
         """The answer to a request that passed the door."""
         body = received.body
         known = self._by_type.get(type(body))
         if known is None:
-            return Error(ErrorCode.UNKNOWN_METHOD, "unknown method")
-        counter, writes, handler = known
+            return self._answer_unknown(body)
+        counter, guarded, writes, handler = known
         self._counts[counter] += 1
-        if writes:
-            if not received.proven:
-                return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
-            if self._read_only:
-                return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
-            return handler(received)  # it matters who writes
-        return handler(body)
+        if guarded and not received.proven:
+            return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
+        if not writes:
+            return handler(body)
+        if self._read_only:
+            return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
+        return handler(received)
 
     def _ping(self, _: Ping) -> Pong:
         return Pong(self._formats, FEATURES, int(self._unix_time()), self._agent)

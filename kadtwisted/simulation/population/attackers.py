@@ -18,6 +18,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
@@ -34,7 +35,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Value
 from kadtwisted.node.node import Node
-from kadtwisted.node.port.protocol import Handle, Received
+from kadtwisted.node.port.protocol import Handle
 from kadtwisted.records import value as value_rules
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.simulation.population.population import MakeNode

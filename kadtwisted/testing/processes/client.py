@@ -15,6 +15,7 @@ from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.identity.keys import NodeKey
@@ -23,12 +24,10 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindValue, Records, Store, StoredItem
 from kadtwisted.model.record import Kind
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.port.protocol import Gate, KademliaProtocol, Received
+from kadtwisted.node.port.protocol import KademliaProtocol
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.world import real_world
 from kadtwisted.parameters import NodeSettings, Timeouts
-from kadtwisted.rpc.limits import Limits
-from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.testing.processes.daemon import HOST, PATIENCE, Daemon, sleep
 
 HAIL_EVERY = 0.04
@@ -42,8 +41,8 @@ PATIENT = Timeouts(initial=2.0, floor=2.0, ceiling=10.0, ping_floor=2.0, store_f
 """A daemon on a busy machine is slow, not gone."""
 
 
-def _nothing(received: Received) -> None:
-    """No request is answered, and nobody is learnt of."""
+def _answer_nothing(_: Received) -> None:
+    """No request is answered."""
 
 
 class Client(KademliaProtocol):
@@ -61,8 +60,8 @@ class Client(KademliaProtocol):
         world = real_world(reactor)
         dialect = native_dialect(key, settings, os.urandom)
         context = NodeContext.made(reactor, settings, world, dialect, key)
-        gate = Gate(Tokens(os.urandom), Limits(settings.limits))
-        super().__init__(context, gate, _nothing, _nothing, lambda: None)
+        (door,) = dialect.doors(1)
+        super().__init__(context, door, _answer_nothing)
         self.datagram = b""
         self._reactor = reactor
         self._endpoint = endpoint
@@ -81,8 +80,8 @@ class Client(KademliaProtocol):
                 answered.callback(answer)
 
         def hail() -> None:
-            hello = self.requests.hello(self._endpoint)
-            hello.addCallbacks(take, lambda failure: failure.trap(KadtwistedError))
+            greeting = self.requests.greet(self._endpoint)
+            greeting.addCallbacks(take, lambda failure: failure.trap(KadtwistedError))
 
         hailing = LoopingCall(hail)
         hailing.clock = self._reactor

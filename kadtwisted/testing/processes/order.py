@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kadtwisted.dialects.native.door import NONCE
 from kadtwisted.model.ids import ID_BYTES, NodeID
-from kadtwisted.node.port.requests import NONCE
 from kadtwisted.records import value
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.client import Client, meet

@@ -131,7 +131,7 @@ class InTests(DoorCase):
         def break_down(*_: object) -> None:
             raise ZeroDivisionError("deliberate")
 
-        self.patch(self.node._links[4].protocol._tokens, "examine", break_down)
+        self.patch(self.node._links[4].protocol.door._tokens, "examine", break_down)
         for _ in range(50):
             self.stranger.ask(self.node, Ping(), length=300)
         self.clock.advance(5)

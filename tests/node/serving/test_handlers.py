@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.errors import StorageBusy, StorageError, StorageFull
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.interfaces import IStorage
@@ -33,7 +34,6 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import Kind
-from kadtwisted.node.port.protocol import Received
 from kadtwisted.node.serving import handlers
 from kadtwisted.node.serving.handlers import (
     CONTACTS_OF_EACH,
@@ -104,7 +104,7 @@ class HandlersCase(SynchronousTestCase):
         self.handlers = Handlers(context, family, self.tables, RecordStore(context, storage))
 
     def handle(self, body: RequestBody, *, proven: bool = True) -> Any:
-        received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), False, proven)
+        received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), proven=proven)
         return self.handlers.handle(received)
 
     def answer(self, body: RequestBody, *, proven: bool = True) -> Any:

@@ -6,6 +6,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.errors import ClockSkew, InvalidRecord
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, key_of_name, random_id
@@ -24,7 +25,6 @@ from kadtwisted.model.messages import (
     Stored,
     Wanted,
 )
-from kadtwisted.node.port.protocol import Received
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.simulation.experiments.eclipse import BLOCKS, address_of
 from kadtwisted.simulation.monitor import NullMonitor
@@ -49,9 +49,8 @@ K = 4
 
 
 def answer(conduct: Conduct, body: RequestBody, transaction: int = 0) -> object:
-    received = Received(
-        body, Endpoint("20.0.0.1", 8000), bytes(32), False, True, 0, bytes([transaction, 0])
-    )
+    endpoint = Endpoint("20.0.0.1", 8000)
+    received = Received(body, endpoint, bytes(32), bytes([transaction, 0]), proven=True)
 
     def honest(asked: Received) -> ReplyBody:
         assert asked is received

@@ -1,16 +1,31 @@
-"""kad/1, the native dialect: sealed CBOR, IDs proven by Ed25519 keys, records of kind ``Value``."""
+"""The parts of the native dialect, and how they are chosen by a node's settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from zope.interface.verify import verifyObject
 
 from kadtwisted.dialects.dialect import Dialect
+from kadtwisted.dialects.native.door import NativeDoor
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import ISealer, ISerializer
-from kadtwisted.model.messages import FindNode, FindValue, RequestBody
+from kadtwisted.interfaces import IDoor, ISealer, ISerializer
+from kadtwisted.model.messages import (
+    Error,
+    ErrorCode,
+    FindNode,
+    FindValue,
+    Have,
+    Ping,
+    RequestBody,
+    Store,
+)
 from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
+from kadtwisted.rpc.limits import Limits
+from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.sealing.box import BoxSealer, network_key
 from kadtwisted.sealing.plain import PlainSealer
 from kadtwisted.wire.cbor import CBORSerializer
@@ -26,26 +41,61 @@ RESERVED_NETWORKS = frozenset({"mainline"})
 """Names that choose another dialect."""
 
 
+@dataclass(frozen=True, slots=True)
+class NativeDialect(Dialect):
+    """The native dialect of one node; a wrong part fails when it is made."""
+
+    public_key: bytes
+    serializer: ISerializer
+    sealer: ISealer
+    answer_length: Callable[[RequestBody], int]
+    """Length of the datagram that a request wants in answer: an unproven asker pads to it."""
+    settings: NodeSettings
+    secure_random: Callable[[int], bytes]
+
+    def __post_init__(self) -> None:
+        verifyObject(ISerializer, self.serializer)
+        verifyObject(ISealer, self.sealer)
+
+    def doors(self, count: int) -> Sequence[IDoor]:
+        """See :meth:`Dialect.doors`: the ports of a node share their tokens and budgets."""
+        tokens = Tokens(self.secure_random, self.parameters.token_rotation)
+        limits = Limits(self.settings.limits)
+        return [NativeDoor(self, tokens, limits) for _ in range(count)]
+
+
 def native_dialect(
     key: NodeKey,
     settings: NodeSettings,
     secure_random: Callable[[int], bytes],
     serializer: ISerializer | None = None,
-) -> Dialect:
+) -> NativeDialect:
     """The native dialect for one node; :class:`ConfigurationError` for settings it cannot serve."""
     if not settings.network:
         raise ConfigurationError("the network's name cannot be empty")
     if settings.network in RESERVED_NETWORKS:
         raise ConfigurationError(f"the network name {settings.network!r} is reserved")
-    return Dialect(
+    return NativeDialect(
         name="native",
-        serializer=serializer or CBORSerializer(node_id_of),
-        sealer=_make_sealer(key, settings, secure_random),
         identify=node_id_of,
         kinds=NATIVE_KINDS,
-        answer_length=answer_length,
+        parameters=settings.parameters,
         formats=FORMATS,
+        messages=frozenset((Ping, FindNode, FindValue, Store, Have)),
+        proven_only=frozenset((Store, Have)),
+        answer_unknown=answer_unknown,
+        public_key=key.public_key,
+        serializer=serializer or CBORSerializer(node_id_of),
+        sealer=_make_sealer(key, settings, secure_random),
+        answer_length=answer_length,
+        settings=settings,
+        secure_random=secure_random,
     )
+
+
+def answer_unknown(_: RequestBody) -> Error:
+    """A request whose method this program does not know is refused."""
+    return Error(ErrorCode.UNKNOWN_METHOD, "unknown method")
 
 
 def answer_length(body: RequestBody) -> int:

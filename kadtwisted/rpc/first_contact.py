@@ -21,7 +21,7 @@ ADDRESS_RATE = 5.0
 """Datagrams a second to all unproven endpoints of one address."""
 
 
-class Outreach:
+class FirstContact:
     """Remembers whom we wrote to without ever having had an answer."""
 
     def __init__(self, capacity: int = 16384) -> None:

@@ -1,0 +1,62 @@
+"""Learning of contacts from the requests that come in.
+
+Only a sender that has proven where it receives is pinged, and only if the table has room for it; if
+it answers, it enters as tentative.
+"""
+
+from __future__ import annotations
+
+from kadtwisted.dialects.door import Received
+from kadtwisted.errors import InvalidAddress
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.asking import Asking
+from kadtwisted.rpc.endpoints import NEVER
+
+CONSIDER_EVERY = 5.0
+"""Seconds between two looks at whether the sender of requests is worth knowing."""
+
+MAX_CONSIDERED = 4096
+"""Senders looked at lately that are remembered; then all are forgotten at once."""
+
+
+class Learning:
+    """What one link learns of the senders of requests."""
+
+    def __init__(self, context: NodeContext, asking: Asking) -> None:
+        self._now = context.world.now
+        self._identify = context.dialect.identify
+        self._read_only = context.read_only
+        self._asking = asking
+        self._table = asking.table
+        self._considered: dict[Endpoint, float] = {}
+        self._meeting: dict[Endpoint, None] = {}
+
+    def learn(self, received: Received) -> None:
+        """A request came in: its sender may be worth knowing."""
+        endpoint = received.endpoint
+        now = self._now()
+        if now - self._considered.get(endpoint, NEVER) < CONSIDER_EVERY:
+            return
+        if len(self._considered) >= MAX_CONSIDERED:
+            self._considered.clear()
+        self._considered[endpoint] = now
+        if not (received.read_only or self._read_only):
+            self._consider(received, now)
+
+    def _consider(self, received: Received, now: float) -> None:
+        endpoint, asking = received.endpoint, self._asking
+        if not asking.reach.admits(endpoint):
+            return
+        node_id = self._identify(received.key)
+        self._table.heard(node_id, endpoint, now)
+        if not self._table.wants(node_id, endpoint) or not asking.has_room(self._meeting):
+            return
+        try:
+            contact = Contact.at(node_id, endpoint, received.key)
+        except InvalidAddress:
+            return  # a scoped address means something on this machine only
+        if endpoint in self._meeting or not asking.may_meet(endpoint):
+            return
+        self._meeting[endpoint] = None
+        asking.meet(contact).addBoth(asking.probed, endpoint, self._meeting)

@@ -1,0 +1,113 @@
+"""What a node tells of itself: its status, its verdict and its routing tables, as they are now.
+
+Everything here only reads.  A snapshot never changes after it is made.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from kadtwisted.model.health import Health
+from kadtwisted.model.record import StorageUsage
+from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus, NodeStatus
+from kadtwisted.node.assembly import Assembly, Kept
+from kadtwisted.node.port.link import Link
+from kadtwisted.routing.liveness import Entry
+from kadtwisted.routing.table import BucketView
+from kadtwisted.rpc.endpoints import NEVER
+from kadtwisted.upkeep.health import Signs, verdict
+
+
+class Stage(Enum):
+    """Where a node is between its start and its stop."""
+
+    STOPPED = auto()
+    STARTING = auto()
+    RUNNING = auto()
+    STOPPING = auto()
+
+
+def node_status(
+    kept: Kept, parts: Assembly, stage: Stage, usage: StorageUsage, started_at: float
+) -> NodeStatus:
+    """The whole node; ``usage`` is what its storage last said of itself."""
+    context, running = kept.context, stage is Stage.RUNNING
+    settings = context.settings
+    return NodeStatus(
+        node_id=context.node_id,
+        public_key=context.public_key,
+        health=node_health(kept, parts, stage).word,
+        running=running,
+        read_only=settings.read_only,
+        network=settings.network,
+        private=not context.open_network,
+        uptime=context.world.now() - started_at if running else 0.0,
+        links=tuple(link_status(link) for link in parts.links.values()),
+        stored_records=usage.records,
+        stored_bytes=usage.size,
+        replication_period=parts.maintenance.replication_period(),
+        replication_kept=parts.maintenance.keeps_up(usage.records),
+        own_records=len(parts.upkeep.publisher),
+        own_records_kept=parts.upkeep.publisher.keeps_up(),
+        counters=context.counters.snapshot(),
+    )
+
+
+def node_health(kept: Kept, parts: Assembly, stage: Stage) -> Health:
+    """The one verdict on the node."""
+    links = parts.links.values()
+    return verdict(
+        Signs(
+            running=stage is Stage.RUNNING,
+            started=stage in (Stage.STARTING, Stage.RUNNING),
+            stopping=stage is Stage.STOPPING,
+            contacts=sum(len(link.table) for link in links),
+            first=not parts.upkeep.contacts.was_told(),
+            heard=any(link.has_heard() for link in links),
+            uplink_down=bool(links) and all(link.is_down() for link in links),
+            storage_failing=kept.records.is_failing(),
+        )
+    )
+
+
+def link_status(link: Link) -> LinkStatus:
+    """One address family."""
+    entries = [e for bucket in link.table.buckets() for e in bucket.entries]
+    tentative = sum(entry.tentative for entry in entries)
+    return LinkStatus(
+        link.family,
+        link.listening,
+        link.observed,
+        len(entries) - tentative,
+        tentative,
+        len(link.requests),
+    )
+
+
+def bucket_statuses(link: Link, now: float) -> list[BucketStatus]:
+    """The routing table of one address family."""
+    return [_bucket_status(link, view, now) for view in link.table.buckets()]
+
+
+def _bucket_status(link: Link, view: BucketView, now: float) -> BucketStatus:
+    return BucketStatus(
+        link.family,
+        view.prefix,
+        view.length,
+        tuple(_contact_status(link, entry, now) for entry in view.entries),
+        view.replacements,
+        now - view.last_lookup if view.last_lookup > NEVER else None,
+    )
+
+
+def _contact_status(link: Link, entry: Entry, now: float) -> ContactStatus:
+    state = "tentative" if entry.tentative else "suspect" if entry.suspect else "verified"
+    return ContactStatus(
+        entry.contact.node_id,
+        entry.contact.endpoint,
+        state,
+        now - entry.first_seen,
+        now - entry.last_seen,
+        link.round_trip(entry.contact.endpoint),
+        entry.failures,
+    )

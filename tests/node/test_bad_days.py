@@ -25,12 +25,16 @@ from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings, Parameters
+from kadtwisted.records.kinds import VALUE, RecordKinds
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Conditions, Network
 from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
+
+LENIENT = RecordKinds([VALUE._replace(check=lambda record, unix_now: None)])
+"""Rules that believe any publication time."""
 
 
 class SwarmCase(SynchronousTestCase):
@@ -206,7 +210,7 @@ class ClockTests(SwarmCase):
         key = key_of_name("k")
         far = encode(value_of(key, b"later", 2**63 - 1))
         liar = self.swarm.nodes[4]
-        liar._records._kinds = _Lenient(liar._context.dialect.kinds)
+        liar._records.kinds = LENIENT
         self.swarm.wait(liar._records.store(far, 3600))
         receipt = self.swarm.wait(self.swarm.nodes[1].put("k", b"now"))
         self.assertGreaterEqual(receipt.remote_acks, 9)
@@ -217,7 +221,7 @@ class ClockTests(SwarmCase):
         far = encode(value_of(key, b"later", 2**63 - 1))
         liars = self.swarm.nodes[1:6]
         for liar in liars:
-            liar._records._kinds = _Lenient(liar._context.dialect.kinds)
+            liar._records.kinds = LENIENT
             self.swarm.wait(liar._records.store(far, 3600))
         self.swarm.wait(self.swarm.nodes[8].put("k", b"now"))
         host = self.network.host("198.51.100.1")
@@ -232,19 +236,6 @@ class ClockTests(SwarmCase):
             self.swarm.wait(reader.bootstrap([self.swarm.address_of(liars[number])]))
             self.assertEqual(self.swarm.wait(reader.get("k", mode="first")).value, b"now")
             self.swarm.wait(reader.stop())
-
-
-class _Lenient:
-    """Rules that believe any publication time."""
-
-    def __init__(self, kinds: object) -> None:
-        self._kinds = kinds
-
-    def check(self, *_: object) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._kinds, name)
 
 
 class RotationTests(SynchronousTestCase):

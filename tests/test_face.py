@@ -27,8 +27,8 @@ from kadtwisted.model import results, status
 TOP = Path(__file__).parent.parent
 FACES = ("kadtwisted", "kadtwisted.simulation", "kadtwisted.testing")
 
-INSIDE = frozenset({"ISealer"})
-"""Interfaces that are not for programs: who seals datagrams is not for them to choose."""
+INSIDE = frozenset({"IDoor", "ISealer"})
+"""Interfaces that are not for programs: a program does not choose how datagrams are made."""
 ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.

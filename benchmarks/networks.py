@@ -22,7 +22,7 @@ from twisted.internet.task import react
 from benchmarks.procedure import PATIENCE, Plan, Round, as_json
 from kadtwisted.errors import NotFound
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey
-from kadtwisted.lookup.values import Mode
+from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import ID_BYTES
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings

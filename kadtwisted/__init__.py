@@ -86,6 +86,8 @@ if TYPE_CHECKING:
     from kadtwisted.model.results import (
         Acknowledgement,
         BootstrapResult,
+        Collection,
+        FoundRecord,
         GetResult,
         NodesResult,
         PingResult,
@@ -152,8 +154,8 @@ _HOMES = homes(
             "DatedRecord Kind RecordsPage StorageKey StorageUsage StoredRecord Value"
         ),
         "kadtwisted.model.results": (
-            "Acknowledgement BootstrapResult GetResult NodesResult PingResult Receipt Trace "
-            "TraceStep"
+            "Acknowledgement BootstrapResult Collection FoundRecord GetResult NodesResult "
+            "PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus RoutingStatus",
         "kadtwisted.node.node": "Node",
@@ -189,6 +191,7 @@ __all__ = [
     "CannotListen",
     "CasConflict",
     "ClockSkew",
+    "Collection",
     "ConfigurationError",
     "ConfigurationProblems",
     "Contact",
@@ -199,6 +202,7 @@ __all__ = [
     "ErrorReply",
     "Family",
     "FileLock",
+    "FoundRecord",
     "GetResult",
     "GroupCommit",
     "Health",

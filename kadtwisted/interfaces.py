@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
         BootstrapResult,
+        Collection,
         GetResult,
         NodesResult,
         PingResult,
@@ -351,6 +352,25 @@ class INode(Interface):
 
     def delete(key: str | bytes) -> Deferred[Receipt]:
         """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
+
+    def put_record(record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+        """Store a record of any kind that the network admits, made elsewhere, as it is.
+
+        Fails with :class:`~kadtwisted.errors.InvalidRecord`,
+        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found), or as
+        :meth:`put` does.
+        """
+
+    def collect(kind: int, key: str | bytes) -> Deferred[Collection]:
+        """All records of one kind under a name, or under a 20-byte key, that can be found.
+
+        What a holder stores is read page by page, at most as many records as the kind allows under
+        one key.  Fails with :class:`~kadtwisted.errors.InvalidKey`,
+        :class:`~kadtwisted.errors.InvalidInput` (the network does not admit the kind),
+        :class:`~kadtwisted.errors.NoContacts` (nobody is known) or
+        :class:`~kadtwisted.errors.Unavailable` (nobody answered); without any record it fires with
+        an empty collection.
+        """
 
     def records(after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """The records that this node stores: those of at most ``limit`` places (at least 1) in

@@ -36,8 +36,6 @@ from kadtwisted.model.status import (
 Described = dict[str, Any]
 """An object of JSON."""
 
-MICROSECONDS = 1_000_000
-
 
 def of_contact(contact: Contact) -> Described:
     """A contact; ``address`` can be given to ``--bootstrap``.  It has the node's key if that is
@@ -88,7 +86,7 @@ def of_get(result: GetResult) -> Described:
         "value": None if value is None else _text(value),
         "value_base64": None if value is None else b64encode(value).decode(),
         "raw_base64": b64encode(result.raw).decode(),
-        "published_unix": result.record.published / MICROSECONDS,
+        **result.record.facts(),
         "remaining_seconds": result.remaining,
         "holders": result.holders,
         "trace": of_trace(result.trace),
@@ -100,7 +98,7 @@ def of_receipt(receipt: Receipt) -> Described:
     return {
         "key": id_to_hex(receipt.key),
         "deleted": receipt.record.deleted,
-        "published_unix": receipt.record.published / MICROSECONDS,
+        **receipt.record.facts(),
         "remote_acks": receipt.remote_acks,
         "acknowledged": [_acknowledgement(each) for each in receipt.acknowledged],
         "failures": dict(receipt.failures),

@@ -24,9 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Lookup
-from kadtwisted.lookup.shortlist import Candidate, HostBudget
-from kadtwisted.lookup.values import Mode, ValueLookup, Versions, check_mode
+from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup, Sharing
+from kadtwisted.lookup.shortlist import HostBudget
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.results import Trace
@@ -45,76 +44,17 @@ def effective_paths(d: int, estimated_size: float, k: int) -> int:
     return max(1, min(d, int(estimated_size // k)))
 
 
-class Path(Lookup):
-    """One path: a lookup that leaves alone whom a sister is asking."""
-
-    def __init__(
-        self,
-        target: NodeID,
-        sisters: list[Path],
-        named: dict[NodeID, Path],
-        hosts: HostBudget,
-        *,
-        k: int,
-        alpha: int,
-        own_id: NodeID | None,
-        now: float,
-        capacity: int,
-    ) -> None:
-        super().__init__(target, k=k, alpha=alpha, own_id=own_id, now=now, capacity=capacity)
-        self._sisters = sisters
-        self._named = named
-        self._hosts = hosts
-
-    def free_slots(self, now: float) -> None:
-        """Let go of the requests past their soft patience."""
-        self._free_slots(now)
-
-    def choose(self, hosts: list[str]) -> list[Contact]:
-        """Whom to ask now, beside those that this round named already, who live on ``hosts``."""
-        return self._choose(hosts)
-
-    def lists(self, node_id: NodeID) -> bool:
-        return self._shortlist.get(node_id) is not None
-
-    def has_tried(self, contact: Contact) -> bool:
-        return self._attempt(contact) is not None
-
-    def waits_for(self, node_id: NodeID) -> bool:
-        """Whether a request to this ID is within its soft patience."""
-        candidate = self._shortlist.get(node_id)
-        return candidate is not None and candidate.fresh > 0
-
-    def leave(self, node_id: NodeID, endpoint: Endpoint | None = None) -> None:
-        """A sister has asked this contact, or with ``None`` had this ID's answer."""
-        self._shortlist.forget(node_id, endpoint)
-
-    def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
-        node_id = NodeID(candidate.distance ^ self.target)
-        if node_id in self._named or any(each.waits_for(node_id) for each in self._sisters):
-            return None
-        return super()._askable(candidate, hosts)
-
-
 class DisjointLookup:
-    """One search for the ``k`` nodes closest to ``target`` over ``paths`` paths.
+    """One search for the k nodes closest to ``target`` over ``paths`` paths.
 
-    ``alpha`` is shared out over the paths, at least 1 each.  ``seeds``, how many contacts to start
+    Alpha is shared out over the paths, at least 1 each.  ``seeds``, how many contacts to start
     from, is k for every path: replies that all name the same k closest would leave a path that has
     no others with nobody to ask.  The rest is as in :class:`~.iterative.Lookup`.
-    :class:`~kadtwisted.errors.InvalidInput` if ``paths``, ``k`` or ``alpha`` is less than 1.
+    :class:`~kadtwisted.errors.InvalidInput` if ``paths``, k or alpha is less than 1.
     """
 
-    def __init__(
-        self,
-        target: NodeID,
-        *,
-        paths: int,
-        k: int,
-        alpha: int,
-        own_id: NodeID | None = None,
-        now: float = 0.0,
-    ) -> None:
+    def __init__(self, target: NodeID, breadth: Breadth, paths: int, now: float = 0.0) -> None:
+        k, alpha, own_id = breadth
         if paths < 1 or alpha < 1:
             raise InvalidInput(f"paths and alpha must be at least 1, not {paths} and {alpha}")
         self.target = target
@@ -123,25 +63,15 @@ class DisjointLookup:
         self._own_id = own_id
         self._started = now
         self._dealt = 0
-        self._named: dict[NodeID, Path] = {}
-        self._asked_by: dict[tuple[NodeID, Endpoint], Path] = {}
+        self._named: dict[NodeID, Lookup] = {}
+        self._asked_by: dict[tuple[NodeID, Endpoint], Lookup] = {}
         self._answered: dict[NodeID, None] = {}
-        self._paths: list[Path] = []
-        hosts = HostBudget()
-        for index in range(paths):
-            self._paths.append(
-                Path(
-                    target,
-                    self._paths,
-                    self._named,
-                    hosts,
-                    k=k,
-                    alpha=max(1, (alpha + index) // paths),
-                    own_id=own_id,
-                    now=now,
-                    capacity=max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths),
-                )
-            )
+        capacity = max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths)
+        sharing = Sharing(capacity, HostBudget(), self._is_taken)
+        self._paths = [
+            Lookup(target, Breadth(k, max(1, (alpha + index) // paths), own_id), now, sharing)
+            for index in range(paths)
+        ]
 
     # --- Whom next? --------------------------------------------------------------------------
 
@@ -158,6 +88,13 @@ class DisjointLookup:
             self._named.update((each.node_id, path) for each in chosen)
         named.sort(key=self._distance)
         return named
+
+    def _is_taken(self, node_id: NodeID) -> bool:
+        """Whether a path has named this node in this round, or waits for its answer."""
+        if node_id in self._named:
+            return True
+        listed = [path.shortlist.get(node_id) for path in self._paths]
+        return any(each is not None and each.fresh > 0 for each in listed)
 
     def wakes_at(self) -> float | None:
         """The next moment (s) at which a soft patience ends, or ``None``."""
@@ -197,7 +134,7 @@ class DisjointLookup:
         if self._note(contact, path):
             self._answered[contact.node_id] = None
             for other in self._others(path):
-                other.leave(contact.node_id)
+                other.shortlist.forget(contact.node_id)
 
     def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
         """The contact will not answer; any path may try its ID at another endpoint."""
@@ -214,25 +151,26 @@ class DisjointLookup:
             if each.node_id not in answered and (each.node_id, each.endpoint) not in asked
         ]
 
-    def _note(self, contact: Contact, path: Path) -> bool:
+    def _note(self, contact: Contact, path: Lookup) -> bool:
         """The others leave a contact that this path has tried; whether it has."""
         pair = (contact.node_id, contact.endpoint)
-        if pair not in self._asked_by and path.has_tried(contact):
+        if pair not in self._asked_by and path.attempt(contact) is not None:
             self._asked_by[pair] = path
             for other in self._others(path):
-                other.leave(*pair)
+                other.shortlist.forget(*pair)
         return pair in self._asked_by
 
-    def _owner(self, contact: Contact) -> Path | None:
+    def _owner(self, contact: Contact) -> Lookup | None:
         """The path that asked this contact, or was last named it, or lists it."""
         node_id = contact.node_id
         path = self._asked_by.get((node_id, contact.endpoint)) or self._named.get(node_id)
-        return path or next((each for each in self._paths if each.lists(node_id)), None)
+        listing = (each for each in self._paths if each.shortlist.get(node_id) is not None)
+        return path or next(listing, None)
 
-    def _path_of(self, contact: Contact) -> Path:
+    def _path_of(self, contact: Contact) -> Lookup:
         return self._owner(contact) or self._paths[0]
 
-    def _others(self, path: Path) -> list[Path]:
+    def _others(self, path: Lookup) -> list[Lookup]:
         return [each for each in self._paths if each is not path]
 
     def _distance(self, contact: Contact) -> int:
@@ -258,63 +196,5 @@ class DisjointLookup:
         return Trace(tuple(steps), now - self._started, min(depths, default=(0, 0))[1])
 
 
-class DisjointValueLookup(DisjointLookup):
-    """A search for a key's record over disjoint paths; see :class:`~.values.ValueLookup`."""
-
-    def __init__(
-        self,
-        target: NodeID,
-        *,
-        mode: Mode,
-        paths: int,
-        k: int,
-        alpha: int,
-        own_id: NodeID | None = None,
-        now: float = 0.0,
-    ) -> None:
-        super().__init__(target, paths=paths, k=k, alpha=alpha, own_id=own_id, now=now)
-        self.mode = check_mode(mode)
-        self._versions = Versions(target)
-
-    def found(
-        self,
-        contact: Contact,
-        version: bytes,
-        contacts: Iterable[Contact],
-        now: float,
-        outcome: str = "record",
-    ) -> None:
-        """The contact holds the record of this version (8 bytes) and names ``contacts``."""
-        self._versions.note(version, contact)
-        self.replied(contact, contacts, now, outcome)
-
-    def next(self, now: float) -> list[Contact]:
-        """As in every lookup, but nobody once ``first`` mode has its record."""
-        return [] if self._satisfied else super().next(now)
-
-    @property
-    def finished(self) -> bool:
-        """When every path is, and in ``first`` mode as soon as one record was found."""
-        return self._satisfied or super().finished
-
-    @property
-    def _satisfied(self) -> bool:
-        return self.mode == "first" and bool(self._versions.all())
-
-    def versions(self) -> list[bytes]:
-        """The versions found, in the order of their first finding."""
-        return self._versions.all()
-
-    def holders(self, version: bytes) -> list[Contact]:
-        """Who was found to hold this version, closest first, near the key or not."""
-        return self._versions.holders(version)
-
-    def without_record(self, version: bytes | None = None) -> list[Contact]:
-        """Who of the k closest that answered lacks this version, or any; closest first."""
-        return self._versions.lacking(self.closest(), version)
-
-
 AnyLookup = Lookup | DisjointLookup
 """What a driver can drive without knowing how many paths there are."""
-
-AnyValueLookup = ValueLookup | DisjointValueLookup

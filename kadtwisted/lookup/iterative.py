@@ -11,12 +11,16 @@ It never sends, waits, reads a clock or draws a random number.  After every even
 :meth:`Lookup.next`, reports each contact it asks by :meth:`Lookup.asked`, and calls again at
 :meth:`Lookup.wakes_at`.  While the lookup is not finished, something is in flight or ``next``
 names someone.
+
+A lookup may be one path of several (``disjoint``): then it shares with its sisters the budget for
+hosts that it knows by hearsay, and leaves alone whom one of them is asking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
@@ -53,38 +57,58 @@ class Attempt:
         self.charged = False
 
 
-class Lookup:
-    """One search for the ``k`` nodes closest to ``target`` in one address family.
+class Breadth(NamedTuple):
+    """How widely a lookup searches: for the ``k`` closest nodes, waiting for ``alpha`` requests at
+    once, and never asking ``own_id``."""
 
-    ``alpha`` is how many requests are waited for at once, ``own_id`` is never asked, ``now`` (s) is
-    the start that a trace counts from.  ``capacity`` bounds the shortlist and how many told
-    contacts are tried; without it that is ``CAPACITY_FACTOR`` times ``k``.  ``seeds`` is how many
-    contacts to start from.  :class:`~kadtwisted.errors.InvalidInput` if ``k`` or ``alpha`` is less
+    k: int
+    alpha: int
+    own_id: NodeID | None = None
+
+
+class Sharing(NamedTuple):
+    """What a path of several shares with its sisters.
+
+    ``capacity`` is its own part of what they may try, ``taken`` says whether another path is to ask
+    a node, or is asking it.
+    """
+
+    capacity: int
+    hosts: HostBudget
+    taken: Callable[[NodeID], bool]
+
+
+class Lookup:
+    """One search for the k nodes closest to ``target`` in one address family.
+
+    ``now`` (s) is the start that a trace counts from.  The shortlist, and how many told contacts
+    are tried, is bounded by ``CAPACITY_FACTOR`` times k, or by the path's capacity.  ``seeds`` is
+    how many contacts to start from.  :class:`~kadtwisted.errors.InvalidInput` if k or alpha is less
     than 1.
     """
 
     def __init__(
         self,
         target: NodeID,
-        *,
-        k: int,
-        alpha: int,
-        own_id: NodeID | None = None,
+        breadth: Breadth,
         now: float = 0.0,
-        capacity: int | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
+        k, alpha, own_id = breadth
         if k < 1 or alpha < 1:
             raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
         self.target = target
         self.k = k
         self.alpha = alpha
         self.seeds = k
+        self.in_flight = 0
+        capacity = CAPACITY_FACTOR * k if sharing is None else sharing.capacity
+        self.shortlist = Shortlist(target, capacity, own_id)
         self._started = now
-        self._shortlist = Shortlist(target, capacity or CAPACITY_FACTOR * k, own_id)
-        self._hosts = HostBudget()
+        self._hosts = HostBudget() if sharing is None else sharing.hosts
+        self._taken = None if sharing is None else sharing.taken
         self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
         self._holding: list[Attempt] = []
-        self._in_flight = 0
 
     # --- Whom next? --------------------------------------------------------------------------
 
@@ -93,8 +117,8 @@ class Lookup:
 
         Changes nothing but the slots: who is not reported as asked is named again.
         """
-        self._free_slots(now)
-        return self._choose([])
+        self.free_slots(now)
+        return self.choose([])
 
     def wakes_at(self) -> float | None:
         """The next moment (s) at which a soft patience ends, or ``None``."""
@@ -107,7 +131,7 @@ class Lookup:
         Who failed is no longer among them: the next closest steps in.
         """
         missing = self.k
-        for candidate in self._shortlist.candidates:
+        for candidate in self.shortlist.candidates:
             if candidate.winner is not None:
                 missing -= 1
                 if not missing:
@@ -116,7 +140,8 @@ class Lookup:
                 return False
         return True
 
-    def _free_slots(self, now: float) -> None:
+    def free_slots(self, now: float) -> None:
+        """Let go of the requests past their soft patience."""
         for attempt in tuple(self._holding):
             if attempt.soft_at <= now:
                 self._release(attempt)
@@ -125,20 +150,20 @@ class Lookup:
         self._holding.remove(attempt)
         attempt.candidate.fresh -= 1
 
-    def _choose(self, hosts: list[str]) -> list[Contact]:
+    def choose(self, hosts: list[str]) -> list[Contact]:
         """The closest untried among the k closest, not counting those past their patience.
 
-        ``hosts`` collects the hosts that this round asks on hearsay.
+        ``hosts`` collects the hosts that this round asks on hearsay, on all paths.
         """
         chosen: list[Contact] = []
         free = min(
             self.alpha - len(self._holding),
-            IN_FLIGHT_FACTOR * self.alpha - self._in_flight,
+            IN_FLIGHT_FACTOR * self.alpha - self.in_flight,
         )
         if free <= 0:
             return chosen
         places = self.k
-        for candidate in self._shortlist.candidates:
+        for candidate in self.shortlist.candidates:
             if candidate.winner is None and not candidate.fresh:
                 contact = self._askable(candidate, hosts)
                 if contact is None:
@@ -153,9 +178,11 @@ class Lookup:
 
     def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
         """The endpoint to try next, if one may be tried now; a told one's host joins ``hosts``."""
+        if self._taken is not None and self._taken(NodeID(candidate.distance ^ self.target)):
+            return None
         if candidate.own:
             return candidate.own[0]
-        if len(self._attempts) + len(hosts) >= self._shortlist.capacity:
+        if len(self._attempts) + len(hosts) >= self.shortlist.capacity:
             return None
         for contact in candidate.told:
             host = contact.endpoint.host
@@ -168,7 +195,7 @@ class Lookup:
         """Whether an endpoint is left that may be tried, now or when its host has answered."""
         if candidate.own:
             return True
-        return len(self._attempts) < self._shortlist.capacity and any(
+        return len(self._attempts) < self.shortlist.capacity and any(
             not self._hosts.exhausted(each.endpoint.host) for each in candidate.told
         )
 
@@ -180,7 +207,7 @@ class Lookup:
         They are tried before what other nodes say of the same IDs, and whatever their hosts are.
         """
         for contact in contacts:
-            self._shortlist.seed(contact)
+            self.shortlist.seed(contact)
 
     def asked(self, contact: Contact, now: float, soft: float) -> None:
         """A request to this contact is on its way, with ``soft`` seconds of patience.
@@ -194,7 +221,7 @@ class Lookup:
         attempt.candidate.fresh += 1
         attempt.candidate.in_flight += 1
         self._holding.append(attempt)
-        self._in_flight += 1
+        self.in_flight += 1
         if attempt.charged:
             self._hosts.asked(contact.endpoint.host)
 
@@ -205,12 +232,12 @@ class Lookup:
 
         ``outcome`` is its word in the trace; ``late`` instead if the contact had failed before.
         """
-        attempt = self._attempt(contact) or self._begin_settled(contact, now)
+        attempt = self.attempt(contact) or self._begin_settled(contact, now)
         if attempt is None:
             return
         if attempt.answered is None:
             self._answered(attempt, now, outcome)
-        self._shortlist.tell(contacts, attempt.candidate.depth + 1)
+        self.shortlist.tell(contacts, attempt.candidate.depth + 1)
 
     def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
         """The contact will not answer: ``silent``, ``refused``, or ``failed`` if it was not sent.
@@ -218,8 +245,8 @@ class Lookup:
         Another endpoint of the same ID may be tried after this.  A contact that was named by
         :meth:`next` may be declined with this without being asked.
         """
-        attempt = self._attempt(contact)
-        if attempt is None and self._shortlist.get(contact.node_id) is not None:
+        attempt = self.attempt(contact)
+        if attempt is None and self.shortlist.get(contact.node_id) is not None:
             attempt = self._begin_settled(contact, now)
         if attempt is None:
             return
@@ -230,13 +257,14 @@ class Lookup:
         if attempt.answered is None:
             attempt.outcome = outcome
 
-    def _attempt(self, contact: Contact) -> Attempt | None:
+    def attempt(self, contact: Contact) -> Attempt | None:
+        """What came of asking this contact; ``None`` if it was not tried."""
         return self._attempts.get((contact.node_id, contact.endpoint))
 
     def _begin(self, contact: Contact, now: float) -> Attempt | None:
         """Note that the contact is tried; ``None`` if it was before, or if it is ourselves."""
         pair = (contact.node_id, contact.endpoint)
-        candidate = self._shortlist.get(contact.node_id) or self._shortlist.seed(contact)
+        candidate = self.shortlist.get(contact.node_id) or self.shortlist.seed(contact)
         if candidate is None or pair in self._attempts:
             return None
         attempt = self._attempts[pair] = Attempt(candidate, contact, now)
@@ -252,7 +280,7 @@ class Lookup:
         return attempt
 
     def _settle(self, attempt: Attempt) -> None:
-        self._in_flight -= 1
+        self.in_flight -= 1
         attempt.candidate.in_flight -= 1
         if attempt in self._holding:
             self._release(attempt)
@@ -276,7 +304,7 @@ class Lookup:
     def closest(self, count: int | None = None) -> list[Contact]:
         """The ``count`` (default: k) closest that answered, closest first; fewer if fewer did."""
         wanted = self.k if count is None else count
-        winners = (each.winner for each in self._shortlist.candidates if each.winner is not None)
+        winners = (each.winner for each in self.shortlist.candidates if each.winner is not None)
         return list(islice(winners, wanted))
 
     def trace(self, now: float) -> Trace:
@@ -295,5 +323,5 @@ class Lookup:
             )
             for each in self._attempts.values()
         )
-        depths = (each.depth for each in self._shortlist.candidates if each.winner is not None)
+        depths = (each.depth for each in self.shortlist.candidates if each.winner is not None)
         return Trace(steps, now - start, next(depths, 0))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from kadtwisted.model.ids import NodeID
 
@@ -18,6 +18,23 @@ class Kind(IntEnum):
     ANNOUNCEMENT = 4  # reserved
 
 
+class ValueRecord(Protocol):
+    """A decoded record of any kind that holds one value.
+
+    ``deleted`` marks a tombstone, ``v`` is the value's canonical bencoding, and ``facts`` is what
+    else the record says, for people and for JSON: moments as Unix seconds under names that end in
+    ``_unix``.
+    """
+
+    @property
+    def deleted(self) -> bool: ...
+
+    @property
+    def v(self) -> bytes: ...
+
+    def facts(self) -> Mapping[str, float]: ...
+
+
 class Value(NamedTuple):
     """A value under a plain name's key that anyone on the network may write.
 
@@ -29,6 +46,10 @@ class Value(NamedTuple):
     published: int
     deleted: bool
     v: bytes
+
+    def facts(self) -> Mapping[str, float]:
+        """When it was published."""
+        return {"published_unix": self.published / 1_000_000}
 
 
 class StorageKey(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.record import Value
+from kadtwisted.model.record import StorageKey, ValueRecord
 
 
 class TraceStep(NamedTuple):
@@ -57,16 +57,37 @@ class NodesResult(NamedTuple):
 class GetResult(NamedTuple):
     """A value, or raw bencode where another program stored another type than bytes.
 
-    ``value`` is ``None`` exactly when ``raw`` is not a byte string.  ``remaining`` is in seconds,
-    ``holders`` counts those who returned this version.
+    ``value`` is ``None`` exactly when ``raw`` is not a byte string.  ``record`` is the record that
+    the value came in, ``remaining`` is in seconds, ``holders`` counts the nodes that returned this
+    version.
     """
 
     key: NodeID
     value: bytes | None
     raw: bytes
-    record: Value
+    record: ValueRecord
     remaining: int
     holders: int
+    trace: Trace
+
+
+class FoundRecord(NamedTuple):
+    """A record of any kind that a search found: its place, its bytes and what they mean, the
+    seconds it has left at its freshest holder, and how many nodes returned it."""
+
+    where: StorageKey
+    data: bytes
+    record: Any
+    remaining: int
+    holders: int
+
+
+class Collection(NamedTuple):
+    """The records of one kind found under one key, in the order of their places; maybe none."""
+
+    kind: int
+    key: NodeID
+    records: tuple[FoundRecord, ...]
     trace: Trace
 
 
@@ -80,10 +101,15 @@ class Acknowledgement(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What a put or delete achieved.  ``failures`` says why each other node did not acknowledge."""
+    """What storing a record achieved.
+
+    ``record`` is what the record says, as its kind decodes it; of :meth:`INode.put` and ``delete``
+    a :class:`~kadtwisted.model.record.Value`.  ``failures`` says why each other node did not
+    acknowledge.
+    """
 
     key: NodeID
-    record: Value
+    record: Any
     acknowledged: tuple[Acknowledgement, ...]
     failures: dict[str, str]
     trace: Trace

@@ -17,7 +17,7 @@ from kadtwisted.interfaces import INodeState, ISerializer
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
-from kadtwisted.node.operations.values import Values
+from kadtwisted.node.operations.records import RecordOperations
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.observer import LinkObserver
@@ -57,7 +57,7 @@ class Assembly:
     """All parts of one run of a node, wired together."""
 
     links: Links
-    values: Values
+    record_operations: RecordOperations
     bootstrap: Bootstrap
     upkeep: Workers
     maintenance: Maintenance
@@ -70,7 +70,7 @@ def assemble(kept: Kept) -> Assembly:
     """
     context, records = kept.context, kept.records
     links = _make_links(kept)
-    values = Values(context, links, records)
+    operations = RecordOperations(context, links, records)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
     persistence = Persistence(context, links, kept.state)
@@ -79,12 +79,12 @@ def assemble(kept: Kept) -> Assembly:
         records,
         Replication(context, links, records),
         persistence,
-        Publisher(context, runner, kept.publications, persistence, values.publish_again),
+        Publisher(context, runner, kept.publications, persistence, operations.publish_again),
     )
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
-    return Assembly(links, values, bootstrap, workers, maintenance)
+    return Assembly(links, operations, bootstrap, workers, maintenance)
 
 
 class _ToUpkeep(LinkObserver):

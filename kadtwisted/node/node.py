@@ -30,13 +30,12 @@ from kadtwisted.errors import (
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
-from kadtwisted.lookup.values import Mode
+from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.contact import Contact, Family, parse_address
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong
 from kadtwisted.model.record import (
-    Kind,
     RecordsPage,
     StorageKey,
     StorageUsage,
@@ -44,6 +43,7 @@ from kadtwisted.model.record import (
 )
 from kadtwisted.model.results import (
     BootstrapResult,
+    Collection,
     GetResult,
     NodesResult,
     PingResult,
@@ -55,13 +55,12 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
 from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
-from kadtwisted.node.operations.values import MODES, check_lifetime, encode_value, key_id
+from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.snapshots import Stage, bucket_statuses, node_health, node_status
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.records.value import TOMBSTONE
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.upkeep.publishing import PublicationSchedule
 
@@ -118,7 +117,8 @@ class Node:
         """Fresh parts for the next run."""
         self._parts = made = assemble(self._kept)
         self._links = made.links
-        self._values, self._bootstrap = made.values, made.bootstrap
+        self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
+        self._values = Values(self._record_operations)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------
@@ -279,13 +279,12 @@ class Node:
         return self._operations.run(self._put(target, v, wanted, keep))
 
     async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
-        stored = await self._values.put(target, v, lifetime, deleted=False)
-        where = StorageKey(Kind.VALUE, target)
+        where, record, receipt = await self._values.put(target, v, lifetime)
         if keep:
-            await self._upkeep.publisher.keep(where, stored.record, lifetime)
+            await self._upkeep.publisher.keep(where, record, lifetime)
         else:
             self._upkeep.publisher.withdraw(where)
-        return stored.receipt
+        return receipt
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         """See :meth:`INode.delete`."""
@@ -293,13 +292,32 @@ class Node:
             target = key_id(key)
         except InvalidInput as error:
             return fail(error)
-        self._upkeep.publisher.withdraw(StorageKey(Kind.VALUE, target))
+        self._upkeep.publisher.withdraw(self._values.place(target))
         return self._operations.run(self._delete(target))
 
     async def _delete(self, target: NodeID) -> Receipt:
-        longest = self._context.parameters.max_remaining
-        stored = await self._values.put(target, TOMBSTONE, longest, deleted=True)
-        return stored.receipt
+        return (await self._values.delete(target)).receipt
+
+    def put_record(self, record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+        """See :meth:`INode.put_record`."""
+        parameters = self._context.parameters
+        wanted = parameters.default_lifetime if lifetime is None else lifetime
+        try:
+            check_lifetime(wanted, parameters.max_remaining)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._put_record(record, wanted))
+
+    async def _put_record(self, record: bytes, lifetime: float) -> Receipt:
+        return (await self._record_operations.put_record(record, lifetime)).receipt
+
+    def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
+        """See :meth:`INode.collect`."""
+        try:
+            target = key_id(key)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._record_operations.collect(kind, target))
 
     # --- What is there now -------------------------------------------------------------------
 

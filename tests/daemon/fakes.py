@@ -18,6 +18,7 @@ from kadtwisted.model.record import RecordsPage, StorageKey, Value
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
+    Collection,
     GetResult,
     NodesResult,
     PingResult,
@@ -117,6 +118,8 @@ class FakeNode:
             "get": a_get(),
             "put": a_receipt(),
             "delete": a_receipt(deleted=True),
+            "put_record": a_receipt(),
+            "collect": Collection(1, NAME_KEY, (), TRACE),
             "records": RecordsPage((), None),
             "status": a_status(),
             "health": Health.SERVING,
@@ -161,6 +164,12 @@ class FakeNode:
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
+
+    def put_record(self, record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+        return self._answer("put_record", record, lifetime)
+
+    def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
+        return self._answer("collect", kind, key)
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         return self._answer("records", after, limit)

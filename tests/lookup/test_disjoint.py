@@ -15,11 +15,10 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.disjoint import (
     AnyLookup,
     DisjointLookup,
-    DisjointValueLookup,
     effective_paths,
 )
-from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Lookup
-from kadtwisted.lookup.values import Mode
+from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup
+from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from tests.lookup.world import HARD, RTT, SOFT, Outcome, World, closest_of, contact, ids, run
@@ -34,12 +33,12 @@ def disjoint(
 ) -> DisjointLookup:
     """A lookup for 0 that starts from these."""
     own = None if own_id is None else NodeID(own_id)
-    each = DisjointLookup(NodeID(0), paths=paths, k=k, alpha=alpha, own_id=own)
+    each = DisjointLookup(NodeID(0), Breadth(k, alpha, own), paths)
     each.add([contact(node_id) for node_id in node_ids], 0.0)
     return each
 
 
-def ask(lookup: DisjointLookup, now: float) -> list[Contact]:
+def ask(lookup: DisjointLookup | RecordSearch, now: float) -> list[Contact]:
     """Ask everyone the lookup names now."""
     named = lookup.next(now)
     for each in named:
@@ -49,7 +48,7 @@ def ask(lookup: DisjointLookup, now: float) -> list[Contact]:
 
 def listed(lookup: DisjointLookup) -> list[list[int]]:
     """The IDs on each path's shortlist."""
-    return [[each.distance for each in path._shortlist.candidates] for path in lookup._paths]
+    return [[each.distance for each in path.shortlist.candidates] for path in lookup._paths]
 
 
 class Search:
@@ -64,13 +63,8 @@ class Search:
         self.target = random.randrange(256)
         self.start = self.world.answer(self.me, self.target)
         self.named = set(ids(self.start))
-        self.lookup = DisjointLookup(
-            NodeID(self.target),
-            paths=self.paths,
-            k=self.k,
-            alpha=self.alpha,
-            own_id=NodeID(self.me),
-        )
+        self.breadth = Breadth(self.k, self.alpha, NodeID(self.me))
+        self.lookup = DisjointLookup(NodeID(self.target), self.breadth, self.paths)
         self.lookup.add(self.start, 0.0)
         self.seen: Outcome = run(self.lookup, self.answer, lambda: RTT + spread * random.random())
 
@@ -89,9 +83,7 @@ class HonestTests(SynchronousTestCase):
     @given(SEEDS)
     def test_finds_what_one_path_finds(self, seed: int) -> None:
         search = Search(Random(seed), spread=HARD)
-        plain = Lookup(
-            NodeID(search.target), k=search.k, alpha=search.alpha, own_id=NodeID(search.me)
-        )
+        plain = Lookup(NodeID(search.target), search.breadth)
         plain.add(search.start, 0.0)
         run(plain, search.answer)
         others = [each for each in search.world.nodes if each != search.me]
@@ -133,7 +125,7 @@ class HonestTests(SynchronousTestCase):
         world = World(Random(5), 200, 8)
         asked = []
         for paths in (1, 2, 4):
-            each = DisjointLookup(NodeID(77), paths=paths, k=8, alpha=5)
+            each = DisjointLookup(NodeID(77), Breadth(k=8, alpha=5), paths)
             each.add(world.answer(world.nodes[0], 77), 0.0)
             seen = run(each, lambda asked: world.answer(asked.node_id, 77))
             self.assertGreaterEqual(len(seen.asked), 8 * paths)
@@ -165,9 +157,10 @@ class LiarTests(SynchronousTestCase):
         lying = {moved.get(each, each) for each in liars}
         lies = [contact(each) for each in closest_of(lying, target, self.K)]
         me = world.nodes[0]
-        each: AnyLookup = Lookup(NodeID(target), k=self.K, alpha=5, own_id=NodeID(me))
+        breadth = Breadth(self.K, 5, NodeID(me))
+        each: AnyLookup = Lookup(NodeID(target), breadth)
         if paths > 1:
-            each = DisjointLookup(NodeID(target), paths=paths, k=self.K, alpha=5, own_id=NodeID(me))
+            each = DisjointLookup(NodeID(target), breadth, paths)
         start = closest_of(world.table(me), target, each.seeds)
         each.add([contact(node) for node in start], 0.0)
         run(each, lambda a: lies if a.node_id in lying else world.answer(a.node_id, target, me))
@@ -209,7 +202,7 @@ class DealingTests(SynchronousTestCase):
 
     def test_every_path_starts_from_k(self) -> None:
         self.assertEqual(disjoint(paths=3, k=7).seeds, 21)
-        self.assertEqual(Lookup(NodeID(0), k=7, alpha=1).seeds, 7)
+        self.assertEqual(Lookup(NodeID(0), Breadth(k=7, alpha=1)).seeds, 7)
 
     def test_we_ourselves_are_dealt_to_nobody(self) -> None:
         each = disjoint(1, 2, 3, own_id=1)
@@ -342,7 +335,7 @@ class BoundTests(SynchronousTestCase):
         self.assertEqual(len(ask(each, RTT)), 2)
 
     def test_liars_that_always_know_someone_closer_cannot_keep_it_going(self) -> None:
-        each = DisjointLookup(NodeID(0), paths=4, k=4, alpha=4)
+        each = DisjointLookup(NodeID(0), Breadth(k=4, alpha=4), paths=4)
         seeds = [contact(2**23 + i) for i in range(4)]
         each.add(seeds, 0.0)
         steps = iter(range(2**23 - 1, 0, -1))
@@ -352,7 +345,7 @@ class BoundTests(SynchronousTestCase):
     def test_memory_is_bounded_and_a_flooded_path_costs_the_others_nothing(self) -> None:
         """One liar tells of 20,000 closer IDs, each at its own address, that never answer."""
         liar, good = contact(2**20), contact(2**20 + 1)
-        each = DisjointLookup(NodeID(0), paths=2, k=4, alpha=4)
+        each = DisjointLookup(NodeID(0), Breadth(k=4, alpha=4), paths=2)
         each.add([liar, good], 0.0)
         lies = [contact(i) for i in range(1, 20_001)]
         honest = [contact(30_000 + i) for i in range(4)]
@@ -368,8 +361,8 @@ class BoundTests(SynchronousTestCase):
         self.assertLessEqual(len(seen.asked), 4 * CAPACITY_FACTOR)
 
     def test_many_paths_have_room_for_four_times_k_each(self) -> None:
-        each = DisjointLookup(NodeID(0), paths=100, k=2, alpha=1)
-        self.assertEqual({path._shortlist.capacity for path in each._paths}, {8})
+        each = DisjointLookup(NodeID(0), Breadth(k=2, alpha=1), paths=100)
+        self.assertEqual({path.shortlist.capacity for path in each._paths}, {8})
 
 
 class EventTests(SynchronousTestCase):
@@ -406,7 +399,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(ids(each.next(0.5)), [1])
 
     def test_the_trace_is_in_the_order_of_asking_and_as_deep_as_the_closest(self) -> None:
-        each = DisjointLookup(NodeID(0), paths=2, k=4, alpha=2, now=100.0)
+        each = DisjointLookup(NodeID(0), Breadth(k=4, alpha=2), paths=2, now=100.0)
         each.add([contact(8), contact(9)], 100.0)
         ask(each, 100.0)
         each.replied(contact(9), [contact(2)], 100.25)
@@ -425,9 +418,10 @@ class EventTests(SynchronousTestCase):
 
 
 class ValueTests(SynchronousTestCase):
-    def lookup(self, mode: Mode, *node_ids: int) -> DisjointValueLookup:
-        """A lookup for key 0 that has asked these nodes."""
-        each = DisjointValueLookup(NodeID(0), mode=mode, paths=2, k=3, alpha=8)
+    def lookup(self, mode: Mode, *node_ids: int) -> RecordSearch:
+        """A search for key 0 that has asked these nodes."""
+        lookup = DisjointLookup(NodeID(0), Breadth(k=3, alpha=8), paths=2)
+        each = RecordSearch(lookup, mode)
         each.add([contact(node_id) for node_id in node_ids], 0.0)
         ask(each, 0.0)
         return each
@@ -437,19 +431,19 @@ class ValueTests(SynchronousTestCase):
         each.replied(contact(2), [contact(3)], 0.1)
         self.assertFalse(each.finished)
         self.assertEqual(ids(each.next(0.1)), [3])
-        each.found(contact(9), NEW, [contact(4)], 0.2)
+        each.found(contact(9), [NEW], [contact(4)], 0.2)
         self.assertTrue(each.finished)
         self.assertEqual(each.next(0.2), [])
 
     def test_in_latest_mode_it_goes_all_the_way(self) -> None:
         each = self.lookup("latest", 1, 2, 3, 9)
-        each.found(contact(1), NEW, [contact(4)], 0.1)
+        each.found(contact(1), [NEW], [contact(4)], 0.1)
         self.assertEqual(ids(ask(each, 0.1)), [4])
         for node_id, version in ((2, OLD), (9, NEW)):
-            each.found(contact(node_id), version, [], 0.2)
+            each.found(contact(node_id), [version], [], 0.2)
         each.replied(contact(3), [], 0.2)
         self.assertFalse(each.finished)
-        each.found(contact(4), NEW, [], 0.3, "unchanged")
+        each.found(contact(4), [NEW], [], 0.3, "unchanged")
         self.assertTrue(each.finished)
         self.assertEqual(each.versions(), [NEW, OLD])
         self.assertEqual(ids(each.holders(NEW)), [1, 4, 9])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Lookup
+from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from tests.lookup.world import HARD, RTT, SOFT, Outcome, World, closest_of, contact, ids, run
@@ -22,7 +22,7 @@ PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
 
 def lookup(target: int = 0, k: int = 4, alpha: int = 3, own_id: int | None = None) -> Lookup:
     own = None if own_id is None else NodeID(own_id)
-    return Lookup(NodeID(target), k=k, alpha=alpha, own_id=own)
+    return Lookup(NodeID(target), Breadth(k, alpha, own))
 
 
 def seeded(*node_ids: int, k: int = 4, alpha: int = 3) -> Lookup:
@@ -236,7 +236,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(ids(each.next(0.1)), [1])
 
     def test_liars_that_always_know_someone_closer_cannot_keep_it_going(self) -> None:
-        each = Lookup(NodeID(0), k=2, alpha=3)
+        each = Lookup(NodeID(0), Breadth(k=2, alpha=3))
         each.add([contact(2**23)], 0.0)
         steps = iter(range(2**23 - 1, 0, -1))
         seen = run(each, lambda _: [contact(next(steps)) for _ in range(20)])
@@ -484,7 +484,7 @@ class FloodTests(SynchronousTestCase):
             return [] if asked in seeds else None
 
         seen = run(each, answer)
-        self.assertEqual(len(each._shortlist), 4 * CAPACITY_FACTOR)
+        self.assertEqual(len(each.shortlist), 4 * CAPACITY_FACTOR)
         self.assertEqual(each.closest(), [liar, *seeds])
         self.assertLessEqual(len(seen.asked), 4 * CAPACITY_FACTOR + len(seeds))
 
@@ -502,7 +502,7 @@ class FloodTests(SynchronousTestCase):
 
 class TraceTests(SynchronousTestCase):
     def test_tells_who_when_and_what(self) -> None:
-        each = Lookup(NodeID(0), k=3, alpha=4, now=100.0)
+        each = Lookup(NodeID(0), Breadth(k=3, alpha=4), now=100.0)
         each.add([contact(i) for i in (8, 9, 10, 11)], 100.0)
         ask(each, 100.0)
         each.replied(contact(8), [contact(1)], 100.25)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from kadtwisted.lookup.disjoint import AnyLookup
+from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 
@@ -82,7 +83,9 @@ class Outcome:
 Answer = Callable[[Contact], list[Contact] | None]
 
 
-def run(lookup: AnyLookup, answer: Answer, rtt: Callable[[], float] = lambda: RTT) -> Outcome:
+def run(
+    lookup: AnyLookup | RecordSearch, answer: Answer, rtt: Callable[[], float] = lambda: RTT
+) -> Outcome:
     """Drive the lookup to its end; ``answer`` gives ``None`` for the silence of the dead."""
     seen = Outcome()
     now = 0.0

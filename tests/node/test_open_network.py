@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import NotFound
 from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.lookup.values import Mode
+from kadtwisted.lookup.records import Mode
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import id_to_bytes, key_of_name
 from kadtwisted.model.record import Value

@@ -16,15 +16,17 @@ from typing import NamedTuple, TypeVar
 from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
 from twisted.python.failure import Failure
 
-from kadtwisted.lookup.disjoint import AnyValueLookup, DisjointValueLookup, effective_paths
-from kadtwisted.lookup.iterative import Lookup
-from kadtwisted.lookup.values import Mode, ValueLookup
+from kadtwisted.lookup.disjoint import DisjointLookup, effective_paths
+from kadtwisted.lookup.iterative import Breadth, Lookup
+from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.results import Trace
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.lookup_driver import Best, LookupDriver, ValueDriver
+from kadtwisted.node.operations.lookup_driver import LookupDriver
+from kadtwisted.node.operations.record_driver import RecordDriver
 from kadtwisted.node.port.link import Link
+from kadtwisted.records.findings import Finding, Findings
 from kadtwisted.records.kinds import RecordKind
 from kadtwisted.routing.size import estimate_size
 
@@ -35,20 +37,32 @@ KEEPERS_FACTOR = 3
 choose their IDs near a key would settle it."""
 
 
+class Query(NamedTuple):
+    """What to search: the records of one kind under one key.
+
+    ``whole`` says whether all of many records are wanted, or those of the first answers suffice.
+    """
+
+    rules: RecordKind
+    key: NodeID
+    mode: Mode
+    whole: bool = True
+
+
 class Found(NamedTuple):
-    """The end of one search over one link: the winner, if any, the k closest nodes, and those that
-    should keep a new record: the same and maybe some more.  Both closest first."""
+    """The end of one search over one link: the winner at each place, the k closest nodes, and those
+    that should keep a new record: the same and maybe some more.  Both closest first."""
 
     link: Link
-    lookup: AnyValueLookup
-    best: Best | None
+    search: RecordSearch
+    winners: tuple[Finding, ...]
     closest: tuple[Contact, ...]
     keepers: tuple[Contact, ...]
     trace: Trace
 
     def lacking(self, version: bytes) -> list[Contact]:
         """Who of the closest does not hold this version."""
-        return self.lookup.without_record(version)
+        return self.search.without_record(version)
 
 
 def estimated_size(context: NodeContext, link: Link) -> float:
@@ -69,58 +83,54 @@ def disjoint_paths(context: NodeContext, link: Link) -> int:
 
 def find_nodes(context: NodeContext, link: Link, target: NodeID) -> Deferred[Lookup]:
     """Look up the nodes closest to ``target`` over one link."""
-    parameters = context.parameters
-    lookup = Lookup(
-        target,
-        k=parameters.k,
-        alpha=parameters.alpha,
-        own_id=context.node_id,
-        now=context.world.now(),
-    )
+    lookup = Lookup(target, breadth_of(context), context.world.now())
     driver = LookupDriver(context, link, lookup)
     return driver.run().addCallback(lambda _: lookup)
+
+
+def breadth_of(context: NodeContext) -> Breadth:
+    """How widely this node's lookups search on one path."""
+    parameters = context.parameters
+    return Breadth(parameters.k, parameters.alpha, context.node_id)
 
 
 def find_records(
     context: NodeContext,
     link: Link,
-    rules: RecordKind,
-    key: NodeID,
-    mode: Mode,
+    query: Query,
     *,
     paths: int = 1,
     since: float | None = None,
 ) -> Deferred[Found]:
-    """Search the records of one kind under ``key`` over one link, on so many disjoint paths.
+    """Search the records of one kind under a key over one link, on so many disjoint paths.
 
     The trace counts from ``since``, or from now.
     """
     started = context.world.now() if since is None else since
-    lookup = _value_lookup(context, key, mode, paths, started)
-    driver = ValueDriver(context, link, lookup, rules)
+    search = _record_search(context, query, paths, started)
+    findings = Findings(query.rules, query.key, context.parameters.max_remaining)
+    pages_at_once = context.parameters.alpha if query.whole else 0
+    driver = RecordDriver(context, link, search, findings, pages_at_once)
 
     def ended(_: None) -> Found:
-        trace = lookup.trace(context.world.now())
-        closest, keepers = tuple(lookup.closest()), _keepers(context, link, lookup)
-        return Found(link, lookup, driver.best(), closest, keepers, trace)
+        trace = search.trace(context.world.now())
+        closest, keepers = tuple(search.closest()), _keepers(context, link, search)
+        return Found(link, search, driver.winners(), closest, keepers, trace)
 
     return driver.run().addCallback(ended)
 
 
-def _value_lookup(
-    context: NodeContext, key: NodeID, mode: Mode, paths: int, started: float
-) -> AnyValueLookup:
+def _record_search(context: NodeContext, query: Query, paths: int, started: float) -> RecordSearch:
     """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
     one slot would be waited for one after the other."""
-    k, alpha, own_id = context.parameters.k, context.parameters.alpha, context.node_id
+    breadth = breadth_of(context)
     if paths == 1:
-        return ValueLookup(key, mode=mode, k=k, alpha=alpha, own_id=own_id, now=started)
-    return DisjointValueLookup(
-        key, mode=mode, paths=paths, k=k, alpha=paths * alpha, own_id=own_id, now=started
-    )
+        return RecordSearch(Lookup(query.key, breadth, started), query.mode)
+    wider = breadth._replace(alpha=paths * breadth.alpha)
+    return RecordSearch(DisjointLookup(query.key, wider, paths, started), query.mode)
 
 
-def _keepers(context: NodeContext, link: Link, lookup: AnyValueLookup) -> tuple[Contact, ...]:
+def _keepers(context: NodeContext, link: Link, lookup: RecordSearch) -> tuple[Contact, ...]:
     """The k closest; on an open network of at least 2k nodes also whoever else is as near to the
     key as the k-th closest should be.
 

@@ -1,7 +1,7 @@
 """Storing one record on the closest nodes, and on this one if it is among them.
 
 Every node's outcome is told: an acknowledgement or a failure.  This node holds a copy only if some
-other node does, or if it knows no other one: a value that nobody else can read was not put.
+other node does, or if it knows no other one: a record that nobody else can read was not stored.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
+    CasConflict,
     ClockSkew,
     ErrorReply,
     KadtwistedError,
@@ -48,15 +49,13 @@ class Storing:
         self._context = context
         self._records = records
 
-    async def store(
-        self, founds: Sequence[Found], key: NodeID, record: bytes, remaining: int
-    ) -> list[Outcome]:
-        """Store ``record`` on the nodes that a search of its key found for it, for ``remaining``
-        seconds; every node's outcome, the closest acknowledgement first.
+    async def store(self, founds: Sequence[Found], key: NodeID, body: Store) -> list[Outcome]:
+        """Store a record on the nodes that a search of its key found for it; every node's outcome,
+        the closest acknowledgement first.
 
-        Fails with ``NotStored``, ``ClockSkew`` or ``NoContacts`` if nobody acknowledged.
+        Fails with ``NotStored``, ``ClockSkew``, ``CasConflict`` or ``NoContacts`` if nobody
+        acknowledged.
         """
-        body = Store(record, remaining)
         storing = [
             self._store_at(found.link, contact, body, key)
             for found in founds
@@ -65,7 +64,7 @@ class Storing:
         outcomes: list[Outcome] = await all_of(storing)
         alone = not founds
         if self._is_holder(key, founds) and (alone or _acknowledged(outcomes)):
-            outcomes.append(await self._store_here(key, record, remaining))
+            outcomes.append(await self._store_here(key, body))
         if not _acknowledged(outcomes):
             raise _not_stored(outcomes, founds)
         outcomes.sort(key=lambda each: each[1] if isinstance(each, Acknowledgement) else 0)
@@ -83,9 +82,9 @@ class Storing:
             for contacts in closest
         )
 
-    async def _store_here(self, key: NodeID, record: bytes, remaining: int) -> Outcome:
+    async def _store_here(self, key: NodeID, body: Store) -> Outcome:
         try:
-            kept = await self._records.store(record, remaining)
+            kept = await self._records.store(body.record, body.remaining, body.cas)
         except NodeStopped:
             raise
         except KadtwistedError as error:
@@ -123,6 +122,8 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
         silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
         return NotStored(f"none of the {len(silent)} nodes asked answered", silent)
     codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
+    if codes == {ErrorCode.CAS_CONFLICT}:
+        return CasConflict("another sequence number is stored than the one that was to be")
     if codes == {ErrorCode.CLOCK_SKEW}:
         return ClockSkew(
             "every node refused the record as published in the future: set this machine's clock"

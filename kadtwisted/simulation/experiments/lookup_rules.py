@@ -15,12 +15,15 @@ from twisted.internet.defer import Deferred
 
 from kadtwisted.errors import NotFound
 from kadtwisted.lookup.iterative import Lookup
-from kadtwisted.lookup.values import ValueLookup
+from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.results import Trace
-from kadtwisted.node.operations.lookup_driver import LookupDriver, ValueDriver
+from kadtwisted.node.operations.lookup_driver import LookupDriver
+from kadtwisted.node.operations.record_driver import RecordDriver
+from kadtwisted.node.operations.searches import breadth_of
 from kadtwisted.parameters import Timeouts
+from kadtwisted.records.findings import Findings
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -34,10 +37,10 @@ class InRounds(Lookup):
 
     def next(self, now: float) -> list[Contact]:
         """A new round, if the last one is over."""
-        if self._in_flight or self.finished:
+        if self.in_flight or self.finished:
             return []
         nearest = tuple(
-            NodeID(each.distance ^ self.target) for each in self._shortlist.candidates[: self.k]
+            NodeID(each.distance ^ self.target) for each in self.shortlist.candidates[: self.k]
         )
         alpha = self.alpha
         if nearest == self._nearest_before:
@@ -50,11 +53,20 @@ class InRounds(Lookup):
     @property
     def finished(self) -> bool:
         """As in every lookup, at the end of a round."""
-        return not self._in_flight and super().finished
+        return not self.in_flight and super().finished
 
 
-class ValueInRounds(InRounds, ValueLookup):
-    """The same for the records of a key."""
+class SearchInRounds(RecordSearch):
+    """The same for the first record of a key: what was found is looked at when the round ends."""
+
+    def __init__(self, lookup: InRounds) -> None:
+        super().__init__(lookup, "first")
+        self._rounds = lookup
+
+    @property
+    def finished(self) -> bool:
+        """As in every search, at the end of a round."""
+        return not self._rounds.in_flight and super().finished
 
 
 class Rule(NamedTuple):
@@ -79,13 +91,7 @@ class Rule(NamedTuple):
         if not self.in_rounds:
             return asker.node.find_node(target).addCallback(lambda found: found.trace)
         context = context_of(asker.node)
-        lookup = InRounds(
-            target,
-            k=context.parameters.k,
-            alpha=context.parameters.alpha,
-            own_id=context.node_id,
-            now=context.world.now(),
-        )
+        lookup = InRounds(target, breadth_of(context), context.world.now())
         driver = LookupDriver(context, link_of(asker.node), lookup)
         return driver.run().addCallback(lambda _: lookup.trace(context.world.now()))
 
@@ -95,20 +101,14 @@ class Rule(NamedTuple):
             raw = key.to_bytes(20, "big")
             return asker.node.get(raw, mode="first").addCallback(lambda found: found.trace)
         context = context_of(asker.node)
-        lookup = ValueInRounds(
-            key,
-            mode="first",
-            k=context.parameters.k,
-            alpha=context.parameters.alpha,
-            own_id=context.node_id,
-            now=context.world.now(),
-        )
-        driver = ValueDriver(context, link_of(asker.node), lookup, VALUE)
+        search = SearchInRounds(InRounds(key, breadth_of(context), context.world.now()))
+        findings = Findings(VALUE, key, context.parameters.max_remaining)
+        driver = RecordDriver(context, link_of(asker.node), search, findings)
 
         def ended(_: None) -> Trace:
-            if driver.best() is None:
+            if not driver.winners():
                 raise NotFound("nobody asked has a record")
-            return lookup.trace(context.world.now())
+            return search.trace(context.world.now())
 
         return driver.run().addCallback(ended)
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import NodeStopped
-from kadtwisted.lookup.values import Mode
+from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.results import GetResult
 from kadtwisted.simulation.monitor import Monitor

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from heapq import heappop, heappush
 
-from kadtwisted.lookup.iterative import Lookup
+from kadtwisted.lookup.iterative import Breadth, Lookup
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.results import Trace
@@ -61,7 +61,7 @@ class TableNetwork:
     def look_up(self, asker: NodeID, target: NodeID) -> tuple[Trace, bool]:
         """One lookup: its trace, and whether it found the k truly nearest."""
         parameters = self._scenario.parameters
-        lookup = Lookup(target, k=parameters.k, alpha=parameters.alpha, own_id=asker)
+        lookup = Lookup(target, Breadth(parameters.k, parameters.alpha, asker))
         lookup.add(self.table(asker).closest(target, lookup.seeds), 0.0)
         own = self.contact(asker).endpoint.host
         answers: list[tuple[float, int, Contact]] = []

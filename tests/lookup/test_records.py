@@ -9,7 +9,8 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.values import Mode, ValueLookup
+from kadtwisted.lookup.iterative import Breadth, Lookup
+from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from tests.lookup.world import SOFT, World, closest_of, contact, ids, run
@@ -17,9 +18,14 @@ from tests.lookup.world import SOFT, World, closest_of, contact, ids, run
 OLD, NEW = b"old.....", b"new....."
 
 
-def lookup(mode: Mode, *node_ids: int, k: int = 4) -> ValueLookup:
-    """A lookup for key 0 that has asked these nodes."""
-    each = ValueLookup(NodeID(0), mode=mode, k=k, alpha=8)
+def search(mode: Mode, target: int = 0, k: int = 4, alpha: int = 8) -> RecordSearch:
+    """A search on one path."""
+    return RecordSearch(Lookup(NodeID(target), Breadth(k, alpha)), mode)
+
+
+def lookup(mode: Mode, *node_ids: int, k: int = 4) -> RecordSearch:
+    """A search for key 0 that has asked these nodes."""
+    each = search(mode, k=k)
     each.add([contact(node_id) for node_id in node_ids], 0.0)
     for named in each.next(0.0):
         each.asked(named, 0.0, SOFT)
@@ -32,7 +38,7 @@ class FirstTests(SynchronousTestCase):
         each.replied(contact(2), [contact(3)], 0.1)
         self.assertFalse(each.finished)
         self.assertEqual(ids(each.next(0.1)), [3])
-        each.found(contact(9), NEW, [contact(4)], 0.2)
+        each.found(contact(9), [NEW], [contact(4)], 0.2)
         self.assertTrue(each.finished)
         self.assertEqual(each.next(0.2), [])
         self.assertEqual(each.holders(NEW), [contact(9)])
@@ -40,7 +46,7 @@ class FirstTests(SynchronousTestCase):
     def test_without_any_record_it_goes_all_the_way(self) -> None:
         random = Random(1)
         world = World(random, 100, 4)
-        each = ValueLookup(NodeID(77), mode="first", k=4, alpha=3)
+        each = search("first", 77, k=4, alpha=3)
         each.add(world.answer(world.nodes[0], 77), 0.0)
         run(each, lambda asked: world.answer(asked.node_id, 77))
         self.assertEqual(each.versions(), [])
@@ -48,18 +54,21 @@ class FirstTests(SynchronousTestCase):
         self.assertEqual(len(each.closest()), 4)
 
 
-class Search(ValueLookup):
+class Search(RecordSearch):
     """For the world's event loop: every answer of those ``holding`` has the record in it."""
 
-    holding: frozenset[int] = frozenset()
+    def __init__(self, target: int, k: int, holding: frozenset[int]) -> None:
+        super().__init__(Lookup(NodeID(target), Breadth(k, alpha=5)), "latest")
+        self.holding = holding
+        self._replied = self.replied
+        self.replied = self._answered
 
-    def replied(
-        self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "contacts"
+    def _answered(
+        self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "nodes"
     ) -> None:
-        if contact.node_id in self.holding and outcome == "contacts":
-            self.found(contact, NEW, contacts, now)
-        else:
-            super().replied(contact, contacts, now, outcome)
+        if contact.node_id in self.holding:
+            self.holds(contact, [NEW])
+        self._replied(contact, contacts, now, outcome)
 
 
 class FewContactsTests(SynchronousTestCase):
@@ -71,8 +80,7 @@ class FewContactsTests(SynchronousTestCase):
     def search(self, world: World, target: int, most: int) -> tuple[list[int], int]:
         """The closest nodes that a search finds if a record comes with ``most`` contacts, and how
         many requests it makes."""
-        each = Search(NodeID(target), mode="latest", k=self.K, alpha=5)
-        each.holding = frozenset(closest_of(world.nodes, target, self.K))
+        each = Search(target, self.K, frozenset(closest_of(world.nodes, target, self.K)))
         each.add(world.answer(world.nodes[0], target), 0.0)
 
         def answer(asked: Contact) -> list[Contact]:
@@ -99,11 +107,11 @@ class FewContactsTests(SynchronousTestCase):
 class LatestTests(SynchronousTestCase):
     def test_a_record_does_not_end_it(self) -> None:
         each = lookup("latest", 1, 2)
-        each.found(contact(1), OLD, [contact(3)], 0.1)
+        each.found(contact(1), [OLD], [contact(3)], 0.1)
         self.assertFalse(each.finished)
         self.assertEqual(ids(each.next(0.1)), [3])
         each.asked(contact(3), 0.1, SOFT)
-        each.found(contact(3), NEW, [], 0.2)
+        each.found(contact(3), [NEW], [], 0.2)
         each.replied(contact(2), [], 0.3)
         self.assertTrue(each.finished)
         self.assertEqual(each.versions(), [OLD, NEW])
@@ -111,15 +119,15 @@ class LatestTests(SynchronousTestCase):
     def test_holders_are_told_by_version_closest_first(self) -> None:
         each = lookup("latest", 1, 2, 3, 4)
         for node_id, version in ((4, NEW), (3, OLD), (1, NEW)):
-            each.found(contact(node_id), version, [], 0.1)
+            each.found(contact(node_id), [version], [], 0.1)
         self.assertEqual(ids(each.holders(NEW)), [1, 4])
         self.assertEqual(ids(each.holders(OLD)), [3])
         self.assertEqual(each.holders(b"none...."), [])
 
     def test_who_lacks_it_is_told_of_the_k_closest_only(self) -> None:
         each = lookup("latest", 1, 2, 3, 9, k=3)
-        each.found(contact(1), NEW, [], 0.1)
-        each.found(contact(2), OLD, [], 0.1)
+        each.found(contact(1), [NEW], [], 0.1)
+        each.found(contact(2), [OLD], [], 0.1)
         each.replied(contact(3), [], 0.1)
         each.replied(contact(9), [], 0.1)
         self.assertEqual(ids(each.without_record(NEW)), [2, 3])
@@ -128,29 +136,30 @@ class LatestTests(SynchronousTestCase):
 
     def test_who_failed_is_not_asked_to_take_it(self) -> None:
         each = lookup("latest", 1, 2)
-        each.found(contact(1), NEW, [], 0.1)
+        each.found(contact(1), [NEW], [], 0.1)
         each.failed(contact(2), 0.1)
         self.assertEqual(each.without_record(NEW), [])
 
     def test_a_contact_may_hold_several(self) -> None:
         each = lookup("latest", 1)
-        each.found(contact(1), OLD, [], 0.1)
-        each.found(contact(1), NEW, [contact(2)], 0.1)
+        each.found(contact(1), [OLD, NEW], [contact(2)], 0.1)
+        each.holds(contact(1), [b"more...."])
         self.assertEqual(each.holders(OLD), each.holders(NEW))
+        self.assertEqual(each.holders(OLD), each.holders(b"more...."))
         self.assertEqual(ids(each.next(0.1)), [2])
 
     def test_a_late_record_counts(self) -> None:
         each = lookup("latest", 1)
         each.failed(contact(1), 1.0)
         self.assertTrue(each.finished)
-        each.found(contact(1), NEW, [], 1.5)
+        each.found(contact(1), [NEW], [], 1.5)
         self.assertEqual(each.holders(NEW), [contact(1)])
         self.assertEqual(each.trace(2.0).steps[0].outcome, "late")
 
     def test_the_trace_says_how_it_was_found(self) -> None:
         each = lookup("latest", 1, 2, 3)
-        each.found(contact(1), NEW, [], 0.1)
-        each.found(contact(2), NEW, [], 0.1, "unchanged")
+        each.found(contact(1), [NEW], [], 0.1)
+        each.found(contact(2), [NEW], [], 0.1, "unchanged")
         each.replied(contact(3), [], 0.1)
         outcomes = [step.outcome for step in each.trace(0.1).steps]
         self.assertEqual(outcomes, ["record", "unchanged", "nodes"])
@@ -159,4 +168,4 @@ class LatestTests(SynchronousTestCase):
 class ModeTests(SynchronousTestCase):
     def test_there_is_no_third_mode(self) -> None:
         unknown = cast("Any", "newest")
-        self.assertRaises(InvalidInput, ValueLookup, NodeID(0), mode=unknown, k=1, alpha=1)
+        self.assertRaises(InvalidInput, search, unknown)

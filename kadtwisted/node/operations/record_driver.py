@@ -1,0 +1,143 @@
+"""Drives a search for records: asks for them, has what comes back judged, reads on by cursor.
+
+Of a kind of which one record stands under a key, each holder is told the best version known so far
+and need not send that one again.  Of a kind of which many stand, a holder sends as many as fit into
+an answer and a cursor; then it is asked for the next ones, until it has none or has sent as many as
+a holder keeps.  A holder that sends one invalid record is not asked for more, and at most alpha
+holders are asked at a time.  A search is over when the lookup is and nobody has anything more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import NamedTuple
+
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import KadtwistedError, NodeStopped
+from kadtwisted.lookup.records import RecordSearch
+from kadtwisted.model.contact import Contact
+from kadtwisted.model.messages import FindValue, Records, RequestBody
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.lookup_driver import LookupDriver
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.requests import Answer
+from kadtwisted.records.findings import Finding, Findings
+
+
+class NextPage(NamedTuple):
+    """Where a holder says that more of its records begin, and how many more it may send."""
+
+    holder: Contact
+    cursor: bytes
+    left: int
+
+
+class RecordDriver(LookupDriver):
+    """Runs a search for the records of one kind under one key, judged by ``findings``.
+
+    ``pages_at_once`` is how many holders are asked for their next page at a time, 0 if the first
+    page of each is enough.
+    """
+
+    lookup: RecordSearch
+
+    def __init__(
+        self,
+        context: NodeContext,
+        link: Link,
+        search: RecordSearch,
+        findings: Findings,
+        pages_at_once: int = 0,
+    ) -> None:
+        super().__init__(context, link, search)
+        self._pages_at_once = pages_at_once
+        self._findings = findings
+        self._unix_time = context.world.unix_time
+        self._named: dict[Contact, bytes] = {}
+        self._waiting: deque[NextPage] = deque()
+        self._reading: dict[Contact, NextPage] = {}
+
+    def winners(self) -> tuple[Finding, ...]:
+        """The winning record at each place of all that holders returned, with who holds it."""
+        search = self.lookup
+        return self._findings.winners(
+            search.holders, search.closest(), ended_early=search.satisfied
+        )
+
+    def _body(self, contact: Contact) -> RequestBody:
+        """Ask for the records; a holder of the best one known only says so and names contacts."""
+        known = self._findings.known_version()
+        if known:
+            self._named[contact] = known
+        return FindValue(self.lookup.target, self._findings.rules.number, known)
+
+    def _take(self, answer: Answer) -> None:
+        body, contact = answer.reply.body, answer.contact
+        if not isinstance(body, Records):
+            super()._take(answer)
+            return
+        contacts = self._usable(body.contacts)
+        if body.unchanged:
+            named = self._named.get(contact)
+            held, outcome = [named] if named is not None else [], "unchanged"
+        else:
+            held, outcome = self._judge(contact, body), "record"
+        if held:
+            self.lookup.found(contact, held, contacts, self._now(), outcome)
+        else:
+            self.lookup.replied(contact, contacts, self._now())
+        self._read_on()
+
+    def _judge(self, holder: Contact, body: Records, left: int | None = None) -> list[bytes]:
+        """The versions of the records that count; the holder's next page, if any, is noted.
+
+        ``left`` is how many more records the holder may send.
+        """
+        many = self._findings.rules.many
+        left = self._findings.rules.most if left is None else left
+        held: list[bytes] = []
+        for item in body.items if many else body.items[:1]:
+            judged = self._findings.take(item, holder, self._unix_time())
+            if judged is None:
+                return held
+            if not judged.doubtful:
+                held.append(judged.version)
+        left -= max(1, len(body.items))
+        if many and body.cursor and left > 0:
+            self._waiting.append(NextPage(holder, body.cursor, left))
+        return held
+
+    # --- Page after page ---------------------------------------------------------------------
+
+    def _is_done(self) -> bool:
+        return super()._is_done() and not self._reading
+
+    def _read_on(self) -> None:
+        """Ask as many holders for their next pages as may be asked at a time."""
+        if self.lookup.satisfied:
+            self._waiting.clear()
+        while self._waiting and len(self._reading) < self._pages_at_once:
+            page = self._waiting.popleft()
+            self._reading[page.holder] = page
+            rules = self._findings.rules
+            body = FindValue(self.lookup.target, rules.number, b"", page.cursor)
+            asking = self._link.ask(page.holder, body, known=True)
+            self._watch(asking, partial(self._take_page, page), self._lose_page, page.holder)
+
+    def _take_page(self, page: NextPage, answer: Answer) -> None:
+        body, holder = answer.reply.body, page.holder
+        del self._reading[holder]
+        if isinstance(body, Records):
+            self.lookup.holds(holder, self._judge(holder, body, page.left))
+        self._read_on()
+
+    def _lose_page(self, failure: Failure, holder: Contact) -> None:
+        """This holder's other records remain unread."""
+        self._reading.pop(holder, None)
+        if failure.check(NodeStopped) or not failure.check(KadtwistedError, CancelledError):
+            self._finish(failure)
+        else:
+            self._read_on()

@@ -1,0 +1,248 @@
+"""Searching and publishing records of any kind: lookups, stores and receipts.
+
+What a kind's records are, which of two wins and how the next one is made, its rules say
+(``records/kinds.py``); here is what is the same for all of them.  A publisher first searches what
+is there: so its record can be made to win, and the same search leaves it with the closest nodes and
+their tokens.  It then stores on the k closest of each family, on a network without a secret also on
+those that belong to the key though others crowd before them, and says who acknowledged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kadtwisted.errors import InvalidInput, KadtwistedError, NoContacts, Superseded, Unavailable
+from kadtwisted.lookup.records import Mode
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import Store
+from kadtwisted.model.record import StorageKey
+from kadtwisted.model.results import Acknowledgement, Collection, FoundRecord, Receipt, Trace
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.searches import (
+    Found,
+    Query,
+    all_of,
+    disjoint_paths,
+    find_records,
+    first_of,
+    merge_traces,
+)
+from kadtwisted.node.operations.storing import Refusal, Storing
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
+from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.records.findings import Finding, merged
+from kadtwisted.records.kinds import RecordKind
+from kadtwisted.records.lifetime import remaining_at
+
+
+class Published(NamedTuple):
+    """A record of our own that was stored, where it belongs, and who acknowledged it."""
+
+    where: StorageKey
+    record: bytes
+    receipt: Receipt
+
+
+class Read(NamedTuple):
+    """What a search found: the winner at each place, where that was found, and what this node holds
+    itself."""
+
+    winners: tuple[Finding, ...]
+    founds: Sequence[Found]
+    local: tuple[Finding, ...]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any other node answered, or none was asked."""
+        return not self.founds or any(each.closest for each in self.founds)
+
+    @property
+    def trace(self) -> Trace:
+        """One trace of all lookups."""
+        return merge_traces([each.trace for each in self.founds])
+
+    def holders(self, winner: Finding) -> int:
+        """How many nodes were found to hold a winner, this one among them."""
+        others = {
+            contact.node_id
+            for found in self.founds
+            for each in found.winners
+            if each.where == winner.where and each.version == winner.version
+            for contact in each.holders
+        }
+        own = any(each.record == winner.record for each in self.local)
+        return len(others) + own
+
+
+class RecordOperations:
+    """Searches and publishes records for one node."""
+
+    def __init__(self, context: NodeContext, links: Links, records: RecordStore) -> None:
+        self._context = context
+        self._links = links
+        self._records = records
+        self._storing = Storing(context, records)
+
+    # --- Reading -----------------------------------------------------------------------------
+
+    async def read(self, rules: RecordKind, key: NodeID, mode: Mode) -> Read:
+        """The records of one kind under a key.
+
+        In ``first`` mode what this node holds is enough.  In ``latest`` mode the winner of a kind
+        of which one stands under a key is sent to those of the closest nodes that lack it.  Fails
+        with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
+        """
+        local = await self._local(rules, key)
+        query = Query(rules, key, mode)
+        founds = [] if local and mode == "first" else await self._search(query)
+        read = self._read(rules, founds, local)
+        if not read.winners and not read.answered:
+            raise Unavailable("none of the nodes we know answered")
+        if mode == "latest" and not rules.many:
+            for winner in read.winners:
+                self._repair(winner, founds)
+        return read
+
+    async def collect(self, kind: int, key: NodeID) -> Collection:
+        """All records of one kind under a key; see :meth:`INode.collect`."""
+        rules = self.rules(kind)
+        read = await self.read(rules, key, "latest")
+        return Collection(
+            kind,
+            key,
+            tuple(
+                FoundRecord(
+                    each.where,
+                    each.record,
+                    rules.decode(each.record),
+                    each.remaining,
+                    read.holders(each),
+                )
+                for each in read.winners
+            ),
+            read.trace,
+        )
+
+    def rules(self, kind: int) -> RecordKind:
+        """The rules of a kind; :class:`InvalidInput` if the network does not admit it."""
+        rules = self._context.dialect.kinds.get(kind)
+        if rules is None:
+            raise InvalidInput(f"records of kind {kind} are not admitted on this network")
+        return rules
+
+    def _read(self, rules: RecordKind, founds: Sequence[Found], local: tuple[Finding, ...]) -> Read:
+        candidates = [each for found in founds for each in found.winners]
+        return Read(merged(rules, [*candidates, *local]), founds, local)
+
+    async def _local(self, rules: RecordKind, key: NodeID) -> tuple[Finding, ...]:
+        """What this node itself holds."""
+        held = await self._records.find(rules.number, key)
+        now = self._context.world.now()
+        return tuple(
+            Finding(
+                each.where, each.data, rules.version(each.data), remaining_at(each.expires, now)
+            )
+            for each in held
+        )
+
+    async def _search(self, query: Query) -> list[Found]:
+        links = self._links.connected()
+        if not links and self._context.read_only:
+            raise NoContacts("no other node is known: bootstrap first")
+        if not links:
+            return []
+        if query.mode == "first":
+            return await self._search_first(links, query)
+        paths = [disjoint_paths(self._context, each) for each in links]
+        return await all_of(
+            [
+                find_records(self._context, link, query, paths=each)
+                for link, each in zip(links, paths, strict=True)
+            ]
+        )
+
+    async def _search_first(self, links: Sequence[Link], query: Query) -> list[Found]:
+        """Search on one path; nothing found there may be a liar's doing, so where the network has
+        room for disjoint paths, search on those before the miss is believed."""
+        context = self._context
+        started = context.world.now()
+        founds = await first_of([find_records(context, each, query) for each in links], _has_record)
+        paths = {link.family: disjoint_paths(context, link) for link in links}
+        again = [link for link in links if paths[link.family] > 1]
+        if any(_has_record(each) for each in founds) or not again:
+            return founds
+        confirming = [
+            find_records(context, link, query, paths=paths[link.family], since=started)
+            for link in again
+        ]
+        return founds + await first_of(confirming, _has_record)
+
+    def _repair(self, winner: Finding, founds: Sequence[Found]) -> None:
+        """Bring the winner to those of the closest that lack it: one write each, unawaited."""
+        if winner.remaining < 1:
+            return
+        for found in founds:
+            for contact in found.lacking(winner.version):
+                self._context.counters.add("repair.stored")
+                body = Store(winner.record, winner.remaining)
+                repairing = found.link.ask(contact, body, known=True)
+                repairing.addErrback(lambda failure: failure.trap(KadtwistedError))
+
+    # --- Publishing --------------------------------------------------------------------------
+
+    async def publish(
+        self, rules: RecordKind, key: NodeID, wanted: Any, lifetime: float
+    ) -> Published:
+        """Make the next record under a key and store it.
+
+        ``wanted`` is what the kind's ``publish`` takes.  Fails as :meth:`Storing.store` does.
+        """
+        founds = await self._search(Query(rules, key, "latest", whole=False))
+        read = self._read(rules, founds, await self._local(rules, key))
+        seen = [each.record for each in read.winners]
+        data = rules.publish(wanted, seen, self._context.world.unix_time())
+        body = Store(data, self._remaining(rules, data, lifetime))
+        return await self._store(rules, rules.identify(data), body, founds)
+
+    async def put_record(self, record: bytes, lifetime: float, cas: int | None = None) -> Published:
+        """Store a record as it is, on condition of the sequence number ``cas`` if one is given.
+
+        Fails with ``InvalidRecord``, with ``Superseded`` if a record that wins over this one was
+        found at its place, or as :meth:`Storing.store` does.
+        """
+        rules, where = self._context.dialect.kinds.identify(record)
+        founds = await self._search(Query(rules, where.key, "latest", whole=False))
+        for winner in self._read(rules, founds, ()).winners:
+            if winner.where == where and rules.supersedes(winner.record, record):
+                raise Superseded("another record has taken the place of this one")
+        body = Store(record, self._remaining(rules, record, lifetime), cas)
+        return await self._store(rules, where, body, founds)
+
+    async def publish_again(self, record: bytes, lifetime: float) -> None:
+        """Store a record of our own anew, unchanged, with a fresh lifetime; as :meth:`put_record`."""
+        await self.put_record(record, lifetime)
+
+    def _remaining(self, rules: RecordKind, record: bytes, lifetime: float) -> int:
+        """The whole seconds that holders are asked to keep a record, at most what they may."""
+        longest = min(self._context.parameters.max_remaining, rules.longest(record))
+        return math.ceil(min(lifetime, longest))
+
+    async def _store(
+        self, rules: RecordKind, where: StorageKey, body: Store, founds: Sequence[Found]
+    ) -> Published:
+        outcomes = await self._storing.store(founds, where.key, body)
+        receipt = Receipt(
+            where.key,
+            rules.decode(body.record),
+            tuple(each for each in outcomes if isinstance(each, Acknowledgement)),
+            {each.where: str(each.error) for each in outcomes if isinstance(each, Refusal)},
+            merge_traces([each.trace for each in founds]),
+        )
+        return Published(where, body.record, receipt)
+
+
+def _has_record(found: Found) -> bool:
+    return bool(found.winners)

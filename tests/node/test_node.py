@@ -383,7 +383,7 @@ class NetworkTests(SynchronousTestCase):
     def test_dead_contacts_stall_no_lookup(self) -> None:
         self.swarm.wait(self.swarm.nodes[0].put("k", b"v"))
         for node in self.swarm.nodes[5:14]:
-            self.swarm.host_of(node).network.partition([self.swarm.host_of(node)])
+            self.swarm.network.partition([self.swarm.host_of(node)])
         dead = [self.swarm.host_of(node) for node in self.swarm.nodes[5:14]]
         self.swarm.network.partition(dead)
         before = self.clock.seconds()

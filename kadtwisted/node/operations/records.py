@@ -222,7 +222,7 @@ class RecordOperations:
         return await self._store(rules, where, body, founds)
 
     async def publish_again(self, record: bytes, lifetime: float) -> None:
-        """Store a record of our own anew, unchanged, with a fresh lifetime; as :meth:`put_record`."""
+        """Store a record of our own anew, with a fresh lifetime; fails as :meth:`put_record`."""
         await self.put_record(record, lifetime)
 
     def _remaining(self, rules: RecordKind, record: bytes, lifetime: float) -> int:

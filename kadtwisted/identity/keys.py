@@ -36,6 +36,8 @@ class NodeKey:
     @classmethod
     def from_seed(cls, seed: bytes) -> NodeKey:
         """The key with this secret; :class:`IdentityError` unless the seed has 32 bytes."""
+        if not isinstance(seed, bytes):
+            raise IdentityError(f"an identity key is bytes, not a {type(seed).__name__}")
         if len(seed) != SEED_BYTES:
             raise IdentityError(
                 f"an identity key has {SEED_BYTES} bytes, this has {len(seed)}: it is damaged"

@@ -5,18 +5,25 @@ Types and signs are checked here.  What a value means, whoever uses it checks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 from zope.interface import Interface
 
-from kadtwisted import parameters
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.node.world import World
-from kadtwisted.parameters import NodeSettings
+from kadtwisted.parameters import (
+    Bounds,
+    LimitSettings,
+    NodeSettings,
+    Parameters,
+    Timeouts,
+    UpkeepSettings,
+)
 
 
 def _is_series_of(kind: type) -> Callable[[Any], bool]:
@@ -44,8 +51,20 @@ _CHECKS: MappingProxyType[str, tuple[str, Callable[[Any], bool]]] = MappingProxy
         "tuple[bytes, ...]": ("a tuple of bytes", _is_series_of(bytes)),
     }
 )
-"""What a field of settings takes, by its annotation: in words, and as a test.  Any other annotation
-is the name of a class of settings."""
+"""What a field of settings takes, by its annotation: in words, and as a test."""
+_NESTED = MappingProxyType(
+    {
+        kind.__name__: kind()
+        for kind in (Bounds, LimitSettings, Parameters, Timeouts, UpkeepSettings)
+    }
+)
+"""The classes of settings that stand in fields of others, by name, with their defaults."""
+
+
+PART_NAMES = MappingProxyType(
+    {IStorage: "storage", ISerializer: "serializer", INodeState: "node state"}
+)
+"""What the parts of a node that a program may give it are called."""
 
 
 def check_settings(settings: Any) -> None:
@@ -53,6 +72,11 @@ def check_settings(settings: Any) -> None:
     and each value has the type of its field."""
     _check_kind(NodeSettings, settings, "the settings of a node are")
     _check_fields(settings, "")
+    at_once = settings.bounds.concurrent_operations
+    if at_once < 1:
+        raise ConfigurationError(
+            f"the setting bounds.concurrent_operations is at least 1, not {at_once}"
+        )
 
 
 def check_key(key: Any) -> None:
@@ -74,18 +98,32 @@ def check_provider(interface: type[Interface], value: Any, name: str) -> None:
         )
 
 
+def check_parts(parts: Mapping[type[Interface], Any]) -> None:
+    """Raise :class:`~kadtwisted.errors.ConfigurationError` if a part that is given does not provide
+    its interface; ``None`` stands for a part that is not given."""
+    for interface, part in parts.items():
+        if part is not None:
+            check_provider(interface, part, PART_NAMES[interface])
+
+
 def _check_fields(settings: Any, prefix: str) -> None:
     for each in fields(settings):
-        value, kind = getattr(settings, each.name), str(each.type)
-        if kind not in _CHECKS:
-            _check_kind(getattr(parameters, kind), value, f"the setting {prefix}{each.name} is")
-            _check_fields(value, f"{each.name}.")
+        value, annotation = getattr(settings, each.name), str(each.type)
+        if annotation not in _CHECKS:
+            _check_nested(each.name, annotation, value)
             continue
-        words, fits = _CHECKS[kind]
+        words, fits = _CHECKS[annotation]
         if not fits(value):
-            raise ConfigurationError(
-                f"the setting {prefix}{each.name} is {words}, not {_shown(value)}"
-            )
+            name = f"{prefix}{each.name}"
+            raise ConfigurationError(f"the setting {name} is {words}, not {_shown(value)}")
+
+
+def _check_nested(name: str, kind: str, value: Any) -> None:
+    default = _NESTED[kind]
+    if value is default or value == default:
+        return  # most nodes have all of the defaults, and there may be thousands of nodes
+    _check_kind(type(default), value, f"the setting {name} is")
+    _check_fields(value, f"{name}.")
 
 
 def _check_kind(kind: type, value: Any, what: str) -> None:
@@ -103,4 +141,5 @@ def _shown(value: Any) -> str:
 
 
 def _typed(value: Any) -> str:
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"

@@ -50,6 +50,7 @@ from kadtwisted.model.results import (
     Receipt,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
+from kadtwisted.node.arguments import check_key, check_parts, check_settings, check_world
 from kadtwisted.node.assembly import Kept, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
@@ -75,7 +76,7 @@ class Node:
     the wire is CBOR, without ``state`` contacts and own records end with this object.  ``sockets``
     are bound UDP sockets to be used in place of new ones; they stay the caller's.  ``world`` and
     ``wrap_handler`` are for simulation.  Nothing happens before :meth:`start`.
-    :class:`~kadtwisted.errors.ConfigurationError` for settings that cannot work.
+    :class:`~kadtwisted.errors.ConfigurationError` for arguments that cannot work.
     """
 
     _log = Logger(namespace="kadtwisted.node")
@@ -94,7 +95,11 @@ class Node:
         dialect: MakeDialect | None = None,
         wrap_handler: WrapHandler | None = None,
     ) -> None:
-        world = world or real_world(reactor)
+        check_settings(settings)
+        check_key(key)
+        check_parts({IStorage: storage, ISerializer: serializer, INodeState: state})
+        world = real_world(reactor) if world is None else world
+        check_world(world)
         spoken = choose_dialect(dialect, serializer)(key, settings, world.secure_random)
         self._context = context = NodeContext.made(reactor, settings, world, spoken, key)
         self.public_key = context.public_key

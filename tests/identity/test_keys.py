@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -54,6 +55,11 @@ class Keys(SynchronousTestCase):
         for seed in (b"", RFC_SEED[:31], RFC_SEED + b"\n"):
             error = self.assertRaises(IdentityError, NodeKey.from_seed, seed)
             self.assertIn(f"this has {len(seed)}", str(error))
+
+    def test_a_seed_that_is_no_bytes(self) -> None:
+        text: Any = "x" * 32
+        error = self.assertRaises(IdentityError, NodeKey.from_seed, text)
+        self.assertEqual(str(error), "an identity key is bytes, not a str")
 
     def test_it_does_not_show_its_secret(self) -> None:
         key = NodeKey.from_seed(RFC_SEED)

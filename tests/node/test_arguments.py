@@ -6,12 +6,14 @@ from dataclasses import fields, replace
 from math import inf, nan
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import IStorage
 from kadtwisted.node.arguments import check_key, check_provider, check_settings, check_world
+from kadtwisted.node.node import Node
 from kadtwisted.parameters import (
     Bounds,
     LimitSettings,
@@ -22,6 +24,7 @@ from kadtwisted.parameters import (
 )
 from kadtwisted.storage.memory import MemoryStorage
 
+KEY = NodeKey.from_seed(bytes(32))
 NESTED = {
     "parameters": Parameters,
     "timeouts": Timeouts,
@@ -73,6 +76,30 @@ class SettingsTests(SynchronousTestCase):
                 for wrong in (-1, "5", None, nan):
                     broken = replace(kind(), **{each.name: wrong})
                     self.assertIn(f"{name}.{each.name} is a", self.refusal(**{name: broken}))
+
+
+class NodeTests(SynchronousTestCase):
+    """A node refuses wrong arguments when it is made."""
+
+    def refusal(self, **arguments: Any) -> str:
+        good = {"reactor": Clock(), "settings": NodeSettings(), "key": KEY}
+        return str(self.assertRaises(ConfigurationError, Node, **{**good, **arguments}))
+
+    def test_each_argument(self) -> None:
+        for argument, wrong, words in (
+            ("settings", None, "the settings of a node are a NodeSettings, not None"),
+            ("key", bytes(32), "the key of a node is a NodeKey, not a bytes"),
+            ("storage", "sqlite", "the storage must provide IStorage; a str does not"),
+            ("serializer", "cbor", "the serializer must provide ISerializer; a str does not"),
+            ("state", object(), "the node state must provide INodeState; an object does not"),
+            ("world", 7, "the world of a node is a World, not 7"),
+        ):
+            self.assertEqual(self.refusal(**{argument: wrong}), words)
+
+    def test_no_operations_at_all(self) -> None:
+        settings = NodeSettings(bounds=Bounds(concurrent_operations=0))
+        words = "the setting bounds.concurrent_operations is at least 1, not 0"
+        self.assertEqual(self.refusal(settings=settings), words)
 
 
 class OtherTests(SynchronousTestCase):

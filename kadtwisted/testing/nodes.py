@@ -1,25 +1,32 @@
-"""Whole nodes on the network in memory: the real stack, its contacts with the world simulated.
+"""Whole nodes on the network in memory: the real stack on a simulated world.
 
-Everything a node draws comes from the seed it is made with, keys included, so a run is repeated by
-its seeds.  The identity keys made here are as guessable as their seeds: for tests only.
+:class:`NodeBuilder` builds the nodes of every simulated network of this package: of a
+:class:`Swarm`, which is for tests, of the campaigns, and of the simulations.
+
+Everything that a node draws comes from a seed, keys included, so a run is repeated by its seeds.
+Such keys are as easy to guess as their seeds: they are for tests only.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import Unavailable
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import INodeState, IStorage
+from kadtwisted.interfaces import INodeState, ISerializer, IStorage
+from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.routing.table import RoutingTable
+from kadtwisted.testing.inspect import table_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Network
@@ -30,13 +37,28 @@ EPOCH = 1_800_000_000.0
 """Unix time at the start of every simulation (January 2027)."""
 
 PORT = 8000
+"""Where every simulated node listens."""
+
+BLOCKS = 70 * 256 * 256
+"""How many address blocks there are."""
+
+
+def block_address(number: int) -> str:
+    """The address of host ``number``, from 0 to :data:`BLOCKS` - 1, in a /24 block of its own.
+
+    Neighbours in number differ in the first byte (20 to 89), as if hosts were all over the
+    Internet: a node on an open network keeps few contacts of one block in its table.
+    """
+    return f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
 
 
 def simulated_world(
     host: Host, seed: int, *, skew: float = 0.0, names: dict[str, Sequence[str]] | None = None
 ) -> World:
-    """The world of a node on ``host``: its clock (wrong by ``skew`` seconds), seeded randomness,
-    and a resolver that knows IP addresses and ``names``."""
+    """The world of a node on ``host``: its clock, seeded randomness, and a resolver.
+
+    The wall clock is wrong by ``skew`` seconds.  The resolver knows IP addresses and ``names``.
+    """
     source = random.Random(seed)
     known = names or {}
 
@@ -67,18 +89,25 @@ def simulated_node(
     state: INodeState | None = None,
     world: World | None = None,
 ) -> Node:
-    """A node with a key of the seed's, on the host's first address, port 8000, not started."""
-    key = NodeKey.generate(random.Random(f"key {seed}").randbytes)
+    """A node on ``host`` with the key that follows from ``seed``, not started.
+
+    Without ``settings`` it will listen on all addresses of its host, port 8000.
+    """
     if settings is None:
         settings = NodeSettings(port=PORT, interfaces=host.addresses)
     return Node(
         host,
         settings,
-        key,
+        seeded_key(seed),
         storage=storage,
         state=state,
         world=world or simulated_world(host, seed),
     )
+
+
+def seeded_key(seed: int) -> NodeKey:
+    """The key that follows from ``seed``."""
+    return NodeKey.generate(random.Random(f"key {seed}").randbytes)
 
 
 def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> T:
@@ -99,31 +128,132 @@ def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> 
     return result
 
 
-class Swarm:
-    """A network of nodes that have joined each other.
+class NodeParts(TypedDict, total=False):
+    """What :class:`~kadtwisted.node.node.Node` takes beside its settings; all can be left out."""
 
-    Each is in a block of addresses of its own, at 192.1.1.1, 192.1.2.1 and so on: a node keeps few
-    contacts of one block in its table.
+    storage: IStorage
+    serializer: ISerializer
+    state: INodeState
+
+
+class Member:
+    """One node of a simulated network, and where it runs.
+
+    ``number`` counts from 1.  ``contact`` is what others know of the node.
+    """
+
+    __slots__ = ("contact", "host", "node", "number")
+
+    def __init__(self, number: int, node: Node, host: Host) -> None:
+        self.number = number
+        self.node = node
+        self.host = host
+        self.contact = Contact.at(node.node_id, Endpoint(host.addresses[0], PORT), node.public_key)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as people write it."""
+        return str(self.contact.endpoint)
+
+    @property
+    def table(self) -> RoutingTable:
+        """Its routing table."""
+        return table_of(self.node)
+
+    def known(self) -> dict[NodeID, str]:
+        """The state of every contact in its table."""
+        return {c.node_id: c.state for b in self.node.routing().buckets for c in b.contacts}
+
+    def start(self) -> None:
+        """Start the node; ``AssertionError`` if that takes time, as with a storage in a file."""
+        starting = self.node.start()
+        assert starting.called, "a node with its storage in memory starts at once"
+
+
+class NodeBuilder:
+    """Builds the nodes of one network, each on a host of its own.
+
+    ``make_key`` gives the key of a node by its number, ``make_world`` its world by its host and its
+    number, ``address`` its address by its number.  ``settings`` are those of
+    :class:`~kadtwisted.parameters.NodeSettings` that all nodes share.
     """
 
     def __init__(
-        self, size: int, seed: int = 1, *, network: Network | None = None, **settings: object
+        self,
+        network: Network,
+        make_key: Callable[[int], NodeKey],
+        make_world: Callable[[Host, int], World],
+        settings: Mapping[str, Any],
+        address: Callable[[int], str] = block_address,
+    ) -> None:
+        self.built = 0
+        self._address = address
+        self._network = network
+        self._make_key = make_key
+        self._make_world = make_world
+        self._settings = settings
+
+    @classmethod
+    def seeded(
+        cls,
+        network: Network,
+        seed: int,
+        settings: Mapping[str, Any],
+        address: Callable[[int], str] = block_address,
+    ) -> NodeBuilder:
+        """A builder whose nodes have keys and randomness by ``seed`` and their number."""
+        return cls(
+            network,
+            lambda number: seeded_key(seed + number),
+            lambda host, number: simulated_world(host, seed + number),
+            settings,
+            address,
+        )
+
+    def build(
+        self,
+        parts: NodeParts | None = None,
+        *,
+        wrap_host: Callable[[Host], Any] = lambda host: host,
+        wrap_world: Callable[[World], World] = lambda world: world,
+        **settings: Any,
+    ) -> Member:
+        """One more node, not started, with ``parts`` and ``settings`` of its own.
+
+        ``wrap_host`` and ``wrap_world`` make what the node takes for its reactor and its world out
+        of its host and the world that the builder makes.
+        """
+        self.built += 1
+        number = self.built
+        address = self._address(number)
+        host = self._network.host(address)
+        chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
+        node = Node(
+            wrap_host(host),
+            NodeSettings(**chosen),
+            self._make_key(number),
+            world=wrap_world(self._make_world(host, number)),
+            **(parts or {}),
+        )
+        return Member(number, node, host)
+
+
+class Swarm:
+    """A network of nodes that have joined each other, each in an address block of its own."""
+
+    def __init__(
+        self, size: int, seed: int = 1, *, network: Network | None = None, **settings: Any
     ) -> None:
         self.clock = network.clock if network is not None else HeapClock()
         self.network = network or Network(self.clock, seed, latency=0.01)
-        self.seed = seed
         self.nodes: list[Node] = []
-        self._settings = settings
+        self._builder = NodeBuilder.seeded(self.network, seed * 10_000, settings)
         for _ in range(size):
             self.add()
 
-    def add(self, **settings: object) -> Node:
+    def add(self, **settings: Any) -> Node:
         """One more node: started, and joined through the first one."""
-        number = len(self.nodes) + 1
-        address = f"192.{1 + number // 250}.{number % 250}.1"
-        host = self.network.host(address)
-        chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
-        node = simulated_node(host, self.seed * 10_000 + number, NodeSettings(**chosen))  # type: ignore[arg-type]
+        node = self._builder.build(**settings).node
         self.wait(node.start())
         if self.nodes:
             self.wait(node.bootstrap([self.address_of(self.nodes[0])]))
@@ -145,7 +275,7 @@ class Swarm:
         return wait_for(self.clock, waiting, at_most)
 
     def stop(self) -> None:
-        """Stop every node and let what is under way arrive nowhere."""
+        """Stop every node; datagrams that are under way arrive nowhere."""
         for node in self.nodes:
             self.wait(node.stop())
         self.clock.advance(1.0)

@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 
 from kadtwisted.testing.attacks.client import Client, Home, NoAnswer, Peer
 from kadtwisted.testing.attacks.datagrams import PING, Identity, network_key
-from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Member
+from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.nodes import EPOCH, PORT
+from kadtwisted.testing.nodes import EPOCH, PORT, Member
 
 C = TypeVar("C", bound=Client)
 Make = Callable[[Home, Identity], C]
@@ -52,7 +52,7 @@ class Stage(Crowd):
             self.source.randbytes,
             lambda: EPOCH + self.clock.seconds(),
             self._network,
-            self._settings["sealer"] == "plain",
+            self.settings["sealer"] == "plain",
         )
 
     def attacker(

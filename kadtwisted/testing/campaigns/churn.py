@@ -14,13 +14,13 @@ from kadtwisted.testing.campaigns.crowd import (
     HOUR,
     MINUTE,
     Crowd,
-    Member,
     Reader,
     made_values,
     shown,
 )
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Conditions
+from kadtwisted.testing.nodes import Member
 
 BOUNDS = ((60.0, 24.0, 99.9), (15.0, 6.0, 99.5), (5.0, 2.0, 97.0))
 """Median session in minutes, hours that it goes on, and reads that must succeed, in percent."""

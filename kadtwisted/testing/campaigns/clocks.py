@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kadtwisted.errors import ClockSkew, KadtwistedError
+from kadtwisted.node.world import World
 from kadtwisted.parameters import Parameters
-from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd, Member, made_values
+from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd, made_values
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.clock import HeapCall
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Datagram
-from kadtwisted.testing.nodes import simulated_world
+from kadtwisted.testing.nodes import Member
 
 YEARS = 30 * 365.25 * 24 * HOUR
 JUMPS = (HOUR, -HOUR, YEARS, -YEARS)
@@ -45,7 +46,7 @@ class Clocks:
         crowd = Crowd(self.seed, report)
         crowd.grow(self.nodes)
         wall = _WallClock()
-        member = crowd.add(make_world=wall.world)
+        member = crowd.add(wrap_world=wall.world)
         crowd.wait(crowd.join(member))
         crowd.advance(10 * MINUTE)
         values = made_values(self.records)
@@ -100,7 +101,7 @@ class Clocks:
             machines.append(Machine(host))
             return machines[0]
 
-        member = crowd.add(reactor=machine)
+        member = crowd.add(wrap_host=machine)
         crowd.wait(crowd.join(member))
         crowd.advance(15 * MINUTE)
         values = made_values(self.records)
@@ -135,9 +136,8 @@ class _WallClock:
     def __init__(self) -> None:
         self.ahead = 0.0
 
-    def world(self, host: Host, seed: int) -> Any:
-        """A node's world with this clock."""
-        right = simulated_world(host, seed)
+    def world(self, right: World) -> World:
+        """A node's world with this clock in place of the right one."""
         return replace(right, unix_time=lambda: right.unix_time() + self.ahead)
 
 

@@ -1,9 +1,8 @@
 """A network whose members come, crash and are read from: what the campaigns have in common.
 
-It decides where a member lives (each in an address block of its own, as if all over the Internet)
-and through whom it joins; when one crashes, the campaign says.  A crash is a stop without a word,
-and that is what :meth:`~kadtwisted.node.node.Node.stop` is to others; what the member stored is
-gone.  What all members hold is looked up in their storages, never asked over the network.
+It decides through whom a member joins; the campaign says when one crashes.  A crash is a stop
+without a message, as :meth:`~kadtwisted.node.node.Node.stop` is for others, and all that the member
+stored is lost.  What members hold is read from their storages, never asked over the network.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -21,15 +19,14 @@ from kadtwisted.errors import NodeStopped
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import Kind, StoredRecord
 from kadtwisted.model.results import GetResult
-from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
-from kadtwisted.parameters import NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.inspect import storage_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Conditions, Datagram, Network
-from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
+from kadtwisted.testing.nodes import Member, NodeBuilder, block_address, wait_for
 
 T = TypeVar("T")
 
@@ -40,31 +37,11 @@ BOOTSTRAPS = 3
 """Members that a newcomer is told of."""
 
 
-@dataclass(slots=True, eq=False)
-class Member:
-    """A node of the crowd, where it runs and what it stores."""
-
-    number: int
-    node: Node
-    host: Host
-    storage: MemoryStorage
-    joined: bool = False
-
-    @property
-    def address(self) -> str:
-        """Where it listens, as people write it."""
-        return f"{self.host.addresses[0]}:{PORT}"
-
-    def known(self) -> dict[NodeID, str]:
-        """The state of every contact in its table."""
-        return {c.node_id: c.state for b in self.node.routing().buckets for c in b.contacts}
-
-
 class Crowd:
     """Members on one network; everything drawn comes from ``seed``.
 
-    ``settings`` are those of :class:`NodeSettings`; the datagrams are not encrypted unless these
-    say so, which changes nothing but the speed of the simulation.
+    ``settings`` are those of :class:`~kadtwisted.parameters.NodeSettings`.  Unless these say
+    otherwise, datagrams are not encrypted, which makes a campaign faster and changes nothing else.
     """
 
     def __init__(
@@ -76,9 +53,11 @@ class Crowd:
         self.random = random.Random(f"crowd {seed}")
         self.members: list[Member] = []
         self.report = report
-        self._seed = seed
-        self._settings = {"sealer": "plain", **settings}
-        self._born = 0
+        self.settings = {"sealer": "plain", **settings}
+        self._builder = NodeBuilder.seeded(
+            self.network, seed * 1_000_000, self.settings, self.address
+        )
+        self._joined: dict[int, None] = {}
         self._bytes: Counter[str] = Counter()
         self.network.watch(self._count)
 
@@ -92,49 +71,41 @@ class Crowd:
     def add(
         self,
         *,
-        storage: MemoryStorage | None = None,
-        make_world: Callable[[Host, int], World] = simulated_world,
-        reactor: Callable[[Host], Any] | None = None,
-        **settings: Any,
+        wrap_host: Callable[[Host], Any] = lambda host: host,
+        wrap_world: Callable[[World], World] = lambda world: world,
     ) -> Member:
-        """A new member, started, that has not joined yet."""
-        self._born += 1
-        number = self._born
-        address = self.address(number)
-        host = self.network.host(address)
-        storage = storage or MemoryStorage(100_000, 1 << 28)
-        chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
-        seed = self._seed * 1_000_000 + number
-        node = simulated_node(
-            reactor(host) if reactor is not None else host,
-            seed,
-            NodeSettings(**chosen),
-            storage=storage,
-            world=make_world(host, seed),
+        """A new member, started, that has not joined yet; the rest is as
+        :meth:`NodeBuilder.build` says."""
+        member = self._builder.build(
+            {"storage": MemoryStorage(100_000, 1 << 28)},
+            wrap_host=wrap_host,
+            wrap_world=wrap_world,
         )
-        member = Member(number, node, host, storage)
         self.members.append(member)
-        starting = node.start()
-        assert starting.called, "a node with its storage in memory starts at once"
+        member.start()
         return member
 
     def address(self, number: int) -> str:
         """Where the member of this number lives."""
-        return f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
+        return block_address(number)
 
     def join(self, member: Member) -> Deferred[None]:
-        """Let it join through a few members drawn at random; fires when that has ended, however."""
+        """Let it join through a few members drawn at random; fires with ``None`` at the end."""
         others = [each for each in self.members if each is not member]
         told = [self.draw(others).address for _ in range(BOOTSTRAPS if others else 0)]
 
         def ended(_: object) -> None:
-            member.joined = True
+            self._joined[member.number] = None
 
         joining: Deferred[Any] = member.node.bootstrap(told) if told else succeed(None)
         return joining.addBoth(ended)
 
+    def ready(self) -> list[Member]:
+        """The members that have joined, or failed to."""
+        return [each for each in self.members if each.number in self._joined]
+
     def crash(self, member: Member) -> None:
-        """It is gone, with all it stored."""
+        """A member stops without a message; all that it stored is lost."""
         self.members.remove(member)
         member.node.stop()
 
@@ -212,7 +183,7 @@ class Crowd:
     def held(self, member: Member, key: NodeID) -> Sequence[StoredRecord]:
         """What a member holds under a key."""
         found: list[Sequence[StoredRecord]] = []
-        member.storage.get(Kind.VALUE, key, self.clock.seconds()).addCallback(found.append)
+        storage_of(member.node).get(Kind.VALUE, key, self.clock.seconds()).addCallback(found.append)
         return found[0]
 
     def nearest(self, key: NodeID) -> list[Member]:
@@ -259,8 +230,7 @@ class Reader:
 
     def read_of(self, name: str) -> Deferred[None]:
         """Read the value under this name; fires when that has ended, however."""
-        ready = [each for each in self._crowd.members if each.joined]
-        reading = self._crowd.draw(ready).node.get(name)
+        reading = self._crowd.draw(self._crowd.ready()).node.get(name)
         return reading.addCallbacks(self._took, self._lost, callbackArgs=(self.values[name],))
 
     def _took(self, result: GetResult, expected: bytes) -> None:

@@ -12,9 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd, Member
+from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Datagram
+from kadtwisted.testing.nodes import Member
 
 REFUSALS = ("ENETUNREACH", "EPERM", "EMSGSIZE", "ECONNREFUSED", "ENOBUFS")
 

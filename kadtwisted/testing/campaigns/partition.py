@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.parameters import Parameters
-from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Member
+from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.nodes import Member
 
 
 @dataclass(frozen=True, slots=True)

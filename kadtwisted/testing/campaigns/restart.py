@@ -11,9 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kadtwisted.model.ids import key_of_name
-from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd, Member
+from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Datagram
+from kadtwisted.testing.nodes import Member
 
 WINDOW = 10.0
 """Seconds over which the busiest moment is averaged."""

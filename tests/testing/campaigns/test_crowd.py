@@ -23,7 +23,7 @@ def made_crowd(size: int) -> Crowd:
 class CrowdTests(SynchronousTestCase):
     def test_members_join_hold_and_crash(self) -> None:
         crowd = made_crowd(6)
-        self.assertTrue(all(each.joined for each in crowd.members))
+        self.assertEqual(crowd.ready(), crowd.members)
         self.assertEqual(crowd.islands(), 1)
         crowd.put({"k": b"v"}, lifetime=HOUR)
         holders = crowd.holders("k")

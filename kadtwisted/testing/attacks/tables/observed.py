@@ -13,9 +13,10 @@ from typing import ClassVar
 from kadtwisted.testing.attacks.client import Asked, Client, Peer
 from kadtwisted.testing.attacks.datagrams import packed
 from kadtwisted.testing.attacks.stage import Stage
-from kadtwisted.testing.campaigns.crowd import MINUTE, Member
+from kadtwisted.testing.campaigns.crowd import MINUTE
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Datagram
+from kadtwisted.testing.nodes import Member
 
 NOWHERE = ("0.0.0.7", "127.0.0.1", "127.9.9.9", "169.254.7.7", "224.0.0.251", "240.0.0.9")
 """Addresses at which no node of any network lives that has others: martians for everybody."""

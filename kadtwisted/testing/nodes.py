@@ -22,6 +22,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
+from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings
@@ -134,6 +135,7 @@ class NodeParts(TypedDict, total=False):
     storage: IStorage
     serializer: ISerializer
     state: INodeState
+    wrap_handler: WrapHandler
 
 
 class Member:
@@ -144,11 +146,11 @@ class Member:
 
     __slots__ = ("contact", "host", "node", "number")
 
-    def __init__(self, number: int, node: Node, host: Host) -> None:
+    def __init__(self, number: int, node: Node, host: Host, port: int = PORT) -> None:
         self.number = number
         self.node = node
         self.host = host
-        self.contact = Contact.at(node.node_id, Endpoint(host.addresses[0], PORT), node.public_key)
+        self.contact = Contact.at(node.node_id, Endpoint(host.addresses[0], port), node.public_key)
 
     @property
     def address(self) -> str:
@@ -191,7 +193,7 @@ class NodeBuilder:
         self._network = network
         self._make_key = make_key
         self._make_world = make_world
-        self._settings = settings
+        self._settings = dict(settings)
 
     @classmethod
     def seeded(
@@ -227,7 +229,8 @@ class NodeBuilder:
         number = self.built
         address = self._address(number)
         host = self._network.host(address)
-        chosen = {"port": PORT, "interfaces": (address,), **self._settings, **settings}
+        where: dict[str, Any] = {"port": PORT, "interfaces": (address,)}
+        chosen = where | self._settings | settings
         node = Node(
             wrap_host(host),
             NodeSettings(**chosen),
@@ -235,7 +238,7 @@ class NodeBuilder:
             world=wrap_world(self._make_world(host, number)),
             **(parts or {}),
         )
-        return Member(number, node, host)
+        return Member(number, node, host, chosen["port"])
 
 
 class Swarm:

@@ -10,6 +10,7 @@ one block (/24), or fifty of them.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,15 +18,16 @@ from twisted.internet.defer import Deferred
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, random_id
-from kadtwisted.parameters import NodeSettings
+from kadtwisted.node.node import Node
 from kadtwisted.simulation.monitor import Monitor
-from kadtwisted.simulation.population.attackers import Attacker, Colluders
-from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.attackers import Colluders, attacking
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.population.stored_values import percent
 from kadtwisted.simulation.results.figures import rounded
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import PLACES, HoardSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.testing.nodes import Member, NodeBuilder
 from kadtwisted.wire.cbor import CBORSerializer
 
 FIRST_PORT = 1024
@@ -70,31 +72,30 @@ class Hoard:
         self._population = population
         self._settings = settings
         self._drawing = random.Random(f"hoard {population.scenario.seed}")
-        self._serializer = CBORSerializer(node_id_of, contacts=2 * settings.ids)
         self.colluders = Colluders(population.scenario.parameters.k)
-        self._nodes = [
-            self._settle(address_of(number, place), near) for number in range(settings.ids)
-        ]
+        self._nodes = self._settle([address_of(each, place) for each in range(settings.ids)], near)
         self._turn = 0
         self._ended = False
 
-    def _settle(self, endpoint: Endpoint, near: NodeID) -> Attacker:
-        """Start one node."""
+    def _settle(self, endpoints: Sequence[Endpoint], near: NodeID) -> list[Node]:
+        """Start a node at each endpoint."""
         population = self._population
-        key = self._find_key(near)
-        chosen = population.scenario.node_settings(port=endpoint.port, interfaces=(endpoint.host,))
-        node = Attacker(
-            self.colluders.lie,
-            population.network.host(endpoint.host),
-            NodeSettings(**chosen),
-            key,
-            serializer=self._serializer,
-            world=population.world,
+        builder = NodeBuilder(
+            population.network,
+            lambda number: self._find_key(near),
+            lambda host, number: population.world,
+            population.scenario.node_settings(),
+            lambda number: endpoints[number - 1].host,
         )
-        node.start()
-        node.switch_upkeep(on=False)
-        self.colluders.add(Contact.at(node.node_id, endpoint, key.public_key))
-        return node
+        parts = attacking(self.colluders.lie)
+        parts["serializer"] = CBORSerializer(node_id_of, contacts=2 * len(endpoints))
+        return [self._start(builder.build(parts, port=each.port)) for each in endpoints]
+
+    def _start(self, attacker: Member) -> Node:
+        attacker.start()
+        attacker.node.switch_upkeep(on=False)
+        self.colluders.add(attacker.contact)
+        return attacker.node
 
     def _find_key(self, near: NodeID) -> NodeKey:
         """Keys are tried until the ID begins as the victim's: twice as many for each bit."""

@@ -25,9 +25,9 @@ from kadtwisted.node.operations.searches import breadth_of
 from kadtwisted.parameters import Timeouts
 from kadtwisted.records.findings import Findings
 from kadtwisted.records.kinds import VALUE
-from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.inspect import context_of, link_of
+from kadtwisted.testing.nodes import Member
 
 
 class InRounds(Lookup):

@@ -17,7 +17,7 @@ from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.simulation.models.nat import Nat, NatSettings
 from kadtwisted.simulation.monitor import Monitor
-from kadtwisted.simulation.population.population import BOOTSTRAPS, Member, Population
+from kadtwisted.simulation.population.population import BOOTSTRAPS, Population
 from kadtwisted.simulation.population.sampling import sample
 from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import mean
@@ -26,6 +26,7 @@ from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.campaigns.crowd import made_values
 from kadtwisted.testing.inspect import link_of
+from kadtwisted.testing.nodes import Member, NodeParts
 
 STRANGER = ("131.0.0.1", 8000)
 """An endpoint that nobody ever sent to."""
@@ -73,9 +74,9 @@ class NattedPopulation(Population):
         }
         self._at: dict[str, Nat] = {}
 
-    def add(self, **settings: Any) -> Member:
+    def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
         """One more member, behind a NAT if it should be."""
-        member = super().add(**settings)
+        member = super().add(parts, **settings)
         nat = self._nats.get(member.number)
         if nat is not None:
             self.network.put_behind(member.host, nat)

@@ -16,13 +16,14 @@ from twisted.python.failure import Failure
 from kadtwisted.model.results import GetResult
 from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.monitor import Monitor
-from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.population.sampling import sample
 from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import rounded
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import PartitionSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.testing.nodes import Member
 
 KNOWN_AGAIN = 90.0
 """The part of its k nearest, in per cent, that the worst node must know for the halves to count as

@@ -11,7 +11,7 @@ from typing import Any
 
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.attackers import Colluders, attacking, conduct_of
-from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.population.sampling import sample
 from kadtwisted.simulation.population.stored_values import StoredValues, percent
 from kadtwisted.simulation.results.figures import cdf, mean
@@ -19,6 +19,7 @@ from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import AttackSettings, RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.campaigns.crowd import made_values
+from kadtwisted.testing.nodes import Member, NodeParts
 
 NOTES = ("plain values bear no signature: a well-formed newer value is a write, whoever made it",)
 
@@ -54,13 +55,16 @@ class Infested(Population):
         )
         self.honest: list[Member] = []
 
-    def add(self, **settings: Any) -> Member:
+    def parts_of(self, number: int) -> NodeParts:
+        """Attackers answer as their conduct says."""
+        return attacking(self._conduct) if number in self._attackers else {}
+
+    def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
         """One more member, an attacker if its turn has come."""
-        if self._born + 1 in self._attackers:
-            member = super().add(make_node=attacking(self._conduct), **settings)
+        member = super().add(parts, **settings)
+        if member.number in self._attackers:
             self.colluders.add(member.contact)
         else:
-            member = super().add(**settings)
             self.honest.append(member)
         return member
 

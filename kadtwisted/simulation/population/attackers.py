@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -34,11 +32,10 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import Value
-from kadtwisted.node.node import Node
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.records import value as value_rules
 from kadtwisted.routing.nearest import nearest
-from kadtwisted.simulation.population.population import MakeNode
+from kadtwisted.testing.nodes import NodeParts
 
 FORGED = b"6:forged"
 """What a forger would have others believe, as it is stored."""
@@ -53,19 +50,9 @@ Conduct = Callable[[Received, Handle], "ReplyBody | Deferred[ReplyBody] | None"]
 """What is answered to a request, given how an honest node answers; ``None`` is silence."""
 
 
-class Attacker(Node):
-    """A node that answers as its conduct says; all else is as in every node."""
-
-    def __init__(self, conduct: Conduct, *args: Any, **keywords: Any) -> None:
-        def wrap_handler(honest: Handle) -> Handle:
-            return lambda received: conduct(received, honest)
-
-        super().__init__(*args, wrap_handler=wrap_handler, **keywords)
-
-
-def attacking(conduct: Conduct) -> MakeNode:
-    """Makes nodes of this conduct."""
-    return partial(Attacker, conduct)
+def attacking(conduct: Conduct) -> NodeParts:
+    """The part that makes a node answer as this conduct says; all else is as in every node."""
+    return {"wrap_handler": lambda honest: lambda received: conduct(received, honest)}
 
 
 class Colluders:

@@ -24,23 +24,17 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
-from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.node.node import Node
-from kadtwisted.node.world import World
-from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.nearest import nearest
-from kadtwisted.routing.table import RoutingTable
 from kadtwisted.simulation.models.latency import Latency
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.sampling import sample
 from kadtwisted.simulation.population.table_filling import TableFiller
 from kadtwisted.simulation.scenario.scenario import Scenario
-from kadtwisted.testing.inspect import endpoints_of, settle, table_of
+from kadtwisted.testing.inspect import endpoints_of, settle
 from kadtwisted.testing.network.clock import HeapClock
-from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Network
-from kadtwisted.testing.nodes import PORT, simulated_world, wait_for
+from kadtwisted.testing.nodes import Member, NodeBuilder, NodeParts, simulated_world, wait_for
 from kadtwisted.wire.cbor import CBORSerializer
 
 T = TypeVar("T")
@@ -62,29 +56,12 @@ SLICE = 1.0
 OBSERVER = "192.0.2.1"
 """An address (RFC 5737) where no member lives."""
 
-MakeNode = Callable[..., Node]
-"""Makes a node: called as :class:`~kadtwisted.node.node.Node` is."""
-
-
-class Member:
-    """A node of a population, and where it runs."""
-
-    __slots__ = ("contact", "host", "node", "number")
-
-    def __init__(self, number: int, node: Node, host: Host, contact: Contact) -> None:
-        self.number = number
-        self.node = node
-        self.host = host
-        self.contact = contact
-
-    @property
-    def table(self) -> RoutingTable:
-        """Its routing table."""
-        return table_of(self.node)
-
 
 class Population:
-    """Members on one network; ``size`` is how many :meth:`grow` makes."""
+    """Members on one network; ``size`` is how many :meth:`grow` makes.
+
+    Subclasses say in :meth:`parts_of` what sets some members apart.
+    """
 
     def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
         seed, faults = scenario.seed, scenario.faults
@@ -96,20 +73,23 @@ class Population:
             self.clock, seed, latency=self.latency, loss=faults.loss, duplicate=faults.duplicate
         )
         self.random = random.Random(f"experiment {seed}")
-        self.world = self._make_world(seed)
+        self.world = replace(
+            simulated_world(self.network.host(OBSERVER), seed), now=self.clock.seconds
+        )
         self.members: list[Member] = []
         self._monitor = monitor
         self._identities = random.Random(f"identities {seed}")
         self._filler = TableFiller(scenario.parameters, random.Random(f"tables {seed}"))
         self._serializer = CBORSerializer(node_id_of, contacts=2 * size)
+        self._builder = NodeBuilder(
+            self.network,
+            lambda number: self._make_key(),
+            lambda host, number: self.world,
+            scenario.node_settings(),
+        )
         self._ids: list[NodeID] = []
         self._by_id: dict[NodeID, Member] = {}
-        self._born = 0
         self._told = 0
-
-    def _make_world(self, seed: int) -> World:
-        made = simulated_world(self.network.host(OBSERVER), seed)
-        return replace(made, now=self.clock.seconds)
 
     # --- Members -----------------------------------------------------------------------------
 
@@ -143,28 +123,34 @@ class Population:
                 self.wait(DeferredList(joining, consumeErrors=True))
             self._monitor.step(wave)
 
-    def add(self, *, make_node: MakeNode = Node, **settings: Any) -> Member:
-        """A new member, started, that knows nobody; ``settings`` are those of
-        :class:`~kadtwisted.parameters.NodeSettings` that are its own."""
-        self._born += 1
-        number = self._born
-        address = f"{20 + number % 70}.{number // 70 % 256}.{number // 17_920}.1"
-        host = self.network.host(address)
-        key = self._make_key()
-        chosen = self.scenario.node_settings(port=PORT, interfaces=(address,), **settings)
-        node = make_node(
-            host, NodeSettings(**chosen), key, serializer=self._serializer, world=self.world
-        )
-        contact = Contact.at(node.node_id, Endpoint(address, PORT), key.public_key)
-        member = Member(number, node, host, contact)
-        starting = node.start()
-        assert starting.called, "a node with its storage in memory starts at once"
-        if not self.scenario.upkeep:
-            node.switch_upkeep(on=False)
-        self.members.append(member)
-        insort(self._ids, node.node_id)
-        self._by_id[node.node_id] = member
+    @property
+    def born(self) -> int:
+        """How many members there have been so far."""
+        return self._builder.built
+
+    def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
+        """A new member, started, that knows nobody.
+
+        ``parts`` and ``settings`` (of :class:`~kadtwisted.parameters.NodeSettings`) are its own.
+        """
+        own: NodeParts = {"serializer": self._serializer, **self.parts_of(self.born + 1)}
+        member = self._builder.build({**own, **(parts or {})}, **settings)
+        self.enter(member)
         return member
+
+    def parts_of(self, number: int) -> NodeParts:
+        """What the member of this number has that others have not; nothing here."""
+        return {}
+
+    def enter(self, member: Member) -> None:
+        """Start a member that is not running."""
+        member.start()
+        if not self.scenario.upkeep:
+            member.node.switch_upkeep(on=False)
+        self.members.append(member)
+        node_id = member.node.node_id
+        insort(self._ids, node_id)
+        self._by_id[node_id] = member
 
     def _make_key(self) -> NodeKey:
         """An identity.  Where nothing is sealed, any 32 bytes pass for a public key."""
@@ -177,10 +163,7 @@ class Population:
         """Let it join through a few members drawn at random, of ``through`` if given; fires when
         that has ended, with a failure if nobody answered."""
         others = through or [each for each in self.members if each is not member]
-        told = [
-            f"{others[place].host.addresses[0]}:{PORT}"
-            for place in sample(0, len(others), BOOTSTRAPS, self.random)
-        ]
+        told = [others[place].address for place in sample(0, len(others), BOOTSTRAPS, self.random)]
         return member.node.bootstrap(told)
 
     def fill_tables(self, members: Sequence[Member]) -> None:

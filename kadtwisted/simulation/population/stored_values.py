@@ -19,10 +19,11 @@ from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.results import GetResult
 from kadtwisted.simulation.monitor import Monitor
-from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.results.figures import cdf, mean, rounded, spread
 from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.testing.inspect import records_of
+from kadtwisted.testing.nodes import Member
 
 Draw = Callable[[], Member]
 """Who does the next operation."""

@@ -10,19 +10,17 @@ it left in good order: then its storage was on a disk.
 from __future__ import annotations
 
 import random
-from bisect import insort
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from kadtwisted.node.node import Node
 from kadtwisted.parameters import Bounds
 from kadtwisted.simulation.models.churn import Churn, Model
-from kadtwisted.simulation.population.population import Member, Population
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.inspect import storage_of
+from kadtwisted.testing.nodes import Member, NodeParts
 
 
 class Disk(MemoryStorage):
@@ -40,24 +38,17 @@ class Disk(MemoryStorage):
 class ChangingPopulation(Population):
     """A population whose members may come back as who they were."""
 
-    def add(self, **settings: Any) -> Member:
-        """As in every population; every member has a disk."""
+    def parts_of(self, number: int) -> NodeParts:
+        """Every member has a disk."""
         bounds = Bounds()
-        disk = Disk(bounds.stored_records, bounds.stored_bytes)
-        return super().add(**{"make_node": partial(Node, storage=disk), **settings})
+        return {"storage": Disk(bounds.stored_records, bounds.stored_bytes)}
 
     def come_back(self, member: Member, *, erased: bool) -> None:
-        """Start one that was crashed again; it knows nobody, and if ``erased`` stores nothing."""
+        """Start a crashed member again; it knows nobody and, if ``erased``, stores nothing."""
         disk = storage_of(member.node)
         if erased and isinstance(disk, Disk):
             disk.erase()
-        starting = member.node.start()
-        assert starting.called, "a node with its storage in memory starts at once"
-        if not self.scenario.upkeep:
-            member.node.switch_upkeep(on=False)
-        self.members.append(member)
-        insort(self._ids, member.node.node_id)
-        self._by_id[member.node.node_id] = member
+        self.enter(member)
 
 
 class Turnover:

@@ -30,7 +30,6 @@ from kadtwisted.simulation.experiments.eclipse import BLOCKS, address_of
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.attackers import (
     FORGERIES,
-    Attacker,
     Colluders,
     Conduct,
     attacking,
@@ -125,9 +124,8 @@ class AttackerTests(SynchronousTestCase):
         population = Population(Scenario(upkeep=False), 10, NullMonitor())
         population.grow()
         colluders = Colluders(20)
-        attacker = population.add(make_node=attacking(colluders.lie))
+        attacker = population.add(attacking(colluders.lie))
         colluders.add(attacker.contact)
-        self.assertIsInstance(attacker.node, Attacker)
         asker = population.members[0]
         pong = population.wait(asker.node.ping(attacker.contact))
         self.assertEqual(pong.contact, attacker.contact)
@@ -137,7 +135,7 @@ class AttackerTests(SynchronousTestCase):
     def test_it_stays_one_when_it_starts_again(self) -> None:
         population = Population(Scenario(upkeep=False), 2, NullMonitor())
         population.grow()
-        attacker = population.add(make_node=attacking(drop))
+        attacker = population.add(attacking(drop))
         population.wait(attacker.node.stop())
         population.wait(attacker.node.start())
         asking = link_of(population.members[0].node).ask(attacker.contact, FindValue(KEY, 1))

@@ -11,11 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import NotFound
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID, random_id
-from kadtwisted.node.node import Node
 from kadtwisted.rpc.endpoints import NEVER
-from kadtwisted.simulation.population.population import PORT, Population
+from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.scenario import Faults, Scenario
-from kadtwisted.testing.inspect import endpoints_of, link_of
+from kadtwisted.storage.memory import MemoryStorage
+from kadtwisted.testing.inspect import endpoints_of, link_of, storage_of
+from kadtwisted.testing.nodes import PORT
 from tests.simulation.monitoring import RecordingMonitor
 
 
@@ -67,12 +68,11 @@ class GrowthTests(SynchronousTestCase):
         held = [c for each in population.members for c in each.table.contacts()]
         self.assertEqual(len({id(each) for each in held}), 30)
 
-    def test_another_kind_of_node(self) -> None:
-        class Liar(Node):
-            pass
-
-        member = Population(Scenario(), 1, RecordingMonitor()).add(make_node=Liar, read_only=True)
-        self.assertIsInstance(member.node, Liar)
+    def test_parts_and_settings_of_its_own(self) -> None:
+        storage = MemoryStorage(5, 500)
+        population = Population(Scenario(), 1, RecordingMonitor())
+        member = population.add({"storage": storage}, read_only=True)
+        self.assertIs(storage_of(member.node), storage)
         self.assertTrue(member.node.status().read_only)
 
     def test_without_upkeep_nothing_waits_on_the_clock(self) -> None:

@@ -12,9 +12,10 @@ from kadtwisted.model.record import StorageUsage
 from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.models.churn import Churn
 from kadtwisted.simulation.monitor import NullMonitor
-from kadtwisted.simulation.population.population import Member
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
 from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.testing.inspect import storage_of
+from kadtwisted.testing.nodes import Member
 
 SCENARIO = Scenario(upkeep=False, nodes=(20,))
 BRISK = Churn(sessions=(MINUTE,), lasts=(10 * MINUTE,), offline=30.0)
@@ -107,11 +108,11 @@ class ReturningTests(TurnoverCase):
             self.assertEqual(each.contact, first[each.number])
             self.assertEqual(population.nearest(each.node.node_id, 1), [each])
             self.assertTrue(each.node.status().running)
-        self.assertLess(population._born, 40, "nobody comes as somebody new")
+        self.assertLess(population.born, 40, "nobody comes as somebody new")
         self.assertGreater(turnover.came, 100)
 
     def usage(self, member: Member) -> StorageUsage:
-        return self.successResultOf(member.node._storage.usage())
+        return self.successResultOf(storage_of(member.node).usage())
 
     def test_with_their_records_if_they_left_in_good_order(self) -> None:
         for orderly, kept in ((1.0, True), (0.0, False)):

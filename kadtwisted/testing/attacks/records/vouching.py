@@ -22,8 +22,9 @@ from kadtwisted.testing.attacks.datagrams import (
     version_of,
 )
 from kadtwisted.testing.attacks.stage import Stage, unheard
-from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, Member, made_values
+from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE, made_values
 from kadtwisted.testing.campaigns.report import Report
+from kadtwisted.testing.nodes import Member
 
 TRIES = 20_000
 """Keys that an attacker tries for an ID that is nearer than all honest ones."""

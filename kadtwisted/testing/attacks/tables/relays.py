@@ -15,11 +15,11 @@ from twisted.internet.protocol import DatagramProtocol
 from kadtwisted.testing.attacks.client import Asked, Client, Peer
 from kadtwisted.testing.attacks.datagrams import Address, node_id_of
 from kadtwisted.testing.attacks.stage import Stage
-from kadtwisted.testing.campaigns.crowd import MINUTE, Member
+from kadtwisted.testing.campaigns.crowd import MINUTE
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Conditions
-from kadtwisted.testing.nodes import PORT
+from kadtwisted.testing.nodes import PORT, Member
 
 MOST = 5
 """Per cent of a newcomer's contacts that may be at relays."""

@@ -17,6 +17,7 @@ from typing import Any, TypedDict, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
+from kadtwisted.dialects.dialect import MakeDialect
 from kadtwisted.errors import Unavailable
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
@@ -135,6 +136,7 @@ class NodeParts(TypedDict, total=False):
     storage: IStorage
     serializer: ISerializer
     state: INodeState
+    dialect: MakeDialect
     wrap_handler: WrapHandler
 
 
@@ -242,21 +244,31 @@ class NodeBuilder:
 
 
 class Swarm:
-    """A network of nodes that have joined each other, each in an address block of its own."""
+    """A network of nodes that have joined each other, each in an address block of its own.
+
+    All of them are made of the same ``parts``, so these must be such as nodes can share.
+    """
 
     def __init__(
-        self, size: int, seed: int = 1, *, network: Network | None = None, **settings: Any
+        self,
+        size: int,
+        seed: int = 1,
+        *,
+        network: Network | None = None,
+        parts: NodeParts | None = None,
+        **settings: Any,
     ) -> None:
         self.clock = network.clock if network is not None else HeapClock()
         self.network = network or Network(self.clock, seed, latency=0.01)
         self.nodes: list[Node] = []
+        self._parts = parts
         self._builder = NodeBuilder.seeded(self.network, seed * 10_000, settings)
         for _ in range(size):
             self.add()
 
     def add(self, **settings: Any) -> Node:
         """One more node: started, and joined through the first one."""
-        node = self._builder.build(**settings).node
+        node = self._builder.build(self._parts, **settings).node
         self.wait(node.start())
         if self.nodes:
             self.wait(node.bootstrap([self.address_of(self.nodes[0])]))

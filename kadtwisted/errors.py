@@ -109,7 +109,7 @@ class Superseded(LocalError):
 
 
 class CasConflict(LocalError):
-    """A conditional write names another sequence number than the one that is stored."""
+    """A conditional write names another sequence number than the one stored, if one is."""
 
 
 class NotConditional(InvalidInput):

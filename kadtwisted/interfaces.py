@@ -353,12 +353,22 @@ class INode(Interface):
     def delete(key: str | bytes) -> Deferred[Receipt]:
         """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
 
-    def put_record(record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
-        """Store a record of any kind that the network admits, made elsewhere, as it is.
+    def put_record(
+        record: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        cas: int | None = None,
+    ) -> Deferred[Receipt]:
+        """Store the bytes of a record of any kind that the network admits, as they are.
 
-        Fails with :class:`~kadtwisted.errors.InvalidRecord`,
-        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found), or as
-        :meth:`put` does.
+        ``keep`` is as in :meth:`put`.  With ``cas`` a node stores it only in place of a record with
+        this sequence number.  Fails with
+        :class:`~kadtwisted.errors.InvalidRecord`,
+        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found),
+        :class:`~kadtwisted.errors.NotConditional` (its kind has no sequence numbers),
+        :class:`~kadtwisted.errors.CasConflict` (other sequence numbers are stored, and no more than
+        half of the nodes took it), or as :meth:`put` does.
         """
 
     def collect(kind: int, key: str | bytes) -> Deferred[Collection]:

@@ -7,7 +7,8 @@ asked.  How the parts are made and wired is in :mod:`~kadtwisted.node.assembly`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -55,6 +56,7 @@ from kadtwisted.node.assembly import Kept, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
+from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
@@ -281,10 +283,14 @@ class Node:
             check_lifetime(wanted, parameters.max_remaining)
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._put(target, v, wanted, keep))
+        store = partial(self._values.put, target, v, wanted)
+        return self._operations.run(self._store(store, wanted, keep))
 
-    async def _put(self, target: NodeID, v: bytes, lifetime: float, keep: bool) -> Receipt:
-        where, record, receipt = await self._values.put(target, v, lifetime)
+    async def _store(
+        self, store: Callable[[], Awaitable[Published]], lifetime: float, keep: bool
+    ) -> Receipt:
+        """Store a record, and keep it published in place of the one kept before; or keep none."""
+        where, record, receipt = await store()
         if keep:
             await self._upkeep.publisher.keep(where, record, lifetime)
         else:
@@ -303,7 +309,14 @@ class Node:
     async def _delete(self, target: NodeID) -> Receipt:
         return (await self._values.delete(target)).receipt
 
-    def put_record(self, record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
+    def put_record(
+        self,
+        record: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        cas: int | None = None,
+    ) -> Deferred[Receipt]:
         """See :meth:`INode.put_record`."""
         parameters = self._context.parameters
         wanted = parameters.default_lifetime if lifetime is None else lifetime
@@ -311,10 +324,8 @@ class Node:
             check_lifetime(wanted, parameters.max_remaining)
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._put_record(record, wanted))
-
-    async def _put_record(self, record: bytes, lifetime: float) -> Receipt:
-        return (await self._record_operations.put_record(record, lifetime)).receipt
+        store = partial(self._record_operations.put_record, record, wanted, cas)
+        return self._operations.run(self._store(store, wanted, keep))
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         """See :meth:`INode.collect`."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from kadtwisted.errors import InvalidInput, InvalidRecord
+from kadtwisted.errors import InvalidInput, InvalidRecord, NotConditional
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
@@ -86,6 +86,12 @@ class RecordKind(NamedTuple):
     def many(self) -> bool:
         """Whether many records stand under one key, read page by page: they have no winner."""
         return self.most > 1
+
+    def check_condition(self, cas: int | None) -> None:
+        """:class:`~kadtwisted.errors.NotConditional` for a condition on a sequence number where the
+        kind has none."""
+        if cas is not None and self.sequence is None:
+            raise NotConditional("records of this kind have no sequence number to compare")
 
 
 VALUE: Final = RecordKind(

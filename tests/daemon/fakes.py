@@ -165,8 +165,15 @@ class FakeNode:
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
 
-    def put_record(self, record: bytes, *, lifetime: float | None = None) -> Deferred[Receipt]:
-        return self._answer("put_record", record, lifetime)
+    def put_record(
+        self,
+        record: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        cas: int | None = None,
+    ) -> Deferred[Receipt]:
+        return self._answer("put_record", record, lifetime, keep, cas)
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         return self._answer("collect", kind, key)

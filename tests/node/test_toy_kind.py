@@ -1,7 +1,8 @@
 """A kind of record that ``node/`` has never heard of: many under one key, each with a signature.
 
-Its rules come with the dialect.  Nodes store its records, replicate them to new holders, and read
-them page by page; a reader verifies each record once, however many holders return it.
+Its rules come with the dialect.  Nodes store its records, keep them published, replicate them to
+new holders, and read them page by page; a reader verifies each record once, however many holders
+return it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.dialects.dialect import Dialect, MakeDialect
 from kadtwisted.dialects.door import Received
 from kadtwisted.dialects.native import native_dialect
-from kadtwisted.errors import InvalidInput, InvalidRecord, NotFound, Superseded
+from kadtwisted.errors import (
+    CasConflict,
+    InvalidInput,
+    InvalidRecord,
+    NotConditional,
+    NotFound,
+    Superseded,
+)
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID, id_to_bytes, key_of_name
 from kadtwisted.model.messages import FindValue, Records, ReplyBody, StoredItem
@@ -24,9 +32,20 @@ from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings, Parameters
+from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import PORT, Swarm, seeded_key, simulated_world
-from tests.records.toys import LONGEST, NOTE, NOTES_A_KEY, Notary, Note, with_toys, write
+from tests.records.toys import (
+    COUNTER,
+    LONGEST,
+    NOTE,
+    NOTES_A_KEY,
+    Notary,
+    Note,
+    count,
+    with_toys,
+    write,
+)
 
 K = 8
 SIZE = 20
@@ -170,6 +189,31 @@ class ReadingTests(GuestBookCase):
         self.failureResultOf(node.put_record(NOTES[0][:-1]), InvalidRecord)
         self.failureResultOf(node.collect(199, b"k" * 20), InvalidInput)
         self.failureResultOf(node.collect(NOTE, b"no key"), InvalidInput)
+
+
+class KeepingTests(GuestBookCase):
+    def test_what_is_kept_is_published_again_until_its_author_writes_anew(self) -> None:
+        author = self.swarm.nodes[0]
+        reader, _ = self.reader()
+        self.swarm.wait(author.put_record(note(1, 1), lifetime=600.0, keep=True))
+        self.swarm.wait(author.put_record(note(2, 1), lifetime=600.0, keep=True))
+        self.swarm.clock.advance(3000.0)
+        self.assertEqual([each.data for each in self.collect(reader).records], [note(1), note(2)])
+        self.swarm.wait(author.put_record(note(1, 2), lifetime=600.0))
+        self.swarm.clock.advance(3000.0)
+        self.assertEqual([each.data for each in self.collect(reader).records], [note(2)])
+
+    def test_a_condition_on_the_sequence_number_is_kept_end_to_end(self) -> None:
+        first, second = self.swarm.nodes[:2]
+        raw = id_to_bytes(KEY)
+        self.swarm.wait(first.put_record(count(KEY, 5)))
+        self.swarm.wait(first.put_record(count(KEY, 6), cas=5))
+        lost = second.put_record(count(KEY, 7), cas=5)
+        self.assertRaises(CasConflict, self.swarm.wait, lost)
+        (found,) = self.swarm.wait(second.collect(COUNTER, raw)).records
+        self.assertEqual(found.record, 6)
+        value = encode(value_of(KEY, b"v", 0))
+        self.assertRaises(NotConditional, self.swarm.wait, first.put_record(value, cas=5))
 
 
 class LiarTests(GuestBookCase):

@@ -210,10 +210,11 @@ class RecordOperations:
     async def put_record(self, record: bytes, lifetime: float, cas: int | None = None) -> Published:
         """Store a record as it is, on condition of the sequence number ``cas`` if one is given.
 
-        Fails with ``InvalidRecord``, with ``Superseded`` if a record that wins over this one was
-        found at its place, or as :meth:`Storing.store` does.
+        Fails with ``InvalidRecord`` or ``NotConditional``, with ``Superseded`` if a record that
+        wins over this one was found at its place, or as :meth:`Storing.store` does.
         """
         rules, where = self._context.dialect.kinds.identify(record)
+        rules.check_condition(cas)
         founds = await self._search(Query(rules, where.key, "latest", whole=False))
         for winner in self._read(rules, founds, ()).winners:
             if winner.where == where and rules.supersedes(winner.record, record):

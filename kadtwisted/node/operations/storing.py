@@ -31,6 +31,8 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 
+CONFLICT = "another sequence number is stored than the one that the record was to replace"
+
 
 class Refusal(NamedTuple):
     """Where a record was not stored, and why."""
@@ -54,7 +56,8 @@ class Storing:
         the closest acknowledgement first.
 
         Fails with ``NotStored``, ``ClockSkew``, ``CasConflict`` or ``NoContacts`` if nobody
-        acknowledged.
+        acknowledged; a conditional one also with ``CasConflict`` if nodes refused it for the
+        sequence number and no more than half of all acknowledged.
         """
         storing = [
             self._store_at(found.link, contact, body, key)
@@ -67,6 +70,8 @@ class Storing:
             outcomes.append(await self._store_here(key, body))
         if not _acknowledged(outcomes):
             raise _not_stored(outcomes, founds)
+        if body.cas is not None:
+            _check_condition(outcomes)
         outcomes.sort(key=lambda each: each[1] if isinstance(each, Acknowledgement) else 0)
         return outcomes
 
@@ -109,6 +114,21 @@ class Storing:
         return link.ask(contact, body, known=True).addCallbacks(take, lose)
 
 
+def _check_condition(outcomes: Sequence[Outcome]) -> None:
+    """:class:`CasConflict` if a conditional store lost: it was refused for the sequence number, and
+    no more than half of all nodes took it."""
+    acknowledged = sum(isinstance(each, Acknowledgement) for each in outcomes)
+    if 2 * acknowledged <= len(outcomes) and any(_is_conflict(each) for each in outcomes):
+        raise CasConflict(CONFLICT)
+
+
+def _is_conflict(outcome: Outcome) -> bool:
+    error = outcome.error if isinstance(outcome, Refusal) else None
+    if isinstance(error, ErrorReply):
+        return error.code == ErrorCode.CAS_CONFLICT
+    return isinstance(error, CasConflict)
+
+
 def _acknowledged(outcomes: Sequence[Outcome]) -> bool:
     return any(isinstance(each, Acknowledgement) for each in outcomes)
 
@@ -122,8 +142,8 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
         silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
         return NotStored(f"none of the {len(silent)} nodes asked answered", silent)
     codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
-    if codes == {ErrorCode.CAS_CONFLICT}:
-        return CasConflict("another sequence number is stored than the one that was to be")
+    if ErrorCode.CAS_CONFLICT in codes:
+        return CasConflict(CONFLICT)
     if codes == {ErrorCode.CLOCK_SKEW}:
         return ClockSkew(
             "every node refused the record as published in the future: set this machine's clock"

@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import (
     CasConflict,
     KadtwistedError,
-    NotConditional,
     StorageBusy,
     StorageFull,
     Superseded,
@@ -84,8 +83,7 @@ class RecordStore:
             rules.check(record, self._unix_time())
             if sender is not None:
                 rules.admit(record, sender)
-            if cas is not None and rules.sequence is None:
-                raise NotConditional("records of this kind have no sequence number to compare")
+            rules.check_condition(cas)
         except KadtwistedError as error:
             return fail(error)
         place = where[:2]
@@ -108,11 +106,10 @@ class RecordStore:
         now = self._now()
         existing = next((each for each in found if each.where == where), None)
         same = existing is not None and existing.data == record
-        if existing is None:
-            if len(found) >= rules.most:
-                raise StorageFull("as many records as may be are kept under this key")
-        elif not same:
-            _check_winner(write, existing.data)
+        if not same:
+            _check_condition(write, existing)
+        if existing is None and len(found) >= rules.most:
+            raise StorageFull("as many records as may be are kept under this key")
         expires = deadline(existing, same, remaining, now, self._maximum)
         left = remaining_at(expires, now)
         writing = self._storage.put(StoredRecord(where, record, expires, now), now)
@@ -217,15 +214,17 @@ class RecordStore:
         return succeed(None).addCallback(step, 0)
 
 
-def _check_winner(write: Write, existing: bytes) -> None:
-    """Refuse a record that another one stored at its place wins over, or is conditional on another.
+def _check_condition(write: Write, existing: StoredRecord | None) -> None:
+    """Refuse a record whose condition fails, and one that the record at its place wins over.
 
-    Whoever stores the same record again repeats a request: no condition is asked of it.
+    The same record stored again only repeats a request: it never comes here.
     """
-    sequence, cas = write.rules.sequence, write.cas
-    if cas is not None and sequence is not None and sequence(existing) != cas:
-        raise CasConflict(f"the sequence number stored here is {sequence(existing)}, not {cas}")
-    if not write.rules.supersedes(write.record, existing):
+    rules, cas = write.rules, write.cas
+    if cas is not None and rules.sequence is not None:
+        stored = None if existing is None else rules.sequence(existing.data)
+        if stored != cas:
+            raise CasConflict(f"the sequence number stored here is {stored}, not {cas}")
+    if existing is not None and not rules.supersedes(write.record, existing.data):
         raise Superseded("a newer record is stored here already")
 
 

@@ -167,8 +167,11 @@ class ConditionalTests(ToysCase):
         self.store(count(KEY, 5))
         self.failureResultOf(self.records.store(count(KEY, 4), 100, 5), Superseded)
 
-    def test_where_nothing_is_stored_no_other_number_is(self) -> None:
-        self.store(count(KEY, 7), cas=6)
+    def test_where_nothing_is_stored_no_condition_holds(self) -> None:
+        self.failureResultOf(self.records.store(count(KEY, 7), 100, 6), CasConflict)
+        self.store(count(KEY, 6), 10)
+        self.time += 10
+        self.failureResultOf(self.records.store(count(KEY, 7), 100, 6), CasConflict)
 
     def test_a_request_that_comes_twice_does_no_harm(self) -> None:
         self.store(count(KEY, 5))

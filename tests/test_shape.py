@@ -1,0 +1,175 @@
+"""The shape of the tree: no circles, short files, small folders, and tests that mirror rooms.
+
+Each rule is a function of names and numbers, and is shown to catch an offender.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.source_trees import TOP, all_imports, sources
+
+MOST_LINES = 400
+MOST_FILES = 15
+
+LONG_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "kadtwisted/testing/contracts/storage.py": "one contract, which a backend inherits whole",
+    }
+)
+"""Files of the package that may have more lines, and why."""
+
+KNOWN = (
+    "kadtwisted/node/port/link.py",
+    "kadtwisted/node/node.py",
+    "kadtwisted/routing/table.py",
+    "benchmarks",
+    "tests/integration",
+)
+"""What is still too long or too large, until it is mended."""
+
+KNOWN_CIRCLE = "kadtwisted.dialects.native.door"
+"""A module on the one circle that there still is."""
+
+FACES = ("kadtwisted", "kadtwisted.testing", "kadtwisted.simulation")
+"""Modules that import others only when they are asked for a name."""
+
+OF_THE_WHOLE = ("tests/integration/",)
+"""Tests of many rooms at once."""
+
+
+def graph(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Which modules each module imports: at its top, in functions, and for type checkers."""
+    trees = {module_of(path): ast.parse(text) for path, text in files}
+    return {
+        module: sorted({name for each in all_imports(tree) for name in resolved(each, trees)})
+        if module not in FACES
+        else []
+        for module, tree in trees.items()
+    }
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def resolved(name: str, modules: Iterable[str]) -> Iterator[str]:
+    """The module of a dotted name: the name itself, or what is before its last part."""
+    for each in (name, name.rpartition(".")[0]):
+        if each in modules:
+            yield each
+            return
+
+
+def circles(imports: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """The first circle of imports found from each module, as the path around it."""
+    found: list[list[str]] = []
+    done: dict[str, None] = {}
+
+    def visit(module: str, way: list[str]) -> None:
+        if module in way:
+            found.append([*way[way.index(module) :], module])
+        elif module not in done:
+            for other in imports.get(module, ()):
+                visit(other, [*way, module])
+            done[module] = None
+
+    for module in imports:
+        visit(module, [])
+    return found
+
+
+def too_long(lines: Mapping[str, int]) -> list[str]:
+    """The files with too many lines."""
+    return [path for path, count in lines.items() if count > MOST_LINES and path not in LONG_FILES]
+
+
+def crowded(paths: Iterable[str]) -> list[str]:
+    """The folders with too many files."""
+    files = (PurePosixPath(each) for each in paths)
+    counts = Counter(each.parent.as_posix() for each in files if each.name != "__init__.py")
+    return sorted(folder for folder, count in counts.items() if count > MOST_FILES)
+
+
+def homeless(tests: Iterable[str], package: Iterable[str]) -> list[str]:
+    """The tests in a folder that is none of the package's."""
+    rooms = {PurePosixPath(each).parent.relative_to("kadtwisted").as_posix() for each in package}
+    files = [each for each in tests if PurePosixPath(each).name.startswith("test_")]
+    return [
+        each
+        for each in files
+        if not each.startswith(OF_THE_WHOLE)
+        and PurePosixPath(each).parent.relative_to("tests").as_posix() not in rooms
+    ]
+
+
+class TheTree(SynchronousTestCase):
+    """The project as it stands."""
+
+    def test_imports_make_no_circle(self) -> None:
+        found = graph(sources("kadtwisted"))
+        self.assertGreater(sum(map(len, found.values())), 500)
+        found_circles = [each for each in circles(found) if KNOWN_CIRCLE not in each]
+        self.assertEqual(found_circles, [])
+
+    def test_files_are_short(self) -> None:
+        lines = {path: text.count("\n") for path, text in sources("kadtwisted", "benchmarks")}
+        self.assertEqual([each for each in too_long(lines) if each not in KNOWN], [])
+        for path in LONG_FILES:
+            self.assertGreater(lines[path], MOST_LINES, f"{path} is short now")
+
+    def test_folders_are_small(self) -> None:
+        paths = [path for path, _ in sources("kadtwisted", "benchmarks", "tests")]
+        self.assertEqual([each for each in crowded(paths) if each not in KNOWN], [])
+
+    def test_tests_mirror_rooms(self) -> None:
+        tests, package = ([path for path, _ in sources(top)] for top in ("tests", "kadtwisted"))
+        self.assertEqual(homeless(tests, package), [])
+        self.assertTrue((TOP / "tests" / "integration").is_dir())
+
+
+class RuleTests(SynchronousTestCase):
+    """Each rule catches an offender, and lets its law-abiding neighbour pass."""
+
+    def test_circles(self) -> None:
+        straight = {"a": ["b", "c"], "b": ["c"], "c": []}
+        self.assertEqual(circles(straight), [])
+        self.assertEqual(circles({"a": ["b"], "b": ["c"], "c": ["b"]}), [["b", "c", "b"]])
+        self.assertEqual(circles({"a": ["a"]}), [["a", "a"]])
+
+    def test_all_ways_to_import_count(self) -> None:
+        files = {
+            "kadtwisted/a.py": "import kadtwisted.b",
+            "kadtwisted/b.py": "def f():\n    from kadtwisted.c import thing",
+            "kadtwisted/c/__init__.py": "if TYPE_CHECKING:\n    from kadtwisted import a",
+            "kadtwisted/__init__.py": "from kadtwisted import a",
+        }
+        found = graph(files.items())
+        self.assertEqual(found["kadtwisted.a"], ["kadtwisted.b"])
+        self.assertEqual(found["kadtwisted.b"], ["kadtwisted.c"])
+        self.assertEqual(found["kadtwisted.c"], ["kadtwisted.a"])
+        self.assertEqual(found["kadtwisted"], [])
+        (circle,) = circles(found)
+        self.assertEqual(len(circle), 4)
+
+    def test_long_files(self) -> None:
+        lines = {"kadtwisted/a.py": 400, "kadtwisted/b.py": 401, next(iter(LONG_FILES)): 900}
+        self.assertEqual(too_long(lines), ["kadtwisted/b.py"])
+
+    def test_crowded_folders(self) -> None:
+        few = [f"kadtwisted/few/file{number}.py" for number in range(15)]
+        many = [f"kadtwisted/many/file{number}.py" for number in range(16)]
+        self.assertEqual(crowded([*few, "kadtwisted/few/__init__.py"]), [])
+        self.assertEqual(crowded([*few, *many]), ["kadtwisted/many"])
+
+    def test_homeless_tests(self) -> None:
+        package = ["kadtwisted/__init__.py", "kadtwisted/node/port/link.py"]
+        at_home = ["tests/test_face.py", "tests/node/port/test_link.py", "tests/helpers/one.py"]
+        self.assertEqual(homeless([*at_home, "tests/integration/test_x.py"], package), [])
+        self.assertEqual(homeless(["tests/attic/test_x.py"], package), ["tests/attic/test_x.py"])

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from kadtwisted.model.printable import LINE_LIMIT, printable
+
 
 class KadtwistedError(Exception):
-    """The root of the tree."""
+    """The root of the tree.
+
+    Whatever other nodes, files and users put into a message, ``str`` gives it as one line that
+    forges nothing, for whoever writes it to a log or a terminal.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), LINE_LIMIT)
 
 
 def reason_of(error: OSError) -> str:
@@ -61,12 +70,16 @@ class ConfigurationError(InvalidInput):
 class ConfigurationProblems(ConfigurationError):
     """All that is wrong with a configuration.
 
-    ``problems`` has one sentence for each mistake; the message has one a line.
+    ``problems`` has one sentence for each mistake; the message has one a line.  What a file or a
+    command line says may stand in them, so each is made printable.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(printable(each, LINE_LIMIT) for each in problems)
         super().__init__("\n".join(self.problems))
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
 
 
 class NodeStopped(LocalError):
@@ -143,11 +156,12 @@ class ErrorReply(RemoteError):
     """The other node answered with an error.
 
     ``code`` is the number on the wire (:class:`kadtwisted.model.messages.ErrorCode`),
-    ``retry_after`` is in seconds, 0 if the other side named none.
+    ``retry_after`` is in seconds, 0 if the other side named none.  ``text`` is what the other node
+    said, byte for byte; the message has it as one line that forges nothing.
     """
 
     def __init__(self, code: int, text: str, retry_after: float = 0.0) -> None:
-        super().__init__(f"the other node answered: {text} (code {code})")
+        super().__init__(f"the other node answered: {printable(text)} (code {code})")
         self.code = code
         self.text = text
         self.retry_after = retry_after

@@ -21,7 +21,14 @@ from twisted.python.failure import Failure
 from kadtwisted import errors
 from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import Arguments, InvalidRequest
-from kadtwisted.errors import KadtwistedError, NodeStopped, Unavailable
+from kadtwisted.errors import (
+    ConfigurationProblems,
+    ErrorReply,
+    KadtwistedError,
+    NodeStopped,
+    Unavailable,
+)
+from kadtwisted.model.printable import LINE_LIMIT, printable
 
 MAX_REPLY = 64 * 1024 * 1024
 """MAGIC: bytes of an answer that a client accepts; full routing tables have about 2 MB."""
@@ -102,7 +109,12 @@ def error_from(described: Mapping[str, Any]) -> KadtwistedError:
     # Without __init__: some errors make their message from other arguments.
     error = kind.__new__(kind, message)
     if isinstance(error, Unavailable):
-        error.reasons = dict(described.get("reasons", {}))
+        reasons = dict(described.get("reasons", {}))
+        error.reasons = {str(who): str(why) for who, why in reasons.items()}
+    if isinstance(error, ErrorReply):
+        error.code, error.text, error.retry_after = int(described.get("code", 0)), message, 0.0
+    if isinstance(error, ConfigurationProblems):
+        error.problems = (printable(message, LINE_LIMIT),)
     return error
 
 

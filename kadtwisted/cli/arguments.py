@@ -1,7 +1,7 @@
 """The options and verbs of ``kad``, as an argument parser.
 
 Global options may stand before or after the verb.  A mistake ends with one sentence on standard
-error and code 64.  Only the standard library and a module on times are imported here, so that
+error and code 64.  Only the standard library and two small modules are imported here, so that
 ``kad --help`` is quick.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from kadtwisted import __version__
 from kadtwisted.model.durations import seconds_of
+from kadtwisted.model.printable import printable
 
 PATIENCE = 10.0
 DEMO_PATIENCE = 120.0
@@ -34,7 +35,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"kad: {' '.join(message.split())} (see {self.prog} --help)\n")
+        sentence = printable(" ".join(message.split()))
+        sys.stderr.write(f"kad: {sentence} (see {self.prog} --help)\n")
         raise SystemExit(os.EX_USAGE)
 
 

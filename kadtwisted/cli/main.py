@@ -188,13 +188,16 @@ def warnings_to(stderr: TextIO) -> ILogObserver:
     from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
     from zope.interface import implementer
 
+    from kadtwisted.model.printable import LINE_LIMIT, printable
+
     def observe(event: LogEvent) -> None:
         ours = str(event.get("log_namespace", "")).startswith("kadtwisted")
         level = event.get("log_level", LogLevel.info)
         if level >= (LogLevel.warn if ours else LogLevel.critical):
             failure = event.get("log_failure")
             cause = f": {failure.getErrorMessage()}" if failure is not None else ""
-            stderr.write(f"kad: {formatEvent(event)}{cause}\n")
+            # Both may have what other nodes said.
+            stderr.write(printable(f"kad: {formatEvent(event)}{cause}", LINE_LIMIT) + "\n")
 
     observer: ILogObserver = implementer(ILogObserver)(observe)
     return observer

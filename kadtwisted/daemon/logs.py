@@ -1,8 +1,9 @@
 """What a daemon's log looks like, and where it goes.
 
-An event of several lines, such as a traceback, becomes as many lines in the log.  Each has all
-parts: priority or time, level, namespace, text.  Text is escaped, so nothing that other nodes send
-can forge a line or control a terminal.  What Twisted logs through its old interface (``Starting
+An event of ours is one line, whatever stands in it: text is escaped, so nothing that other nodes
+send can forge a line or control a terminal.  Only a traceback, and an event of another library that
+brings a traceback in its text, becomes as many lines as it has.  Each line has all parts: priority
+or time, level, namespace, text.  What Twisted logs through its old interface (``Starting
 protocol``) has the level ``debug``.
 
 ``twistd`` takes the observer from the application's ``ILogObserver`` component (see
@@ -12,7 +13,6 @@ protocol``) has the level ``debug``.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -22,11 +22,12 @@ from math import isfinite
 from types import MappingProxyType
 from typing import IO, Any
 
-from twisted.logger import ILogObserver, LegacyLogObserverWrapper, LogEvent, LogLevel, formatEvent
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from kadtwisted.model.printable import LINE_LIMIT, json_line, printable
 from kadtwisted.settings.daemon_settings import LogSettings
 
 PRIORITIES = MappingProxyType(
@@ -39,6 +40,8 @@ PRIORITIES = MappingProxyType(
     }
 )
 """The levels of syslog, which the journal reads at the start of a line (sd-daemon(3))."""
+OURS = "kadtwisted"
+"""How the namespaces of our own events begin."""
 OLD_INTERFACE = "log_legacy"
 """The namespace of events that come through ``twisted.python.log``."""
 NOT_FIELDS = frozenset({"time", "level", "namespace", "message", "format", "isError", "system"})
@@ -102,7 +105,7 @@ def as_json(event: LogEvent) -> Iterator[str]:
         "namespace": _namespace(event),
         "message": text,
     }
-    yield json.dumps(head | fields)
+    yield json_line(head | fields)
 
 
 def _is_field(name: str, value: object) -> bool:
@@ -113,12 +116,34 @@ def _is_field(name: str, value: object) -> bool:
 def _lines(event: LogEvent) -> Iterator[str]:
     """The lines of an event's text and traceback; only printable characters."""
     text = _message(event)
+    if text:
+        yield from map(_printable, [text] if _is_ours(event) else _without_empty(text))
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
-        text += "\n" + _traceback(failure)
-    for line in text.splitlines():
-        if line:
-            yield line if line.isprintable() else "".join(map(_printable, line))
+        yield from map(_printable, _traceback_lines(failure))
+
+
+def _is_ours(event: LogEvent) -> bool:
+    return _namespace(event).partition(".")[0] == OURS
+
+
+def _without_empty(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line]
+
+
+def _traceback_lines(failure: Failure) -> list[str]:
+    """A traceback; the message of its exception stays in one line: it may be of another node."""
+    message, traceback = _said(failure), _traceback(failure)
+    if message:
+        traceback = traceback.replace(message, printable(message, LINE_LIMIT))
+    return _without_empty(traceback)
+
+
+def _said(failure: Failure) -> str:
+    try:
+        return failure.getErrorMessage()
+    except Exception:  # the value of the failure may be any object
+        return ""
 
 
 def _message(event: LogEvent) -> str:
@@ -132,10 +157,8 @@ def _traceback(failure: Failure) -> str:
         return f"(no traceback: {error!r})"
 
 
-def _printable(character: str) -> str:
-    if character.isprintable() or character == "\t":
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+def _printable(line: str) -> str:
+    return printable(line, LINE_LIMIT)
 
 
 def _namespace(event: LogEvent) -> str:
@@ -166,14 +189,25 @@ def make_log(
         from twisted.python.syslog import SyslogObserver
 
         syslog: Any = SyslogObserver(twistd["prefix"])
-        tell = LegacyLogObserverWrapper(syslog.emit)
-        return Log(tell, settings.level)
+        return Log(_to_syslog(syslog.emit), settings.level)
     if not twistd["nodaemon"] or twistd["logfile"] not in (None, "", "-"):
         file = _log_file(twistd["logfile"] or "twistd.log", reactor)
         return Log(_writer(file, settings.format, "text"), settings.level)
     if is_journal(sys.stderr, environ):
         return Log(_writer(sys.stderr, settings.format, "journal"), settings.level)
     return Log(_writer(sys.stdout, settings.format, "text"), settings.level)
+
+
+def _to_syslog(emit: Callable[[dict[str, Any]], object]) -> Callable[[LogEvent], object]:
+    """Gives the lines of an event to Twisted's observer for syslog; a failure is an alert."""
+
+    def write(event: LogEvent) -> None:
+        lines = tuple(_lines(event))
+        if lines:
+            failed = "log_failure" in event
+            emit({"message": ("\n".join(lines),), "isError": failed, "system": _namespace(event)})
+
+    return write
 
 
 def is_journal(stream: IO[Any], environ: Mapping[str, str]) -> bool:

@@ -29,6 +29,7 @@ from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
+from kadtwisted.model.printable import LINE_LIMIT, printable
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import ChosenPlugins, PluginRegistry
 
@@ -134,7 +135,7 @@ def _tell(error: BaseException) -> None:
 
 def _tell_people(error: BaseException) -> None:
     if sys.__stderr__ is not None:  # sys.stderr is the log by now
-        sys.__stderr__.write(f"kademlia: {error}\n")
+        sys.__stderr__.write(printable(f"kademlia: {error}", LINE_LIMIT) + "\n")
 
 
 def end_with(reactor: Any, error: BaseException, pid_file: str = "") -> None:

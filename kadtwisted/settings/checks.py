@@ -13,6 +13,7 @@ from pathlib import Path
 from kadtwisted.dialects.native import RESERVED_NETWORKS
 from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.contact import parse_address
+from kadtwisted.model.printable import printable
 from kadtwisted.routing.reachable import parse_prefixes
 from kadtwisted.wire.layout import AGENT_BYTES
 
@@ -52,7 +53,7 @@ def check_network(name: str) -> str:
     """The name of a network."""
     if name in RESERVED_NETWORKS:
         raise ConfigurationError(f"the network name {name!r} is reserved; choose another one")
-    if not name or not name.isprintable() or len(name.encode()) > NETWORK_NAME_BYTES:
+    if not name or printable(name) != name or len(name.encode()) > NETWORK_NAME_BYTES:
         raise ConfigurationError(
             f"a network's name has 1 to {NETWORK_NAME_BYTES} bytes of printable text, "
             f"not {name[:40]!r}"
@@ -62,7 +63,7 @@ def check_network(name: str) -> str:
 
 def check_agent(text: str) -> str:
     """What a node says of itself."""
-    if not text.isprintable() or len(text.encode()) > AGENT_BYTES:
+    if printable(text) != text or len(text.encode()) > AGENT_BYTES:
         raise ConfigurationError(
             f"an agent is at most {AGENT_BYTES} bytes of printable text, not {text[:40]!r}"
         )

@@ -33,6 +33,7 @@ from kadtwisted.interfaces import (
     IStorageFactory,
     StorageContext,
 )
+from kadtwisted.model.printable import printable
 from kadtwisted.plugins import builtin
 
 T = TypeVar("T")
@@ -236,7 +237,7 @@ def _told(option: str, work: Callable[[], T]) -> T:
 
 
 def _said(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def _typed(error: BaseException) -> str:

@@ -94,18 +94,18 @@ class FormatTests(unittest.SynchronousTestCase):
             for line in lines:
                 self.assertTrue(line.startswith(head), line)
             self.assertEqual(lines[0], head + "it failed")
-            self.assertEqual(lines[-2:], [head + "builtins.RuntimeError: two", head + "lines"])
+            self.assertEqual(lines[-1], head + "builtins.RuntimeError: two\\nlines")
 
     def test_what_others_sent_forges_nothing(self) -> None:
         who = "\x1b[31mred\n<0>forged: \x85\u2028x\u202ey\x00\ttab"
         lines = self.lines(for_journal, event_of(who=who))
+        said = r"\x1b[31mred\n<0>forged: \x85\u2028x\u202ey\x00\ttab"
+        self.assertEqual(lines, [f"<6>kadtwisted.test: hello {said}"])
+
+    def test_another_library_may_log_several_lines(self) -> None:
+        event = {"log_namespace": "twisted", "log_format": "one\n\ntwo\x0b\u2028\x1b"}
         self.assertEqual(
-            lines,
-            [
-                "<6>kadtwisted.test: hello \\x1b[31mred",
-                "<6>kadtwisted.test: <0>forged: ",
-                "<6>kadtwisted.test: x\\u202ey\\x00\ttab",
-            ],
+            self.lines(for_journal, event), ["<6>twisted: one", r"<6>twisted: two\x0b\u2028\x1b"]
         )
 
     def test_other_alphabets_are_left_alone(self) -> None:
@@ -295,6 +295,7 @@ class PlaceTests(unittest.SynchronousTestCase):
 
     def test_syslog(self) -> None:
         from twisted.python import syslog
+        from twisted.python.log import textFromEventDict
 
         told: list[Any] = []
 
@@ -303,10 +304,15 @@ class PlaceTests(unittest.SynchronousTestCase):
                 told.append(prefix)
 
             def emit(self, event: dict[str, Any]) -> None:
-                told.append(event["log_format"])
+                told.append(textFromEventDict(event))
 
         self.patch(syslog, "SyslogObserver", FakeObserver)
         log = self.make(syslog=True, prefix="kad", level="warn")
         log(event_of("quiet"))
-        log(event_of("loud", level=LogLevel.error))
-        self.assertEqual(told, ["kad", "loud"])
+        log(event_of("loud\n{who}", who="\x1b", level=LogLevel.error))
+        log(event_of("", level=LogLevel.error))
+        self.assertEqual(told, ["kad", r"loud\n\x1b"])
+        log(a_failure())
+        first, *rest = told[-1].split("\n")
+        self.assertEqual(first, "it failed")
+        self.assertIn(r"RuntimeError: two\nlines", rest[-1])

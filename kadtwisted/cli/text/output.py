@@ -2,16 +2,24 @@
 
 Texts for people are made from the dictionaries that ``--json`` prints, so both say the same.
 Nothing here waits or asks a node.
+
+Rules: much of what is shown comes from other nodes, other processes and files.  So whatever makes a
+text gets the dictionary only after :func:`~kadtwisted.model.printable.shown`, and a note is always
+one line.  JSON is visible ASCII.  A value goes to a pipe or a file unchanged, and to a terminal as
+one printable line.
 """
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, TextIO
 
+from kadtwisted.model.printable import LINE_LIMIT, json_line, printable, shown
+
 Described = Mapping[str, Any]
+Compose = Callable[[Described], str]
+"""Makes the text for people, of one line or more, from a dictionary whose texts are printable."""
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -24,29 +32,28 @@ class Output:
         self._stderr = stderr
         self._json = as_json
 
-    def result(self, described: Described, text: str) -> None:
+    def result(self, described: Described, compose: Compose) -> None:
         """A result: as JSON, or as text for people, on standard output."""
-        self._write(
-            (self._as_json(described) if self._json else text + "\n").encode(
-                "utf-8", "backslashreplace"
-            )
-        )
+        if self._json:
+            self._write_json(described)
+        else:
+            self._write(f"{_text(described, compose)}\n".encode())
 
-    def report(self, described: Described, text: str) -> None:
+    def report(self, described: Described, compose: Compose) -> None:
         """A result that is no data: as JSON on standard output, or as text on standard error."""
         if self._json:
-            self._write(self._as_json(described).encode())
+            self._write_json(described)
         else:
-            self.note(text)
+            self.tell(described, compose)
 
     def value(self, described: Described) -> None:
-        """A value: its bytes, unchanged; on a terminal with a line feed after them.  Or as JSON."""
+        """A value: its bytes, unchanged; on a terminal as one printable line.  Or as JSON."""
         if self._json:
-            self._write(self._as_json(described).encode())
+            self._write_json(described)
             return
         encoded = described["value_base64"]
         data = b64decode(described["raw_base64"] if encoded is None else encoded)
-        self._write(data + (b"\n" if self._stdout.isatty() else b""))
+        self._write(_for_terminal(data) if self._stdout.isatty() else data)
 
     def error(self, described: Described) -> None:
         """An error: one sentence on standard error; with ``--json`` also an object."""
@@ -56,24 +63,38 @@ class Output:
             sentence += "".join(f"; {who}: {why}" for who, why in reasons.items())
         self.note(f"kad: {sentence}")
         if self._json:
-            self._write(self._as_json({"error": dict(described)}).encode())
+            self._write_json({"error": dict(described)})
 
-    def note(self, text: str) -> None:
-        """A line or more on standard error."""
-        self._stderr.write(printable(text) + "\n")
+    def note(self, sentence: str) -> None:
+        """One line on standard error, whatever is in the sentence."""
+        self._complain(printable(sentence, LINE_LIMIT))
+
+    def tell(self, described: Described, compose: Compose) -> None:
+        """A text for people, of one line or more, on standard error."""
+        self._complain(_text(described, compose))
+
+    def _complain(self, text: str) -> None:
+        self._stderr.write(f"{text}\n")
         self._stderr.flush()
 
-    def _as_json(self, described: Described) -> str:
-        return json.dumps(described, ensure_ascii=True) + "\n"
+    def _write_json(self, described: Described) -> None:
+        self._write(f"{json_line(described)}\n".encode())
 
     def _write(self, data: bytes) -> None:
         self._stdout.write(data)
         self._stdout.flush()
 
 
-def printable(text: str) -> str:
-    """Text without control characters, so that text of other nodes cannot control a terminal."""
-    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+def _text(described: Described, compose: Compose) -> str:
+    """The lines of a text.  They are made printable once more: what was composed may have come from
+    elsewhere."""
+    lines = compose(shown(described)).split("\n")
+    return "\n".join(printable(line, LINE_LIMIT) for line in lines)
+
+
+def _for_terminal(data: bytes) -> bytes:
+    text = data.decode("utf-8", "backslashreplace")
+    return f"{printable(text, LINE_LIMIT)}\n".encode()
 
 
 # --- Results for people ----------------------------------------------------------------------
@@ -81,7 +102,7 @@ def printable(text: str) -> str:
 
 def ping_text(ping: Described) -> str:
     """One line: which node answered, and how fast."""
-    agent = f", {printable(ping['agent'])}" if ping["agent"] else ""
+    agent = f", {ping['agent']}" if ping["agent"] else ""
     observed = f"; it sees us at {ping['observed']}" if ping["observed"] else ""
     return f"{ping['address']} answered in {milliseconds(ping['rtt_seconds'])}{agent}{observed}"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from kadtwisted.model.printable import printable
+
 _REWRITE = "\r\x1b[K"
 """Back to the line's start, and erase it (ECMA-48: CR, and EL without a parameter)."""
 
@@ -24,11 +26,11 @@ class Progress:
 
     def phase(self, text: str, total: int) -> None:
         """A new phase begins, of ``total`` steps."""
-        self._text, self._total, self._done = text, total, 0
+        self._text, self._total, self._done = printable(text), total, 0
         if self._rewrites:
             self._show()
         else:
-            self._write(f"kad: {text}\n")
+            self._write(f"kad: {self._text}\n")
 
     def step(self, count: int = 1) -> None:
         """So many more steps are done."""

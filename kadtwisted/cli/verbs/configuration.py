@@ -10,6 +10,7 @@ from typing import Any
 
 from kadtwisted.cli.session import Session
 from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.model.printable import printable
 from kadtwisted.settings.loading import Configuration, Loaded
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.reading import Given
@@ -22,7 +23,7 @@ async def config(session: Session) -> int:
 
 
 def _show(session: Session) -> int:
-    session.output.result({"options": describe_options()}, sample().rstrip("\n"))
+    session.output.result({"options": describe_options()}, lambda _: sample().rstrip("\n"))
     return os.EX_OK
 
 
@@ -38,7 +39,7 @@ def _check(session: Session) -> int:
         "settings": [_described(each) for each in changed],
     }
     lines = [_verdict(loaded, configuration), *map(_line, changed)]
-    session.output.result(described, "\n".join(lines))
+    session.output.result(described, lambda _: "\n".join(map(printable, lines)))
     return os.EX_OK
 
 
@@ -48,7 +49,7 @@ def _refuse(session: Session, wrong: ConfigurationProblems) -> int:
     if session.arguments.json:
         problems = list(wrong.problems)
         error = {"type": "ConfigurationError", "message": str(wrong), "problems": problems}
-        session.output.result({"error": error}, "")
+        session.output.result({"error": error}, lambda _: "")
     return os.EX_CONFIG
 
 

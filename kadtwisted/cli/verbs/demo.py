@@ -73,7 +73,7 @@ async def demo(session: Session) -> int:
         await network.stop(network.nodes + network.visitors)
     seconds = round(session.reactor.seconds() - started, 3)
     described = {"seed": seed, **outcome, "duration_seconds": seconds}
-    session.output.result(described, summary(described))
+    session.output.result(described, summary)
     return os.EX_OK if outcome["kept"] == outcome["values"] else NOT_FOUND
 
 

@@ -59,7 +59,7 @@ async def export(session: Session) -> int:
     if target == "-":
         session.output.note(text)  # standard output holds the records
     else:
-        session.output.report(described, f"{text} to {target}")
+        session.output.report(described, lambda shown: f"{text} to {shown['file']}")
     return os.EX_OK
 
 

@@ -54,7 +54,7 @@ async def import_records(session: Session) -> int:
                     told.step(len(batch))
                     await breathe(session)
     counts = importing.counts
-    session.output.report(counts, f"kad: {import_text(counts)}")
+    session.output.report(counts, lambda shown: f"kad: {import_text(shown)}")
     return os.EX_OK
 
 

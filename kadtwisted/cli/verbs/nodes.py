@@ -14,7 +14,7 @@ async def ping(session: Session) -> int:
     address = str(parse_address(session.arguments.address))
     async with session.performer(towards=address) as performer:
         answer = await performer.perform("ping", {"address": address})
-    session.output.result(answer, ping_text(answer))
+    session.output.result(answer, ping_text)
     return os.EX_OK
 
 
@@ -26,5 +26,5 @@ async def find_node(session: Session) -> int:
     name, text = ("key", arguments.key) if arguments.id is None else ("target", arguments.id)
     async with session.performer() as performer:
         found = await performer.perform("find-node", {name: text})
-    session.output.result(found, nodes_text(found))
+    session.output.result(found, nodes_text)
     return os.EX_OK

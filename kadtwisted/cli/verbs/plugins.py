@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from kadtwisted.api.describe import Described
 from kadtwisted.cli.session import Session
-from kadtwisted.cli.text.output import printable, table
+from kadtwisted.cli.text.output import table
 from kadtwisted.settings.plugin_registry import KINDS, Plugin
 
 
@@ -15,7 +17,7 @@ async def plugins(session: Session) -> int:
     registry = session.world.find_plugins()
     found = [plugin for kind in KINDS for plugin in registry.plugins(kind)]
     described = [_described(each) for each in (*found, *registry.broken())]
-    session.output.result({"plugins": described}, _text(described))
+    session.output.result({"plugins": described}, _text)
     return os.EX_OK
 
 
@@ -29,13 +31,14 @@ def _described(plugin: Plugin) -> Described:
     }
 
 
-def _text(plugins: list[Described]) -> str:
+def _text(described: Mapping[str, Any]) -> str:
+    plugins = described["plugins"]
     rows = [
         (each["name"], each["kind"], _origin(each), "ok" if each["error"] is None else "broken")
         for each in plugins
     ]
     errors = [f"{each['name']}: {each['error']}" for each in plugins if each["error"] is not None]
-    return printable("\n".join([table(("NAME", "KIND", "ORIGIN", "STATE"), rows), *errors]))
+    return "\n".join([table(("NAME", "KIND", "ORIGIN", "STATE"), rows), *errors])
 
 
 def _origin(plugin: Described) -> str:

@@ -29,7 +29,7 @@ async def _show(session: Session, verb: str, text: Callable[[Described], str]) -
         described = await client.perform(verb, {})
     finally:
         client.close()
-    session.output.result(described, text(described))
+    session.output.result(described, text)
     return os.EX_OK
 
 

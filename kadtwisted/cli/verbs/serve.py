@@ -47,7 +47,7 @@ async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) 
         known = count_of(result.contacts, "contact")
         answered = f"{len(result.answered)} of {len(addresses)} bootstrap addresses answered"
         status = {**_status(service), "joined": describe.of_bootstrap(result)}
-        session.output.report(status, f"kad: joined: {answered}, {known} known")
+        session.output.report(status, lambda _: f"kad: joined: {answered}, {known} known")
 
     service = SupervisedNode(
         session.reactor,
@@ -79,7 +79,7 @@ def _announce(session: Session, service: SupervisedNode, report_at: bool) -> Non
             "kad: (on another machine, replace the loopback address with this machine's address)"
         )
     if report_at and session.arguments.json:
-        session.output.report(status, "")
+        session.output.report(status, lambda _: "")
 
 
 def _is_wildcard(listening: str | None) -> bool:

@@ -48,7 +48,7 @@ async def simulate(session: Session) -> int:
         _write(Path(arguments.output), found)
     if arguments.pictures is not None:
         draw(session.output, found, Path(arguments.pictures))
-    session.output.result(found, summary(found))
+    session.output.result(found, summary)
     return os.EX_OK
 
 
@@ -89,9 +89,13 @@ def changes_of(arguments: Any) -> dict[str, str]:
 def _list(session: Session) -> int:
     known = [scenario_of(name, {}) for name in presets()]
     described = [{"name": each.name, "about": each.about} for each in known]
-    text = table(("SCENARIO", "WHAT IT SHOWS"), [(each.name, each.about) for each in known])
-    session.output.result({"scenarios": described}, text)
+    session.output.result({"scenarios": described}, _list_text)
     return os.EX_OK
+
+
+def _list_text(described: Mapping[str, Any]) -> str:
+    rows = [(each["name"], each["about"]) for each in described["scenarios"]]
+    return table(("SCENARIO", "WHAT IT SHOWS"), rows)
 
 
 def _run(session: Session, scenario: Scenario) -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def store(session: Session) -> int:
         request["keep"] = True
     async with session.performer() as performer:
         receipt = await performer.perform("put", request)
-    session.output.report(receipt, receipt_text(receipt, arguments.key))
+    session.output.report(receipt, lambda shown: receipt_text(shown, arguments.key))
     return os.EX_OK
 
 
@@ -41,7 +41,7 @@ async def get(session: Session) -> int:
         except NotFound as error:
             raise NotFound(_by_name(str(error), arguments.key)) from None
     if arguments.trace:
-        session.output.note(trace_text(found["trace"]))
+        session.output.tell(found["trace"], trace_text)
     session.output.value(found)
     return os.EX_OK
 
@@ -51,7 +51,7 @@ async def delete(session: Session) -> int:
     key = session.arguments.key
     async with session.performer() as performer:
         receipt = await performer.perform("delete", {"key": key})
-    session.output.report(receipt, receipt_text(receipt, key))
+    session.output.report(receipt, lambda shown: receipt_text(shown, key))
     return os.EX_OK
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Family
+from kadtwisted.model.printable import printable
 from kadtwisted.parameters import NodeSettings
 
 FIRST_DESCRIPTOR = 3
@@ -54,7 +55,7 @@ class Notifier:
 
     def status(self, text: str) -> bool:
         """One line for ``systemctl status``."""
-        return self._send("STATUS=" + " ".join(text.split())[:STATUS_LENGTH])
+        return self._send("STATUS=" + printable(" ".join(text.split()), STATUS_LENGTH))
 
     def reloading(self) -> bool:
         """The service reloads its configuration; :meth:`ready` says when it has."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from twisted.trial import unittest
 
 from kadtwisted.api import describe
@@ -29,8 +31,13 @@ class NumberTests(unittest.SynchronousTestCase):
             ["0 bytes", "1,023 bytes", "1.0 KiB", "5.0 MiB", "3,072.0 GiB"],
         )
 
-    def test_printable(self) -> None:
-        self.assertEqual(output.printable("a\x1b[1m\n\x00é"), "a?[1m\n?é")
+    def test_what_a_text_is_made_of_is_printable_before(self) -> None:
+        stderr = io.StringIO()
+        told: list[object] = []
+        writing = output.Output(io.BytesIO(), stderr, as_json=False)
+        writing.tell({"a": "a\x1b[1m\n\x00é"}, lambda shown: told.append(shown) or "one\n\x1btwo")
+        self.assertEqual(told, [{"a": r"a\x1b[1m\n\x00é"}])
+        self.assertEqual(stderr.getvalue(), "one\n\\x1btwo\n")
 
 
 class PictureTests(unittest.SynchronousTestCase):

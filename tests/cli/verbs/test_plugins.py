@@ -45,7 +45,7 @@ class PluginsTests(unittest.SynchronousTestCase):
                 "cbor    serializer  built in                              ok",
                 "cellar  unknown     plugin p.cellar                       broken",
                 "attic: No module",
-                "cellar: ImportError: no? stairs",
+                "cellar: ImportError: no\\x1b stairs",
             ],
         )
 

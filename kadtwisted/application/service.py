@@ -46,7 +46,7 @@ class NodeService(HostedNode):
     created, opened or bound before the service starts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords of a public constructor
         self,
         reactor: Any,
         settings: NodeSettings | None = None,

@@ -83,7 +83,7 @@ class Node:
 
     _log = Logger(namespace="kadtwisted.node")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords of a public constructor
         self,
         reactor: Any,
         settings: NodeSettings,

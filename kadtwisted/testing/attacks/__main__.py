@@ -10,11 +10,19 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from kadtwisted.testing.attacks.door.amplification import Amplification
+from kadtwisted.testing.attacks.door.cost import Cost
+from kadtwisted.testing.attacks.door.malformed import Malformed
 from kadtwisted.testing.attacks.door.replay import Replay
+from kadtwisted.testing.attacks.door.writes import Writes
+from kadtwisted.testing.attacks.records.clock import Clock
+from kadtwisted.testing.attacks.records.junk import Junk
+from kadtwisted.testing.attacks.records.rollback import Rollback
 from kadtwisted.testing.attacks.records.sybils import Sybils
 from kadtwisted.testing.attacks.records.vouching import Vouching
 from kadtwisted.testing.attacks.tables.carpet import Carpet
 from kadtwisted.testing.attacks.tables.observed import Observed
+from kadtwisted.testing.attacks.tables.prefixes import Prefixes
 from kadtwisted.testing.attacks.tables.relays import Relays
 from kadtwisted.testing.campaigns.report import OutOfTime, Report
 
@@ -33,12 +41,20 @@ class Attack(Protocol):
 
 ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
     {
+        "amplification": Amplification,
         "carpet": Carpet,
+        "clock": Clock,
+        "cost": Cost,
+        "junk": Junk,
+        "malformed": Malformed,
         "observed": Observed,
+        "prefixes": Prefixes,
         "relays": Relays,
         "replay": Replay,
+        "rollback": Rollback,
         "sybils": Sybils,
         "vouching": Vouching,
+        "writes": Writes,
     }
 )
 

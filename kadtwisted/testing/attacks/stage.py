@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from kadtwisted.interfaces import IStorage
 from kadtwisted.testing.attacks.client import Client, Home, NoAnswer, Peer
 from kadtwisted.testing.attacks.datagrams import PING, Identity, network_key
 from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd
@@ -40,6 +41,13 @@ class Stage(Crowd):
         self.attackers: list[Client] = []
         self.source = random.Random(f"attackers {seed}")
         self._network = network_key("kad", secret)
+
+    def add_with(self, storage: IStorage) -> Member:
+        """A member with a storage of its own, that has not joined yet."""
+        member = self._builder.build({"storage": storage})
+        self.members.append(member)
+        member.start()
+        return member
 
     def identity(self) -> Identity:
         """A key of its own."""

@@ -1,13 +1,13 @@
 """What the codec costs, in microseconds: ``python -m benchmarks.codec``.
 
-Each message that a server reads or writes is timed beside the CBOR library alone doing the same to
-the same items (``cbor2.loads``, ``cbor2.dumps``), which is the ratio to quote: absolute times
-belong to the machine.  The library scans nothing strictly, checks no schema and makes no message.
+Each message that a server reads or writes is timed, and beside it the CBOR library alone with the
+same items (``cbor2.loads``, ``cbor2.dumps``).  Quote the ratio of the two: absolute times belong to
+the machine.  The library alone does no strict scan, checks no schema and makes no message.
 
 The bombs are the datagrams of ``kadtwisted.testing.loose_cbor``, each made to cost a decoder time
-or memory; the worst of them is to be refused within a millisecond.
+or memory.  The worst of them must be refused within a millisecond.
 
-A time is the least of many short runs, so that whatever else the machine does is left out.
+A time is the least of many short runs, so that other work of the machine does not count.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 from cbor2 import dumps, loads
 
-from benchmarks.load import choose_processors, describe_machine, pin
+from benchmarks.harness.load import choose_processors, describe_machine, pin
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
@@ -56,7 +56,7 @@ RECORD = bytes(134)
 """A Value of 100 bytes."""
 CALLS = 200
 BOMB_CALLS = 20
-"""Calls in one run: a fraction of a millisecond, so that few runs are disturbed."""
+"""Calls in one run, which takes a fraction of a millisecond, so that few runs are disturbed."""
 CODEC = CBORSerializer(node_id_of)
 
 
@@ -95,7 +95,7 @@ def microseconds(work: Callable[[], object], runs: int, calls: int = CALLS) -> f
 
 
 def measure_message(message: Message, runs: int) -> dict[str, float]:
-    """Both directions, and how often the library alone would do the same meanwhile."""
+    """Both directions, and the ratio to the library alone."""
     data = encode(message)
     items = loads(data)
     row = {

@@ -1,10 +1,10 @@
 """What a flood does to a node and to an honest client of it: ``python -m benchmarks.flood``.
 
-A node, a flooding process and an honest client, each a process of its own, on loopback only.  The
+A node, a flooding process and an honest client are processes of their own, on loopback only.  The
 flood sends ``--rate`` datagrams a second, one kind at a time: nothing (``quiet``), empty ones,
-single bytes, noise, and strangers' pings that pass the tag, from one address and from a crowd of
-them.  Meanwhile the node measures how late a timer of 5 ms is (the reactor's lag) and the client
-pings it 50 times a second.  Bounded: each kind lasts ``--seconds``.
+single bytes, noise, and pings of strangers with a valid tag, from one address and from many.
+Meanwhile the node measures how late a timer of 5 ms is (the reactor's lag), and the client pings it
+50 times a second.  Each kind lasts ``--seconds``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall, deferLater, react
 
-from benchmarks.load import choose_processors, describe_machine, pin
-from benchmarks.servers import UntilClosed, announce
+from benchmarks.harness.lag import TICK, percentile
+from benchmarks.harness.load import choose_processors, describe_machine, pin
+from benchmarks.servers.nodes import UntilClosed, announce
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.messages import Ping, Request
@@ -37,13 +38,7 @@ KINDS = ("quiet", "empty", "tiny", "noise", "strangers", "crowd")
 CROWD = 200
 """Loopback addresses that the ``crowd`` comes from."""
 PINGS_A_SECOND = 50
-TICK = 0.005
 SETTINGS = NodeSettings(interfaces=("127.0.0.1",), network="flood")
-
-
-def percentile(values: list[float], part: float) -> float:
-    """By nearest rank; 0 of nothing."""
-    return sorted(values)[min(len(values) - 1, int(part * len(values)))] if values else 0.0
 
 
 # --- The node under attack -----------------------------------------------------------------------
@@ -83,7 +78,7 @@ async def serve(reactor: Any, closed: Deferred[None]) -> None:
 
 
 def payloads(kind: str, key: bytes) -> list[bytes]:
-    """What this kind of flood sends, in turn."""
+    """The datagrams of this kind of flood, which it sends in turn."""
     if kind in ("strangers", "crowd"):
         sealed = []
         for _ in range(64):

@@ -1,14 +1,14 @@
 """What a lookup costs, and how far it goes, against the size of the network:
 ``python -m benchmarks.lookup``.
 
-Whole nodes on the simulated network (``kadtwisted.simulation``), unsealed, tables as after a long
-life, lookups of random targets on one path, three requests at a time.  Hops and requests are exact
-and alike on every machine.  They stand beside those of an idealised lookup of the same k and alpha,
-in which everybody knows k nodes of each bucket and nothing is ever lost.  CPU time is that of both
-ends of all requests, of the simulated network, and of the nodes' upkeep meanwhile.
+Whole nodes on the simulated network (``kadtwisted.simulation``), unsealed, with tables as after a
+long life, look up random targets on one path, three requests at a time.  Hops and requests are
+exact and the same on every machine.  They are shown beside those of an idealised lookup of the same
+k and alpha, in which everybody knows k nodes of each bucket and nothing is ever lost.  CPU time is
+that of both ends of all requests, of the simulated network, and of the upkeep of all nodes.
 
-Then a table: the 20 nearest of 2,000 contacts beside those of 200, found and written, which is what
-a FIND_NODE costs beyond a PING.
+Then the routing table alone: how long it takes to find and write the 20 nearest of 2,000 contacts
+and of 200, which is what a FIND_NODE costs beyond a PING.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from statistics import mean, median
 from typing import Any
 
 from benchmarks.codec import encode, microseconds
-from benchmarks.load import Processors, describe_machine
+from benchmarks.harness.load import Processors, describe_machine
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import NodeID, random_id
@@ -63,14 +63,14 @@ class Stopwatch:
         self._name = text.partition(" ")[0]
 
     def step(self, count: int = 1) -> None:
-        """Nobody is told."""
+        """Ignored."""
 
     def exchanged(self, rpcs: int) -> None:
-        """These belong to the phase that goes on."""
+        """These belong to the present phase."""
         self.rpcs[self._name] = self.rpcs.get(self._name, 0) + rpcs
 
     def end(self) -> None:
-        """The phase that went on has ended."""
+        """The present phase ends."""
         now = time.process_time()
         if self._name:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + now - self._began

@@ -1,14 +1,15 @@
 """What a node costs in memory: ``python -m benchmarks.memory``.
 
-Many whole nodes in one process on the simulated network, sealed, in a network with a secret, each
-with about a hundred contacts in its table and nothing stored.  They share what nodes of one process
-may share: the serializer, and by it the contacts.  Measured are nodes that have just begun, and the
-same after some simulated minutes of upkeep, in which every contact has been asked at least once.
+Many whole nodes run in one process on the simulated network, sealed, in a network with a secret.
+Each has about a hundred contacts in its table and stores nothing.  They share what nodes of one
+process may share: the serializer, and with it the contacts.  Measured are nodes that have just
+begun, and the same nodes after some simulated minutes of upkeep, in which they have asked every
+contact at least once.
 
-Each measurement is a process of its own, made once for the size of the process (its resident pages,
-which count what the allocator keeps and no kernel memory of a socket) and once for what Python has
-allocated (tracemalloc), which also tells in which files.  Growth per node is what is counted; the
-first nodes, made before, pay for what all share.
+Each measurement has a process of its own.  One measures the size of the process (its resident
+pages, which include what the allocator keeps, but no kernel memory of a socket), another what
+Python has allocated (tracemalloc), which also tells in which files.  Counted is the growth for each
+node; a few nodes made before pay for what all share.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.load import Processors, describe_machine
+from benchmarks.harness.load import Processors, describe_machine
 from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.population import Population

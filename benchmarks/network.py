@@ -1,19 +1,18 @@
 """How long operations take in a whole network: ``python -m benchmarks.network``.
 
-A hundred nodes on loopback sockets in one process, beside as many of bmuller's ``kademlia`` (PyPI,
-asyncio; the extra ``bench`` installs it) in another, each put through the procedure of
-``benchmarks/procedure.py``.  The processes of a round run one after the other, never at once, so
-that whatever slows the machine down slows all of them; percentiles are medians over the rounds.
+A hundred nodes on loopback sockets run in one process, and as many of bmuller's ``kademlia`` (PyPI,
+asyncio; the extra ``bench`` installs it) in another, each through the same procedure
+(``benchmarks/networks/procedure.py``).  The processes of a round run one after the other, so that
+whatever slows the machine down slows all of them; percentiles are medians over the rounds.
 
-Operations run one at a time, and all nodes share one processor: an operation's time is the sum of
-what all nodes did for it.  On a real network the way there and back counts more.  So the figure to
-quote is the ratio to the other network; absolute times belong to the machine.
+Operations run one at a time, and all nodes share one processor: the time of an operation is the sum
+of what all nodes did for it.  On a real network the round trips count more.  So quote the ratio to
+the other network; absolute times belong to the machine.
 
-What is measured after the crash is read at once, one value after the other, by random survivors,
-for at most ``--budget`` seconds: the column ``good`` says how many operations that were, and how
-many found what they should.
+After the crash random survivors read at once, one value after the other, for at most ``--budget``
+seconds: the column ``good`` says how many operations that were, and how many were right.
 
-The upkeep of an idle network is measured beside, in simulated time (``benchmarks/idle.py``).
+The upkeep of an idle network is measured in simulated time (``benchmarks/networks/idle.py``).
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.idle import measure_idle
-from benchmarks.load import Processors, describe_machine
-from benchmarks.procedure import Plan
+from benchmarks.harness.load import Processors, describe_machine
+from benchmarks.networks.idle import measure_idle
+from benchmarks.networks.procedure import Plan
 
 AFTER = {"private": ("first", "latest", "missing"), "open": ("first", "latest", "missing")}
 AFTER_BMULLER = ("first", "missing")
@@ -55,7 +54,7 @@ class Row(NamedTuple):
 
 def run_round(name: str, plan: Plan) -> dict[str, Any]:
     """One network from its start to its end, in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.networks", name]
+    words = [sys.executable, "-m", "benchmarks.networks.processes", name]
     told = json.dumps(asdict(plan))
     done = subprocess.run(words, input=told, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:

@@ -1,20 +1,20 @@
 """How many requests a second of CPU time serves: ``python -m benchmarks.serve``.
 
-A bare Twisted echo, a sealed node and an unsealed one run as processes of their own on one
-processor, the load generator on another.  Each scenario is measured once a round, one after the
-other, so that whatever slows the machine down slows all of them; the medians of all rounds count.
+A bare Twisted echo, a sealed node and an unsealed one are processes of their own on one processor;
+the load generator has another.  Each round measures all scenarios, one after the other, so that
+whatever slows the machine down slows all of them; the medians of all rounds count.
 
-The unit is replies per second of the server's own CPU time, and the figure to quote is the ratio
-to the echo of the same run: absolute times belong to the machine.
+The unit is replies per second of the server's own CPU time.  Quote the ratio to the echo of the
+same run: absolute times belong to the machine.
 
 Beside them, if the extra ``bench`` is installed: the server of bmuller's ``kademlia`` (the same
 three requests, unsealed, answers of 20 contacts too) and libtorrent's DHT (answers of 8).
 
 Scenarios of a node: PING, FIND_NODE answered with k contacts, FIND_VALUE answered with a record of
-100 bytes and the contacts that fit.  Each is asked with a valid token by one sender, for whom the
-node's table has no room (``token``), and padded by strangers without one (``padded``: 64 identities
-in turn, because a stranger's public-key work is never remembered).  ``2,000`` is a sealed node with
-as many contacts in its table, where all others have 200.
+100 bytes and the contacts that fit.  Each request comes with a valid token from one sender, for
+whom the node's table has no room (``token``), and padded from strangers without a token
+(``padded``: 64 identities in turn, because a node never remembers a stranger's public-key work).
+``2,000`` is a sealed node with so many contacts in its table; all others have 200.
 """
 
 from __future__ import annotations
@@ -32,11 +32,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.asker import Asker, Server, Writer
-from benchmarks.load import Generator, Processors, Sample, choose_processors, describe_machine, pin
-from benchmarks.others import OTHERS, Bmuller, Libtorrent, Make
-from benchmarks.server_process import ServerProcess
-from benchmarks.servers import CONTACTS, MANY_CONTACTS, settings
+from benchmarks.harness.asker import Asker, Server, Writer
+from benchmarks.harness.load import (
+    Generator,
+    Processors,
+    Sample,
+    choose_processors,
+    describe_machine,
+    pin,
+)
+from benchmarks.harness.others_datagrams import OTHERS, Bmuller, Libtorrent, Make
+from benchmarks.harness.server_process import ServerProcess
+from benchmarks.servers.nodes import CONTACTS, MANY_CONTACTS, settings
 from kadtwisted.model import bencode
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID, key_of_name
@@ -205,7 +212,7 @@ def start_others(
         if find_spec(package) is None:
             print(f"{name}: not measured, {package} is not installed", file=sys.stderr)
             continue
-        process = servers.enter_context(ServerProcess("benchmarks.other_servers", name, processor))
+        process = servers.enter_context(ServerProcess("benchmarks.servers.others", name, processor))
         found.update(other_scenarios(make(process), process, generator))
     return found
 
@@ -217,7 +224,7 @@ def run(rounds: int, seconds: float, window: int, processors: Processors) -> dic
     with ExitStack() as servers, Generator(seconds, window) as generator:
         processes = {
             name: servers.enter_context(
-                ServerProcess("benchmarks.servers", name, processors.server)
+                ServerProcess("benchmarks.servers.nodes", name, processors.server)
             )
             for name in ("echo", "box", "plain", "large")
         }

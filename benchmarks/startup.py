@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.load import Processors, describe_machine
+from benchmarks.harness.load import Processors, describe_machine
 
 PATIENCE = 60.0
 HOST = "127.0.0.1"
@@ -120,7 +120,7 @@ class Workshop:
 
 def fill(state: Path, records: int) -> None:
     """Store so many fresh records where a daemon with this state directory finds them."""
-    words = (sys.executable, "-m", "benchmarks.storing_server", "alone", "sqlite", str(state))
+    words = (sys.executable, "-m", "benchmarks.servers.storing", "alone", "sqlite", str(state))
     process = subprocess.Popen(
         [*words, "", str(records)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -29,11 +29,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.asker import Server
-from benchmarks.load import Processors, choose_processors, describe_machine, pin
-from benchmarks.pipeline import WINDOW, Outcome, Pipeline
-from benchmarks.servers import settings
-from benchmarks.storing_server import LIFETIME, VALUE_BYTES, fresh_record
+from benchmarks.harness.asker import Server
+from benchmarks.harness.load import Processors, choose_processors, describe_machine, pin
+from benchmarks.harness.pipeline import WINDOW, Outcome, Pipeline
+from benchmarks.servers.nodes import settings
+from benchmarks.servers.storing import LIFETIME, VALUE_BYTES, fresh_record
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import ReplyBody, RequestBody, Store, Stored
 
@@ -139,7 +139,7 @@ def stores(name: str, count: int) -> list[RequestBody]:
 def measure_alone(plan: Plan, storage: str, directory: str) -> Figures:
     """The storage without a node."""
     words = (storage, directory, _word(plan.processors.server), plan.stores)
-    child = Child("benchmarks.storing_server", "alone", *words)
+    child = Child("benchmarks.servers.storing", "alone", *words)
     figures: Figures = child.ask()
     child.close()
     return figures
@@ -148,7 +148,7 @@ def measure_alone(plan: Plan, storage: str, directory: str) -> Figures:
 def measure_node(plan: Plan, storage: str, directory: str) -> dict[str, Figures]:
     """The storage in a whole node."""
     words = (storage, directory, _word(plan.processors.server))
-    child = Child("benchmarks.storing_server", "node", *words)
+    child = Child("benchmarks.servers.storing", "node", *words)
     server = Server(Endpoint("127.0.0.1", child.told["port"]), bytes.fromhex(child.told["key"]))
     pipeline = Pipeline(server, settings("box"))
     pipeline.renew_token()
@@ -177,7 +177,7 @@ def _find(
     at = (child.told["port"], child.told["key"])
     count = int(FINDS_A_SECOND * plan.seconds)
     processor = _word(plan.processors.generator)
-    reader = Child("benchmarks.pipeline", *at, count, FINDS_A_SECOND, KNOWN, processor)
+    reader = Child("benchmarks.harness.pipeline", *at, count, FINDS_A_SECOND, KNOWN, processor)
     child.ask()
     reader.tell()
     if pipeline is not None:

@@ -5,14 +5,28 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import lookup, serve, startup
-from benchmarks.load import Sample
-from benchmarks.other_servers import ASKER
-from benchmarks.others import query
+from benchmarks.harness.load import Sample
+from benchmarks.harness.others_datagrams import query
+from benchmarks.servers import nodes
+from benchmarks.servers.others import ASKER
 from kadtwisted.model import bencode
+from kadtwisted.testing.inspect import table_of
+from kadtwisted.testing.nodes import Swarm
 
 
 def samples(*per_cpu_second: float) -> list[Sample]:
     return [Sample(each, 1.0, 100.0, 0, 1.0, 2.0) for each in per_cpu_second]
+
+
+class ServerTests(SynchronousTestCase):
+    def test_tables_can_be_wide(self) -> None:
+        swarm = Swarm(1)
+        with nodes.wide_tables():
+            swarm.add()
+        for node, wanted in zip(swarm.nodes, (nodes.CONTACTS, nodes.MANY_CONTACTS), strict=True):
+            nodes.fill(table_of(node), wanted, 0.0)
+            self.assertEqual(len(table_of(node)), wanted)
+        swarm.stop()
 
 
 class ServeTests(SynchronousTestCase):

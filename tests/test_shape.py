@@ -26,10 +26,10 @@ LONG_FILES: Mapping[str, str] = MappingProxyType(
 """Files of the package that may have more lines, and why."""
 
 KNOWN = (
+    "kadtwisted/interfaces.py",
     "kadtwisted/node/port/link.py",
     "kadtwisted/node/node.py",
     "kadtwisted/routing/table.py",
-    "benchmarks",
     "tests/integration",
 )
 """What is still too long or too large, until it is mended."""

@@ -1,9 +1,11 @@
-"""The servers under test, each a process of its own: ``python -m benchmarks.servers NAME [CPU]``.
+"""Our servers under test, each a process of its own.
 
-``echo`` is Twisted's bare ``DatagramProtocol`` that writes back what it read; ``box`` and ``plain``
-are whole nodes, sealed and unsealed; ``large`` is a sealed one with ten times the contacts.  A
-server prints one line of JSON (``port``, ``key``) when it listens, and ends when its standard input
-closes, so that none outlives its driver.
+``python -m benchmarks.servers.nodes NAME [CPU]``: ``echo`` is Twisted's bare ``DatagramProtocol``
+that writes back what it read; ``box`` and ``plain`` are whole nodes, sealed and unsealed; ``large``
+is a sealed one with ten times the contacts.
+
+A server prints one line of JSON (``port``, ``key``) when it listens.  It ends when its standard
+input closes, so that no server outlives its driver.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -21,10 +25,11 @@ from twisted.internet.protocol import DatagramProtocol, Protocol
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 
-from benchmarks.load import pin
+from benchmarks.harness.load import pin
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import NodeID
+from kadtwisted.node import assembly
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
 from kadtwisted.routing.table import RoutingTable
@@ -52,7 +57,7 @@ QUIET = Parameters(refresh_period=24 * HOUR, verification_quiet=24 * HOUR)
 
 
 def settings(sealer: str) -> NodeSettings:
-    """What a node under test, and whoever asks it, is told."""
+    """The settings of a node under test and of those who ask it."""
     return NodeSettings(
         interfaces=("127.0.0.1",),
         network="benchmark",
@@ -63,9 +68,9 @@ def settings(sealer: str) -> NodeSettings:
 
 
 def fill(table: RoutingTable, wanted: int, now: float) -> None:
-    """Put contacts into the table until it holds ``wanted``: silent loopback endpoints, seeded.
+    """Put contacts into the table until it holds ``wanted``: seeded endpoints that never answer.
 
-    Each bucket takes k contacts, so finding those close to the own ID takes many candidates.
+    Each bucket takes k contacts, so it takes many candidates to find enough near the own ID.
     """
     random = Random(20021007)
     while len(table) < wanted:
@@ -78,7 +83,7 @@ def fill(table: RoutingTable, wanted: int, now: float) -> None:
 
 
 class Echo(DatagramProtocol):
-    """What everything is compared with."""
+    """The server that all others are compared with."""
 
     noisy = False
     transport: Any
@@ -115,14 +120,20 @@ async def serve_node(reactor: Any, sealer: str, closed: Deferred[None], contacts
     await node.stop()
 
 
-def wide_table(own_id: NodeID, **settings: Any) -> RoutingTable:
-    """A table with room for many in each bucket."""
-    return RoutingTable(own_id, **{**settings, "k": LARGE_BUCKETS})
+@contextmanager
+def wide_tables() -> Iterator[None]:
+    """Nodes made meanwhile have tables with room for many contacts in each bucket."""
+
+    def wide_table(own_id: NodeID, **settings: Any) -> RoutingTable:
+        return RoutingTable(own_id, **{**settings, "k": LARGE_BUCKETS})
+
+    with patch.object(assembly, "RoutingTable", wide_table):
+        yield
 
 
 async def serve_large(reactor: Any, closed: Deferred[None]) -> None:
-    """A node as it would be if its buckets had room for thousands of contacts."""
-    with patch("kadtwisted.node.node.RoutingTable", wide_table):
+    """A node whose buckets have room for thousands of contacts."""
+    with wide_tables():
         await serve_node(reactor, "box", closed, MANY_CONTACTS)
 
 

@@ -1,11 +1,11 @@
 """What ``benchmarks.storage`` measures, a process of its own each time.
 
-``python -m benchmarks.storing_server node STORAGE DIRECTORY CPU`` is a whole node with that storage
-and ``... alone STORAGE DIRECTORY CPU COUNT`` the storage without a node.
+``python -m benchmarks.servers.storing node STORAGE DIRECTORY CPU`` is a whole node with that
+storage, and ``... alone STORAGE DIRECTORY CPU COUNT`` is the storage without a node.
 
-Each prints one line of JSON (``port``, ``key``) when it is ready.  A line on standard input is
-answered with one of JSON: the lag since the last one, of a timer of 5 ms; before that a storage
-alone puts COUNT records, 64 under way at a time.  They end when standard input closes.
+Each prints one line of JSON (``port``, ``key``) when it is ready.  It answers each line on standard
+input with one of JSON: the lag of a timer of 5 ms since the last answer.  A storage alone first
+puts COUNT records, 64 of them at a time.  Both end when standard input closes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from twisted.internet.task import deferLater, react
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from benchmarks.flood import TICK, percentile
-from benchmarks.load import pin
-from benchmarks.pipeline import WINDOW, forget_preparations
-from benchmarks.servers import CONTACTS, announce, fill, settings
+from benchmarks.harness.lag import Lag
+from benchmarks.harness.load import pin
+from benchmarks.harness.pipeline import WINDOW, forget_preparations
+from benchmarks.servers.nodes import CONTACTS, announce, fill, settings
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import IStorage, IStorageFactory, StorageContext
 from kadtwisted.model import bencode
@@ -63,27 +63,6 @@ def fresh_record(name: str) -> bytes:
     published = int(time.time() * 1e6)
     value = bencode.encode(os.urandom(VALUE_BYTES))
     return encode(Value(key_of_name(name), published, False, value))
-
-
-class Lag:
-    """How late a timer is: the time for which nothing else was done either."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-        self._late: list[float] = []
-        self._due = time.perf_counter()
-        self._tick()
-
-    def _tick(self) -> None:
-        now = time.perf_counter()
-        self._late.append(max(0.0, now - self._due) * 1000)
-        self._due = now + TICK
-        self._reactor.callLater(TICK, self._tick)
-
-    def take(self) -> dict[str, float]:
-        """The milliseconds since this was asked last."""
-        late, self._late = self._late, []
-        return {"lag_p99_ms": percentile(late, 0.99), "lag_worst_ms": max(late, default=0.0)}
 
 
 class Orders(LineOnlyReceiver):

@@ -1,9 +1,9 @@
-"""The networks measured by ``benchmarks.network``, one process for each round.
+"""The networks that ``benchmarks.network`` measures, one process for each round.
 
-``python -m benchmarks.networks NAME`` reads a :class:`~benchmarks.procedure.Plan` as JSON from its
+``python -m benchmarks.networks.processes NAME`` reads a plan (``procedure.Plan``) as JSON from its
 standard input and prints the samples as JSON.  ``private`` is kadtwisted on a network with a
-secret, ``open`` the same without one (lookups over disjoint paths); ``bmuller`` is the package
-``kademlia`` of PyPI, on asyncio.  All keep the defaults that they come with, k = 20 among them.
+secret, ``open`` is the same without one (lookups over disjoint paths), and ``bmuller`` is the
+package ``kademlia`` of PyPI, on asyncio.  All have their own defaults; k is 20 in all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from benchmarks.procedure import PATIENCE, Plan, Round, as_json
+from benchmarks.networks.procedure import PATIENCE, Plan, Round, as_json
 from kadtwisted.errors import NotFound
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey
 from kadtwisted.lookup.records import Mode

@@ -1,8 +1,8 @@
-"""What is asked of the servers of others: their datagrams, made by hand, and their answers read.
+"""Requests to servers of other programs: their datagrams, made by hand, and their answers, read.
 
-Each class prepares one server of ``benchmarks/other_servers.py``, sees that every answer is the one
-meant, and gives the datagrams of each scenario.  The asker is one that the server's table need not
-take in: bmuller's knows it already, libtorrent is told that it is read-only (BEP 43).
+Each class prepares one server of ``benchmarks/servers/others.py``, checks that its answers are the
+right ones, and gives the datagrams of each scenario.  The server's table need not take the asker
+in: bmuller's knows it already, and libtorrent is told that it is read-only (BEP 43).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from benchmarks.other_servers import ASKER, HOST, ID_BYTES, KEY, VALUE
-from benchmarks.server_process import ServerProcess
+from benchmarks.harness.server_process import ServerProcess
+from benchmarks.servers.others import ASKER, HOST, ID_BYTES, KEY, VALUE
 from kadtwisted.model import bencode
 
 LONGEST = 4096

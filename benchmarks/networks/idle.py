@@ -1,8 +1,8 @@
-"""What an idle network sends to keep its tables true: datagrams and bytes in simulated time.
+"""What an idle network sends to keep its tables right: datagrams and bytes in simulated time.
 
-Real nodes, sealed, on the simulated network: every datagram is counted as it is sent, so the
-figures are exact, and the same on every machine.  Nobody puts or gets; what is sent is upkeep.  The
-nodes have just joined, so a settling time passes before the count begins.
+Real nodes, sealed, on the simulated network: each datagram is counted when it is sent, so the
+figures are exact and the same on every machine.  Nobody puts or gets, so all of it is upkeep.  The
+nodes have just joined; the count begins after some time to settle.
 """
 
 from __future__ import annotations

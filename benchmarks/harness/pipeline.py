@@ -1,8 +1,8 @@
-"""Many requests of one sender on their way at a time, sealed, with a valid token, and how it went.
+"""Many requests of one sender at a time, sealed, with a valid token, and what came of them.
 
-``python -m benchmarks.pipeline PORT KEY COUNT RATE NAMES`` reads: it waits for a line on standard
-input, then looks for the values of the names ``stored 0`` to ``stored NAMES - 1`` in turn, COUNT
-times, RATE a second, and prints the :class:`Outcome` as JSON.
+``python -m benchmarks.harness.pipeline PORT KEY COUNT RATE NAMES`` reads values.  It waits for a
+line on standard input, then asks for the names ``stored 0`` to ``stored NAMES - 1`` in turn, COUNT
+times in all, RATE a second, and prints the :class:`Outcome` as JSON.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.asker import Asker, Server
-from benchmarks.flood import percentile
-from benchmarks.load import pin
-from benchmarks.servers import settings
+from benchmarks.harness.asker import Asker, Server
+from benchmarks.harness.lag import percentile
+from benchmarks.harness.load import pin
+from benchmarks.servers.nodes import settings
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.messages import FindValue, Records, ReplyBody, RequestBody
@@ -27,14 +27,16 @@ from kadtwisted.parameters import DATAGRAM_LIMIT, TRANSACTION_ID_BYTES
 WINDOW = 64
 """Requests on their way at a time."""
 LOST_AFTER = 1.0
-"""Seconds without any reply after which what is on its way counts as lost."""
+"""Seconds without any reply after which the requests under way count as lost."""
 PAUSE = 0.0005
 """Seconds of waiting for a reply between two looks at whether the next request is due."""
 
 
 class Outcome(NamedTuple):
-    """What became of the requests: ``good`` replies are those that were hoped for, ``bad`` the
-    others; latencies are of both, in milliseconds."""
+    """What came of the requests: ``good`` replies were the expected ones, ``bad`` were others.
+
+    Latencies are those of both, in milliseconds.
+    """
 
     good: int
     bad: int
@@ -102,7 +104,7 @@ class Pipeline(Asker):
 
 
 def forget_preparations() -> None:
-    """To collect what was made before it is measured is no part of what is measured."""
+    """Let the garbage collector leave out what was made before the measurement."""
     gc.collect()
     gc.freeze()
 

@@ -1,12 +1,13 @@
-"""Servers of others, each a process of its own: ``python -m benchmarks.other_servers NAME [CPU]``.
+"""Servers of other programs, each a process of its own.
 
-``bmuller`` is the package ``kademlia`` of PyPI on asyncio, its table stocked and one value stored;
-``libtorrent`` is a session of that package which does nothing but the DHT.  Their limits that would
-refuse one sender's load are raised, everything else is as it comes.
+``python -m benchmarks.servers.others NAME [CPU]``: ``bmuller`` is the package ``kademlia`` of PyPI
+on asyncio, with a filled table and one stored value; ``libtorrent`` is a session of that package in
+which only the DHT is on.  Limits that would refuse the load of a single sender are raised;
+everything else has its default.
 
 A server prints one line of JSON (``port``, ``id``) when it listens, and ends when its standard
-input closes.  ``libtorrent`` enters nobody into its table who never answered: before its standard
-input closes it reads one line, the endpoints of nodes to ask, as JSON.
+input closes.  ``libtorrent`` keeps nobody in its table who never answered; so it first reads one
+line of JSON from its standard input, the endpoints of nodes that it should ask.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ import sys
 from random import Random
 from typing import Any
 
-from benchmarks.load import pin
+from benchmarks.harness.load import pin
 
 ID_BYTES = 20
 CONTACTS = 200
-"""As many as in the table of a node of ours under test."""
+"""As many as our own nodes under test have in their tables."""
 HOST = "127.0.0.1"
 ASKER = b"an asker of requests"
-"""The node ID of whoever asks: known to the table, else each request would enter it anew."""
+"""The node ID of the asker.  The table knows it, or else each request would enter it again."""
 KEY = b"the key of one value"
 VALUE = bytes(100)
 ALL = 10**8
@@ -42,7 +43,7 @@ def announce(port: int, node_id: bytes = b"") -> None:
 
 
 async def serve_bmuller() -> None:
-    """Its server, with a table of contacts that nobody answers for."""
+    """Its server, with a table of contacts that never answer."""
     from kademlia.network import Server
 
     server: Any = Server(node_id=Random("own").randbytes(ID_BYTES))

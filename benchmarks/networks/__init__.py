@@ -1,0 +1,1 @@
+"""The whole networks that are measured, and what is done with them."""

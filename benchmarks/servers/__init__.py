@@ -1,0 +1,1 @@
+"""The servers under test, each a process of its own."""

@@ -25,6 +25,7 @@ from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import RandomBits
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
+from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 SPREAD = 15 * 60.0
 """Seconds over which publications are spread that became due while the node was down."""
@@ -35,7 +36,7 @@ REPUBLISH_AT = 0.5
 REPUBLISH_JITTER = 0.1
 """...plus or minus this fraction of that part."""
 RETRY_JITTER = 0.25
-PUBLICATION_COST = 50.0
+PUBLICATION_COST = LOOKUP_COST + 20.0
 """Datagrams that a publication is charged: a lookup and k STOREs."""
 
 

@@ -26,7 +26,7 @@ from kadtwisted.errors import (
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID, id_to_bytes, key_of_name
-from kadtwisted.model.messages import FindValue, Records, ReplyBody, StoredItem
+from kadtwisted.model.messages import FindValue, Have, Records, ReplyBody, StoredItem
 from kadtwisted.model.results import Collection
 from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
@@ -276,6 +276,22 @@ class ReplicationTests(GuestBookCase):
         reader, notary = self.reader()
         self.assertEqual([each.data for each in self.collect(reader).records], NOTES)
         self.assertEqual({*notary.verified.values()}, {1})
+
+    def test_where_there_is_no_have_records_are_stored_unasked(self) -> None:
+        def make(key: NodeKey, settings: NodeSettings, random: Callable[[int], bytes]) -> Dialect:
+            spoken = speaking(Notary())(key, settings, random)
+            return replace(spoken, messages=spoken.messages - {Have})
+
+        swarm = Swarm(12, 2, parts={"dialect": make}, parameters=PARAMETERS)
+        self.addCleanup(swarm.stop)
+        swarm.wait(swarm.nodes[0].put_record(NOTES[0], lifetime=7000.0))
+        first, *others = sorted(swarm.nodes, key=lambda node: node.node_id ^ KEY)
+        swarm.wait(first.stop())
+        swarm.clock.advance(1800.0)
+        near = others[:K]
+        self.assertEqual(self.holders(NOTES[0], near), near)
+        counters = [node.counters.snapshot() for node in others]
+        self.assertFalse(any("in.Have" in each for each in counters))
 
     def test_a_newcomer_near_the_key_is_handed_all_of_them(self) -> None:
         self.put(NOTES)

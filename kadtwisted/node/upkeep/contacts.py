@@ -33,10 +33,8 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
 from kadtwisted.upkeep.lost import Lost
+from kadtwisted.upkeep.schedule import LOOKUP_COST
 from kadtwisted.upkeep.sessions import Stay
-
-LOOKUP_COST = 30.0
-"""Datagrams that a lookup is charged: what a full lookup among honest nodes sends."""
 
 PINGS_A_SESSION = 4
 """Pings in the median session: a contact that left is noticed long before most others have left."""

@@ -1,5 +1,7 @@
 """Bringing records back to the k closest nodes: by HAVE first, then STORE of what is wanted.
 
+On a network whose dialect has no HAVE everything is stored unasked.
+
 A holder passes over its records page by page, and looks up the nodes that should hold them.  What
 arrived, or was vouched for by another holder, within the current period is skipped: one holder's
 pass serves all.  Passing a record on hands over what is left of its life, never more.
@@ -28,13 +30,10 @@ from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 PAGE = 32
 """Records looked at in one step."""
-
-LOOKUP_COST = 40
-"""Datagrams that a lookup is charged: what a full one among honest nodes sends."""
-
 
 REACHED_FACTOR = 3
 """Of the nodes that a lookup reached, so many times k at most are considered for its neighbours."""
@@ -55,7 +54,9 @@ class Replication:
         self._counters = context.counters
         self._rests_until: dict[StorageKey, float] = {}
 
-    async def step(self, after: StorageKey | None, period: float) -> tuple[StorageKey | None, int]:
+    async def step(
+        self, after: StorageKey | None, period: float
+    ) -> tuple[StorageKey | None, float]:
         """Replicate the next page of records that nobody did for ``period`` seconds; where to go on
         (``None``: the pass is over)."""
         page = await self._records.page(after, PAGE)
@@ -69,7 +70,7 @@ class Replication:
             and now - self._records.confirmed(each) >= period
             and now >= self._rests_until.get(each.where, now)
         ]
-        cost = 0
+        cost = 0.0
         for link in self._links.connected():
             for records in self._neighbours(link, due):
                 cost += await self._spread(link, records, period)
@@ -85,7 +86,7 @@ class Replication:
             groups.setdefault(min(known, key=key.__xor__), []).append(record)
         return list(groups.values())
 
-    async def _spread(self, link: Link, records: Sequence[StoredRecord], period: float) -> int:
+    async def _spread(self, link: Link, records: Sequence[StoredRecord], period: float) -> float:
         """Offer records with neighbouring keys to the k closest nodes; the datagrams sent.
 
         These are looked up: a table is full of dead contacts after a crash, and even at its best
@@ -158,6 +159,8 @@ class Replication:
         self, link: Link, contact: Contact, batch: Sequence[StoredRecord]
     ) -> Deferred[int]:
         """Send one HAVE, and a STORE for each record wanted."""
+        if not self._context.dialect.has(Have):
+            return self._send(link, contact, batch)
         version = self._records.version
         entries = [HaveEntry(e.where.kind, e.where.key, version(e)) for e in batch]
         self._counters.add("replication.offered", len(entries))

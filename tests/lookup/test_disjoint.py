@@ -21,7 +21,17 @@ from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from tests.lookup.world import HARD, RTT, SOFT, Outcome, World, closest_of, contact, ids, run
+from tests.lookup.toy_network import (
+    HARD,
+    RTT,
+    SOFT,
+    Outcome,
+    ToyNetwork,
+    closest_of,
+    contact,
+    ids,
+    run,
+)
 
 SEEDS = st.integers(0, 2**32)
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
@@ -52,16 +62,16 @@ def listed(lookup: DisjointLookup) -> list[list[int]]:
 
 
 class Search:
-    """One lookup over disjoint paths in a random world, driven to its end."""
+    """One lookup over disjoint paths in a random network, driven to its end."""
 
     def __init__(self, random: Random, dead_share: float = 0.0, spread: float = 0.0) -> None:
         self.k = random.choice((3, 8, 20))
         self.paths = random.choice((1, 2, 4))
         self.alpha = random.choice((1, 3, 5, 20))
-        self.world = World(random, random.randrange(2, 250), self.k, dead_share)
-        self.me = self.world.nodes[0]
+        self.network = ToyNetwork(random, random.randrange(2, 250), self.k, dead_share)
+        self.me = self.network.nodes[0]
         self.target = random.randrange(256)
-        self.start = self.world.answer(self.me, self.target)
+        self.start = self.network.answer(self.me, self.target)
         self.named = set(ids(self.start))
         self.breadth = Breadth(self.k, self.alpha, NodeID(self.me))
         self.lookup = DisjointLookup(NodeID(self.target), self.breadth, self.paths)
@@ -69,9 +79,9 @@ class Search:
         self.seen: Outcome = run(self.lookup, self.answer, lambda: RTT + spread * random.random())
 
     def answer(self, asked: Contact) -> list[Contact] | None:
-        if asked.node_id in self.world.dead:
+        if asked.node_id in self.network.dead:
             return None
-        reply = self.world.answer(asked.node_id, self.target, self.me)
+        reply = self.network.answer(asked.node_id, self.target, self.me)
         self.named.update(ids(reply))
         return reply
 
@@ -86,7 +96,7 @@ class HonestTests(SynchronousTestCase):
         plain = Lookup(NodeID(search.target), search.breadth)
         plain.add(search.start, 0.0)
         run(plain, search.answer)
-        others = [each for each in search.world.nodes if each != search.me]
+        others = [each for each in search.network.nodes if each != search.me]
         wanted = closest_of(others, search.target, search.k)
         self.assertEqual(ids(search.lookup.closest()), wanted)
         self.assertEqual(search.lookup.closest(), plain.closest())
@@ -95,7 +105,7 @@ class HonestTests(SynchronousTestCase):
     @given(SEEDS, st.sampled_from((0.1, 0.3, 0.5)))
     def test_finds_the_k_closest_live_ones_it_heard_of(self, seed: int, dead: float) -> None:
         search = Search(Random(seed), dead)
-        heard = [each for each in search.named if each not in search.world.dead | {search.me}]
+        heard = [each for each in search.named if each not in search.network.dead | {search.me}]
         wanted = closest_of(heard, search.target, search.k)
         self.assertEqual(ids(search.lookup.closest()), wanted)
 
@@ -122,12 +132,12 @@ class HonestTests(SynchronousTestCase):
         self.assertLessEqual(seen.most_patient, alpha)
 
     def test_asks_k_nodes_a_path(self) -> None:
-        world = World(Random(5), 200, 8)
+        network = ToyNetwork(Random(5), 200, 8)
         asked = []
         for paths in (1, 2, 4):
             each = DisjointLookup(NodeID(77), Breadth(k=8, alpha=5), paths)
-            each.add(world.answer(world.nodes[0], 77), 0.0)
-            seen = run(each, lambda asked: world.answer(asked.node_id, 77))
+            each.add(network.answer(network.nodes[0], 77), 0.0)
+            seen = run(each, lambda asked: network.answer(asked.node_id, 77))
             self.assertGreaterEqual(len(seen.asked), 8 * paths)
             self.assertLess(len(seen.asked), 8 * paths + 8)
             asked.append(len(each.closest(100)))
@@ -149,22 +159,22 @@ class LiarTests(SynchronousTestCase):
     def search(self, seed: int, paths: int, near: int) -> tuple[bool, float]:
         """Whether the closest honest node was reached, and the share of the k closest ones."""
         random = Random(seed)
-        world = World(random, 300, self.K, bits=20)
+        network = ToyNetwork(random, 300, self.K, bits=20)
         target = random.getrandbits(20)
-        liars = random.sample(world.nodes[1:], 60)
+        liars = random.sample(network.nodes[1:], 60)
         moved = {old: target ^ step for step, old in enumerate(liars[:near], 1)}
-        world.nodes = [moved.get(each, each) for each in world.nodes]
+        network.nodes = [moved.get(each, each) for each in network.nodes]
         lying = {moved.get(each, each) for each in liars}
         lies = [contact(each) for each in closest_of(lying, target, self.K)]
-        me = world.nodes[0]
+        me = network.nodes[0]
         breadth = Breadth(self.K, 5, NodeID(me))
         each: AnyLookup = Lookup(NodeID(target), breadth)
         if paths > 1:
             each = DisjointLookup(NodeID(target), breadth, paths)
-        start = closest_of(world.table(me), target, each.seeds)
+        start = closest_of(network.table(me), target, each.seeds)
         each.add([contact(node) for node in start], 0.0)
-        run(each, lambda a: lies if a.node_id in lying else world.answer(a.node_id, target, me))
-        honest = [node for node in world.nodes[1:] if node not in lying]
+        run(each, lambda a: lies if a.node_id in lying else network.answer(a.node_id, target, me))
+        honest = [node for node in network.nodes[1:] if node not in lying]
         wanted = closest_of(honest, target, self.K)
         reached = ids(each.closest(3 * self.K))
         return wanted[0] in reached, sum(node in reached for node in wanted) / self.K

@@ -14,7 +14,17 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from tests.lookup.world import HARD, RTT, SOFT, Outcome, World, closest_of, contact, ids, run
+from tests.lookup.toy_network import (
+    HARD,
+    RTT,
+    SOFT,
+    Outcome,
+    ToyNetwork,
+    closest_of,
+    contact,
+    ids,
+    run,
+)
 
 SEEDS = st.integers(0, 2**32)
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
@@ -40,24 +50,24 @@ def ask(lookup: Lookup, now: float, soft: float = SOFT) -> list[Contact]:
 
 
 class Search:
-    """One lookup in a random world, driven to its end."""
+    """One lookup in a random network, driven to its end."""
 
     def __init__(self, random: Random, dead_share: float, spread: float = 0.0) -> None:
         self.k = random.choice((1, 3, 8, 20))
         self.alpha = random.choice((1, 3, 5))
-        self.world = World(random, random.randrange(2, 250), self.k, dead_share)
-        self.me = self.world.nodes[0]
+        self.network = ToyNetwork(random, random.randrange(2, 250), self.k, dead_share)
+        self.me = self.network.nodes[0]
         self.target = random.randrange(256)
-        seeds = self.world.answer(self.me, self.target)
+        seeds = self.network.answer(self.me, self.target)
         self.named = set(ids(seeds))
         self.lookup = lookup(self.target, self.k, self.alpha, self.me)
         self.lookup.add(seeds, 0.0)
         self.seen: Outcome = run(self.lookup, self.answer, lambda: RTT + spread * random.random())
 
     def answer(self, asked: Contact) -> list[Contact] | None:
-        if asked.node_id in self.world.dead:
+        if asked.node_id in self.network.dead:
             return None
-        reply = self.world.answer(asked.node_id, self.target, self.me)
+        reply = self.network.answer(asked.node_id, self.target, self.me)
         self.named.update(ids(reply))
         return reply
 
@@ -69,7 +79,7 @@ class SearchTests(SynchronousTestCase):
     @given(SEEDS)
     def test_finds_exactly_the_k_closest_where_all_live(self, seed: int) -> None:
         search = Search(Random(seed), dead_share=0.0, spread=HARD)
-        others = [each for each in search.world.nodes if each != search.me]
+        others = [each for each in search.network.nodes if each != search.me]
         wanted = closest_of(others, search.target, search.k)
         self.assertEqual(ids(search.lookup.closest()), wanted)
 
@@ -77,7 +87,7 @@ class SearchTests(SynchronousTestCase):
     @given(SEEDS, st.sampled_from((0.1, 0.3, 0.5, 0.8)))
     def test_finds_the_k_closest_live_ones_it_heard_of(self, seed: int, dead: float) -> None:
         search = Search(Random(seed), dead)
-        heard = [each for each in search.named if each not in search.world.dead | {search.me}]
+        heard = [each for each in search.named if each not in search.network.dead | {search.me}]
         wanted = closest_of(heard, search.target, search.k)
         self.assertEqual(ids(search.lookup.closest()), wanted)
 
@@ -107,10 +117,10 @@ class SearchTests(SynchronousTestCase):
         asked = []
         for seed in range(20):
             random = Random(seed)
-            world = World(random, 200, 8)
+            network = ToyNetwork(random, 200, 8)
             each = lookup(seed, 8, 3)
-            each.add(world.answer(world.nodes[0], seed), 0.0)
-            seen = run(each, lambda asked: world.answer(asked.node_id, seed))  # noqa: B023
+            each.add(network.answer(network.nodes[0], seed), 0.0)
+            seen = run(each, lambda asked: network.answer(asked.node_id, seed))  # noqa: B023
             asked.append(len(seen.asked))
         self.assertLess(sum(asked) / 20, 8 + 6)
 

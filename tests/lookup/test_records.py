@@ -13,7 +13,7 @@ from kadtwisted.lookup.iterative import Breadth, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from tests.lookup.world import SOFT, World, closest_of, contact, ids, run
+from tests.lookup.toy_network import SOFT, ToyNetwork, closest_of, contact, ids, run
 
 OLD, NEW = b"old.....", b"new....."
 
@@ -45,17 +45,17 @@ class FirstTests(SynchronousTestCase):
 
     def test_without_any_record_it_goes_all_the_way(self) -> None:
         random = Random(1)
-        world = World(random, 100, 4)
+        network = ToyNetwork(random, 100, 4)
         each = search("first", 77, k=4, alpha=3)
-        each.add(world.answer(world.nodes[0], 77), 0.0)
-        run(each, lambda asked: world.answer(asked.node_id, 77))
+        each.add(network.answer(network.nodes[0], 77), 0.0)
+        run(each, lambda asked: network.answer(asked.node_id, 77))
         self.assertEqual(each.versions(), [])
         self.assertEqual(each.without_record(), each.closest())
         self.assertEqual(len(each.closest()), 4)
 
 
 class Search(RecordSearch):
-    """For the world's event loop: every answer of those ``holding`` has the record in it."""
+    """For the network's event loop: every answer of those ``holding`` has the record in it."""
 
     def __init__(self, target: int, k: int, holding: frozenset[int]) -> None:
         super().__init__(Lookup(NodeID(target), Breadth(k, alpha=5)), "latest")
@@ -77,14 +77,14 @@ class FewContactsTests(SynchronousTestCase):
     K = 20
     BESIDE_RECORD = 8
 
-    def search(self, world: World, target: int, most: int) -> tuple[list[int], int]:
+    def search(self, network: ToyNetwork, target: int, most: int) -> tuple[list[int], int]:
         """The closest nodes that a search finds if a record comes with ``most`` contacts, and how
         many requests it makes."""
-        each = Search(target, self.K, frozenset(closest_of(world.nodes, target, self.K)))
-        each.add(world.answer(world.nodes[0], target), 0.0)
+        each = Search(target, self.K, frozenset(closest_of(network.nodes, target, self.K)))
+        each.add(network.answer(network.nodes[0], target), 0.0)
 
         def answer(asked: Contact) -> list[Contact]:
-            contacts = world.answer(asked.node_id, target)
+            contacts = network.answer(asked.node_id, target)
             bare = asked.node_id not in each.holding or each.versions()  # it sends no record
             return contacts if bare else contacts[:most]
 
@@ -95,11 +95,11 @@ class FewContactsTests(SynchronousTestCase):
         requests = {self.BESIDE_RECORD: 0, self.K: 0}
         for seed in range(12):
             random = Random(seed)
-            world = World(random, 300, self.K, bits=16)
+            network = ToyNetwork(random, 300, self.K, bits=16)
             target = random.getrandbits(16)
             for most in requests:
-                found, asked = self.search(world, target, most)
-                self.assertEqual(found, closest_of(world.nodes, target, self.K))
+                found, asked = self.search(network, target, most)
+                self.assertEqual(found, closest_of(network.nodes, target, self.K))
                 requests[most] += asked
         self.assertLessEqual(requests[self.BESIDE_RECORD], 1.01 * requests[self.K])
 

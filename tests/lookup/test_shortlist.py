@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
 from kadtwisted.model.ids import NodeID
-from tests.lookup.world import closest_of, contact
+from tests.lookup.toy_network import closest_of, contact
 
 TARGET = NodeID(0b1010_0000)
 

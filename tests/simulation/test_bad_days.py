@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.parameters import MINUTE, Parameters
 from kadtwisted.simulation.experiments.registry import run
-from kadtwisted.simulation.models.churn import Churn
+from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.models.nat import NatSettings
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import (
@@ -34,7 +34,7 @@ CHURN = Scenario(
     rate=5,
     parameters=SMALL,
     records=FEW,
-    churn=Churn(sessions=(5 * MINUTE,), lasts=(6 * MINUTE,)),
+    churn=ChurnSettings(sessions=(5 * MINUTE,), lasts=(6 * MINUTE,)),
 )
 CRASH = Scenario(
     experiment="crash",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.simulation.models.churn import Churn, Model
+from kadtwisted.simulation.models.churn import ChurnSettings, SessionModel
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.stored_values import Reads, StoredValues
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
@@ -24,11 +24,11 @@ PICTURES = 24
 """Times that copies are counted over a case."""
 
 
-class Case(NamedTuple):
+class ChurnCase(NamedTuple):
     """So many nodes, whose sessions and absences are spread so, for so many seconds."""
 
     nodes: int
-    model: Model
+    model: SessionModel
     lasts: float
 
     @property
@@ -46,8 +46,8 @@ def churn(scenario: Scenario, monitor: Monitor) -> Outcome:
     rows: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
-        for model, lasts in (scenario.churn or Churn()).cases():
-            case = Case(size, model, lasts)
+        for model, lasts in (scenario.churn or ChurnSettings()).cases():
+            case = ChurnCase(size, model, lasts)
             row, detail = Changing(case, scenario, monitor).play()
             rows.append(case.name | row)
             details.append(case.name | detail)
@@ -68,7 +68,7 @@ class Traffic:
 class Changing:
     """One case."""
 
-    def __init__(self, case: Case, scenario: Scenario, monitor: Monitor) -> None:
+    def __init__(self, case: ChurnCase, scenario: Scenario, monitor: Monitor) -> None:
         self._case = case
         self._scenario = scenario
         self._monitor = monitor
@@ -90,7 +90,7 @@ class Changing:
         self._monitor.phase("letting time pass", int(settings.age))
         population.advance(settings.age)
         traffic = Traffic(population.network)
-        churn = self._scenario.churn or Churn()
+        churn = self._scenario.churn or ChurnSettings()
         turnover = Turnover(population, churn, self._case.model, publishers)
         self._change(turnover)
         row = {"left": turnover.left, "unstored": unstored, **self._figures(traffic.bytes)}

@@ -26,7 +26,7 @@ VALUES = 50
 """MAGIC: enough that no one neighbourhood decides; each costs a lookup and k STOREs."""
 
 
-class Case(NamedTuple):
+class LatencyCase(NamedTuple):
     """So many nodes, a part of which (in per cent) crashes, that wait by a rule."""
 
     nodes: int
@@ -46,7 +46,7 @@ def latency(scenario: Scenario, monitor: Monitor) -> Outcome:
     for size in scenario.nodes:
         for dead in scenario.dead:
             for rule in RULES:
-                case = Case(size, dead, rule)
+                case = LatencyCase(size, dead, rule)
                 first, full = _play(case, scenario, monitor)
                 rows.append(case.name | _figures(scenario.operations, first, full))
                 details.append(
@@ -70,7 +70,9 @@ def _figures(begun: int, first: Sequence[Trace], full: Sequence[Trace]) -> dict[
     }
 
 
-def _play(case: Case, scenario: Scenario, monitor: Monitor) -> tuple[list[Trace], list[Trace]]:
+def _play(
+    case: LatencyCase, scenario: Scenario, monitor: Monitor
+) -> tuple[list[Trace], list[Trace]]:
     """The lookups for a first value, and the full ones, that went well."""
     population = Population(case.rule.applied(scenario), case.nodes, monitor)
     population.grow()

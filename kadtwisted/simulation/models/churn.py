@@ -66,22 +66,24 @@ class Spell(NamedTuple):
         return drawing.random() * self.scale * float(stretched ** (1 / self.shape))
 
 
-class Model(NamedTuple):
+class SessionModel(NamedTuple):
     """Sessions, and the times between those of one node."""
 
     session: Spell
     offline: Spell
 
 
-MODELS: Mapping[str, Model] = MappingProxyType(
+MODELS: Mapping[str, SessionModel] = MappingProxyType(
     {
-        "exponential": Model(Spell(HOUR, 1.0), Spell(HOUR, 1.0)),
-        "weibull": Model(Spell(HOUR, 0.5), Spell(HOUR, 0.5)),
-        "kad": Model(
+        "exponential": SessionModel(Spell(HOUR, 1.0), Spell(HOUR, 1.0)),
+        "weibull": SessionModel(Spell(HOUR, 0.5), Spell(HOUR, 0.5)),
+        "kad": SessionModel(
             Spell.of_scale(169.5385 * MINUTE, 0.61511), Spell.of_scale(413.6765 * MINUTE, 0.47648)
         ),
-        "bittorrent": Model(Spell.of_scale(42 * MINUTE, 0.38), Spell(2 * HOUR, 0.38)),
-        "overnet": Model(Spell(HOUR, 1.0), Spell.of_mean(DAY / 6.4 - HOUR / math.log(2), 1.0)),
+        "bittorrent": SessionModel(Spell.of_scale(42 * MINUTE, 0.38), Spell(2 * HOUR, 0.38)),
+        "overnet": SessionModel(
+            Spell(HOUR, 1.0), Spell.of_mean(DAY / 6.4 - HOUR / math.log(2), 1.0)
+        ),
     }
 )
 """What ``churn.model`` may be.
@@ -109,7 +111,7 @@ RETURNS = ("never", "new", "same")
 
 
 @dataclass(frozen=True, slots=True)
-class Churn:
+class ChurnSettings:
     """Who leaves when, and what comes after.
 
     Whoever leaves does so without a word: the protocol has no goodbye, so to others an orderly stop
@@ -153,14 +155,14 @@ class Churn:
         "With returns = same: the share of nodes that still have their records, from 0 to 1.",
     )
 
-    def cases(self) -> list[tuple[Model, float]]:
+    def cases(self) -> list[tuple[SessionModel, float]]:
         """The distributions of each case, and how long it goes on."""
         own = MODELS[self.model]
         medians = self.sessions or (own.session.median,)
         offline = self._shaped(self.offline or own.offline.median, own.offline)
         lasting = [*self.lasts, *self.lasts[-1:] * len(medians)]
         return [
-            (Model(self._shaped(each, own.session), offline), lasts)
+            (SessionModel(self._shaped(each, own.session), offline), lasts)
             for each, lasts in zip(medians, lasting, strict=False)
         ]
 

@@ -77,7 +77,7 @@ class LatencySettings:
 _UNITS = MappingProxyType({"us": 1e-6, "ms": 1e-3, "s": 1.0})
 
 
-class Model(Protocol):
+class LatencyModel(Protocol):
     """The base round trips of a network."""
 
     def rtt(self, one: str, other: str) -> float:
@@ -117,7 +117,7 @@ class Constant:
         self._rtt = settings.median
 
     def rtt(self, one: str, other: str) -> float:
-        """See :class:`Model`."""
+        """See :class:`LatencyModel`."""
         return self._rtt
 
 
@@ -133,7 +133,7 @@ class LogNormal:
         ]
 
     def rtt(self, one: str, other: str) -> float:
-        """See :class:`Model`."""
+        """See :class:`LatencyModel`."""
         return self._quantiles[self._between(one, other) * _QUANTILES >> 64]
 
 
@@ -152,7 +152,7 @@ class Coordinates:
         self._points: dict[str, tuple[float, float, float]] = {}
 
     def rtt(self, one: str, other: str) -> float:
-        """See :class:`Model`."""
+        """See :class:`LatencyModel`."""
         x, y, near = self._points.get(one) or self._point(one)
         u, v, far = self._points.get(other) or self._point(other)
         return self._side * hypot(x - u, y - v) + near + far
@@ -194,7 +194,7 @@ class Measured:
         return self._sites.setdefault(name, len(self._sites))
 
     def rtt(self, one: str, other: str) -> float:
-        """See :class:`Model`."""
+        """See :class:`LatencyModel`."""
         if not self._pairs:
             return self._list[self._places.between(one, other) * len(self._list) >> 64]
         count = len(self._sites)
@@ -224,7 +224,7 @@ def _number(text: str, path: Path) -> float:
     return value
 
 
-_MODELS: Mapping[str, Callable[[LatencySettings, int], Model]] = MappingProxyType(
+_MODELS: Mapping[str, Callable[[LatencySettings, int], LatencyModel]] = MappingProxyType(
     {
         "constant": Constant,
         "log-normal": LogNormal,
@@ -234,7 +234,7 @@ _MODELS: Mapping[str, Callable[[LatencySettings, int], Model]] = MappingProxyTyp
 )
 
 
-class Latency:
+class Delays:
     """The delays of a network, as the ``latency`` of its conditions.
 
     Called with the addresses of source and destination and a random source, it returns the seconds

@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.nearest import nearest
-from kadtwisted.simulation.models.latency import Latency
+from kadtwisted.simulation.models.latency import Delays
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.sampling import sample
 from kadtwisted.simulation.population.table_filling import TableFiller
@@ -68,7 +68,7 @@ class Population:
         self.scenario = scenario
         self.size = size
         self.clock = HeapClock(STARTS_AT)
-        self.latency = Latency(scenario.latency, seed, faults.reorder)
+        self.latency = Delays(scenario.latency, seed, faults.reorder)
         self.network = Network(
             self.clock, seed, latency=self.latency, loss=faults.loss, duplicate=faults.duplicate
         )

@@ -18,7 +18,7 @@ from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.results import Trace
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.routing.table import RoutingTable
-from kadtwisted.simulation.models.latency import Latency
+from kadtwisted.simulation.models.latency import Delays
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.table_filling import TableFiller
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -42,7 +42,7 @@ class TableNetwork:
             ids[random_id(drawing, bits)] = len(ids)
         self._numbers = ids
         self.ids = sorted(ids)
-        self.latency = Latency(scenario.latency, scenario.seed)
+        self.latency = Delays(scenario.latency, scenario.seed)
         self.table = lru_cache(TABLES_KEPT)(self._make_table)
         self.contact = lru_cache(None)(self._make_contact)
 

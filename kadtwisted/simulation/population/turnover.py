@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from kadtwisted.parameters import Bounds
-from kadtwisted.simulation.models.churn import Churn, Model
+from kadtwisted.simulation.models.churn import ChurnSettings, SessionModel
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.inspect import storage_of
@@ -60,8 +60,8 @@ class Turnover:
     def __init__(
         self,
         population: ChangingPopulation,
-        churn: Churn,
-        model: Model,
+        churn: ChurnSettings,
+        model: SessionModel,
         staying: Sequence[Member] = (),
     ) -> None:
         self.left = 0

@@ -17,7 +17,7 @@ from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, WholeNumber, YesOrNo
 from kadtwisted.parameters import DAY, Parameters, Timeouts
 from kadtwisted.settings.kinds import Several
-from kadtwisted.simulation.models.churn import Churn
+from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.models.latency import LatencySettings
 from kadtwisted.simulation.models.nat import NatSettings
 from kadtwisted.simulation.scenario.experiment_settings import (
@@ -123,7 +123,7 @@ class Scenario:
     parameters: Parameters = field(default_factory=Parameters)
     timeouts: Timeouts = field(default_factory=Timeouts)
     records: RecordSettings | None = None
-    churn: Churn | None = None
+    churn: ChurnSettings | None = None
     partition: PartitionSettings | None = None
     attack: AttackSettings | None = None
     hoard: HoardSettings | None = None
@@ -149,7 +149,7 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
         "parameters": Parameters,
         "timeouts": Timeouts,
         "records": RecordSettings,
-        "churn": Churn,
+        "churn": ChurnSettings,
         "partition": PartitionSettings,
         "attack": AttackSettings,
         "hoard": HoardSettings,

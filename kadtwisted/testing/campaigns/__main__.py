@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from kadtwisted.testing.campaigns.churn import Churn
-from kadtwisted.testing.campaigns.clocks import Clocks
+from kadtwisted.testing.campaigns.clocks import WrongClocks
 from kadtwisted.testing.campaigns.crash import Crash
 from kadtwisted.testing.campaigns.day import Day
 from kadtwisted.testing.campaigns.loss import Loss
@@ -32,7 +32,7 @@ class Campaign(Protocol):
 CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "churn": Churn,
-        "clocks": Clocks,
+        "clocks": WrongClocks,
         "crash": Crash,
         "day": Day,
         "loss": Loss,

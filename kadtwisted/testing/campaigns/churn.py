@@ -52,7 +52,7 @@ class Churn:
         values = made_values(self.records)
         crowd.put(values, lifetime=(hours + 1) * HOUR)
         sent, started = crowd.bytes_sent(), crowd.clock.seconds()
-        turnover = Turnover(crowd, session * MINUTE / math.log(2))
+        turnover = CrowdTurnover(crowd, session * MINUTE / math.log(2))
         reader = Reader(crowd, values)
         crowd.every(MINUTE / self.reads_a_minute, reader.read)
         for _ in range(4):
@@ -80,7 +80,7 @@ class Churn:
         )
 
 
-class Turnover:
+class CrowdTurnover:
     """Lets every member crash after a session drawn for it, and another one join."""
 
     def __init__(self, crowd: Crowd, mean: float) -> None:

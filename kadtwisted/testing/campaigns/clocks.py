@@ -26,7 +26,7 @@ JUMPS = (HOUR, -HOUR, YEARS, -YEARS)
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
+class WrongClocks:
     """Among ``nodes`` nodes one has a wall clock that jumps, another stands still for
     ``minutes_still``."""
 

@@ -9,7 +9,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.parameters import DAY, HOUR, MINUTE
-from kadtwisted.simulation.models.churn import MODELS, Churn, Spell
+from kadtwisted.simulation.models.churn import MODELS, ChurnSettings, Spell
 
 DRAWS = 4000
 ALLOWED = 1.63 / math.sqrt(DRAWS)
@@ -92,14 +92,14 @@ class ModelTests(SynchronousTestCase):
 
 class ChurnTests(SynchronousTestCase):
     def test_without_medians_there_is_one_case_the_model_s_own(self) -> None:
-        ((model, lasts),) = Churn(model="kad").cases()
+        ((model, lasts),) = ChurnSettings(model="kad").cases()
         self.assertEqual(lasts, HOUR)
         for found, expected in zip(model, MODELS["kad"], strict=True):
             self.assertAlmostEqual(found.median, expected.median)
             self.assertEqual(found.shape, expected.shape)
 
     def test_a_case_for_each_median_the_last_length_counts_on(self) -> None:
-        churn = Churn(sessions=(60.0, 30.0, 10.0), lasts=(9.0, 8.0), shape=0.7, offline=5.0)
+        churn = ChurnSettings(sessions=(60.0, 30.0, 10.0), lasts=(9.0, 8.0), shape=0.7, offline=5.0)
         cases = churn.cases()
         self.assertEqual([model.session for model, _ in cases], [
             Spell(60.0, 0.7), Spell(30.0, 0.7), Spell(10.0, 0.7),

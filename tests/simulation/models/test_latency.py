@@ -11,31 +11,31 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.simulation.models.latency import Latency, LatencySettings
+from kadtwisted.simulation.models.latency import Delays, LatencySettings
 
 HOSTS = [f"20.{number // 256}.{number % 256}.1" for number in range(2001)]
 
 
 def round_trips(seed: int = 1, **settings: object) -> list[float]:
     """Of 2,000 pairs of hosts."""
-    latency = Latency(LatencySettings(**settings), seed)  # type: ignore[arg-type]
+    latency = Delays(LatencySettings(**settings), seed)  # type: ignore[arg-type]
     return [latency.rtt(one, other) for one, other in pairwise(HOSTS)]
 
 
 class ModelTests(SynchronousTestCase):
     def test_the_base_delay_depends_on_the_pair_and_the_seed_alone(self) -> None:
         for model in ("log-normal", "coordinates"):
-            latency = Latency(LatencySettings(model=model), 7)
+            latency = Delays(LatencySettings(model=model), 7)
             latency.rtt("20.0.9.1", "20.0.8.1")  # whatever was asked before
             there, back = latency.rtt("20.0.0.1", "20.0.1.1"), latency.rtt("20.0.1.1", "20.0.0.1")
-            again = Latency(LatencySettings(model=model), 7).rtt("20.0.0.1", "20.0.1.1")
-            other = Latency(LatencySettings(model=model), 8).rtt("20.0.0.1", "20.0.1.1")
+            again = Delays(LatencySettings(model=model), 7).rtt("20.0.0.1", "20.0.1.1")
+            other = Delays(LatencySettings(model=model), 8).rtt("20.0.0.1", "20.0.1.1")
             self.assertEqual(there, back)
             self.assertEqual(there, again)
             self.assertNotEqual(there, other)
 
     def test_the_pairs_of_one_host_differ(self) -> None:
-        latency = Latency(LatencySettings(), 1)
+        latency = Delays(LatencySettings(), 1)
         self.assertGreater(len({latency.rtt(HOSTS[0], each) for each in HOSTS[1:]}), 1000)
 
     def test_constant(self) -> None:
@@ -50,14 +50,14 @@ class ModelTests(SynchronousTestCase):
     def test_coordinates_have_their_median_and_nobody_is_nearer_than_the_wire(self) -> None:
         found = round_trips(model="coordinates", median=0.1, access=0.02)
         self.assertApproximates(median(found), 0.1, 0.01)
-        latency = Latency(LatencySettings(model="coordinates", access=0.0), 1)
+        latency = Delays(LatencySettings(model="coordinates", access=0.0), 1)
         a, b, c = HOSTS[:3]
         self.assertLessEqual(latency.rtt(a, c), latency.rtt(a, b) + latency.rtt(b, c))
 
 
 class DelayTests(SynchronousTestCase):
     def test_one_way_is_half_a_round_trip_with_jitter_on_top(self) -> None:
-        latency = Latency(LatencySettings(model="constant", median=0.1, jitter=0.5), 1)
+        latency = Delays(LatencySettings(model="constant", median=0.1, jitter=0.5), 1)
         drawn = random.Random(1)
         delays = [latency("a", "b", drawn) for _ in range(500)]
         self.assertGreaterEqual(min(delays), 0.05)
@@ -66,7 +66,7 @@ class DelayTests(SynchronousTestCase):
 
     def test_some_are_overtaken(self) -> None:
         still = LatencySettings(model="constant", median=0.1, jitter=0.0)
-        latency = Latency(still, 1, reorder=0.25)
+        latency = Delays(still, 1, reorder=0.25)
         drawn = random.Random(1)
         delays = [latency("a", "b", drawn) for _ in range(1000)]
         late = [each for each in delays if each > 0.05]
@@ -96,28 +96,28 @@ class MeasuredTests(SynchronousTestCase):
         file = self.write("a,b,1\nb,c,3\nc,d,5\n")
         found = set(round_trips(model="measured", file=file, unit="s"))
         self.assertEqual(found, {1.0, 3.0, 5.0})
-        latency = Latency(LatencySettings(model="measured", file=file, unit="s"), 1)
+        latency = Delays(LatencySettings(model="measured", file=file, unit="s"), 1)
         with patch("kadtwisted.simulation.models.latency.Places.of", site_of(a=0, c=2)):
             self.assertEqual(latency.rtt("a", "c"), 3.0)
 
     def test_what_is_no_such_file_is_refused(self) -> None:
-        for text, what in (("", "expected one time"), ("1\n2 3 4\n", "expected one time"),
+        for text, what in (("", "expected a time"), ("1\n2 3 4\n", "expected one time"),
                            ("a b x\n", "expected a time"), ("0\n", "expected a time"),
-                           ("1 2\n", "expected one time")):  # fmt: skip
+                           ("1 2\n", "expected a time")):  # fmt: skip
             settings = LatencySettings(model="measured", file=self.write(text))
-            error = self.assertRaises(ConfigurationError, Latency, settings, 1)
+            error = self.assertRaises(ConfigurationError, Delays, settings, 1)
             self.assertIn(what, str(error))
         nowhere = LatencySettings(model="measured", file=Path(self.mktemp()))
-        error = self.assertRaises(ConfigurationError, Latency, nowhere, 1)
+        error = self.assertRaises(ConfigurationError, Delays, nowhere, 1)
         self.assertIn("no such file", str(error))
         bare = LatencySettings(model="measured")
-        self.assertRaises(ConfigurationError, Latency, bare, 1)
+        self.assertRaises(ConfigurationError, Delays, bare, 1)
 
     def test_a_file_that_is_no_text_is_refused(self) -> None:
         path = Path(self.mktemp())
         path.write_bytes(b"\xff\xfe")
         settings = LatencySettings(model="measured", file=path)
-        error = self.assertRaises(ConfigurationError, Latency, settings, 1)
+        error = self.assertRaises(ConfigurationError, Delays, settings, 1)
         self.assertIn("not UTF-8", str(error))
 
 

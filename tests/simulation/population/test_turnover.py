@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.parameters import MINUTE
-from kadtwisted.simulation.models.churn import Churn
+from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -18,12 +18,12 @@ from kadtwisted.testing.inspect import storage_of
 from kadtwisted.testing.nodes import Member
 
 SCENARIO = Scenario(upkeep=False, nodes=(20,))
-BRISK = Churn(sessions=(MINUTE,), lasts=(10 * MINUTE,), offline=30.0)
+BRISK = ChurnSettings(sessions=(MINUTE,), lasts=(10 * MINUTE,), offline=30.0)
 
 
 class TurnoverCase(SynchronousTestCase):
     def begin(
-        self, churn: Churn, size: int = 20, *, stay: int = 0, **changes: Any
+        self, churn: ChurnSettings, size: int = 20, *, stay: int = 0, **changes: Any
     ) -> tuple[ChangingPopulation, Turnover]:
         population = ChangingPopulation(replace(SCENARIO, **changes), size, NullMonitor())
         population.grow()

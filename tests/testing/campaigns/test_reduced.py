@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
 from kadtwisted.testing.campaigns.churn import Churn
-from kadtwisted.testing.campaigns.clocks import Clocks
+from kadtwisted.testing.campaigns.clocks import WrongClocks
 from kadtwisted.testing.campaigns.crash import Crash
 from kadtwisted.testing.campaigns.day import Day
 from kadtwisted.testing.campaigns.loss import Loss
@@ -37,7 +37,7 @@ class ReducedCampaigns(SynchronousTestCase):
         self.play(Churn(nodes=16, records=8, length=0.04, only=15.0), 3)
 
     def test_campaign_clocks(self) -> None:
-        self.play(Clocks(nodes=12, records=4, hours_each=0.2), 26)
+        self.play(WrongClocks(nodes=12, records=4, hours_each=0.2), 26)
 
     def test_campaign_crash(self) -> None:
         self.play(Crash(nodes=24, records=12, reads=20, k=8), 5)

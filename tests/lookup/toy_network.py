@@ -37,7 +37,7 @@ def closest_of(node_ids: Iterable[int], target: int, k: int) -> list[int]:
     return sorted(node_ids, key=lambda each: each ^ target)[:k]
 
 
-class World:
+class ToyNetwork:
     """Nodes with full honest tables, of which those in ``dead`` never answer."""
 
     def __init__(

@@ -101,9 +101,13 @@ class MeasuredTests(SynchronousTestCase):
             self.assertEqual(latency.rtt("a", "c"), 3.0)
 
     def test_what_is_no_such_file_is_refused(self) -> None:
-        for text, what in (("", "expected a time"), ("1\n2 3 4\n", "expected one time"),
-                           ("a b x\n", "expected a time"), ("0\n", "expected a time"),
-                           ("1 2\n", "expected a time")):  # fmt: skip
+        for text, what in (
+            ("", "on each line"),
+            ("1\n2 3 4\n", "on each line"),
+            ("a b x\n", "expected a time above 0"),
+            ("0\n", "expected a time above 0"),
+            ("1 2\n", "on each line"),
+        ):
             settings = LatencySettings(model="measured", file=self.write(text))
             error = self.assertRaises(ConfigurationError, Delays, settings, 1)
             self.assertIn(what, str(error))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
@@ -82,14 +82,23 @@ def simulated_world(
     )
 
 
+class NodeParts(TypedDict, total=False):
+    """What :class:`~kadtwisted.node.node.Node` takes beside its settings; all can be left out."""
+
+    storage: IStorage
+    serializer: ISerializer
+    state: INodeState
+    dialect: MakeDialect
+    wrap_handler: WrapHandler
+
+
 def simulated_node(
     host: Host,
     seed: int,
     settings: NodeSettings | None = None,
     *,
-    storage: IStorage | None = None,
-    state: INodeState | None = None,
     world: World | None = None,
+    **parts: Unpack[NodeParts],
 ) -> Node:
     """A node on ``host`` with the key that follows from ``seed``, not started.
 
@@ -97,14 +106,8 @@ def simulated_node(
     """
     if settings is None:
         settings = NodeSettings(port=PORT, interfaces=host.addresses)
-    return Node(
-        host,
-        settings,
-        seeded_key(seed),
-        storage=storage,
-        state=state,
-        world=world or simulated_world(host, seed),
-    )
+    world = world or simulated_world(host, seed)
+    return Node(host, settings, seeded_key(seed), world=world, **parts)
 
 
 def seeded_key(seed: int) -> NodeKey:
@@ -128,16 +131,6 @@ def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> 
         result.raiseException()
         raise AssertionError("unreachable")
     return result
-
-
-class NodeParts(TypedDict, total=False):
-    """What :class:`~kadtwisted.node.node.Node` takes beside its settings; all can be left out."""
-
-    storage: IStorage
-    serializer: ISerializer
-    state: INodeState
-    dialect: MakeDialect
-    wrap_handler: WrapHandler
 
 
 class Member:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import key_of_name
-from kadtwisted.model.messages import Want
+from kadtwisted.model.messages import FindNode, Nodes, Records
+from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
-from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.protocol import Handle
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.sealing.forms import SEALED_MARK, Form
+from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Datagram, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, wait_for
@@ -23,10 +28,6 @@ OWN = "203.0.113.1"
 PRIVATE = ("10.0.0.5", "127.0.0.9", "192.168.1.7")
 """Real nodes live there, so that it would show if anybody asked them."""
 NOWHERE = (("224.0.0.1", 8000), ("0.0.0.0", 8000), ("198.51.100.1", 0), ("10.9.9.9", 8000))
-
-
-def link_of(node: Node) -> Link:
-    return node._links[Family.IPV4]
 
 
 def contact_of(node: Node) -> Contact:
@@ -41,7 +42,9 @@ class MartianCase(SynchronousTestCase):
         self.network = Network(self.clock, 1, latency=0.01)
         self.seed = 0
         self.martians = [self.node_at(host) for host in PRIVATE]
-        self.honest, self.liar = (self.node_at(f"203.0.113.{each}") for each in (2, 3))
+        self.named: tuple[Contact, ...] | None = None
+        self.honest = self.node_at("203.0.113.2")
+        self.liar = self.node_at("203.0.113.3", wrap_handler=self.lying)
         self.wait(self.liar.bootstrap([self.address_of(self.honest)]))
         self.sent: list[Datagram] = []
         self.network.watch(self.sent.append)
@@ -49,10 +52,13 @@ class MartianCase(SynchronousTestCase):
     def wait(self, waiting: object) -> object:
         return wait_for(self.clock, waiting)  # type: ignore[arg-type, type-var]
 
-    def node_at(self, host: str, **settings: object) -> Node:
+    def node_at(
+        self, host: str, wrap_handler: WrapHandler = lambda honest: honest, **settings: object
+    ) -> Node:
         self.seed += 1
         chosen = NodeSettings(port=PORT, interfaces=(host,), **settings)  # type: ignore[arg-type]
-        node = simulated_node(self.network.host(host), self.seed, chosen)
+        place = self.network.host(host)
+        node = simulated_node(place, self.seed, chosen, wrap_handler=wrap_handler)
         self.wait(node.start())
         self.addCleanup(lambda: self.wait(node.stop()))
         return node
@@ -63,9 +69,21 @@ class MartianCase(SynchronousTestCase):
     def lie(self) -> None:
         """Let the liar name itself, the martians, and places where nobody can be."""
         nowhere = [self.made_up(*each) for each in NOWHERE]
-        named = (contact_of(self.liar), *map(contact_of, self.martians), *nowhere)
-        handlers = link_of(self.liar).protocol._handle.__self__
-        self.patch(handlers, "_closest", lambda target, want: named)
+        self.named = (contact_of(self.liar), *map(contact_of, self.martians), *nowhere)
+
+    def lying(self, honest: Handle) -> Handle:
+        """Answers as an honest node does, but with the contacts of a lie once there is one."""
+
+        def named(answer: Any) -> Any:
+            lies = self.named is not None and isinstance(answer, Nodes | Records)
+            return answer._replace(contacts=self.named) if lies else answer
+
+        def handle(received: Received) -> Any:
+            answer: Any = honest(received)
+            is_deferred = isinstance(answer, Deferred)
+            return answer.addCallback(named) if is_deferred else named(answer)
+
+        return handle
 
     def made_up(self, host: str, port: int) -> Contact:
         self.seed += 1
@@ -95,9 +113,12 @@ class MartianCase(SynchronousTestCase):
 
     def passed_on(self, node: Node) -> set[str]:
         """The hosts it names to others."""
-        handlers = link_of(node).protocol._handle.__self__
-        targets = [key_of_name(str(number)) for number in range(20)]
-        return {c.endpoint.host for each in targets for c in handlers._closest(each, Want.SAME)}
+        found: set[str] = set()
+        for number in range(20):
+            body = FindNode(key_of_name(str(number)))
+            answer: Any = self.wait(link_of(self.honest).ask(contact_of(node), body))
+            found.update(each.endpoint.host for each in answer.reply.body.contacts)
+        return found
 
 
 class MartianTests(MartianCase):

@@ -160,7 +160,9 @@ class Client(DatagramProtocol):
 
         return self._wait(peer, transaction_id, send, patience)
 
-    def hello(self, address: Address, recipient: bytes = b"") -> Deferred[Answer]:
+    def hello(
+        self, address: Address, recipient: bytes = b"", patience: float = PATIENCE
+    ) -> Deferred[Answer]:
         """Greet whoever lives there, or the holder of the key ``recipient``."""
         transaction_id = self.home.random(8)
 
@@ -169,7 +171,7 @@ class Client(DatagramProtocol):
             self.write(datagram, address)
             return datagram
 
-        return self._wait(Peer(b"", address), transaction_id, send, PATIENCE)
+        return self._wait(Peer(b"", address), transaction_id, send, patience)
 
     def request(
         self, to: bytes, envelope: list[Any], arguments: tuple[object, ...], token: bytes = NO_TOKEN

@@ -43,7 +43,8 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("MISSED", said)
 
     def test_every_attack_has_its_sizes(self) -> None:
-        for name in command.ATTACKS:
+        for name in (*command.ATTACKS, *command.REAL):
             attack, minutes = command.parse([name])
-            self.assertEqual((attack, minutes), (command.ATTACKS[name](), 30.0))
+            made = {**command.ATTACKS, **command.REAL}[name]
+            self.assertEqual((attack, minutes), (made(), 30.0))
             self.assertTrue(attack.lasts.startswith("about "), name)

@@ -1,18 +1,17 @@
 """What a search has found of one kind of record under one key: judged, merged, and who holds it.
 
-Every distinct record is judged once, whichever holders return it and however often: whether it is
-valid, where it belongs, whether it comes from the future.  So a signature is verified once in a
-search.  Records are told apart by all their bytes here, not by their versions: whoever has two
-records of the same version must not have one of them judged and the other one believed.
+Each distinct record is judged once, however many holders return it: whether it is valid, where it
+belongs, and whether it comes from the future.  So a search verifies each signature once.  Here two
+records are the same if all their bytes are: if versions were compared, a liar with two records of
+the same version could have one of them judged and the other one believed.
 
-At each place one record wins, by the rules of its kind.  Of most kinds one record stands under a
-key, so there is one place and one winner; where many stand, there are many, and none wins over the
-others.
+At each place one record wins, by the rules of its kind.  Most kinds have one record under a key:
+one place, and one winner.  Some kinds have many: many places, and no winner over all of them.
 
-A record from the future by our clock counts only if more than half of the closest nodes hold it:
-then it is our clock that is wrong.  Otherwise it is their word against ours.
+A record from the future, by our clock, counts only if more than half of the closest nodes hold it.
+Then our own clock is probably wrong.  Otherwise it is their word against ours.
 
-Pure: it asks nobody.  What it remembers is bounded by the answers that its caller lets in.
+Pure: it asks nobody.  The answers that the caller lets in bound what it remembers.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ class Judgement(NamedTuple):
 class Findings:
     """The records that one search has found, of the kind with these ``rules``, under ``key``.
 
-    ``longest`` is the longest time in seconds that any record has left on this network: a holder
-    that says more is not believed.
+    ``longest`` is the most seconds that any record has left on this network: a holder that says
+    more is not believed.
     """
 
     def __init__(self, rules: RecordKind, key: NodeID, longest: float) -> None:
@@ -101,8 +100,8 @@ class Findings:
         return Judgement(where, rules.version(record), doubtful=False)
 
     def known_version(self) -> bytes:
-        """The version to name to the next holder, who need not send that record again; empty if
-        there is none, or if many records may stand under the key."""
+        """The version to name to the next holder, which need not send that record again; empty if
+        nothing was found, or if the kind has many records under a key."""
         if self.rules.many or not self._newest:
             return b""
         return next(iter(self._newest.values())).version
@@ -116,10 +115,10 @@ class Findings:
     ) -> tuple[Finding, ...]:
         """The winner at each place, in the order of places, with its holders.
 
-        ``holders`` tells who was found to hold the plausible record of a version; ``closest`` are
-        the closest nodes that answered.  A search that ``ended_early``, at its first record, has
-        not met the closest nodes, and two liars among three are no majority: there no record from
-        the future is believed.
+        ``holders`` tells which nodes were found to hold the plausible record of a version;
+        ``closest`` are the closest nodes that answered.  A search that ``ended_early``, at its
+        first record, has not met the closest nodes, and two liars among three are no majority: then
+        no record from the future is believed.
         """
         candidates = [
             each._replace(holders=tuple(holders(version)))
@@ -142,7 +141,7 @@ class Findings:
 def merged(rules: RecordKind, candidates: Iterable[Finding]) -> tuple[Finding, ...]:
     """The winner at each place, in the order of places.
 
-    Of findings of the same record the first one stays, unless another one has longer to live.
+    Of two findings of the same record the one wins that has more time left, or else the first.
     """
     winners: dict[StorageKey, Finding] = {}
     for each in candidates:

@@ -26,7 +26,7 @@ SUB_LIMIT: Final = 64
 
 
 class Sender(NamedTuple):
-    """The node that stores a record at this node directly: its proven endpoint and its key."""
+    """The node that asks this one to store a record: its proven endpoint and its public key."""
 
     endpoint: Endpoint
     key: bytes
@@ -45,8 +45,8 @@ class RecordKind(NamedTuple):
     """The rules of one kind, all over the bytes of records.
 
     ``identify`` takes any bytes; the other functions take only records that it has accepted.  All
-    of them are pure, and two nodes must come to the same results.  With the defaults a kind is one
-    of which one record stands under a key, without sequence numbers.
+    of them are pure, and two nodes must come to the same results.  By default a kind has one record
+    under a key, and no sequence numbers.
     """
 
     number: int
@@ -70,7 +70,8 @@ class RecordKind(NamedTuple):
     the future by a clock in Unix seconds."""
     admit: Callable[[bytes, Sender], None] = _accept
     """``admit(record, sender)`` raises :class:`~kadtwisted.errors.InvalidRecord` for a record that
-    this sender may not store here directly."""
+    this sender may not store here.  It may be the record's owner, or another holder that passes the
+    record on."""
     version: Callable[[bytes], bytes] = version_of
     """Eight bytes made from the whole record, by which nodes name it to each other."""
     sequence: Callable[[bytes], int] | None = None
@@ -107,15 +108,15 @@ VALUE: Final = RecordKind(
 class RecordKinds:
     """The kinds that one network admits, by number; iterating gives them in ascending order.
 
-    :class:`~kadtwisted.errors.InvalidInput` for two kinds with the same number and for a number
-    that is no byte.
+    :class:`~kadtwisted.errors.InvalidInput` for two kinds with the same number, and for a number
+    that is not from 1 to 255: 0 is no kind.
     """
 
     def __init__(self, kinds: Iterable[RecordKind]) -> None:
         given = sorted(kinds, key=lambda each: each.number)
         self._kinds = MappingProxyType({int(each.number): each for each in given})
-        if len(self._kinds) < len(given) or not all(0 <= number < 256 for number in self._kinds):
-            raise InvalidInput("each kind of record has a number of its own, from 0 to 255")
+        if len(self._kinds) < len(given) or not all(0 < number < 256 for number in self._kinds):
+            raise InvalidInput("each kind of record has a number of its own, from 1 to 255")
         self.many = frozenset(number for number, each in self._kinds.items() if each.many)
         """The numbers of the kinds of which many records stand under one key."""
 

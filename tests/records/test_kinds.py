@@ -86,7 +86,8 @@ class TestRecordKinds(SynchronousTestCase):
         self.assertEqual(with_toys(Notary()).many, {NOTE})
 
     def test_each_number_is_one_kinds_alone(self) -> None:
-        for wrong in (VALUE, COUNTERS._replace(number=256), COUNTERS._replace(number=-1)):
+        wrong_numbers = [COUNTERS._replace(number=number) for number in (256, 0, -1)]
+        for wrong in (VALUE, *wrong_numbers):
             self.assertRaises(InvalidInput, RecordKinds, (VALUE, wrong))
 
     def test_versions_are_the_kinds_own(self) -> None:

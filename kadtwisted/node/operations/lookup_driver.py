@@ -62,7 +62,7 @@ class LookupDriver:
             self._finish(None)
 
     def _is_done(self) -> bool:
-        """Whether nothing is left to be waited for."""
+        """Whether there is nothing left to wait for."""
         return self.lookup.finished
 
     def _body(self, contact: Contact) -> RequestBody:

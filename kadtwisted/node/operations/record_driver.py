@@ -1,10 +1,13 @@
-"""Drives a search for records: asks for them, has what comes back judged, reads on by cursor.
+"""Drives a search for records: asks for them, has the answers judged, and reads on by cursor.
 
-Of a kind of which one record stands under a key, each holder is told the best version known so far
-and need not send that one again.  Of a kind of which many stand, a holder sends as many as fit into
-an answer and a cursor; then it is asked for the next ones, until it has none or has sent as many as
-a holder keeps.  A holder that sends one invalid record is not asked for more, and at most alpha
-holders are asked at a time.  A search is over when the lookup is and nobody has anything more.
+Most kinds have one record under a key.  Then each request names the best version found so far, and
+a holder of that version need not send it again.
+
+Some kinds have many records under a key.  Then a holder sends as many as fit into one answer, and a
+cursor.  It is asked for more until it has no more, or until it has sent as many as a holder keeps
+under one key.  A holder that sends one invalid record is not asked again.  At most alpha holders
+are asked for more at the same time.  The search is over when the lookup is over and all holders
+have been read.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from kadtwisted.records.findings import Finding, Findings
 
 
 class NextPage(NamedTuple):
-    """Where a holder says that more of its records begin, and how many more it may send."""
+    """More records that a holder has: the cursor it gave, and how many more it may send."""
 
     holder: Contact
     cursor: bytes
@@ -36,10 +39,10 @@ class NextPage(NamedTuple):
 
 
 class RecordDriver(LookupDriver):
-    """Runs a search for the records of one kind under one key, judged by ``findings``.
+    """Runs a search for the records of one kind under one key; ``findings`` judges them.
 
-    ``pages_at_once`` is how many holders are asked for their next page at a time, 0 if the first
-    page of each is enough.
+    ``pages_at_once`` is how many holders are asked for their next page at the same time; with 0
+    only the first page of each is read.
     """
 
     lookup: RecordSearch
@@ -61,14 +64,14 @@ class RecordDriver(LookupDriver):
         self._reading: dict[Contact, NextPage] = {}
 
     def winners(self) -> tuple[Finding, ...]:
-        """The winning record at each place of all that holders returned, with who holds it."""
+        """The record that wins at each place, and who holds it."""
         search = self.lookup
         return self._findings.winners(
             search.holders, search.closest(), ended_early=search.satisfied
         )
 
     def _body(self, contact: Contact) -> RequestBody:
-        """Ask for the records; a holder of the best one known only says so and names contacts."""
+        """Ask for the records; a holder of the best one found so far sends contacts only."""
         known = self._findings.known_version()
         if known:
             self._named[contact] = known
@@ -92,7 +95,7 @@ class RecordDriver(LookupDriver):
         self._read_on()
 
     def _judge(self, holder: Contact, body: Records, left: int | None = None) -> list[bytes]:
-        """The versions of the records that count; the holder's next page, if any, is noted.
+        """The versions of the records that count; also notes the holder's next page, if any.
 
         ``left`` is how many more records the holder may send.
         """
@@ -116,7 +119,7 @@ class RecordDriver(LookupDriver):
         return super()._is_done() and not self._reading
 
     def _read_on(self) -> None:
-        """Ask as many holders for their next pages as may be asked at a time."""
+        """Ask holders for their next pages, as many as may be asked at the same time."""
         if self.lookup.satisfied:
             self._waiting.clear()
         while self._waiting and len(self._reading) < self._pages_at_once:
@@ -135,7 +138,7 @@ class RecordDriver(LookupDriver):
         self._read_on()
 
     def _lose_page(self, failure: Failure, holder: Contact) -> None:
-        """This holder's other records remain unread."""
+        """The holder did not answer: its other records stay unread."""
         self._reading.pop(holder, None)
         if failure.check(NodeStopped) or not failure.check(KadtwistedError, CancelledError):
             self._finish(failure)

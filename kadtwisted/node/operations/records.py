@@ -1,10 +1,12 @@
 """Searching and publishing records of any kind: lookups, stores and receipts.
 
-What a kind's records are, which of two wins and how the next one is made, its rules say
-(``records/kinds.py``); here is what is the same for all of them.  A publisher first searches what
-is there: so its record can be made to win, and the same search leaves it with the closest nodes and
-their tokens.  It then stores on the k closest of each family, on a network without a secret also on
-those that belong to the key though others crowd before them, and says who acknowledged.
+The rules of a kind (``records/kinds.py``) say what its records are, which of two wins, and how the
+next one is made.  Here is what is the same for all kinds.
+
+To publish, a node first searches what is stored.  So it can make a record that wins, and it knows
+the closest nodes and has their tokens.  Then it stores the record on the k closest nodes of each
+family, and tells which of them acknowledged it.  On a network without a secret it also stores on
+other nodes near the key, because liars may have crowded between them and the key.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ class Published(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a search found: the winner at each place, where that was found, and what this node holds
-    itself."""
+    """What a search found: the winner at each place, the searches that found it, and what this node
+    holds itself."""
 
     winners: tuple[Finding, ...]
     founds: Sequence[Found]
@@ -91,9 +93,9 @@ class RecordOperations:
     async def read(self, rules: RecordKind, key: NodeID, mode: Mode) -> Read:
         """The records of one kind under a key.
 
-        In ``first`` mode what this node holds is enough.  In ``latest`` mode the winner of a kind
-        of which one stands under a key is sent to those of the closest nodes that lack it.  Fails
-        with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
+        In ``first`` mode what this node holds is enough.  In ``latest`` mode, and if the kind has
+        one record under a key, the winner is sent to those of the closest nodes that lack it.
+        Fails with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
         """
         local = await self._local(rules, key)
         query = Query(rules, key, mode)

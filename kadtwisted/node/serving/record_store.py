@@ -3,7 +3,7 @@
 Every write under one key waits for the one before it, so that comparing and storing is one step for
 any backend.  What comes in is checked on arrival; reading hands out what was checked.  A storage
 that refused a write can be tried again: so this node learns that it works, even if nobody stores
-anything.  What the rules of a record are, its kind says (``records/kinds.py``).
+anything.  The rules of a record are those of its kind (``records/kinds.py``).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PROBE = StorageKey(0, NodeID(0))
 
 
 class Write(NamedTuple):
-    """A checked record on its way into the storage: the rules it falls under, where it belongs, the
-    seconds it is to be kept, and the sequence number that must be stored there now, if any must."""
+    """A checked record on its way into the storage: its rules, where it belongs, the seconds to keep
+    it, and the sequence number that must be stored there now, if the write is conditional."""
 
     rules: RecordKind
     where: StorageKey

@@ -1,6 +1,6 @@
 """Bringing records back to the k closest nodes: by HAVE first, then STORE of what is wanted.
 
-On a network whose dialect has no HAVE everything is stored unasked.
+If the network's dialect has no HAVE, every record is sent by STORE.
 
 A holder passes over its records page by page, and looks up the nodes that should hold them.  What
 arrived, or was vouched for by another holder, within the current period is skipped: one holder's

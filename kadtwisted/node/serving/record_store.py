@@ -35,8 +35,8 @@ PROBE = StorageKey(0, NodeID(0))
 
 
 class Write(NamedTuple):
-    """A checked record on its way into the storage: its rules, where it belongs, the seconds to keep
-    it, and the sequence number that must be stored there now, if the write is conditional."""
+    """A checked record on its way into the storage: its rules, where it belongs, the seconds to
+    keep it, and the sequence number that must be stored there now, if the write is conditional."""
 
     rules: RecordKind
     where: StorageKey

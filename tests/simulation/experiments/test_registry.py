@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationProblems, NotFound
+from kadtwisted.lookup.iterative import Breadth
 from kadtwisted.model.ids import random_id
 from kadtwisted.parameters import Parameters
 from kadtwisted.simulation.experiments.lookup_rules import RULES, InRounds
@@ -99,7 +100,7 @@ class LatencyTests(SynchronousTestCase):
         population = Population(Scenario(), 6, RecordingMonitor())
         population.grow()
         own, *others = [each.contact for each in population.members]
-        lookup = InRounds(own.node_id, k=5, alpha=3, own_id=own.node_id)
+        lookup = InRounds(own.node_id, Breadth(5, 3, own.node_id))
         lookup.add(others, 0.0)
         first = lookup.next(0.0)
         self.assertEqual(len(first), 3)
@@ -116,7 +117,7 @@ class LatencyTests(SynchronousTestCase):
         population = Population(Scenario(), 10, RecordingMonitor())
         population.grow()
         own, *others = [each.contact for each in population.members]
-        lookup = InRounds(own.node_id, k=9, alpha=3, own_id=own.node_id)
+        lookup = InRounds(own.node_id, Breadth(9, 3, own.node_id))
         lookup.add(others, 0.0)
         first = lookup.next(0.0)
         for each in first:

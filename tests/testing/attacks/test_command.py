@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 from unittest.mock import patch
 
@@ -48,3 +49,9 @@ class CommandTests(SynchronousTestCase):
             made = {**command.ATTACKS, **command.REAL}[name]
             self.assertEqual((attack, minutes), (made(), 30.0))
             self.assertTrue(attack.lasts.startswith("about "), name)
+
+    def test_the_page_names_every_attack(self) -> None:
+        page = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text("utf-8")
+        rows = page.partition("\n## Attacks\n")[2].partition("\n## ")[0]
+        named = [row.split("|")[2].strip(" `") for row in rows.splitlines() if row.startswith("| ")]
+        self.assertEqual(sorted(named[1:]), sorted({**command.ATTACKS, **command.REAL}))

@@ -31,6 +31,8 @@ GARBAGE = bytes(56)
 """A box that opens for nobody."""
 KEYS = 8192
 """Fresh keys, in turn: more than a node remembers secrets."""
+ASKED = 1024
+"""Hellos that a port remembers until a cookie comes."""
 WORK = ("dropped.bad-box", "dropped.bad-key")
 """Counters of what public-key work was done for, and nothing came of it."""
 MOST = 2000
@@ -166,8 +168,8 @@ class Fresh(Alternating):
         start = self.home.random(2)
         at = int.from_bytes(start, "big") % len(keys)
         self.keys = deque(keys[at:] + keys[:at])
-        self.asked: deque[tuple[bytes, bytes]] = deque(maxlen=64)
-        self.proven: deque[tuple[bytes, bytes]] = deque(maxlen=64)
+        self.asked: dict[bytes, bytes] = {}
+        self.proven: deque[tuple[bytes, bytes]] = deque(maxlen=ASKED)
 
     def garbage(self, node: Peer) -> bool:
         """Use a token that a cookie brought, else ask for one by a hello that opens for nobody."""
@@ -177,7 +179,9 @@ class Fresh(Alternating):
         self.keys.rotate(1)
         assert isinstance(self.form, Sealed)
         header = self.form.header(HELLO, node.key, self.keys[0] + NO_TOKEN)
-        self.asked.append((header[1:17], self.keys[0]))
+        self.asked[header[1:17]] = self.keys[0]
+        if len(self.asked) > ASKED:
+            del self.asked[next(iter(self.asked))]
         self.write(header + GARBAGE, node.address)
         return False
 
@@ -186,7 +190,6 @@ class Fresh(Alternating):
         opened = self.form.open(datagram)
         if opened is None or opened.form != COOKIE:
             return
-        for random, key in self.asked:
-            if random == opened.body[:16]:
-                self.proven.append((key, opened.body[16:24]))
-                return
+        key = self.asked.pop(opened.body[:16], None)
+        if key is not None:
+            self.proven.append((key, opened.body[16:24]))

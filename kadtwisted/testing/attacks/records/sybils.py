@@ -13,6 +13,7 @@ from typing import ClassVar
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.node.node import Node
+from kadtwisted.parameters import Parameters
 from kadtwisted.testing.attacks.client import Asked, Client, Peer
 from kadtwisted.testing.attacks.datagrams import identities_near, node_id_of
 from kadtwisted.testing.attacks.stage import Stage
@@ -42,6 +43,7 @@ class Sybils:
     tries: int = 28_500
     readers: int = 10
     holders: int = 10
+    k: int = 20
     seed: int = 1
 
     def run(self, report: Report) -> None:
@@ -50,7 +52,7 @@ class Sybils:
 
     def _play(self, report: Report, count: int) -> None:
         case = f"{count} + {count} Sybils"
-        stage = Stage(self.seed, report)
+        stage = Stage(self.seed, report, parameters=Parameters(k=self.k))
         stage.grow(self.nodes)
         stage.advance(5 * MINUTE)
         writer = stage.members[0]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kadtwisted.parameters import Parameters
 from kadtwisted.testing.attacks.client import Client
 from kadtwisted.testing.attacks.stage import Stage
 from kadtwisted.testing.attacks.tables.carpet import IPv6Stage
@@ -35,11 +36,13 @@ class Prefixes:
     attackers: int = 200
     watched: int = 4
     minutes: float = 30.0
+    k: int = 20
     seed: int = 1
 
     def run(self, report: Report) -> None:
         for case, kind, address in CASES:
-            self._play(report, kind(self.seed, report), case, address)
+            stage = kind(self.seed, report, parameters=Parameters(k=self.k))
+            self._play(report, stage, case, address)
 
     def _play(self, report: Report, stage: Stage, case: str, address: Callable[[int], str]) -> None:
         stage.grow(self.nodes)

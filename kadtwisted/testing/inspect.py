@@ -89,7 +89,7 @@ def load_of(node: Node) -> Load:
     return Load(
         requests=sum(len(link.requests) for link in links),
         operations=len(node._operations),
-        locks=len(records._locks),
+        locks=records.waiting_writes(),
         vouchers=len(records._vouched),
         endpoints=sum(len(link.protocol.door.endpoints) for link in links),
         contacts=sum(len(link.table) for link in links),

@@ -20,9 +20,15 @@ from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, Matched, Received, Sen
 from kadtwisted.errors import MalformedDatagram, SendFailed
 from kadtwisted.interfaces import IDoor
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.model.messages import Error, ErrorCode, ReplyBody
+from kadtwisted.model.messages import Error, ErrorCode, FindNode, Ping, ReplyBody, Store
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.requests import Requests
+
+NEVER_WAIT = frozenset((Ping, FindNode))
+"""Requests whose answers need no storage."""
+
+BUSY = Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS)
+"""The answer while as many requests wait for the storage as may."""
 
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 """The answer to a request; ``None`` is silence."""
@@ -48,7 +54,9 @@ class KademliaProtocol(DatagramProtocol):
         self._counts = context.counters.counts
         self._faults = context.faults
         self._max_answering = context.settings.bounds.pending_answers
-        self._answering: dict[Deferred[ReplyBody], None] = {}
+        # Reads are answered while as many writes wait as may.
+        self._reads: dict[Deferred[ReplyBody], None] = {}
+        self._writes: dict[Deferred[ReplyBody], None] = {}
         self.requests = Requests(context, door, self._write)
         self.running = False
 
@@ -68,7 +76,7 @@ class KademliaProtocol(DatagramProtocol):
         """Answer nothing more and fail every request in flight with ``NodeStopped``."""
         self.running = False
         self.requests.shut()
-        for answering in list(self._answering):
+        for answering in [*self._reads, *self._writes]:
             answering.cancel()
 
     # --- Datagrams in ------------------------------------------------------------------------
@@ -84,11 +92,15 @@ class KademliaProtocol(DatagramProtocol):
             now = self._now()
             event = self.door.receive(datagram, addr, now)
             if type(event) is Received:
-                body = event.refusal or self._handle(event)
+                waiting = self._writes if type(event.body) is Store else self._reads
+                if len(waiting) >= self._max_answering and type(event.body) not in NEVER_WAIT:
+                    body: ReplyBody | Deferred[ReplyBody] | None = BUSY  # before anything is begun
+                else:
+                    body = event.refusal or self._handle(event)
                 if isinstance(body, tuple):
                     self._reply(event, body)
                 elif body is not None:
-                    self._reply_later(event, body)
+                    self._reply_later(event, body, waiting)
                 if event.introduces:
                     self.learn(event)
             elif type(event) is Matched:
@@ -111,11 +123,16 @@ class KademliaProtocol(DatagramProtocol):
 
     # --- Replies out -------------------------------------------------------------------------
 
-    def _reply_later(self, received: Received, body: Deferred[ReplyBody]) -> None:
+    def _reply_later(
+        self,
+        received: Received,
+        body: Deferred[ReplyBody],
+        waiting: dict[Deferred[ReplyBody], None],
+    ) -> None:
         """Answer when the Deferred fires; its failure is a fault of ours, told as such."""
 
         def finish(result: ReplyBody | Failure) -> None:
-            self._answering.pop(body, None)
+            waiting.pop(body, None)
             if isinstance(result, Failure):
                 if result.check(CancelledError):
                     return
@@ -124,11 +141,7 @@ class KademliaProtocol(DatagramProtocol):
             if self.running:
                 self._reply(received, result)
 
-        if len(self._answering) >= self._max_answering:
-            body.addErrback(lambda _: None)  # begun already; nobody will hear of its end
-            self._reply(received, Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS))
-            return
-        self._answering[body] = None
+        waiting[body] = None
         body.addBoth(finish)
 
     def _reply(self, received: Received, body: ReplyBody) -> None:

@@ -22,26 +22,36 @@ from kadtwisted.model.messages import (
     FindValue,
     Have,
     HaveEntry,
+    Nodes,
     Ping,
     Pong,
     Reply,
     Request,
     Store,
+    Stored,
     UnknownRequest,
 )
+from kadtwisted.model.record import Kind
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import DATAGRAM_LIMIT, LimitSettings, NodeSettings
+from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds, LimitSettings, NodeSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import EPOCH, Swarm, simulated_node, wait_for
 from kadtwisted.testing.strategies import hostile_cbor
+from tests.node.storages import LateStorage
 from tests.node.stranger import Stranger
 
 COOKIE_LENGTH = 65
+SUPERSEDED = ErrorCode.SUPERSEDED
 PONG = Pong(b"\x01", 0, 0)
 RECORD = encode(value_of(key_of_name("k"), b"v", int(EPOCH) * 1_000_000))
+
+
+def record(name: str, version: int = 0) -> bytes:
+    """A version of the record under a name."""
+    return encode(value_of(key_of_name(name), b"v", int(EPOCH) * 1_000_000 + version))
 
 
 class DoorCase(SynchronousTestCase):
@@ -245,6 +255,69 @@ class OverloadTests(DoorCase):
         told = [body for body in codes if isinstance(body, Error)]
         self.assertEqual([(body.code, body.retry_after) for body in told], [(ErrorCode.BUSY, 1000)])
         self.assertLessEqual(len(codes), 4)
+
+    def overwhelmed(self, storage: LateStorage, waiting: int = 3) -> Node:
+        """A node at which as many requests wait for this storage as may."""
+        bounds = Bounds(pending_answers=waiting)
+        settings = NodeSettings(port=8000, interfaces=("192.0.2.3",), bounds=bounds)
+        host = self.network.host("192.0.2.3")
+        node = simulated_node(host, 3, settings, storage=storage)
+        wait_for(self.clock, node.start())
+        self.addCleanup(lambda: wait_for(self.clock, node.stop()))
+        self.addCleanup(storage.release_all)
+        return node
+
+    def test_a_write_that_cannot_wait_is_refused_before_it_is_begun(self) -> None:
+        storage = LateStorage()
+        busy = self.overwhelmed(storage)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        for name in "abcd":
+            self.stranger.ask(busy, Store(record(name), 100), token=token)
+        self.stranger.ask(busy, Ping(), token=token)
+        self.stranger.ask(busy, FindNode(key_of_name("e")), token=token)
+        self.clock.advance(1)
+        told = [reply.body for reply in self.stranger.replies]
+        self.assertEqual([type(each) for each in told], [Error, Pong, Nodes])
+        self.assertEqual(told[0], Error(ErrorCode.BUSY, "busy", 1000))
+        storage.release_all()
+        self.clock.advance(1)
+        self.assertEqual([r.body for r in self.stranger.replies[3:]], [Stored(100)] * 3)
+        held = self.successResultOf(storage.page(None, 9))
+        self.assertEqual({each.data for each in held}, {record(name) for name in "abc"})
+
+    def test_reads_are_answered_while_writes_wait(self) -> None:
+        storage = LateStorage()
+        busy = self.overwhelmed(storage)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        for name in "abcd":
+            self.stranger.ask(busy, Store(record(name), 100), token=token)
+        for _ in range(5):
+            self.stranger.ask(busy, FindValue(key_of_name("z"), Kind.VALUE), token=token)
+        self.clock.advance(1)
+        told = [reply.body for reply in self.stranger.replies]
+        self.assertEqual(told, [Error(ErrorCode.BUSY, "busy", 1000)] * 3)  # a write, two reads
+        storage.release_all()
+        self.clock.advance(1)
+        answers = [type(reply.body) for reply in self.stranger.replies[3:]]
+        self.assertEqual(
+            sorted(each.__name__ for each in answers), ["Records"] * 3 + ["Stored"] * 3
+        )
+
+    def test_a_flood_of_versions_of_one_record_leaves_one_that_waits(self) -> None:
+        storage = LateStorage()
+        busy = self.overwhelmed(storage, waiting=1000)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        for version in range(300):
+            self.stranger.ask(busy, Store(record("a", version), 100), token=token)
+        self.clock.advance(1)
+        self.assertEqual({reply.body.code for reply in self.stranger.replies}, {SUPERSEDED})
+        self.assertEqual(len(self.stranger.replies), 298)
+        storage.release_all()
+        self.clock.advance(1)
+        self.assertEqual([r.body for r in self.stranger.replies[298:]], [Stored(100)] * 2)
 
     def test_being_busy_is_no_failure(self) -> None:
         outcome: list[object] = []

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.dialects.door import Received
+from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import StorageBusy, StorageError, StorageFull
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.interfaces import IStorage
@@ -297,19 +297,29 @@ class StoreTests(HandlersCase):
         text = self.refused(self.answer(Store(record(b"a"), 100)), ErrorCode.BUSY, 1000)
         self.assertEqual(text, "x" * 120)
 
-    def test_concurrent_writes_of_one_key_keep_their_order_and_lose_nothing(self) -> None:
+    def test_of_concurrent_writes_of_one_key_the_newest_stays(self) -> None:
         late = LateStorage()
         self.use(late)
         bodies = [Store(record(b"%d" % number, number), 10 + number) for number in (1, 3, 2, 4)]
-        answers: list[object] = []
-        for body in bodies:
-            self.handle(body).addCallback(answers.append)
-        self.assertEqual((answers, late.waiting), ([], [("get", KEY)]))
+        answers: dict[int, object] = {}
+        for index, body in enumerate(bodies):
+            self.handle(body).addCallback(lambda answer, i: answers.update({i: answer}), index)
+        for refused in (2, 1):  # both lose to one that waits, and never touch the storage
+            self.refused(answers.pop(refused), ErrorCode.SUPERSEDED)
+        self.assertEqual((answers, late.waiting), ({}, [("get", KEY)]))
         late.release_all()
-        self.assertEqual(answers[:2] + answers[3:], [Stored(11), Stored(13), Stored(14)])
-        self.refused(answers[2], ErrorCode.SUPERSEDED)
+        self.assertEqual(answers, {0: Stored(11), 3: Stored(14)})
         stored = self.successResultOf(late.page(None, 10))
         self.assertEqual([each.data for each in stored], [record(b"4", 4)])
+
+    def test_a_write_that_finds_no_place_to_wait_is_told_so_and_not_begun(self) -> None:
+        late = LateStorage()
+        self.use(late)
+        waiting = [self.handle(Store(record(b"a"), 100)) for _ in range(9)]
+        answer = self.answer(Store(record(b"a"), 100))
+        self.refused(answer, ErrorCode.BUSY, BUSY_RETRY_MS)
+        late.release_all()
+        self.assertEqual([self.successResultOf(each) for each in waiting], [Stored(100)] * 9)
 
     def test_an_acknowledgement_waits_for_the_storage(self) -> None:
         late = LateStorage()

@@ -216,25 +216,31 @@ class OrderTests(StoreCase):
         self.patch(self.late, "put", lambda *a: fail(errors.pop()) if errors else put(*a))
         for number in range(3):
             self.store(str(number), record(b"%d" % number, number))
+            self.late.release()  # the one before, if there is one, tries to write now
         self.late.release_all()
         self.assertEqual(self.ended, [("0", StorageFull), ("1", OSError), ("2", 100)])
         self.assertEqual([each.data for each in self.everything()], [record(b"2", 2)])
 
     def test_a_cancelled_write_does_not_block_those_behind(self) -> None:
-        writes = [self.store(str(number), record(b"%d" % number, number)) for number in range(4)]
-        writes[1].cancel()  # waits for its turn
-        writes[0].cancel()  # reads
+        first, second = [
+            self.store(str(number), record(b"%d" % number, number)) for number in (0, 1)
+        ]
+        second.cancel()  # waits for its turn
+        first.cancel()  # reads
         self.assertEqual(self.ended, [("1", CancelledError), ("0", CancelledError)])
+        for number in (2, 3):
+            self.store(str(number), record(b"%d" % number, number))
         self.late.release_all()
         self.assertEqual(self.ended[2:], [("2", 100), ("3", 100)])
 
-    def test_no_lock_outlives_its_writes(self) -> None:
+    def test_nothing_outlives_its_writes(self) -> None:
+        queue = self.records._writer.queue
         for number in range(50):
             self.store("x", record(b"x", 0, NodeID(number % 7)))
-        self.assertEqual(len(self.records._locks), 7)
+        self.assertEqual((len(queue), queue.keys()), (50, 7))
         self.late.release_all()
         self.assertEqual(len(self.ended), 50)
-        self.assertEqual(self.records._locks, {})
+        self.assertEqual((len(queue), queue.keys()), (0, 0))
 
     def everything(self) -> list[StoredRecord]:
         found: Any = self.successResultOf(self.late.page(None, 100))
@@ -269,9 +275,29 @@ class OrderTests(StoreCase):
             expected.append(self._model(model, key, data, remaining))
         while late.waiting:
             late.release(source.getrandbits(8) % len(late.waiting))
-        self.assertEqual(outcomes, expected)
+        for index, outcome in enumerate(outcomes):
+            self._check(writes, index, outcome, expected[index])
         left = {each.where.key: each.data for each in self.successResultOf(late.page(None, 100))}
         self.assertEqual(left, {key: data for key, (data, _) in model.items()})
+
+    def _check(
+        self, writes: list[tuple[int, int, bytes, int]], index: int, outcome: object, each: object
+    ) -> None:
+        """A write came to the same, or was not done for one that came while it waited: one that
+        wins over it, or the same record with longer to live."""
+        if outcome == each:
+            return
+        key, published, value, _ = writes[index]
+        data = record(value, published, NodeID(key))
+        later = [
+            (record(v, p, NodeID(k)), remaining)
+            for k, p, v, remaining in writes[index + 1 :]
+            if k == key
+        ]
+        if outcome is Superseded:
+            self.assertTrue(any(wins(other, data) for other, _ in later))
+        else:
+            self.assertIn((data, outcome), later)
 
     def _watch(self, storing: Deferred[int], outcomes: list[object], index: int) -> None:
         def note(result: object) -> None:

@@ -312,7 +312,7 @@ class FileTests(SynchronousTestCase):
     def test_without_matplotlib(self) -> None:
         with (
             patch.dict(sys.modules, {"matplotlib": None, "matplotlib.figure": None}),
-            self.assertRaisesRegex(album.NoPictures, r"pip install 'kadtwisted\[pictures\]'"),
+            self.assertRaisesRegex(album.NoPictures, "pip install matplotlib"),
         ):
             album.draw(played("hops"))
 

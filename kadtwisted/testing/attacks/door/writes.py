@@ -17,8 +17,15 @@ from twisted.internet.defer import Deferred
 from kadtwisted.model.ids import id_to_bytes, key_of_name
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.storage.memory import MemoryStorage
-from kadtwisted.testing.attacks.client import Client, Peer
-from kadtwisted.testing.attacks.datagrams import ERROR, PING, REQUEST, STORE, value_record
+from kadtwisted.testing.attacks.client import Client, Home, Peer
+from kadtwisted.testing.attacks.datagrams import (
+    ERROR,
+    PING,
+    REQUEST,
+    STORE,
+    Identity,
+    value_record,
+)
 from kadtwisted.testing.attacks.stage import Stage, unheard
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.clock import HeapClock
@@ -113,8 +120,10 @@ class SlowStorage(MemoryStorage):
 class Flood(Client):
     """Sends STOREs without waiting, and remembers which were refused."""
 
-    refused = bytearray()
-    accepted = 0
+    def __init__(self, home: Home, identity: Identity) -> None:
+        super().__init__(home, identity)
+        self.refused = bytearray()
+        self.accepted = 0
 
     def prepare(self, count: int) -> None:
         """Make room for the answers to STOREs with numbers below ``count``."""

@@ -100,6 +100,9 @@ class ISealer(Interface):
         network.
         """
 
+    def knows(sender: bytes) -> bool:
+        """Whether opening what this public key sealed costs no public-key work."""
+
     def open(datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
         """The message's bytes, if ``sender`` (a public key) sealed them for us.
 

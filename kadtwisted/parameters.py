@@ -193,6 +193,21 @@ class LimitSettings:
         2000.0, RATE, "From one address and port that has shown a valid token."
     )
     proven_burst: float = setting(4000.0, BURST, "As many of them may come at once, after a pause.")
+    proven_host_rate: float = setting(
+        4000.0,
+        RATE,
+        "From all ports of one IPv4 address or IPv6 /64 that have shown valid tokens; eight times "
+        "as much from an IPv6 /48.",
+    )
+    proven_host_burst: float = setting(
+        8000.0, BURST, "As many of these may come at once, after a pause."
+    )
+    writes_rate: float = setting(
+        500.0,
+        RATE,
+        "STOREs from one IPv4 address or IPv6 /64: each may cost a write to the disk.",
+    )
+    writes_burst: float = setting(2000.0, BURST, "As many STOREs may come at once, after a pause.")
     stranger_rate: float = setting(
         50.0,
         RATE,
@@ -204,13 +219,23 @@ class LimitSettings:
         "As many of them may come at once, after a pause: many nodes may share one address.",
     )
     strangers_total_rate: float = setting(
-        2000.0,
+        1500.0,
         RATE,
         "From all senders without a valid token together. Each of their datagrams costs about "
         "0.1 ms of public-key work.",
     )
     strangers_total_burst: float = setting(
-        4000.0, BURST, "As many of these may come at once, after a pause."
+        3000.0, BURST, "As many of these may come at once, after a pause."
+    )
+    secrets_rate: float = setting(
+        500.0,
+        RATE,
+        "From all senders with a valid token together whose shared secret is not kept in memory. "
+        "Each such datagram costs about 0.1 ms of public-key work, and its host as much of its "
+        "budget as a datagram without a token.",
+    )
+    secrets_burst: float = setting(
+        1000.0, BURST, "As many of these may come at once, after a pause."
     )
     cookies_rate: float = setting(
         5000.0,

@@ -51,6 +51,12 @@ LIMITS = LimitSettings(
     stranger_burst=NO_LIMIT,
     strangers_total_rate=NO_LIMIT,
     strangers_total_burst=NO_LIMIT,
+    proven_host_rate=NO_LIMIT,
+    proven_host_burst=NO_LIMIT,
+    secrets_rate=NO_LIMIT,
+    secrets_burst=NO_LIMIT,
+    writes_rate=NO_LIMIT,
+    writes_burst=NO_LIMIT,
 )
 QUIET = Parameters(refresh_period=24 * HOUR, verification_quiet=24 * HOUR)
 """No upkeep while serving is measured."""

@@ -1,10 +1,16 @@
 """Budgets of datagrams: which senders may still be served now.
 
 This file decides, before any public-key work, whether a request is admitted.  A sender that showed
-a valid token is charged at its exact endpoint.  The address of a stranger may be forged, so a
-stranger is charged where forging gains least: at its IPv4 address, or at its IPv6 /64 and again at
-the /48 around it, and at one budget of all strangers together.  Many nodes may share a loopback
-address, so these are charged by exact endpoint.
+a valid token is charged at its exact endpoint and at its *host*: its IPv4 address, or its IPv6 /64
+and again the /48 around it, so that one host gains nothing by many ports.  The address of a
+stranger may be forged, so a stranger is charged where forging gains least: at its host, and at one
+budget of all strangers together.  Many nodes may share a loopback address, so these are charged by
+exact endpoint.
+
+Public-key work has a bound in all: strangers' datagrams, and those of proven senders whose shared
+secret is not known (any more), are charged to a budget of everybody and to their host as a
+stranger's.  What a request costs beyond a PING is charged once it is known, before it is handled;
+STOREs are charged to a budget of writes of their host as well.
 
 It never looks at what a datagram says, never sends and never waits: ``now`` is an argument.  Its
 state never exceeds ``max_sources`` entries.  A stranger that is refused leaves no entry and is
@@ -20,6 +26,8 @@ source that is not listed has a full bucket.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from kadtwisted.errors import ConfigurationError
@@ -69,8 +77,11 @@ BUSY_INTERVAL = 1.0
 """Seconds between two replies BUSY to one endpoint."""
 MAX_TOLD_BUSY = 1024
 """Endpoints that got BUSY and are remembered."""
-FORGOTTEN_AT_ONCE = 3
-"""Old sources checked for each one that is charged: more than the two that this may add."""
+FORGOTTEN_AT_ONCE = 4
+"""Old sources checked for each one that is charged: more than the three that this may add."""
+RECENT_HOSTS = 1024
+"""Hosts whose groups are not worked out again for each datagram.  MAGIC: about as many as a busy
+node hears within seconds."""
 
 
 class Limits:
@@ -84,6 +95,13 @@ class Limits:
         rate, burst = settings.stranger_rate, settings.stranger_burst
         self._interval, self._allowance = Budget.of(settings.proven_rate, settings.proven_burst)
         self._stranger = Budget.of(rate, burst)
+        host_rate, host_burst = settings.proven_host_rate, settings.proven_host_burst
+        self._host = Budget.of(host_rate, host_burst)
+        self._host_site = Budget.of(SITE_FACTOR * host_rate, SITE_FACTOR * host_burst)
+        self._writes = Budget.of(settings.writes_rate, settings.writes_burst)
+        self._secrets = Budget.of(settings.secrets_rate, settings.secrets_burst)
+        self._secrets_full_at = float("-inf")
+        self._hosts_of = lru_cache(RECENT_HOSTS)(self._proven_groups)
         self._site = Budget.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
         self._strangers = Budget.of(settings.strangers_total_rate, settings.strangers_total_burst)
         self._strangers_full_at = float("-inf")
@@ -100,15 +118,58 @@ class Limits:
     def admit_proven(self, endpoint: Endpoint, now: float) -> bool:
         """Charge a datagram to an endpoint with a valid token; says whether to serve it."""
         sources = self._sources
+        groups = self._hosts_of(endpoint[0])
+        for group, budget in groups:
+            if sources.get(group, now) > now + budget.allowance:
+                return False
         full_at = sources.get(endpoint)
         if full_at is None:
             sources[endpoint] = now + self._interval
             self._forget(now)
-            return True
-        if full_at > now + self._allowance:
+        elif full_at > now + self._allowance:
             return False
-        sources[endpoint] = (full_at if full_at > now else now) + self._interval
-        sources.move_to_end(endpoint)
+        else:
+            sources[endpoint] = (full_at if full_at > now else now) + self._interval
+            sources.move_to_end(endpoint)
+        for group, budget in groups:
+            full_at = sources.get(group, now)
+            sources[group] = (full_at if full_at > now else now) + budget.interval
+            sources.move_to_end(group)
+        return True
+
+    def admit_secret(self, endpoint: Endpoint, now: float) -> bool:
+        """Charge a datagram of a proven endpoint whose shared secret is not known: to its host as a
+        stranger's, and to the public-key work of all such; says whether to open it."""
+        if self._secrets_full_at > now + self._secrets.allowance:
+            return False
+        if not self._admit(self._charges(endpoint), 1.0, now):
+            return False
+        self._secrets_full_at = max(self._secrets_full_at, now) + self._secrets.interval
+        return True
+
+    def admit_cost(self, endpoint: Endpoint, cost: float, now: float) -> bool:
+        """Charge what a request of a proven endpoint costs, in PINGs, beyond the one that it was
+        admitted for; says whether to handle it."""
+        own = Budget(self._interval, self._allowance)
+        return self._admit(((endpoint, own), *self._hosts_of(endpoint[0])), cost, now)
+
+    def admit_write(self, endpoint: Endpoint, now: float) -> bool:
+        """Charge a STORE to the writes of its host; says whether to handle it."""
+        charges = self._charges(endpoint)
+        return self._admit(((f"{charges[0][0]} writes", self._writes),), 1.0, now)
+
+    def _admit(
+        self, charges: Sequence[tuple[Endpoint | str, Budget]], cost: float, now: float
+    ) -> bool:
+        """Charge all of these if each has room, else none."""
+        sources = self._sources
+        for source, budget in charges:
+            if sources.get(source, now) > now + budget.allowance:
+                return False
+        for source, budget in charges:
+            sources[source] = max(sources.get(source, now), now) + cost * budget.interval
+            sources.move_to_end(source)
+        self._forget(now)
         return True
 
     def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
@@ -136,15 +197,8 @@ class Limits:
         """
         if self._strangers_full_at > now + self._strangers.allowance:
             return False
-        charges = self._charges(endpoint)
-        sources = self._sources
-        for source, budget in charges:
-            if sources.get(source, now) > now + budget.allowance:
-                return False
-        for source, budget in charges:
-            sources[source] = max(sources.get(source, now), now) + budget.interval
-            sources.move_to_end(source)
-        self._forget(now)
+        if not self._admit(self._charges(endpoint), 1.0, now):
+            return False
         self._strangers_full_at = max(self._strangers_full_at, now) + self._strangers.interval
         return True
 
@@ -177,3 +231,10 @@ class Limits:
             (":".join(groups[:4]), self._stranger),
             (":".join(groups[:3]), self._site),
         )
+
+    def _proven_groups(self, host: str) -> tuple[tuple[str, Budget], ...]:
+        """The groups at which a proven sender of a host is charged, and the budget of each."""
+        if is_loopback(host.rpartition(":")[2] if "." in host else host):
+            return ()
+        groups = [f"{group} proven" for group, _ in self._charges(Endpoint(host, 0))]
+        return tuple(zip(groups, (self._host, self._host_site), strict=False))

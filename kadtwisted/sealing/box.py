@@ -234,6 +234,10 @@ class BoxSealer:
                 return tuple.__new__(Header, (form, key, token, network))
         raise MalformedDatagram("wrong-tag")
 
+    def knows(self, sender: bytes) -> bool:
+        """See :meth:`ISealer.knows`."""
+        return sender in self._secrets
+
     def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
         """See :meth:`ISealer.open`: ``bad-box``, or ``bad-key`` for a key that is not valid.
 

@@ -42,7 +42,54 @@ class ProvenTests(SynchronousTestCase):
         self.assertTrue(limits.admit_proven(Endpoint("192.0.2.1", 4001), 0.0))
         self.assertTrue(limits.admit_proven(Endpoint("192.0.2.2", 4000), 0.0))
         self.assertFalse(limits.admit_proven(HERE, 0.0))
-        self.assertEqual(limits.sources(), 3)
+        self.assertEqual(limits.sources(), 3 + 2)  # and their hosts
+
+    def test_many_ports_of_one_host_share_its_budget(self):
+        limits = Limits(LimitSettings())
+        ports = [Endpoint("192.0.2.1", port) for port in range(100)]
+        served = sum(limits.admit_proven(each, 0.0) for each in ports for _ in range(200))
+        self.assertEqual(served, 8000)
+        self.assertTrue(limits.admit_proven(Endpoint("192.0.2.2", 4000), 0.0))
+        later = sum(limits.admit_proven(each, 1.0) for each in ports for _ in range(200))
+        self.assertEqual(later, 4000)
+
+    def test_many_hosts_of_one_site_share_its_budget(self):
+        limits = Limits(LimitSettings(proven_rate=10.0, proven_burst=10.0, proven_host_burst=10.0))
+        hosts = [Endpoint(f"2001:db8:1:{net:x}::1", 1) for net in range(100)]
+        served = sum(limits.admit_proven(each, 0.0) for each in hosts for _ in range(10))
+        self.assertEqual(served, 8 * 10)
+
+    def test_ports_of_a_loopback_address_do_not_share(self):
+        limits = Limits(SMALL)
+        for port in range(90):
+            self.assertEqual(admitted(limits.admit_proven, Endpoint("127.0.0.1", port), 0.0, 9), 5)
+
+    def test_a_refused_datagram_costs_its_host_nothing(self):
+        limits = Limits(LimitSettings(proven_burst=2.0, proven_host_burst=5.0))
+        self.assertEqual(admitted(limits.admit_proven, HERE, 0.0, 50), 2)
+        self.assertEqual(admitted(limits.admit_proven, Endpoint("192.0.2.1", 1), 0.0, 50), 2)
+
+    def test_secrets_that_are_not_known_cost_the_host_and_all(self):
+        limits = Limits(LimitSettings())
+        ports = [Endpoint("192.0.2.1", port) for port in range(100)]
+        served = sum(limits.admit_secret(each, 0.0) for each in ports for _ in range(10))
+        self.assertEqual(served, 200)  # a stranger's burst
+        self.assertFalse(limits.admit_stranger(ports[0], 0.0))
+        crowd = [Endpoint(f"10.{host >> 8}.{host & 255}.1", 1) for host in range(3000)]
+        self.assertEqual(sum(limits.admit_secret(each, 0.0) for each in crowd), 1000 - 200)
+
+    def test_a_costly_request_is_charged_by_its_cost(self):
+        limits = Limits(SMALL)
+        self.assertTrue(limits.admit_cost(HERE, 4.0, 0.0))
+        self.assertEqual(admitted(limits.admit_proven, HERE, 0.0, 20), 1)
+        self.assertFalse(limits.admit_cost(HERE, 4.0, 0.0))
+
+    def test_writes_have_a_budget_of_their_host(self):
+        limits = Limits(LimitSettings(writes_rate=10.0, writes_burst=20.0))
+        ports = [Endpoint("192.0.2.1", port) for port in range(50)]
+        self.assertEqual(sum(limits.admit_write(each, 0.0) for each in ports), 20)
+        self.assertTrue(limits.admit_write(Endpoint("192.0.2.2", 1), 0.0))
+        self.assertEqual(sum(limits.admit_write(each, 1.0) for each in ports), 10)
 
     def test_the_default_burst_is_exact_late_in_a_long_run(self):
         limits = Limits(LimitSettings())
@@ -206,11 +253,11 @@ class StateTests(SynchronousTestCase):
         limits = Limits(LimitSettings())
         for number in range(20_000):
             limits.admit_stranger(Endpoint(f"10.0.{number >> 8}.{number & 255}", 1), 0.0)
-        self.assertEqual(limits.sources(), 4000)
+        self.assertEqual(limits.sources(), 3000)
 
     def test_the_least_recently_charged_goes_first(self):
         limits = Limits(LimitSettings(proven_rate=1.0, proven_burst=2.0, max_sources=3))
-        ports = [Endpoint("192.0.2.1", port) for port in range(4)]
+        ports = [Endpoint("127.0.0.1", port) for port in range(4)]
         for endpoint in (*ports[:3], ports[0]):
             self.assertTrue(limits.admit_proven(endpoint, 0.0))
         self.assertTrue(limits.admit_proven(ports[3], 0.0))
@@ -253,7 +300,7 @@ class StateTests(SynchronousTestCase):
         admitted(limits.admit_proven, HERE, 0.0, 5)
         for number, endpoint in enumerate(ports):
             limits.admit_proven(endpoint, number / 50)  # each is full again after a second
-        self.assertEqual(limits.sources(), 101)  # the loud one, at the front, is not yet
+        self.assertEqual(limits.sources(), 102)  # the loud one, at the front, is not yet; its host
         for number in range(40):
             limits.admit_stranger(Endpoint(f"10.0.0.{number}", 1), 10.0)
         self.assertEqual(limits.sources(), 40)

@@ -36,10 +36,13 @@ from kadtwisted.model.messages import (
     ErrorCode,
     FindNode,
     FindValue,
+    Have,
     Ping,
     Reply,
     ReplyBody,
     Request,
+    RequestBody,
+    Store,
 )
 from kadtwisted.parameters import (
     DATAGRAM_LIMIT,
@@ -61,6 +64,24 @@ NONCE = slice(1, 17)
 
 _PADDED = frozenset((FindNode, FindValue))
 """Requests that a sender without a token pads to the length of a whole answer."""
+
+COSTLY = frozenset((Store, Have))
+"""Requests that may take several times the time of a PING."""
+
+BYTES_A_UNIT = 256
+ENTRIES_A_UNIT = 4
+"""So many bytes of a record to check, or entries of a HAVE to look up, take about as long as a
+PING; `python -m kadtwisted.testing.attacks costs` measures it."""
+
+
+def extra_cost(body: RequestBody) -> float:
+    """What a request costs beyond a PING, in PINGs."""
+    if type(body) is Have:
+        return len(body.entries) / ENTRIES_A_UNIT
+    if type(body) is Store:
+        return 1 + len(body.record) / BYTES_A_UNIT
+    return 0.0
+
 
 _NOT_VALID = Error(ErrorCode.BAD_TOKEN, "the token is not valid here any more")
 _BUSY = Error(ErrorCode.BUSY, "", BUSY_RETRY_MS)
@@ -125,6 +146,8 @@ class NativeDoor:
             refusal = None if limits.admit_proven(endpoint, now) else _BUSY
             if refusal is not None and not limits.admit_busy(endpoint, now):
                 raise MalformedDatagram("over-budget")
+            if not self._sealer.knows(key) and not limits.admit_secret(endpoint, now):
+                raise MalformedDatagram("secrets-over-budget")
             room = self._reply_room
         else:
             if not limits.admit_stranger(endpoint, now):
@@ -135,7 +158,10 @@ class NativeDoor:
         if type(message) is not Request:
             raise MalformedDatagram("reply-as-request")
         transaction_id, body, read_only = message
-        if not proven and shown != NO_TOKEN and type(body) in _PADDED:
+        if proven:
+            if type(body) in COSTLY and not (refusal or self._can_afford(endpoint, body, now)):
+                refusal = _BUSY
+        elif shown != NO_TOKEN and type(body) in _PADDED:
             # Its token has just become invalid, so it did not pad: tell it instead of cutting.
             refusal = _NOT_VALID
         introduces = proven and not own
@@ -149,6 +175,13 @@ class NativeDoor:
                 *(proven, introduces, refusal, envelope),
             ),
         )
+
+    def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:
+        """Charge what a costly request takes beyond a PING, and a STORE as a write."""
+        limits = self.limits
+        if type(body) is Store and not limits.admit_write(endpoint, now):
+            return False
+        return limits.admit_cost(endpoint, extra_cost(body), now)
 
     def _hello(self, datagram: bytes, header: Header, endpoint: Endpoint, now: float) -> Event:
         _, key, shown, network = header

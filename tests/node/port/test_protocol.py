@@ -30,12 +30,14 @@ from kadtwisted.model.messages import (
     Store,
     Stored,
     UnknownRequest,
+    Wanted,
 )
 from kadtwisted.model.record import Kind
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds, LimitSettings, NodeSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.sealing.forms import Form
+from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import EPOCH, Swarm, simulated_node, wait_for
@@ -318,6 +320,41 @@ class OverloadTests(DoorCase):
         storage.release_all()
         self.clock.advance(1)
         self.assertEqual([r.body for r in self.stranger.replies[298:]], [Stored(100)] * 2)
+
+    def test_costly_requests_are_charged_by_their_cost(self) -> None:
+        busy = self.overloaded(proven_rate=0.001, proven_burst=10)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        entries = tuple(HaveEntry(1, key_of_name(str(n)), bytes(8)) for n in range(32))
+        for _ in range(2):
+            self.stranger.ask(busy, Have(entries), token=token)
+        self.clock.advance(0.5)
+        self.assertEqual([type(each.body) for each in self.stranger.replies], [Wanted, Error])
+        self.assertEqual(busy.status().counters["in.Have"], 1)
+
+    def test_a_store_over_the_budget_of_writes_stores_nothing(self) -> None:
+        busy = self.overloaded(writes_rate=0.001, writes_burst=1)
+        token = self.stranger.token_of(busy)
+        self.stranger.replies.clear()
+        for name in ("one", "other"):
+            record = encode(value_of(key_of_name(name), b"v", int(EPOCH) * 1_000_000))
+            self.stranger.ask(busy, Store(record, 600), token=token)
+        self.clock.advance(0.5)
+        codes = [getattr(each.body, "code", None) for each in self.stranger.replies]
+        self.assertEqual(codes, [None, ErrorCode.BUSY])
+        self.assertEqual([each.where.key for each in records_of(busy)], [key_of_name("one")])
+
+    def test_bad_boxes_of_a_proven_sender_cost_it_a_strangers_budget(self) -> None:
+        busy = self.overloaded(stranger_rate=0.001, stranger_burst=5)
+        token = self.stranger.token_of(busy)  # the first of the five
+        for _ in range(20):
+            sealed = bytearray(self.stranger.seal(busy, Ping(), token=token))
+            sealed[-1] ^= 1
+            self.stranger.send(bytes(sealed), busy)
+        self.clock.advance(0.5)
+        dropped = busy.status().counters
+        self.assertEqual(dropped["dropped.bad-box"], 4)
+        self.assertEqual(dropped["dropped.secrets-over-budget"], 16)
 
     def test_being_busy_is_no_failure(self) -> None:
         outcome: list[object] = []

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from kadtwisted.testing.attacks.door.malformed import Malformed
+from kadtwisted.testing.attacks.door.writes import Writes
 from tests.testing.attacks.playing import AttackTestCase
 
 
 class DoorAttacks(AttackTestCase):
     def test_malformed(self) -> None:
         self.play(Malformed(nodes=2, count=1500), 5)
+
+    def test_writes(self) -> None:
+        self.play(Writes(seconds=2.0), 7)

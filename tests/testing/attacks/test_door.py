@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kadtwisted.testing.attacks.door.malformed import Malformed
+from kadtwisted.testing.attacks.door.ports import Ports
 from kadtwisted.testing.attacks.door.writes import Writes
 from tests.testing.attacks.playing import AttackTestCase
 
@@ -10,6 +11,9 @@ from tests.testing.attacks.playing import AttackTestCase
 class DoorAttacks(AttackTestCase):
     def test_malformed(self) -> None:
         self.play(Malformed(nodes=2, count=1500), 5)
+
+    def test_ports(self) -> None:
+        self.play(Ports(ports=10, rate=6000, warm_up=2.0, seconds=0.5), 7)
 
     def test_writes(self) -> None:
         self.play(Writes(seconds=2.0), 7)

@@ -231,6 +231,7 @@ def _link(link: LinkStatus) -> Described:
         "family": f"IPv{int(link.family)}",
         "listening": _endpoint(link.listening),
         "observed": _endpoint(link.observed),
+        "observers": link.observers,
         "contacts": link.contacts,
         "tentative": link.tentative,
         "requests_in_flight": link.requests_in_flight,

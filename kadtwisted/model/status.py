@@ -12,11 +12,17 @@ from kadtwisted.model.ids import NodeID
 
 
 class LinkStatus(NamedTuple):
-    """One address family: where it is bound, where others see it, and how full its table is."""
+    """One address family: where it is bound, where others see it, and how full its table is.
+
+    ``observed`` is ``None`` until enough others agree, or our own socket tells; its port is 0 if
+    they do not agree on one.  ``observers`` counts the networks, and the neighbours on our own
+    site, that have agreed lately.
+    """
 
     family: Family
     listening: Endpoint | None
     observed: Endpoint | None
+    observers: int
     contacts: int
     tentative: int
     requests_in_flight: int

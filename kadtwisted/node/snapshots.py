@@ -78,6 +78,7 @@ def link_status(link: Link) -> LinkStatus:
         link.family,
         link.listening,
         link.observed,
+        link.observers(),
         len(entries) - tentative,
         tentative,
         len(link.requests),

@@ -1,14 +1,16 @@
-"""How many contacts of one address, and of one network around it, may stand in a routing table.
+"""How many contacts of one address, and of the networks around it, may stand in a routing table.
 
 An attacker who rents one host or one block of addresses can make up any number of node IDs, but
-not any number of addresses.  So on an open network a table counts its contacts by exact address and
-by *block* (the /24 of an IPv4 address, the /56 of an IPv6 one).
+not any number of addresses, and hardly addresses of many providers.  So on an open network a table
+counts its contacts by *host*, *block* and *provider* (see :mod:`~kadtwisted.routing.networks`: an
+IPv4 address, its /24 and its /16; or the /64, the /48 and the /32 of an IPv6 address).
 
 The rules of this file:
 
-* A contact *fits* while its address and its block have their shares left: by default 1 contact of
-  an address in a table, 2 of a block in a bucket, 10 of a block in a table (the figures for blocks
-  are those of the Ethereum discovery protocols and of Marcus, Heilman and Goldberg 2018).
+* A contact *fits* while all its networks have their shares left: by default 1 contact of a host in
+  a table; 2 of a block in a bucket, 10 in a table; 4 of a provider in a bucket, and a tenth of the
+  table, but at least 10.  The figures for blocks are those of the Ethereum discovery protocols and
+  of Marcus, Heilman and Goldberg 2018.
 * A contact that does not fit is *surplus*.  It waits in the replacement cache.  There is one
   exception, so that twenty nodes in one office can form a network: while the table holds fewer than
   ``spare`` times k contacts, a surplus contact takes a free place, or the place of a tentative
@@ -20,6 +22,7 @@ The rules of this file:
   first, until the table is small enough or no surplus is left.  So an early arrival is no advantage
   in the end: a table that has met enough contacts that fit holds no others.  A surplus contact that
   leaves and is alive waits in the replacement cache.
+* A replacement cache that is full has the same shares as a bucket.
 * Loopback addresses belong to this machine, and are not counted.
 
 Only *regular* contacts are counted.  Nothing here takes or gives a place: the table does that, with
@@ -28,7 +31,6 @@ the answers it gets here, and reports what it did.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -36,33 +38,35 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.liveness import Entry
-
-IPV4_BYTES = 4
-IPV4_BLOCK_BYTES = 3
-"""A /24: the smallest block that is routed by itself."""
-IPV6_BLOCK_BYTES = 7
-"""A /56: what a provider gives to one home (RFC 6177, RIPE-690)."""
-
-_LOOPBACK_IPV4 = 127
-_LOOPBACK_IPV6 = b"\0" * 15 + b"\1"
+from kadtwisted.routing.networks import is_of_this_machine, networks_of
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
     """The shares, in contacts; a share below 1 is :class:`~kadtwisted.errors.InvalidInput`."""
 
-    per_address: int = 1
-    """Of one exact address, in a table."""
+    per_host: int = 1
+    """Of one host, in a table."""
     per_block_in_bucket: int = 2
-    """Of one /24 or /56, in a bucket."""
+    """Of one block, in a bucket."""
     per_block: int = 10
-    """Of one /24 or /56, in a table."""
+    """Of one block, in a table."""
+    per_provider_in_bucket: int = 4
+    """Of one provider, in a bucket.  MAGIC: a fifth of a bucket; where honest nodes live would
+    settle it."""
+    per_provider: int = 10
+    """Of one provider, in a table, or one in ten contacts, if these are more."""
     spare: int = 3
     """Surplus is let in while a table holds fewer than this times k contacts."""
 
     def __post_init__(self) -> None:
-        if min(self.per_address, self.per_block_in_bucket, self.per_block) < 1 or self.spare < 0:
+        shares = (self.per_host, self.per_block_in_bucket, self.per_block)
+        if min(*shares, self.per_provider_in_bucket, self.per_provider) < 1 or self.spare < 0:
             raise InvalidInput("a share of a routing table is at least one contact")
+
+
+ONE_IN = 10
+"""A provider may have one in so many contacts of a large table."""
 
 
 def diversity_for(*, private: bool) -> Diversity | None:
@@ -72,45 +76,53 @@ def diversity_for(*, private: bool) -> Diversity | None:
 
 
 class Census:
-    """The contacts of one table, counted by address and block; without ``rules`` all fit.
+    """The contacts of one table, counted by network; without ``rules`` all fit.
 
     ``bucket_of`` gives the entries of the bucket for an ID.  ``surplus`` holds the entries that do
-    not fit, the oldest first; only this class writes to it.  Bounded: there are at most as many
-    counters of addresses, and as many of blocks, as there are regular contacts.
+    not fit, the oldest first; only this class writes to it.  Bounded: there are at most three
+    counters for each regular contact.
     """
 
-    __slots__ = ("_addresses", "_blocks", "_bucket_of", "_rules", "surplus")
+    __slots__ = ("_bucket_of", "_counts", "_rules", "_size", "surplus")
 
     def __init__(
         self, rules: Diversity | None, bucket_of: Callable[[NodeID], Iterable[Entry]]
     ) -> None:
         self._rules = rules
         self._bucket_of = bucket_of
-        self._addresses: dict[bytes, int] = {}
-        self._blocks: dict[bytes, int] = {}
+        # Networks of different kinds differ in length: a table holds addresses of one family only.
+        self._counts: dict[bytes, int] = {}
+        self._size = 0
         self.surplus: dict[NodeID, Entry] = {}
 
     def __len__(self) -> int:
         """How many counters there are."""
-        return len(self._addresses) + len(self._blocks)
+        return len(self._counts)
 
     # --- Questions -------------------------------------------------------------------------------
 
     def fits(self, node_id: NodeID, address: bytes) -> bool:
         """Whether this ID, at this address (4 or 16 bytes), may be a regular contact."""
         rules = self._rules
-        if rules is None or _is_loopback(address):
+        if rules is None or is_of_this_machine(address):
             return True
-        if self._addresses.get(address, 0) >= rules.per_address:
-            return False
-        block = _block(address)
-        known = self._blocks.get(block, 0)
-        if known >= rules.per_block:
-            return False
-        if known < rules.per_block_in_bucket:
-            return True  # there cannot be more in the bucket than in the table
-        inside = [each for each in _of_block(block, self._bucket_of(node_id)) if not each.surplus]
-        return len(inside) < rules.per_block_in_bucket
+        shares = (
+            (rules.per_host, rules.per_host),
+            (rules.per_block_in_bucket, rules.per_block),
+            (rules.per_provider_in_bucket, max(rules.per_provider, self._size // ONE_IN)),
+        )
+        for network, (in_bucket, in_table) in zip(networks_of(address), shares, strict=True):
+            known = self._counts.get(network, 0)
+            if known >= in_table:
+                return False
+            # There cannot be more in the bucket than in the table.
+            if known >= in_bucket and self._regular_in_bucket(node_id, network) >= in_bucket:
+                return False
+        return True
+
+    def _regular_in_bucket(self, node_id: NodeID, network: bytes) -> int:
+        inside = _of_network(network, self._bucket_of(node_id))
+        return len([each for each in inside if not each.surplus])
 
     def fits_elsewhere(self, entry: Entry, address: bytes) -> bool:
         """Whether an entry would fit at another address."""
@@ -126,17 +138,21 @@ class Census:
 
     def crowded_out(self, newcomer: Entry, candidates: Iterable[Entry]) -> Entry | None:
         """Which candidate must leave a full replacement cache for a newcomer: the oldest one of
-        the newcomer's own block if that block has its share there, else none in particular
+        the smallest network of the newcomer's that has its share there, else none in particular
         (``None``).
 
-        So one block cannot push all others out of a cache.
+        So no network can push all others out of a cache.
         """
         rules = self._rules
         address = newcomer.contact.compact[:-2]
-        if rules is None or _is_loopback(address):
+        if rules is None or is_of_this_machine(address):
             return None
-        alike = _of_block(_block(address), candidates)
-        return alike[0] if len(alike) >= rules.per_block_in_bucket else None
+        shares = (rules.per_host, rules.per_block_in_bucket, rules.per_provider_in_bucket)
+        for network, share in zip(networks_of(address), shares, strict=True):
+            alike = _of_network(network, candidates)
+            if len(alike) >= share:
+                return alike[0]
+        return None
 
     def farthest_surplus(self, own_id: NodeID) -> Entry | None:
         """The surplus entry that is farthest from our own ID."""
@@ -148,6 +164,7 @@ class Census:
 
     def enter(self, entry: Entry) -> None:
         """An entry is about to take a place: regular if it fits, else surplus."""
+        self._size += 1
         contact = entry.contact
         entry.surplus = not self.fits(contact.node_id, contact.compact[:-2])
         if entry.surplus:
@@ -155,14 +172,17 @@ class Census:
         else:
             self._count(entry, 1)
 
-    def leave(self, entry: Entry) -> None:
-        """An entry has lost its place."""
+    def leave(self, entry: Entry, heir: Entry | None = None) -> None:
+        """An entry has lost its place; to ``heir``, if there is one, who then enters."""
+        self._size -= 1
         if entry.surplus:
             del self.surplus[entry.contact.node_id]
             entry.surplus = False
         else:
             self._count(entry, -1)
-            self.promote()
+        if heir is not None:
+            self.enter(heir)
+        self.promote()
 
     def move(self, entry: Entry, contact: Contact) -> None:
         """An entry has a new endpoint: give it the new contact, which has the same ID."""
@@ -171,6 +191,7 @@ class Census:
         else:
             self._count(entry, -1)
             entry.surplus = True
+        self._size -= 1
         entry.contact = contact
         self.enter(entry)
         self.promote()
@@ -185,36 +206,16 @@ class Census:
 
     def _count(self, entry: Entry, step: int) -> None:
         address = entry.contact.compact[:-2]
-        if self._rules is None or _is_loopback(address):
+        if self._rules is None or is_of_this_machine(address):
             return
-        for counts, group in ((self._addresses, address), (self._blocks, _block(address))):
-            left = counts.get(group, 0) + step
+        for network in networks_of(address):
+            left = self._counts.get(network, 0) + step
             if left:
-                counts[group] = left
+                self._counts[network] = left
             else:
-                del counts[group]
+                del self._counts[network]
 
 
-def address_of(host: str) -> bytes:
-    """The 4 or 16 bytes of an IP address in text form; a scope is dropped.
-
-    ``ValueError`` if it is none.
-    """
-    if ":" in host:
-        return ipaddress.IPv6Address(host.partition("%")[0]).packed
-    return bytes(map(int, host.split(".")))
-
-
-def _is_loopback(address: bytes) -> bool:
-    if len(address) == IPV4_BYTES:
-        return address[0] == _LOOPBACK_IPV4
-    return address == _LOOPBACK_IPV6
-
-
-def _block(address: bytes) -> bytes:
-    return address[: IPV4_BLOCK_BYTES if len(address) == IPV4_BYTES else IPV6_BLOCK_BYTES]
-
-
-def _of_block(block: bytes, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries of a block; a table, and so a bucket, holds addresses of one family only."""
-    return [each for each in entries if each.contact.compact.startswith(block)]
+def _of_network(network: bytes, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries of a network."""
+    return [each for each in entries if each.contact.compact.startswith(network)]

@@ -38,7 +38,7 @@ class Entry:
 
     ``failures`` counts failures in a row, the first of them at ``first_failure``; ``probed`` is
     when the table last named it to be asked, or when it last failed.  ``diversity`` decides whether
-    it is ``surplus``.
+    it is ``surplus``; a contact that is ``withheld`` is not passed on.
     """
 
     contact: Contact
@@ -49,6 +49,7 @@ class Entry:
     first_failure: float = NEVER
     probed: float = NEVER
     surplus: bool = False
+    withheld: bool = False
 
     @property
     def suspect(self) -> bool:

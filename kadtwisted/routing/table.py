@@ -10,6 +10,7 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.
 * Tentative contacts take free places only, and are passed on only if there are not enough verified
   ones.
 * A known ID at another endpoint is accepted only when the known endpoint has failed.
+* Contacts that others could not reach can be withheld: they are not passed on.
 * Our own ID never enters.
 
 The table sends nothing and has no clock.  Every method that may change it returns a
@@ -28,10 +29,11 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, RandomBits
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import Buckets
-from kadtwisted.routing.diversity import Census, Diversity, address_of
+from kadtwisted.routing.diversity import Census, Diversity
 from kadtwisted.routing.kbucket import KBucket
 from kadtwisted.routing.liveness import NEVER, Entry, Liveness
 from kadtwisted.routing.nearest import nearest
+from kadtwisted.routing.networks import address_of
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()
@@ -84,6 +86,7 @@ class RoutingTable:
         "_spare",
         "_tentative",
         "_verified",
+        "_withheld",
         "own_id",
     )
 
@@ -110,9 +113,10 @@ class RoutingTable:
         # A table with fewer contacts than this lets surplus in.
         self._spare = diversity.spare * k if diversity is not None else _UNLIMITED
         self._entries: dict[NodeID, Entry] = {}
-        # The IDs of the entries, sorted, each in one of two lists.
+        # The IDs of the entries, sorted, each in one of three lists.
         self._verified: list[NodeID] = []
         self._tentative: list[NodeID] = []
+        self._withheld: list[NodeID] = []
 
     # --- Asking the table ------------------------------------------------------------------------
 
@@ -143,8 +147,8 @@ class RoutingTable:
         """The ``count`` (default: k) contacts to pass on for ``target``, by XOR distance.
 
         These are exactly the closest verified ones (suspects too, until they are dropped), closest
-        first.  Only if there are not enough of them, the closest tentative ones follow, closest
-        first.
+        first, without those that we :meth:`withhold`.  Only if there are not enough of them, the
+        closest tentative ones follow, closest first.
         """
         wanted = self._k if count is None else count
         found = nearest(self._verified, target, wanted)
@@ -152,6 +156,16 @@ class RoutingTable:
             found += nearest(self._tentative, target, wanted - len(found))
         entries = self._entries
         return [entries[each].contact for each in found]
+
+    def closest_to_ask(self, target: NodeID, count: int) -> list[Contact]:
+        """The ``count`` contacts from which a lookup of ours starts: as :meth:`closest`, with those
+        that we :meth:`withhold` among them."""
+        found = self.closest(target, count)
+        if not self._withheld:
+            return found
+        entries = self._entries
+        found += [entries[each].contact for each in nearest(self._withheld, target, count)]
+        return sorted(found, key=lambda each: each.node_id ^ target)[:count]
 
     def wants(self, node_id: NodeID, endpoint: Endpoint) -> bool:
         """Whether it is worth asking this node whether it is there: it would be
@@ -199,9 +213,8 @@ class RoutingTable:
             self._wait(bucket, newcomer)
             ask_again = self._liveness.ask_again
             return self._check(bucket.stalest(lambda each: ask_again(each, now)), now)
-        self._send_away(bucket, leaving)
-        added = self._add(bucket, newcomer).added
-        return self._trimmed(Change(added, (leaving.contact,)))
+        self._send_away(bucket, leaving, newcomer)
+        return self._trimmed(Change((contact,), (leaving.contact,)))
 
     def introduced(self, contact: Contact, now: float) -> Change:
         """The contact answered the ping that an unsolicited request of its own made us send.
@@ -245,24 +258,31 @@ class RoutingTable:
             return Change(removed=(entry.contact,))
         return Change((promoted,), (entry.contact,), ping=promoted)
 
-    def forget(self, unwanted: Callable[[Contact], bool]) -> Change:
-        """Drop all contacts and candidates that are ``unwanted``.
+    def withhold(self, unwanted: Callable[[Contact], bool]) -> Change:
+        """From now on pass on no contact that is ``unwanted``, and all the others.
 
-        Candidates move up into the free places as tentative contacts; :meth:`verify_due` names them
-        as it names all others.
+        Unwanted verified contacts keep their places until they fail: they answer us.  Unwanted
+        tentative ones and candidates are dropped.  Candidates move up into the free places as
+        tentative contacts; :meth:`verify_due` names them as it names all others.
         """
-        gone = [each for each in self._entries.values() if unwanted(each.contact)]
         for bucket in self._buckets:
             for each in [e for e in bucket.candidates.values() if unwanted(e.contact)]:
                 del bucket.candidates[each.contact.node_id]
+        gone: list[Contact] = []
         added: list[Contact] = []
-        for each in gone:
-            bucket = self._buckets.of(each.contact.node_id)
-            self._remove(bucket, each)
-            promoted = self._move_up(bucket)
-            if promoted is not None:
-                added.append(promoted)
-        return Change(tuple(added), tuple(each.contact for each in gone))
+        for each in list(self._entries.values()):
+            if not unwanted(each.contact):
+                self._regroup(each, tentative=each.tentative)
+            elif not each.tentative:
+                self._regroup(each, tentative=False, withheld=True)
+            else:
+                gone.append(each.contact)
+                bucket = self._buckets.of(each.contact.node_id)
+                self._remove(bucket, each)
+                promoted = self._move_up(bucket)
+                if promoted is not None:
+                    added.append(promoted)
+        return Change(tuple(added), tuple(gone))
 
     # --- What is due -----------------------------------------------------------------------------
 
@@ -337,24 +357,31 @@ class RoutingTable:
     def _move(self, entry: Entry, contact: Contact, now: float) -> Change:
         change = Change(added=(contact,), removed=(entry.contact,))
         self._census.move(entry, contact)
+        self._regroup(entry, tentative=entry.tentative)
         entry.last_seen = now
         entry.failures = 0
         return change
 
     def _add(self, bucket: KBucket, entry: Entry) -> Change:
-        node_id = entry.contact.node_id
         self._census.enter(entry)
+        return self._list(bucket, entry)
+
+    def _list(self, bucket: KBucket, entry: Entry) -> Change:
+        node_id = entry.contact.node_id
         bucket.entries.append(entry)
         bucket.candidates.pop(node_id, None)
         self._entries[node_id] = entry
         insort(self._group(entry), node_id)
         return Change(added=(entry.contact,))
 
-    def _remove(self, bucket: KBucket, entry: Entry) -> None:
+    def _remove(self, bucket: KBucket, entry: Entry, heir: Entry | None = None) -> None:
+        """Take an entry out; its place is free, or is at once that of ``heir``."""
         bucket.entries.remove(entry)
         del self._entries[entry.contact.node_id]
         self._leave_group(entry)
-        self._census.leave(entry)
+        self._census.leave(entry, heir)
+        if heir is not None:
+            self._list(bucket, heir)
 
     def _wait(self, bucket: KBucket, entry: Entry) -> None:
         """Put an entry into the replacement cache."""
@@ -407,15 +434,15 @@ class RoutingTable:
             gone.append(entry.contact)
         return change._replace(removed=(*change.removed, *gone)) if gone else change
 
-    def _send_away(self, bucket: KBucket, entry: Entry) -> None:
+    def _send_away(self, bucket: KBucket, entry: Entry, heir: Entry | None = None) -> None:
         """Take an entry's place away; if it is known to be alive, it waits for another one."""
-        self._remove(bucket, entry)
+        self._remove(bucket, entry, heir)
         if not entry.tentative and not entry.failures:
             self._wait(bucket, entry)
 
-    def _regroup(self, entry: Entry, *, tentative: bool) -> None:
+    def _regroup(self, entry: Entry, *, tentative: bool, withheld: bool = False) -> None:
         self._leave_group(entry)
-        entry.tentative = tentative
+        entry.tentative, entry.withheld = tentative, withheld
         insort(self._group(entry), entry.contact.node_id)
 
     def _leave_group(self, entry: Entry) -> None:
@@ -423,4 +450,6 @@ class RoutingTable:
         del ids[bisect_left(ids, entry.contact.node_id)]
 
     def _group(self, entry: Entry) -> list[NodeID]:
+        if entry.withheld:
+            return self._withheld
         return self._tentative if entry.tentative else self._verified

@@ -17,6 +17,7 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.node import Node
 from kadtwisted.node.port.link import Link
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.routing.votes import NEEDED
 from kadtwisted.rpc.endpoints import Endpoints
 
 _ALL = 1 << 30
@@ -106,6 +107,9 @@ def _sources(links: Sequence[Link]) -> int:
 
 
 def settle(node: Node, own: Endpoint) -> None:
-    """Let a node know at which endpoint others see it, as if they had told it."""
+    """Let a node know at which endpoint others see it, as if enough of them had told it."""
     link = link_of(node, own.family)
-    link.reach.own = link._asking.observed = own
+    for number in range(NEEDED):
+        host = f"{2 + number:x}001::1" if own.family is Family.IPV6 else f"{1 + number}.1.1.1"
+        link.reach.seen(Endpoint(host, own.port), own, context_of(node).world.now())
+    link._asking.told = own

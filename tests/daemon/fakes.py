@@ -72,8 +72,8 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         private=False,
         uptime=7980.0,
         links=(
-            LinkStatus(Family.IPV4, Endpoint("0.0.0.0", 8000), None, 57, 2, 1),
-            LinkStatus(Family.IPV6, None, Endpoint("2001:db8::1", 8000), 0, 0, 0),
+            LinkStatus(Family.IPV4, Endpoint("0.0.0.0", 8000), None, 0, 57, 2, 1),
+            LinkStatus(Family.IPV6, None, Endpoint("2001:db8::1", 8000), 7, 0, 0, 0),
         ),
         stored_records=1234,
         stored_bytes=5000,

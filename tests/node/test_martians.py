@@ -33,7 +33,8 @@ NOWHERE = (("224.0.0.1", 8000), ("0.0.0.0", 8000), ("198.51.100.1", 0), ("10.9.9
 def contact_of(node: Node) -> Contact:
     listening = node.status().links[0].listening
     assert listening is not None
-    return Contact.at(node.node_id, listening, node.public_key)
+    host = listening.host if listening.host != "0.0.0.0" else OWN
+    return Contact.at(node.node_id, listening._replace(host=host), node.public_key)
 
 
 class MartianCase(SynchronousTestCase):
@@ -56,7 +57,7 @@ class MartianCase(SynchronousTestCase):
         self, host: str, wrap_handler: WrapHandler = lambda honest: honest, **settings: object
     ) -> Node:
         self.seed += 1
-        chosen = NodeSettings(port=PORT, interfaces=(host,), **settings)  # type: ignore[arg-type]
+        chosen = NodeSettings(**{"port": PORT, "interfaces": (host,), **settings})  # type: ignore[arg-type]
         place = self.network.host(host)
         node = simulated_node(place, self.seed, chosen, wrap_handler=wrap_handler)
         self.wait(node.start())
@@ -164,15 +165,64 @@ class MartianTests(MartianCase):
 
 
 class OwnAddressTests(MartianCase):
-    """Who we are told to be decides; neighbours on our own machine or site cannot tell."""
+    """What we know of our own address decides: our own socket tells, or several networks do."""
 
-    def test_neighbours_leave_once_we_know_that_we_are_public(self) -> None:
+    def setUp(self) -> None:
+        super().setUp()
+        self.others = [self.node_at(f"{each}.7.7.7") for each in (20, 21, 22)]
+        self.public = {"20.7.7.7", "21.7.7.7", "22.7.7.7"}
+
+    def anywhere(self) -> Node:
+        """A node at our address whose socket does not tell where that is."""
+        return self.node_at(OWN, interfaces=("0.0.0.0",))
+
+    def join(self, node: Node, *others: Node) -> None:
+        for each in others:
+            self.wait(node.bootstrap([self.address_of(each)]))
+
+    def test_a_node_that_is_bound_to_a_public_address_knows_it(self) -> None:
         node = self.node_at(OWN)
-        self.wait(node.bootstrap([self.address_of(self.martians[0])]))
-        self.assertEqual(self.known(node), {"10.0.0.5"})
-        self.wait(node.bootstrap([self.address_of(self.honest)]))
-        self.assertLessEqual(self.known(node), {"203.0.113.2", "203.0.113.3"})
-        self.assertGreater(len(self.known(node)), 0)
+        self.join(node, self.martians[0])
+        self.assertEqual((self.known(node), link_of(node).observers()), (set(), 0))
+        self.assertEqual(link_of(node).observed, link_of(node).listening)
+
+    def test_one_that_is_not_hears_it_from_three_networks(self) -> None:
+        node = self.anywhere()
+        self.join(node, *self.others[:2])
+        self.assertEqual((link_of(node).observed, link_of(node).observers()), (None, 0))
+        self.join(node, self.liar)
+        self.assertEqual(link_of(node).observed, Endpoint(OWN, PORT))
+        self.assertEqual(link_of(node).observers(), 3)
+
+    def test_neighbours_stay_but_are_not_passed_on_once_it_knows(self) -> None:
+        node = self.anywhere()
+        self.join(node, self.martians[0], self.others[0])
+        self.assertIsNone(link_of(node).observed)
+        self.assertIn("10.0.0.5", self.passed_on(node))
+        self.join(node, *self.others[1:])
+        self.assertEqual(link_of(node).observed, Endpoint(OWN, PORT))
+        self.assertIn("10.0.0.5", self.known(node))
+        self.assertLessEqual(self.public, self.passed_on(node))
+        self.assertNotIn("10.0.0.5", self.passed_on(node))
+        self.join(node, self.martians[2])
+        self.assertNotIn("192.168.1.7", self.known(node))
+
+    def test_until_it_knows_public_nodes_name_it_no_private_ones(self) -> None:
+        self.lie()
+        node = self.anywhere()
+        self.join(node, self.liar, self.honest)
+        self.work(node)
+        self.assertIsNone(link_of(node).observed)
+        self.assertEqual(self.asked(), {"203.0.113.2", "203.0.113.3"})
+
+    def test_neighbours_name_others_of_the_site_but_not_of_this_machine(self) -> None:
+        neighbour = self.node_at("10.0.0.6", wrap_handler=self.lying)
+        self.named = tuple(map(contact_of, [*self.martians, self.honest]))
+        node = self.anywhere()
+        self.join(node, neighbour)
+        self.work(node)
+        self.assertLessEqual({*PRIVATE, "203.0.113.2"} - {"127.0.0.9"}, self.asked())
+        self.assertNotIn("127.0.0.9", self.asked())
 
     def test_among_neighbours_nobody_is_a_martian(self) -> None:
         node = self.node_at("10.0.0.77")
@@ -182,10 +232,15 @@ class OwnAddressTests(MartianCase):
         self.assertLess(set(PRIVATE), self.passed_on(node))
 
     def test_a_node_that_knows_nobody_any_more_takes_whoever_answers(self) -> None:
-        node = self.node_at(OWN)
-        self.wait(node.bootstrap([self.address_of(self.honest)]))
-        link_of(node).table.forget(lambda _: True)
-        self.wait(node.bootstrap([self.address_of(self.martians[0])]))
+        node = self.anywhere()
+        self.join(node, *self.others)
+        self.assertEqual(link_of(node).observed, Endpoint(OWN, PORT))
+        table = link_of(node).table
+        for contact in table.contacts():
+            for moment in (0.0, 40.0, 80.0):
+                table.failed(contact.node_id, contact.endpoint, moment)
+        self.assertEqual(len(table), 0)
+        self.join(node, self.martians[0])
         self.assertEqual(self.known(node), {"10.0.0.5"})
 
 

@@ -46,7 +46,7 @@ class SelfCheckTests(SynchronousTestCase):
             wait_for(self.clock, node.self_check())
         self.assertEqual(link.requests.patience(elsewhere, Ping()), before)
         self.assertFalse(link.has_heard())
-        self.assertIsNone(link.observed)
+        self.assertIsNone(link.told)
         self.assertEqual(len(link.table), 0)
 
     def test_every_family_is_tried(self) -> None:

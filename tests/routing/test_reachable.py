@@ -10,12 +10,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Endpoint, endpoint_from_compact
-from kadtwisted.routing.reachable import Reach, is_public, may_contact, parse_prefixes
+from kadtwisted.routing.reachable import (
+    EVERYBODY,
+    LINK,
+    MACHINE,
+    SITE,
+    Reach,
+    is_public,
+    may_contact,
+    parse_prefixes,
+    scope_of,
+    voter_of,
+)
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 
 PUBLIC = Endpoint("203.0.113.7", 8000)
-PUBLIC_IPV6 = Endpoint("2001:db8::7", 8000)
+ELSEWHERE = Endpoint("198.51.100.9", 9)
 PRIVATE = Endpoint("10.1.2.3", 8000)
 
 NOT_PUBLIC = tuple(
@@ -82,11 +93,16 @@ class OracleTests(SynchronousTestCase):
         public = not inside(address, NOT_PUBLIC)
         never = inside(address, NEVER)
         self.assertEqual(is_public(endpoint.host), public, address)
-        self.assertEqual(may_contact(endpoint, PUBLIC), public, address)
-        for own in (None, PRIVATE):
-            self.assertEqual(may_contact(endpoint, own), not never, address)
+        self.assertEqual(may_contact(endpoint, True), public, address)
+        self.assertEqual(may_contact(endpoint, False), not never, address)
         everything = parse_prefixes(("0.0.0.0/0", "::/0"))
-        self.assertEqual(may_contact(endpoint, PUBLIC, everything), not never, address)
+        self.assertEqual(may_contact(endpoint, True, everything), not never, address)
+        self.assertEqual(scope_of(endpoint.host) == EVERYBODY, public, address)
+        self.assertEqual(scope_of(endpoint.host) == MACHINE, address.is_loopback, address)
+        self.assertEqual(scope_of(endpoint.host) == LINK, address.is_link_local, address)
+        for giver in (MACHINE, LINK, SITE, EVERYBODY):
+            good = not never and scope_of(endpoint.host) >= giver
+            self.assertEqual(Reach().believes(giver, endpoint), good, address)
 
     @QUICK
     @given(ADDRESSES)
@@ -114,23 +130,23 @@ class RuleTests(SynchronousTestCase):
 
     def test_port_0_is_nobodys(self) -> None:
         everything = parse_prefixes(("0.0.0.0/0",))
-        for own in (None, PUBLIC, PRIVATE):
-            self.assertFalse(may_contact(Endpoint("192.0.2.1", 0), own, everything))
-            self.assertTrue(may_contact(Endpoint("192.0.2.1", 1), own))
+        for public in (False, True):
+            self.assertFalse(may_contact(Endpoint("192.0.2.1", 0), public, everything))
+            self.assertTrue(may_contact(Endpoint("192.0.2.1", 1), public))
 
     def test_a_scoped_address_means_nothing_elsewhere(self) -> None:
         for host in ("fe80::1%eth0", "2001:db8::1%eth0"):
-            self.assertFalse(may_contact(Endpoint(host, 8000), None))
+            self.assertFalse(may_contact(Endpoint(host, 8000), False))
             everywhere = parse_prefixes(["::/0"])
-            self.assertFalse(may_contact(Endpoint(host, 8000), PUBLIC_IPV6, everywhere))
+            self.assertFalse(may_contact(Endpoint(host, 8000), True, everywhere))
 
     def test_what_is_allowed_is_contacted(self) -> None:
         allowed = parse_prefixes(["10.1.0.0/16", "fd00::/8", "192.168.1.1"])
         for host in ("10.1.2.3", "fd00::1", "192.168.1.1"):
-            self.assertFalse(may_contact(Endpoint(host, 8000), PUBLIC))
-            self.assertTrue(may_contact(Endpoint(host, 8000), PUBLIC, allowed))
+            self.assertFalse(may_contact(Endpoint(host, 8000), True))
+            self.assertTrue(may_contact(Endpoint(host, 8000), True, allowed))
         for host in ("10.2.2.3", "fe80::1", "192.168.1.2", "127.0.0.1", "::1"):
-            self.assertFalse(may_contact(Endpoint(host, 8000), PUBLIC, allowed))
+            self.assertFalse(may_contact(Endpoint(host, 8000), True, allowed))
 
     def test_bad_prefixes_are_told(self) -> None:
         for text in ("10.0.0.1/8", "10.0.0.0/33", "home", "", "10.0.0.0/8,fd00::/8"):
@@ -139,28 +155,94 @@ class RuleTests(SynchronousTestCase):
 
 
 class ReachTests(SynchronousTestCase):
-    def test_until_we_are_told_all_but_the_impossible_is_admitted(self) -> None:
-        reach = Reach()
-        self.assertTrue(reach.admits(PRIVATE))
-        self.assertFalse(reach.admits(Endpoint("224.0.0.1", 8000)))
+    def tell(self, reach: Reach, own: Endpoint, *hosts: str, now: float = 0.0) -> list[bool]:
+        return [reach.seen(Endpoint(each, 1), own, now) for each in hosts]
 
-    def test_whoever_is_public_tells_us(self) -> None:
+    def public(self, first: int, count: int) -> list[str]:
+        """Public addresses of different providers."""
+        return [f"{each}.1.2.3" for each in range(20 + first, 20 + first + count)]
+
+    def test_until_we_are_told_all_but_the_impossible_is_admitted(self) -> None:
+        for bound in ("0.0.0.0", "::", "10.1.2.3", "127.0.0.1"):
+            reach = Reach(bound=bound)
+            self.assertTrue(reach.admits(PRIVATE))
+            self.assertFalse(reach.admits(Endpoint("224.0.0.1", 8000)))
+            self.assertEqual((reach.own, reach.observers(0.0)), (None, 0))
+
+    def test_three_providers_say_where_we_are(self) -> None:
         reach = Reach(["192.168.0.0/16"])
-        other = Endpoint("198.51.100.1", 1)
-        self.assertTrue(reach.seen(other, PUBLIC))
+        self.assertEqual(self.tell(reach, PUBLIC, "20.1.2.3", "20.1.9.9", "21.1.2.3"), [False] * 3)
+        self.assertTrue(reach.admits(PRIVATE))
+        self.assertEqual(self.tell(reach, PUBLIC, "22.1.2.3"), [True])
+        self.assertEqual((reach.own, reach.observers(0.0)), (PUBLIC, 3))
         self.assertFalse(reach.admits(PRIVATE))
         self.assertTrue(reach.admits(Endpoint("192.168.0.1", 1)))
-        for own in (PUBLIC, PUBLIC._replace(port=9), PRIVATE):
-            self.assertFalse(reach.seen(other, own))
-            self.assertEqual(reach.own, own)
-        self.assertTrue(reach.admits(PRIVATE))
-        self.assertTrue(reach.seen(other, PUBLIC))
+        self.assertEqual(reach.changes, 1)
 
-    def test_neighbours_do_not(self) -> None:
+    def test_a_tenth_of_liars_changes_nothing(self) -> None:
+        for true, lie in ((PUBLIC, PRIVATE), (PRIVATE, PUBLIC), (PUBLIC, ELSEWHERE)):
+            reach = Reach()
+            site = is_public(true.host)
+            honest = self.public(0, 27) if site else [f"10.0.{each}.1" for each in range(27)]
+            self.tell(reach, true, *honest)
+            for now in range(100):
+                self.assertFalse(any(self.tell(reach, lie, *self.public(50, 3), now=float(now))))
+            self.assertEqual(reach.own, true)
+
+    def test_an_address_bound_by_ourselves_needs_no_votes(self) -> None:
+        reach = Reach(bound="203.0.113.7")
+        self.assertFalse(reach.admits(PRIVATE))
+        self.tell(reach, PRIVATE, *self.public(0, 30))
+        self.assertEqual(reach.own, PRIVATE)
+        self.assertFalse(reach.admits(PRIVATE))
+
+    def test_neighbours_vote_one_by_one(self) -> None:
+        """A site has one provider, and its nodes are none of them strangers."""
         reach = Reach()
-        for by in (PRIVATE, Endpoint("127.0.0.1", 1)):
-            self.assertFalse(reach.seen(by, PUBLIC))
+        self.assertEqual(self.tell(reach, PRIVATE, "10.0.0.1", "10.0.0.1", "10.0.0.2"), [False] * 3)
+        self.assertEqual(self.tell(reach, PRIVATE, "10.0.0.3"), [True])
+        self.assertTrue(reach.admits(PRIVATE))
+        for host, voter in (
+            ("10.0.0.3", "0a000003"),
+            ("203.0.113.3", "cb00"),
+            ("2001:db8:7::1", "20010db8"),
+            ("fd00::7", "fd" + "00" * 14 + "07"),
+            ("127.0.0.1", "7f0000011f40"),
+        ):
+            self.assertEqual(voter_of(Endpoint(host, 8000)).hex(), voter)
+
+    def test_the_port_is_another_question(self) -> None:
+        """Behind some NATs each observer sees another port."""
+        reach = Reach()
+        for number, host in enumerate(self.public(0, 6)):
+            self.tell(reach, PUBLIC._replace(port=1000 + number), host)
+        self.assertEqual(reach.own, PUBLIC._replace(port=0))
+        self.assertEqual(self.tell(reach, PUBLIC, *self.public(0, 4)), [False] * 3 + [True])
+        self.assertEqual((reach.own, reach.observers(0.0)), (PUBLIC, 6))
+        moved = ELSEWHERE._replace(port=PUBLIC.port)
+        self.assertEqual(self.tell(reach, moved, *self.public(0, 4)), [False] * 3 + [True])
+        self.assertEqual(reach.own, moved)
+
+    def test_who_knows_nobody_any_more_starts_anew(self) -> None:
+        reach = Reach()
+        self.tell(reach, PUBLIC, *self.public(0, 5))
+        reach.start_anew()
         self.assertIsNone(reach.own)
+        self.assertTrue(reach.admits(PRIVATE))
+        self.assertEqual(reach.changes, 2)
+
+    def test_nobody_names_what_is_less_public_than_itself(self) -> None:
+        reach = Reach(["192.168.7.0/24"])
+        hosts = ("127.0.0.1", "169.254.1.1", "10.0.0.1", "203.0.113.1", "192.168.7.1", "224.0.0.1")
+        for giver, believed in (
+            ("127.0.0.1", hosts[:5]),
+            ("169.254.9.9", hosts[1:5]),
+            ("192.168.9.9", hosts[2:5]),
+            ("203.0.113.9", hosts[3:5]),
+        ):
+            scope = scope_of(giver)
+            found = [each for each in hosts if reach.believes(scope, Endpoint(each, 1))]
+            self.assertEqual(found, list(believed))
 
     def test_bad_prefixes_are_told(self) -> None:
         self.assertRaises(ConfigurationError, Reach, ["home"])

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID
-from kadtwisted.routing.liveness import NEVER
+from kadtwisted.routing.liveness import NEVER, Entry
 from kadtwisted.routing.table import Change, RoutingTable
 from tests.routing.helpers import contact, fail, small_table
 
@@ -297,22 +297,65 @@ class FailedTests(SynchronousTestCase):
         self.assertEqual(table.probe_due(540.0), [])
 
 
-class ForgetTests(SynchronousTestCase):
-    def test_contacts_and_candidates_go_and_others_move_up(self) -> None:
+class WithholdTests(SynchronousTestCase):
+    def test_verified_contacts_stay_and_are_not_passed_on(self) -> None:
         table = full_far_bucket()
+        table.answered(contact(1), 2.0)
+        self.assertEqual(table.withhold(lambda each: each.node_id in {1, 201}), NOTHING)
+        self.assertEqual(ids(table), [1, 200, 201])
+        self.assertEqual(table.closest(NodeID(1), 3), [contact(200)])
+        for target, expected in ((1, [1, 201, 200]), (201, [201, 200, 1])):
+            to_ask = [each.node_id for each in table.closest_to_ask(NodeID(target), 3)]
+            self.assertEqual(to_ask, expected)
+        self.assertEqual(table.closest_to_ask(NodeID(1), 1), [contact(1)])
+
+    def test_they_leave_when_they_fail(self) -> None:
+        table = full_far_bucket()
+        table.withhold(lambda each: each.node_id == 201)
+        fail(table, 201, 3.0, 40.0, 70.0)
+        self.assertEqual(ids(table), [200])
+        self.assertEqual(table.closest_to_ask(NodeID(201), 2), [contact(200)])
+
+    def test_they_are_passed_on_again_when_they_are_wanted_or_have_moved(self) -> None:
+        table = full_far_bucket()
+        table.withhold(lambda _: True)
+        self.assertEqual(table.closest(NodeID(200)), [])
+        table.withhold(lambda each: each.node_id == 201)
+        self.assertEqual(table.closest(NodeID(200)), [contact(200)])
+        fail(table, 201, 3.0)
+        table.answered(contact(201, port=7), 4.0)
+        self.assertEqual(table.closest(NodeID(201)), [contact(201, port=7), contact(200)])
+
+    def test_tentative_ones_and_candidates_go_and_others_move_up(self) -> None:
+        table = small_table()
+        table.introduced(contact(200), 0.0)
+        table.answered(contact(201), 0.0)
         for each in (1, 202, 203, 204):
             table.answered(contact(each), 2.0)
-        change = table.forget(lambda each: each.node_id in {1, 201, 204})
-        self.assertEqual(change.added, (contact(203),))
-        self.assertEqual(set(change.removed), {contact(201), contact(1)})
-        self.assertEqual((ids(table), table.tentative), ([200, 203], 1))
+        table.introduced(contact(2), 2.0)
+        self.assertEqual((ids(table), table.tentative), ([1, 2, 201, 202], 1))
+        change = table.withhold(lambda each: each.node_id in {1, 2, 204})
+        self.assertEqual(change, Change(removed=(contact(2),)))
+        self.assertEqual((ids(table), table.tentative), ([1, 201, 202], 0))
         self.assertEqual([each.replacements for each in table.buckets()], [1, 0])
-        self.assertEqual(table.verify_due(92.0, 90.0), [contact(203)])
+
+    def test_who_moves_up_is_verified_as_all_others_are(self) -> None:
+        table = small_table(k=1)
+        table.answered(contact(1), 0.0)
+        table.introduced(contact(200), 0.0)
+        table.answered(contact(201), 0.0)
+        table.answered(contact(202), 0.0)
+        fail(table, 201, 1.0, 40.0, 70.0)
+        self.assertEqual((ids(table), table.tentative), ([1, 202], 1))
+        table._buckets.of(NodeID(202)).wait(Entry(contact(203), 71.0, 71.0), 3)
+        change = table.withhold(lambda each: each.node_id == 202)
+        self.assertEqual(change, Change((contact(203),), (contact(202),)))
+        self.assertEqual(table.verify_due(162.0, 90.0), [contact(203)])
 
     def test_nobody_unwanted(self) -> None:
         table = full_far_bucket()
-        self.assertEqual(table.forget(lambda _: False), NOTHING)
-        self.assertEqual(ids(table), [200, 201])
+        self.assertEqual(table.withhold(lambda _: False), NOTHING)
+        self.assertEqual((ids(table), len(table.closest(NodeID(0)))), ([200, 201], 2))
 
 
 class ClosestTests(SynchronousTestCase):

@@ -56,8 +56,17 @@ def _replication(status: Described) -> str:
 
 
 def _listening(link: Described) -> str:
-    seen = f", seen by others as {link['observed']}" if link["observed"] else ""
-    return f"{link['family']} {link['listening'] or 'not at all'}{seen}"
+    return f"{link['family']} {link['listening'] or 'not at all'}{_seen(link)}"
+
+
+def _seen(link: Described) -> str:
+    """Where others see the node, and how many have said so lately."""
+    observed = link["observed"]
+    if not observed:
+        return ""
+    host, _, port = observed.rpartition(":")
+    seen = f", seen by others as {observed if port != '0' else f'{host} on changing ports'}"
+    return f"{seen} (so say {link['observers']:,})" if link["observers"] else seen
 
 
 def _contacts(link: Described) -> str:

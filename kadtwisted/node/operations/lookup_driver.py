@@ -20,6 +20,7 @@ from kadtwisted.model.messages import FindNode, Nodes, RequestBody
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.routing.reachable import scope_of
 
 
 class LookupDriver:
@@ -31,8 +32,8 @@ class LookupDriver:
         self._now = context.world.now
         self._own_key = context.public_key
         self._asking: dict[Deferred[None], None] = {}
-        self._judged: dict[bytes, bool] = {}
-        self._seen_at = link.reach.own
+        self._judged: dict[int, dict[bytes, bool]] = {}
+        self._changes = link.reach.changes
         self._done: Deferred[None] = Deferred(lambda _: self._abandon())
         self._advancing = False
         self._over = False
@@ -40,7 +41,7 @@ class LookupDriver:
     def run(self) -> Deferred[None]:
         """Start; fires with ``None`` when the lookup has finished, fails with ``NodeStopped``."""
         self._link.table.looked_up(self.lookup.target, self._now())
-        seeds = self._link.table.closest(self.lookup.target, self.lookup.seeds)
+        seeds = self._link.table.closest_to_ask(self.lookup.target, self.lookup.seeds)
         self.lookup.add(seeds, self._now())
         self._advance()
         return self._done
@@ -108,24 +109,25 @@ class LookupDriver:
         """A contact answered: its contacts go to the lookup."""
         body = answer.reply.body
         contacts = body.contacts if isinstance(body, Nodes) else ()
-        self.lookup.replied(answer.contact, self._usable(contacts), self._now())
+        self.lookup.replied(answer.contact, self._usable(answer.contact, contacts), self._now())
 
-    def _usable(self, contacts: Sequence[Contact]) -> list[Contact]:
+    def _usable(self, giver: Contact, contacts: Sequence[Contact]) -> list[Contact]:
         """Contacts of our family that are not ourselves and may be written to: no martians.
 
-        Most replies name the same contacts, so each endpoint is judged once, until we learn of
-        another address of our own.
+        Most replies name the same contacts, so each endpoint is judged once for each kind of
+        giver, until we learn that our own address is public, or is not.
         """
         own, link = self._own_key, self._link
-        if link.reach.own is not self._seen_at:
-            self._seen_at = link.reach.own
+        if link.reach.changes != self._changes:
+            self._changes = link.reach.changes
             self._judged.clear()
-        judged = self._judged
+        scope = scope_of(giver.endpoint.host)
+        judged = self._judged.setdefault(scope, {})
         usable = []
         for each in contacts:
             good = judged.get(each.compact)
             if good is None:
-                good = each.family is link.family and link.reach.admits(each.endpoint)
+                good = each.family is link.family and link.reach.believes(scope, each.endpoint)
                 judged[each.compact] = good
             if good and each.key != own:
                 usable.append(each)

@@ -82,7 +82,7 @@ class RecordDriver(LookupDriver):
         if not isinstance(body, Records):
             super()._take(answer)
             return
-        contacts = self._usable(body.contacts)
+        contacts = self._usable(answer.contact, body.contacts)
         if body.unchanged:
             named = self._named.get(contact)
             held, outcome = [named] if named is not None else [], "unchanged"

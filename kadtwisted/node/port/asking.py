@@ -28,12 +28,17 @@ class Asking:
     """The requests of one link, and what they teach about its contacts and itself."""
 
     def __init__(
-        self, context: NodeContext, table: RoutingTable, requests: Requests, observer: LinkObserver
+        self,
+        context: NodeContext,
+        table: RoutingTable,
+        requests: Requests,
+        observer: LinkObserver,
+        interface: str = "0.0.0.0",
     ) -> None:
         settings = context.settings
         self.table = table
-        self.reach = Reach(settings.allow)
-        self.observed: Endpoint | None = None
+        self.reach = Reach(settings.allow, interface)
+        self.told: Endpoint | None = None
         self._now = context.world.now
         self.uplink = Uplink(self._now())
         self._requests = requests
@@ -109,18 +114,19 @@ class Asking:
             self._seen(answer.contact.endpoint, answer.reply.observed)
 
     def _seen(self, by: Endpoint, own: Endpoint) -> None:
-        """If our address turns out to be public, martians leave the table, of no use to others.
+        """If our address turns out to be public, martians are not passed on: no use to others.
 
-        A lonely node starts anew: whoever answers it is welcome until the world is seen again.
+        A lonely node starts anew: whoever answers it is welcome until enough others are heard.
         """
-        before, self.observed = self.observed, own
-        if own != before:
-            self._observer.observed(own)
+        self.told = own
+        reach = self.reach
+        changes = reach.changes
         if not len(self.table):
-            self.reach.own = None
-        if self.reach.seen(by, own):
-            admits = self.reach.admits
-            self.changed(self.table.forget(lambda each: not admits(each.endpoint)))
+            reach.start_anew()
+        if reach.seen(by, own, self._now()) and reach.own is not None:
+            self._observer.observed(reach.own)
+        if reach.changes != changes:
+            self.changed(self.table.withhold(lambda each: not reach.admits(each.endpoint)))
 
     def _answered(self, answer: Answer) -> Answer:
         self._heard(answer)

@@ -53,7 +53,7 @@ class Link:
         self._observers = Observers()
         self.protocol = KademliaProtocol(context, door, handle)
         self.requests = self.protocol.requests
-        self._asking = Asking(context, table, self.requests, self._observers)
+        self._asking = Asking(context, table, self.requests, self._observers, interface)
         self._binding = Binding(context, interface, self.protocol, self._observers)
         self.protocol.learn = Learning(context, self._asking).learn
         self.protocol.on_death = self._binding.revive
@@ -129,8 +129,19 @@ class Link:
 
     @property
     def observed(self) -> Endpoint | None:
-        """Where the last node that answered saw us."""
-        return self._asking.observed
+        """Where others see us: so say their votes, or our own socket tells.  ``None`` while that
+        is not known; the port is 0 while others do not agree on it."""
+        reach = self.reach
+        return reach.own or (self.listening if reach.bound_tells else None)
+
+    def observers(self) -> int:
+        """How many networks and neighbours have said lately that we are seen there."""
+        return self.reach.observers(self._now())
+
+    @property
+    def told(self) -> Endpoint | None:
+        """Where the last node that answered said that it saw us."""
+        return self._asking.told
 
     def is_down(self) -> bool:
         """Whether everything says that our own uplink in this family is down."""

@@ -12,7 +12,8 @@ class LinkObserver:
         """The port is bound here; told again whenever a port that died is back."""
 
     def observed(self, endpoint: Endpoint) -> None:
-        """Another node sees us at an endpoint that is not the one seen before."""
+        """Enough others agree that they see us at this endpoint, and not where it was before; its
+        port is 0 if they do not agree on one."""
 
     def added(self, contact: Contact) -> None:
         """A contact entered the routing table."""

@@ -32,6 +32,7 @@ from kadtwisted.node.operations.searches import find_nodes
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
+from kadtwisted.routing.reachable import scope_of
 from kadtwisted.upkeep.lost import Lost
 from kadtwisted.upkeep.schedule import LOOKUP_COST
 from kadtwisted.upkeep.sessions import Stay
@@ -251,12 +252,12 @@ class ContactUpkeep:
             answer = await link.ask(contact, FindNode(self._context.node_id), known=True)
         except KadtwistedError:
             return 1.0
-        body = answer.reply.body
+        body, giver = answer.reply.body, scope_of(contact.endpoint.host)
         strangers = [
             each
             for each in (body.contacts if isinstance(body, Nodes) else ())
             if each.family is link.family
-            and link.reach.admits(each.endpoint)
+            and link.reach.believes(giver, each.endpoint)
             and each.key != self._context.public_key
             and each.node_id not in link.table
         ]

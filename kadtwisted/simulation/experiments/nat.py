@@ -103,8 +103,8 @@ class NattedPopulation(Population):
 
     def outside(self, member: Member) -> Endpoint | None:
         """Where others see a member: the endpoint it was last told."""
-        observed = link_of(member.node).observed
-        return observed if member.number in self._nats else member.contact.endpoint
+        told = link_of(member.node).told
+        return told if member.number in self._nats else member.contact.endpoint
 
     def _reachable(self) -> list[Member]:
         """Members whom anybody can reach."""

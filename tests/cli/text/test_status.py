@@ -8,6 +8,7 @@ from twisted.trial import unittest
 
 from kadtwisted.api import describe
 from kadtwisted.cli.text.status import prefix_text, routing_text, status_text
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.status import RoutingStatus
 from tests.daemon.fakes import KEY, a_routing, a_status
@@ -27,7 +28,7 @@ class StatusTests(unittest.SynchronousTestCase):
                 "Uptime       2 h 13 min, full node",
                 f"Address      {KEY.public_key.hex()}@127.0.0.1:8000",
                 "Listening    IPv4 0.0.0.0:8000",
-                "             IPv6 not at all, seen by others as [2001:db8::1]:8000",
+                "             IPv6 not at all, seen by others as [2001:db8::1]:8000 (so say 7)",
                 "Contacts     57 over IPv4 (and 2 to be verified), 0 over IPv6",
                 "Stored       1,234 records, 4.9 KiB",
                 "Own records  3 kept published",
@@ -35,6 +36,18 @@ class StatusTests(unittest.SynchronousTestCase):
                 f"Node ID      {KEY.node_id:040x}",
             ],
         )
+
+    def test_where_others_see_it(self) -> None:
+        for observed, observers, expected in (
+            (None, 0, "0.0.0.0:8000"),
+            (Endpoint("203.0.113.7", 8000), 0, "seen by others as 203.0.113.7:8000"),
+            (Endpoint("203.0.113.7", 9), 12, "seen by others as 203.0.113.7:9 (so say 12)"),
+            (Endpoint("203.0.113.7", 0), 3, "as 203.0.113.7 on changing ports (so say 3)"),
+            (Endpoint("2001:db8::7", 0), 3, "as [2001:db8::7] on changing ports (so say 3)"),
+        ):
+            link = a_status().links[0]._replace(observed=observed, observers=observers)
+            listening = self.text(links=(link,)).splitlines()[5]
+            self.assertTrue(listening.endswith(expected), listening)
 
     def test_a_node_of_another_kind(self) -> None:
         text = self.text(health="stopped", running=False, read_only=True, private=True, links=())

@@ -15,7 +15,7 @@ BOUND = Endpoint("0.0.0.0", 8000)
 
 
 def link(family: Family, listening: Endpoint | None) -> LinkStatus:
-    return LinkStatus(family, listening, None, 0, 0, 0)
+    return LinkStatus(family, listening, None, 0, 0, 0, 0)
 
 
 class PortWatchTests(unittest.SynchronousTestCase):

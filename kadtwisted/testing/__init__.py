@@ -11,13 +11,9 @@ from kadtwisted.lazy import homes, lazy
 
 if TYPE_CHECKING:
     from kadtwisted.testing import strategies
+    from kadtwisted.testing.contracts.durable_storage import Clocks, DurableStorageContract
     from kadtwisted.testing.contracts.node_state import NodeStateContract
-    from kadtwisted.testing.contracts.storage import (
-        BoundedStorageContract,
-        Clocks,
-        DurableStorageContract,
-        StorageContract,
-    )
+    from kadtwisted.testing.contracts.storage import BoundedStorageContract, StorageContract
     from kadtwisted.testing.network.clock import HeapClock
     from kadtwisted.testing.network.host import Host
     from kadtwisted.testing.network.network import Conditions, Datagram, Middlebox, Network
@@ -26,10 +22,9 @@ if TYPE_CHECKING:
 
 _HOMES = homes(
     {
+        "kadtwisted.testing.contracts.durable_storage": "Clocks DurableStorageContract",
         "kadtwisted.testing.contracts.node_state": "NodeStateContract",
-        "kadtwisted.testing.contracts.storage": (
-            "BoundedStorageContract Clocks DurableStorageContract StorageContract"
-        ),
+        "kadtwisted.testing.contracts.storage": "BoundedStorageContract StorageContract",
         "kadtwisted.testing.network.clock": "HeapClock",
         "kadtwisted.testing.network.host": "Host",
         "kadtwisted.testing.network.network": "Conditions Datagram Middlebox Network",

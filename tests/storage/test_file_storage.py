@@ -22,7 +22,8 @@ from kadtwisted.storage.file_storage import FileStorage
 from kadtwisted.storage.group_commit import WAITING
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
-from kadtwisted.testing.contracts.storage import Clocks, stored
+from kadtwisted.testing.contracts.durable_storage import Clocks
+from kadtwisted.testing.contracts.storage import stored
 from tests.storage.outcomes import PATIENCE, error_of, together
 
 if TYPE_CHECKING:

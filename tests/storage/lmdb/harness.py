@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import StorageContext
 from kadtwisted.storage.lmdb.backend import LMDBStorage
-from kadtwisted.testing.contracts.storage import Clocks
+from kadtwisted.testing.contracts.durable_storage import Clocks
 from tests.storage.outcomes import error_of
 
 PAGE = 4096

@@ -18,12 +18,8 @@ from kadtwisted.model.record import StorageKey, StorageUsage
 from kadtwisted.storage.lmdb import file as lmdb_file
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.lmdb.records import EXPIRES, FORMAT_KEY, MOMENTS, encode_where
-from kadtwisted.testing.contracts.storage import (
-    BoundedStorageContract,
-    Clocks,
-    DurableStorageContract,
-    stored,
-)
+from kadtwisted.testing.contracts.durable_storage import Clocks, DurableStorageContract
+from kadtwisted.testing.contracts.storage import BoundedStorageContract, stored
 from tests.storage.lmdb.harness import PAGE, LMDBCase, context, full_disk
 from tests.storage.outcomes import error_of
 

@@ -20,7 +20,8 @@ from kadtwisted.storage.capacity import Capacity
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.lmdb.file import explained, most_map
 from kadtwisted.storage.lmdb.records import MAX_SUB
-from kadtwisted.testing.contracts.storage import Clocks, stored
+from kadtwisted.testing.contracts.durable_storage import Clocks
+from kadtwisted.testing.contracts.storage import stored
 from tests.storage.lmdb.harness import LMDBCase, context
 from tests.storage.outcomes import error_of
 

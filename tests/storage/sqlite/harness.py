@@ -13,7 +13,8 @@ from twisted.trial.unittest import TestCase
 from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import StorageContext
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
-from kadtwisted.testing.contracts.storage import Clocks, stored
+from kadtwisted.testing.contracts.durable_storage import Clocks
+from kadtwisted.testing.contracts.storage import stored
 from tests.storage.outcomes import PATIENCE
 
 

@@ -21,12 +21,8 @@ from kadtwisted.storage.sqlite import backend as sqlite
 from kadtwisted.storage.sqlite import file as sqlite_file
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
 from kadtwisted.storage.sqlite.records import SCHEMA
-from kadtwisted.testing.contracts.storage import (
-    BoundedStorageContract,
-    Clocks,
-    DurableStorageContract,
-    stored,
-)
+from kadtwisted.testing.contracts.durable_storage import Clocks, DurableStorageContract
+from kadtwisted.testing.contracts.storage import BoundedStorageContract, stored
 from tests.storage.outcomes import PATIENCE
 from tests.storage.sqlite.harness import SQLiteCase, context
 

@@ -15,12 +15,8 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StoredRecord
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.storage.timeline import Anchor, Timeline
-from kadtwisted.testing.contracts.storage import (
-    BoundedStorageContract,
-    Clocks,
-    DurableStorageContract,
-    StorageContract,
-)
+from kadtwisted.testing.contracts.durable_storage import Clocks, DurableStorageContract
+from kadtwisted.testing.contracts.storage import BoundedStorageContract, StorageContract
 
 
 class Unsorted(MemoryStorage):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-ETC = Path(__file__).resolve().parents[2] / "etc"
+ETC = Path(__file__).resolve().parents[3] / "etc"
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE = 1.5
 """The highest exposure that is accepted, as ``systemd-analyze security`` counts it."""

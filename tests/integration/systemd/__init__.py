@@ -1,0 +1,1 @@
+"""What systemd is given: unit files, and a service manager of our own."""

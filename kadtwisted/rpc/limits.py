@@ -4,8 +4,8 @@ This file decides, before any public-key work, whether a request is admitted.  A
 a valid token is charged at its exact endpoint and at its *host*: its IPv4 address, or its IPv6 /64
 and again the /48 around it, so that one host gains nothing by many ports.  The address of a
 stranger may be forged, so a stranger is charged where forging gains least: at its host, and at one
-budget of all strangers together.  Many nodes may share a loopback address, so these are charged by
-exact endpoint.
+budget of all strangers together.  Many nodes may share a loopback address, so strangers there are
+charged by exact endpoint.
 
 Public-key work has a bound in all: strangers' datagrams, and those of proven senders whose shared
 secret is not known (any more), are charged to a budget of everybody and to their host as a
@@ -235,6 +235,6 @@ class Limits:
     def _proven_groups(self, host: str) -> tuple[tuple[str, Budget], ...]:
         """The groups at which a proven sender of a host is charged, and the budget of each."""
         if is_loopback(host.rpartition(":")[2] if "." in host else host):
-            return ()
+            return ((f"{host} proven", self._host),)
         groups = [f"{group} proven" for group, _ in self._charges(Endpoint(host, 0))]
         return tuple(zip(groups, (self._host, self._host_site), strict=False))

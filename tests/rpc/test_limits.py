@@ -59,10 +59,12 @@ class ProvenTests(SynchronousTestCase):
         served = sum(limits.admit_proven(each, 0.0) for each in hosts for _ in range(10))
         self.assertEqual(served, 8 * 10)
 
-    def test_ports_of_a_loopback_address_do_not_share(self):
-        limits = Limits(SMALL)
-        for port in range(90):
-            self.assertEqual(admitted(limits.admit_proven, Endpoint("127.0.0.1", port), 0.0, 9), 5)
+    def test_a_loopback_address_is_a_host_like_others(self):
+        for host in ("127.0.0.1", "::1"):
+            limits = Limits(LimitSettings())
+            ports = [Endpoint(host, port) for port in range(100)]
+            served = sum(limits.admit_proven(each, 0.0) for each in ports for _ in range(200))
+            self.assertEqual(served, 8000)
 
     def test_a_refused_datagram_costs_its_host_nothing(self):
         limits = Limits(LimitSettings(proven_burst=2.0, proven_host_burst=5.0))
@@ -256,12 +258,12 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(limits.sources(), 3000)
 
     def test_the_least_recently_charged_goes_first(self):
-        limits = Limits(LimitSettings(proven_rate=1.0, proven_burst=2.0, max_sources=3))
-        ports = [Endpoint("127.0.0.1", port) for port in range(4)]
+        limits = Limits(LimitSettings(proven_rate=1.0, proven_burst=2.0, max_sources=4))
+        ports = [Endpoint("192.0.2.1", port) for port in range(4)]
         for endpoint in (*ports[:3], ports[0]):
             self.assertTrue(limits.admit_proven(endpoint, 0.0))
         self.assertTrue(limits.admit_proven(ports[3], 0.0))
-        self.assertEqual(limits.sources(), 3)
+        self.assertEqual(limits.sources(), 4)  # three, and their host
         # The first was charged twice and is remembered, the second was forgotten.
         self.assertFalse(limits.admit_proven(ports[0], 0.0))
         self.assertEqual(admitted(limits.admit_proven, ports[1], 0.0, 5), 2)

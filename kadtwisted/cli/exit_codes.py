@@ -11,6 +11,7 @@ from kadtwisted.api.control_client import ControlUnavailable
 from kadtwisted.cli.verbs.export_file import BadExport
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.errors import (
+    CasConflict,
     ClockSkew,
     ConfigurationError,
     InvalidInput,
@@ -62,6 +63,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ClockSkew, os.EX_DATAERR),
     (SendFailed, os.EX_UNAVAILABLE),
     (Superseded, os.EX_UNAVAILABLE),
+    (CasConflict, os.EX_UNAVAILABLE),
     (NodeStopped, os.EX_UNAVAILABLE),
     (TooManyRequests, os.EX_UNAVAILABLE),
     (RemoteError, os.EX_UNAVAILABLE),

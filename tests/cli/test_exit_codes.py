@@ -23,6 +23,7 @@ from kadtwisted.errors import KadtwistedError
 
 EXPECTED = {
     "CannotListen": 71,
+    "CasConflict": 69,
     "ClockSkew": 65,
     "ConfigurationError": 78,
     "ConfigurationProblems": 78,
@@ -35,6 +36,7 @@ EXPECTED = {
     "KadtwistedError": 70,
     "LocalError": 71,
     "NodeStopped": 69,
+    "NotConditional": 64,
     "NotFound": 1,
     "RecordTooLarge": 65,
     "SendFailed": 69,

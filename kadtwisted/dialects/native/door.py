@@ -109,6 +109,7 @@ class NativeDoor:
         settings, sealer = dialect.settings, dialect.sealer
         self._sealer = sealer
         self._serializer = dialect.serializer
+        self._networks = sealer.networks
         self._secure_random = dialect.secure_random
         self._answer_length = dialect.answer_length
         self._public_key = dialect.public_key
@@ -117,7 +118,6 @@ class NativeDoor:
         self.limits = limits
         self._reply_overhead = sealer.reply_overhead
         self._reply_room = DATAGRAM_LIMIT - sealer.reply_overhead
-        self._several_networks = sealer.networks > 1
         self.transactions: Transactions[Exchange] = Transactions(settings.bounds.pending_requests)
         self.endpoints = Endpoints(
             settings.timeouts, settings.bounds.endpoints, dialect.parameters.token_rotation
@@ -165,15 +165,12 @@ class NativeDoor:
             # Its token has just become invalid, so it did not pad: tell it instead of cutting.
             refusal = _NOT_VALID
         introduces = proven and not own
-        if introduces and self._several_networks:
+        if introduces and self._networks > 1:
             self.endpoints.remember_network(endpoint, network)
-        envelope = REPLY, network, token, room
+        back = REPLY, network, token, room
         return _new(
             Received,
-            (
-                *(body, endpoint, key, transaction_id, read_only),
-                *(proven, introduces, refusal, envelope),
-            ),
+            (body, endpoint, key, transaction_id, read_only, proven, introduces, refusal, back),
         )
 
     def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:
@@ -297,7 +294,7 @@ class NativeDoor:
         """See :meth:`IDoor.again`: with the next network secret, if there are several."""
         transaction, notes = exchange.transaction, exchange.notes
         assert transaction is not None, "a request that has ended is not sent again"
-        notes.network = (notes.network + 1) % self._sealer.networks
+        notes.network = (notes.network + 1) % self._networks
         self.transactions.resent(transaction, now)
         return self._sealed(exchange, transaction.transaction_id, now)
 

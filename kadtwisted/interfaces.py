@@ -368,7 +368,8 @@ class INode(Interface):
         ``keep`` is as in :meth:`put`.  With ``cas`` a node stores it only in place of a record with
         this sequence number.  Fails with
         :class:`~kadtwisted.errors.InvalidRecord`,
-        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found),
+        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or every node
+        says so),
         :class:`~kadtwisted.errors.NotConditional` (its kind has no sequence numbers),
         :class:`~kadtwisted.errors.CasConflict` (other sequence numbers are stored, and no more than
         half of the nodes took it), or as :meth:`put` does.

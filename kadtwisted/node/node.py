@@ -157,6 +157,7 @@ class Node:
             remembered = await self._upkeep.persistence.open()
             if remembered is not None:
                 self._upkeep.publisher.restore(remembered.publications)
+            await self._records.recall()
             self._bind()
         except BaseException:
             await self._close()

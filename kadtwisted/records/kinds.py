@@ -36,6 +36,11 @@ def _accept(record: bytes, _: object) -> None:
     """Accept every record."""
 
 
+def _whole(record: bytes) -> bytes:
+    """The record itself."""
+    return record
+
+
 def _unlimited(record: bytes) -> float:
     """A record may live as long as the network lets any record live."""
     return math.inf
@@ -83,10 +88,22 @@ class RecordKind(NamedTuple):
     """The longest time in seconds for which a holder keeps this record without hearing of it again,
     if that is shorter than ``Parameters.max_remaining``, which binds all kinds."""
 
+    floor: Callable[[bytes], bytes] = _whole
+    """What a holder keeps of a record, to know which others lose to it when it has expired."""
+    beats: Callable[[bytes, bytes], bool] | None = None
+    """``beats(record, floor)``: whether the record supersedes the one that left the floor, or is
+    that one.  ``None`` if a floor is a whole record: then ``supersedes`` says it."""
+
     @property
     def many(self) -> bool:
         """Whether many records stand under one key, read page by page: they have no winner."""
         return self.most > 1
+
+    def holds_against(self, record: bytes, floor: bytes) -> bool:
+        """Whether a record may take a place at which there is this floor."""
+        if self.beats is not None:
+            return self.beats(record, floor)
+        return record == floor or self.supersedes(record, floor)
 
     def check_condition(self, cas: int | None) -> None:
         """:class:`~kadtwisted.errors.NotConditional` for a condition on a sequence number where the
@@ -102,6 +119,8 @@ VALUE: Final = RecordKind(
     value.wins,
     value.publish,
     value.check,
+    floor=value.floor,
+    beats=value.beats,
 )
 
 

@@ -101,7 +101,18 @@ def wins(a: bytes, b: bytes) -> bool:
     published_a, published_b = _published(a), _published(b)
     if published_a != published_b:
         return published_a > published_b
-    return blake2b(a, digest_size=32).digest() > blake2b(b, digest_size=32).digest()
+    return _hash(a) > _hash(b)
+
+
+def floor(data: bytes) -> bytes:
+    """What decides whether another record wins over this valid one: 40 bytes, which compare as the
+    records do."""
+    return data[_PUBLISHED_AT : _PUBLISHED_AT + _PUBLISHED.size] + _hash(data)
+
+
+def beats(data: bytes, floor_of_other: bytes) -> bool:
+    """Whether a valid record wins over the one that left this floor, or is that one."""
+    return floor(data) >= floor_of_other
 
 
 def publication_time(unix_now: float, seen: int | None = None) -> int:
@@ -130,6 +141,10 @@ def value_of(key: NodeID, value: bytes, published: int) -> Value:
 def tombstone_of(key: NodeID, published: int) -> Value:
     """The record which says that the value was deleted."""
     return Value(key, published, True, TOMBSTONE)
+
+
+def _hash(data: bytes) -> bytes:
+    return blake2b(data, digest_size=32).digest()
 
 
 def _published(data: bytes) -> int:

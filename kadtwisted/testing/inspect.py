@@ -80,7 +80,7 @@ def storage_of(node: Node) -> IStorage:
 def records_of(node: Node) -> Sequence[StoredRecord]:
     """All records in its storage, expired ones too; the storage must answer at once."""
     pages: list[Sequence[StoredRecord]] = []
-    storage_of(node).page(None, _ALL).addCallback(pages.append)
+    node._records.page(None, _ALL).addCallback(pages.append)
     return pages[0]
 
 

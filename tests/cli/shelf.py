@@ -12,7 +12,8 @@ from zope.interface import implementer
 from kadtwisted.interfaces import IStorageFactory, StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
-from kadtwisted.records.value import encode, value_of
+from kadtwisted.records.floor import floor_place
+from kadtwisted.records.value import encode, floor, value_of
 from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.storage.memory import MemoryStorage
 from tests.cli.harness import Kad
@@ -57,6 +58,12 @@ class Shelf(MemoryStorage):
         record = StoredRecord(where, data, now + lives, now + arrived)
         self.put(record, now - DAY)
         return record
+
+    def add_floor(self, key: int, data: bytes) -> None:
+        """Put what a record left that has expired."""
+        now = time.monotonic()
+        where = floor_place(StorageKey(Kind.VALUE, NodeID(key)))
+        self.put(StoredRecord(where, floor(data), now + DAY, now), now)
 
     def all(self) -> list[StoredRecord]:
         return [self._records[where] for where in self._order]

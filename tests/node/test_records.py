@@ -5,12 +5,14 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import NodeStopped, StorageError
+from kadtwisted.errors import NodeStopped, NotFound, StorageError, Superseded
 from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.record import Kind
+from kadtwisted.parameters import Parameters
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
-from kadtwisted.testing.nodes import simulated_node, simulated_world, wait_for
+from kadtwisted.testing.nodes import Swarm, simulated_node, simulated_world, wait_for
 
 
 class Unreadable(MemoryStorage):
@@ -39,6 +41,22 @@ class RecordsTests(SynchronousTestCase):
         for each in found:
             self.assertApproximates(each.expires_unix - unix_time, 600.0, 2.0)
         wait_for(self.clock, node.stop())
+
+    def test_a_value_that_was_replaced_for_a_while_does_not_come_back(self) -> None:
+        swarm = Swarm(8, sealer="plain", parameters=Parameters(k=4))
+        self.addCleanup(swarm.stop)
+        writer, other = swarm.nodes[:2]
+        swarm.wait(writer.put("k", b"old", lifetime=7200.0, keep=True))
+        (old,) = swarm.wait(writer.collect(Kind.VALUE, "k")).records
+        swarm.wait(other.put("k", b"new", lifetime=60.0))
+        swarm.clock.advance(120.0)
+        self.assertRaises(NotFound, swarm.wait, writer.get("k"))
+        self.assertRaises(Superseded, swarm.wait, writer.put_record(old.data))
+        swarm.clock.advance(5000.0)  # it is due to be published again, and is withdrawn
+        self.assertEqual(writer.status().own_records, 0)
+        self.assertRaises(NotFound, swarm.wait, other.get("k"))
+        swarm.wait(other.put("k", b"newest"))
+        self.assertEqual(swarm.wait(writer.get("k")).value, b"newest")
 
     def test_a_storage_that_fails(self) -> None:
         node = simulated_node(self.host, 1, storage=Unreadable(1, 1))

@@ -30,6 +30,7 @@ from kadtwisted.errors import StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.records.floor import FLOORS_END
 from kadtwisted.state.directory import KEY_FILE
 from kadtwisted.state.key_file import load_key
 from kadtwisted.storage.files import sync_directory
@@ -128,7 +129,7 @@ def _place(described: list[Any]) -> StorageKey:
 
 def _reading(storage: IStorage, context: StorageContext) -> Page:
     async def page(after: StorageKey | None) -> RecordsPage:
-        found = await storage.page(after, BATCH)
+        found = await storage.page(FLOORS_END if after is None else after, BATCH)
         return dated_page(found, BATCH, context.now(), context.unix_time())
 
     return page

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from twisted.internet.defer import CancelledError, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.cli.session import Session
@@ -32,6 +32,7 @@ from kadtwisted.errors import ClockSkew, StorageError, StorageFull, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.record import DatedRecord, StoredRecord
 from kadtwisted.parameters import Parameters
+from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.lifetime import deadline
 
@@ -58,6 +59,15 @@ async def import_records(session: Session) -> int:
     return os.EX_OK
 
 
+class Decided(NamedTuple):
+    """What happens to a record: a word of :attr:`Import.counts`, what is put for it, and the floor
+    to put before it."""
+
+    became: str
+    stored: StoredRecord | None = None
+    floor: StoredRecord | None = None
+
+
 class Import:
     """Puts records into a storage; ``counts`` tells what happened to them."""
 
@@ -74,50 +84,51 @@ class Import:
         :class:`StorageFull` or another :class:`StorageError` says how many were imported.
         """
         now, unix_time = self._context.now(), self._context.unix_time()
-        puts: list[tuple[str, StoredRecord]] = []
-        for record in batch:
-            became, stored = await self._decide(record, now, unix_time)
-            if stored is None:
-                self._count(None, became)
-            else:
-                puts.append((became, stored))
-        putting = [
-            self._storage.put(stored, now).addCallback(self._count, became)
-            for became, stored in puts
-        ]
-        done: list[Any] = await DeferredList(putting, consumeErrors=True)
-        for _, result in done:
+        decided = [await self._decide(record, now, unix_time) for record in batch]
+        putting: list[Deferred[None]] = []
+        for became, stored, floor in decided:
+            if floor is not None:
+                putting.append(self._storage.put(floor, now))
+            done = succeed(None) if stored is None else self._storage.put(stored, now)
+            putting.append(done.addCallback(self._count, became))
+        ended: list[Any] = await DeferredList(putting, consumeErrors=True)
+        for _, result in ended:
             if isinstance(result, Failure):
                 self._give_up(result)
 
     def _count(self, _: None, became: str) -> None:
         self.counts[became] += 1
 
-    async def _decide(
-        self, record: DatedRecord, now: float, unix_time: float
-    ) -> tuple[str, StoredRecord | None]:
+    async def _decide(self, record: DatedRecord, now: float, unix_time: float) -> Decided:
         """What happens to a record, and what is put for it, if anything."""
         where, data = record.where, record.data
         if record.expires_unix <= unix_time:
-            return "expired", None
+            return Decided("expired")
         rules = NATIVE_KINDS.get(where.kind)
         try:
             if rules is None:
-                return "refused", None
+                return Decided("refused")
             rules.check(data, unix_time)
         except ClockSkew:
-            return "refused", None
+            return Decided("refused")
         there = await self._storage.get(where.kind, where.key, now)
         existing = next((each for each in there if each.where == where), None)
         same = existing is not None and existing.data == data
+        floor = floor_among(await self._storage.get(FLOOR_KIND, where.key, now), where)
         if existing is not None and not same and not rules.supersedes(data, existing.data):
-            return "older", None
+            return Decided("older")
+        if floor is not None and not rules.holds_against(data, floor.data):
+            return Decided("older")
         left = min(record.expires_unix - unix_time, rules.longest(data))
         expires = deadline(existing, same, left, now, self._maximum)
         if same and existing is not None and expires - existing.expires <= ROUNDING:
-            return "already_there", None
+            return Decided("already_there")
         arrived = now + min(0.0, record.arrived_unix - unix_time)
-        return "already_there" if same else "imported", StoredRecord(where, data, expires, arrived)
+        stored = StoredRecord(where, data, expires, arrived)
+        if same:
+            return Decided("already_there", stored)
+        until = now if existing is None else existing.expires - ROUNDING
+        return Decided("imported", stored, floor_left(rules, stored, floor, until))
 
     def _give_up(self, failure: Failure) -> None:
         error = failure.value

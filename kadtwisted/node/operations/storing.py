@@ -20,6 +20,7 @@ from kadtwisted.errors import (
     NoContacts,
     NodeStopped,
     NotStored,
+    Superseded,
 )
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, distance
@@ -55,9 +56,9 @@ class Storing:
         """Store a record on the nodes that a search of its key found for it; every node's outcome,
         the closest acknowledgement first.
 
-        Fails with ``NotStored``, ``ClockSkew``, ``CasConflict`` or ``NoContacts`` if nobody
-        acknowledged; a conditional one also with ``CasConflict`` if nodes refused it for the
-        sequence number and no more than half of all acknowledged.
+        Fails with ``NotStored``, ``Superseded``, ``ClockSkew``, ``CasConflict`` or ``NoContacts``
+        if nobody acknowledged; a conditional one also with ``CasConflict`` if nodes refused it for
+        the sequence number and no more than half of all acknowledged.
         """
         storing = [
             self._store_at(found.link, contact, body, key)
@@ -129,6 +130,13 @@ def _is_conflict(outcome: Outcome) -> bool:
     return isinstance(error, CasConflict)
 
 
+def _is_superseded(refusal: Refusal) -> bool:
+    error = refusal.error
+    if isinstance(error, ErrorReply):
+        return error.code == ErrorCode.SUPERSEDED
+    return isinstance(error, Superseded)
+
+
 def _acknowledged(outcomes: Sequence[Outcome]) -> bool:
     return any(isinstance(each, Acknowledgement) for each in outcomes)
 
@@ -141,6 +149,8 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
     if not refusals:
         silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
         return NotStored(f"none of the {len(silent)} nodes asked answered", silent)
+    if all(_is_superseded(each) for each in refusals):
+        return Superseded("a newer record is stored already, or was until lately")
     codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
     if ErrorCode.CAS_CONFLICT in codes:
         return CasConflict(CONFLICT)

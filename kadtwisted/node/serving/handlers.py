@@ -18,6 +18,7 @@ from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import (
     CasConflict,
     ClockSkew,
+    InvalidLifetime,
     InvalidRecord,
     KadtwistedError,
     NotConditional,
@@ -58,6 +59,7 @@ CONTACTS_OF_EACH = 12
 REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyType(
     {
         InvalidRecord: (ErrorCode.INVALID_RECORD, 0),
+        InvalidLifetime: (ErrorCode.BAD_REQUEST, 0),
         ClockSkew: (ErrorCode.CLOCK_SKEW, 0),
         Superseded: (ErrorCode.SUPERSEDED, 0),
         CasConflict: (ErrorCode.CAS_CONFLICT, 0),
@@ -90,6 +92,7 @@ class Handlers:
         self._own = tables[family]
         self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
         self._records = records
+        self._admitted = frozenset(each.number for each in records.kinds)
         self._many = records.kinds.many
         self._version = records.kinds.version
         self._now = context.world.now
@@ -156,6 +159,8 @@ class Handlers:
 
     def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
         kind = body[1]
+        if kind not in self._admitted:
+            return Records((), self._closest(body[0], body[4]))
         if kind in self._many:
             return self._find_page(body)
         finding = self._records.find(kind, body[0])

@@ -11,12 +11,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.serving.writer import PROBE, RecordWriter
+from kadtwisted.records.floor import FLOORS_END
 from kadtwisted.records.kinds import Sender
 from kadtwisted.wire.layout import RECORDS_LIMIT
 
@@ -28,6 +30,7 @@ class RecordStore:
         self.kinds = context.dialect.kinds
         self._storage = storage
         self._now = context.world.now
+        self._faults = context.faults
         self._writer = RecordWriter(context, storage)
         self._vouched: dict[StorageKey, float] = {}
         self.find = storage_reader(storage, self._now)
@@ -44,8 +47,8 @@ class RecordStore:
         """Keep a record for ``remaining`` seconds, capped; fires with the seconds it will be kept.
 
         ``cas`` is the sequence number that must be stored now, ``sender`` the node that stores the
-        record here directly.  Fails with ``InvalidRecord``, ``ClockSkew``, ``Superseded``,
-        ``NotConditional``, ``CasConflict`` or a ``StorageError``.
+        record here directly.  Fails with ``InvalidRecord``, ``InvalidLifetime``, ``ClockSkew``,
+        ``Superseded``, ``NotConditional``, ``CasConflict`` or a ``StorageError``.
         """
         return self._writer.store(record, remaining, cas, sender)
 
@@ -65,9 +68,21 @@ class RecordStore:
         """
         return self._writer.try_again()
 
+    async def recall(self) -> None:
+        """Find out what an earlier run left in the storage, which has just been opened.
+
+        If it cannot be read, that is reported, and the node goes on with what it knows.
+        """
+        try:
+            await self._writer.recall_floors()
+        except StorageError as error:
+            self._faults.report("storage", f"the stored records cannot be looked through: {error}")
+
     def expire(self, limit: int) -> Deferred[int]:
         """Forget at most ``limit`` records whose time is over; fires with how many."""
-        return self._storage.expire(self._now(), limit)
+        now = self._now()
+        self._writer.forget_floors(now)
+        return self._storage.expire(now, limit)
 
     # --- Reading -----------------------------------------------------------------------------
 
@@ -79,7 +94,8 @@ class RecordStore:
     def page(self, after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
         """At most ``limit`` records of all kinds in ascending order of their places, from just
         behind ``after``; expired ones may be among them."""
-        return self._storage.page(after, limit)
+        behind = FLOORS_END if after is None else max(after, FLOORS_END)
+        return self._storage.page(behind, limit)
 
     def usage(self) -> Deferred[StorageUsage]:
         """How many records and how many bytes of data the storage holds."""

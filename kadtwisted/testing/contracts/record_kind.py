@@ -103,6 +103,15 @@ class RecordKindContract(_TestCase):
                 if self.kind.supersedes(a, b) and self.kind.supersedes(b, c):
                     self.assertTrue(self.kind.supersedes(a, c))
 
+    def test_a_floor_stops_exactly_what_its_record_supersedes(self) -> None:
+        for each in self.records:
+            floor = self.kind.floor(each)
+            self.assertLessEqual(len(floor), max(len(each), 64))
+            self.assertTrue(self.kind.holds_against(each, floor))
+        for one, other in self.rivals():
+            wins = self.kind.supersedes(one, other)
+            self.assertEqual(self.kind.holds_against(one, self.kind.floor(other)), wins)
+
     def test_versions_are_eight_bytes_and_differ(self) -> None:
         versions = [self.kind.version(each) for each in self.records]
         self.assertEqual({len(each) for each in versions}, {8})

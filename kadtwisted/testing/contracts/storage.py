@@ -137,6 +137,7 @@ class StorageContract(_TestCase):
         storage = await self.opened()
         wanted = stored(5, b"wanted", kind=2)
         others = [stored(5), stored(4, kind=2), stored(6, kind=2), stored(5, kind=3)]
+        others += [stored(5, kind=0, sub=bytes([2]))]  # what a node keeps of a record that is gone
         await self.put_all(storage, *others, wanted)
         self.assert_same(await storage.get(2, NodeID(5), 0.0), [wanted])
 
@@ -195,9 +196,9 @@ class StorageContract(_TestCase):
         keys = [NodeID(0), NodeID(9), NodeID(10), NodeID(2**63), NodeID(2**159), HIGH]
         records = [
             stored(key, b"%d" % key, kind=kind, sub=sub)
-            for kind in (1, 2, 240)
+            for kind in (0, 1, 2, 240)
             for key in keys
-            for sub in (b"", b"a", b"ab", b"\xff")
+            for sub in (b"", b"a", b"ab", b"\xff", b"\xff" * 65)
         ]
         shuffled = random.Random(1).sample(records, len(records))
         await self.put_all(storage, *shuffled)

@@ -15,6 +15,8 @@ from kadtwisted.errors import StorageError, StorageFull
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.parameters import Bounds
+from kadtwisted.records.floor import floor_place
+from kadtwisted.records.value import floor
 from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.state.directory import StateDirectory
 from tests.cli.harness import Kad
@@ -95,6 +97,27 @@ class ImportTests(unittest.SynchronousTestCase):
         first, second = self.target.all()
         self.assertEqual(first.data, newer)
         self.assertEqual(second.data, self.source.all()[1].data)
+
+    def test_an_older_one_comes_back_by_no_import(self) -> None:
+        """A record that was there and has expired keeps older ones out, as in a node."""
+        older, newer = a_record(1, age=100.0), a_record(1, age=50.0)
+        self.source.add(1, older)
+        self.target.add_floor(1, newer)
+        self.assertEqual(self.run_import(stdin=self.export()).json["older"], 1)
+        self.source.add(1, newer)
+        self.assertEqual(self.run_import(stdin=self.export()).json["imported"], 1)
+
+    def test_a_record_that_takes_a_place_for_a_short_time_leaves_a_floor(self) -> None:
+        older, newer = a_record(1, age=100.0), a_record(1, age=50.0)
+        self.target.add(1, older)
+        self.source.add(1, newer, lives=600.0)
+        self.assertEqual(self.run_import(stdin=self.export()).json["imported"], 1)
+        left, there = self.target.all()
+        self.assertEqual((left.where, left.data), (floor_place(there.where), floor(newer)))
+        self.assertApproximates(left.expires - there.expires, DAY - 600.0, 5.0)
+        kad = kad_with(self.target)
+        kad("export", "--storage", "shelf", str(self.file), meanwhile=patiently)
+        self.assertIn("exported 1 record", kad.said)
 
     def test_the_same_record_lives_until_the_later_deadline(self) -> None:
         data = {n: a_record(n) for n in (1, 2)}

@@ -292,6 +292,9 @@ class StoreTests(HandlersCase):
             failure = self.failureResultOf(self.handle(Store(record(b"a"), 100)))
             self.assertIs(failure.value, error)
 
+    def test_a_record_without_time_left_makes_no_sense(self) -> None:
+        self.refused(self.answer(Store(record(b"a"), 0)), ErrorCode.BAD_REQUEST)
+
     def test_a_long_reason_is_cut(self) -> None:
         self.use(FailingStorage(StorageBusy("x" * 5000)))
         text = self.refused(self.answer(Store(record(b"a"), 100)), ErrorCode.BUSY, 1000)

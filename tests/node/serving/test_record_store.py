@@ -9,59 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import (
     ClockSkew,
+    InvalidLifetime,
     InvalidRecord,
     StorageBusy,
     StorageError,
     StorageFull,
     Superseded,
 )
-from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.serving.record_store import RecordStore, storage_reader
-from kadtwisted.node.world import World
 from kadtwisted.parameters import HOUR, MINUTE
-from kadtwisted.records.value import encode, tombstone_of, value_of, wins
+from kadtwisted.records.value import encode, tombstone_of, wins
 from kadtwisted.records.version import version_of as version
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.contexts import make_context
+from tests.node.serving.cases import KEY, UNIX_NOW, StoreCase, record
 from tests.node.storages import FailingStorage, LateStorage
-
-UNIX_NOW = 1_800_000_000.0
-KEY = NodeID(0x5EED)
-
-
-def record(value: bytes, published: float = 0.0, key: NodeID = KEY) -> bytes:
-    """A record published so many seconds after :data:`UNIX_NOW`."""
-    return encode(value_of(key, value, int((UNIX_NOW + published) * 1_000_000)))
-
-
-class StoreCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.time = 500.0
-        source = random.Random(1)
-        self.world = World(
-            now=lambda: self.time,
-            unix_time=lambda: UNIX_NOW + self.time - 500.0,
-            resolve=lambda host: fail(AssertionError(host)),
-            secure_random=source.randbytes,
-            random=source,
-        )
-        self.storage: IStorage = MemoryStorage(100, 100_000)
-        self.records = self.make(self.storage)
-
-    def make(self, storage: IStorage) -> RecordStore:
-        return RecordStore(make_context(self.world), storage)
-
-    def held(self, key: NodeID = KEY) -> list[bytes]:
-        """The unexpired data under a key."""
-        found = self.successResultOf(self.records.find(Kind.VALUE, key))
-        return [each.data for each in found]
 
 
 class AcceptTests(StoreCase):
@@ -75,6 +43,13 @@ class AcceptTests(StoreCase):
     def test_a_lifetime_beyond_the_cap_is_clamped(self) -> None:
         kept = self.successResultOf(self.records.store(record(b"a"), 2.0**32))
         self.assertEqual(kept, 48 * HOUR)
+
+    def test_a_record_without_time_left_is_refused(self) -> None:
+        self.successResultOf(self.records.store(record(b"a"), 100))
+        for remaining in (0, 0.9, -5):
+            storing = self.records.store(record(b"b", 1), remaining)
+            self.failureResultOf(storing, InvalidLifetime)
+        self.assertEqual(self.held(), [record(b"a")])
 
     def test_arrival_is_remembered(self) -> None:
         self.successResultOf(self.records.store(record(b"a"), 10))
@@ -309,9 +284,9 @@ class OrderTests(StoreCase):
         self, model: dict[int, tuple[bytes, int]], key: int, data: bytes, remaining: int
     ) -> object:
         """What one write after the other comes to; the clock stands still."""
+        if remaining == 0:
+            return InvalidLifetime
         old, left = model.get(key, (b"", 0))
-        if left == 0:
-            old = b""  # an expired record is none
         if old and old != data and not wins(data, old):
             return Superseded
         model[key] = (data, max(left, remaining) if old == data else remaining)

@@ -89,6 +89,18 @@ class CatchesTests(SynchronousTestCase):
                 "test_what_supersedes_does_so_in_one_order",
                 {"supersedes": lambda new, old: (len(new) - len(old) + new[28] - old[28]) % 3 == 1},
             ),
+            (
+                "test_a_floor_stops_exactly_what_its_record_supersedes",
+                {"floor": lambda record: record[21:29]},
+            ),
+            (
+                "test_a_floor_stops_exactly_what_its_record_supersedes",
+                {"beats": lambda record, floor: record > floor},
+            ),
+            (
+                "test_a_floor_stops_exactly_what_its_record_supersedes",
+                {"beats": lambda record, floor: record[:29] >= floor[:29]},
+            ),
             ("test_versions_are_eight_bytes_and_differ", {"version": lambda record: record[:8]}),
             ("test_versions_are_eight_bytes_and_differ", {"version": lambda record: record}),
             ("test_the_higher_sequence_number_supersedes", {"sequence": lambda record: 2**63}),

@@ -15,11 +15,10 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from kadtwisted.dialects.door import Event, Exchange, Received
-    from kadtwisted.model.contact import Contact, Endpoint
+    from kadtwisted.model.contact import Contact
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
-    from kadtwisted.model.messages import Error, Message, Reply, ReplyBody, Request
+    from kadtwisted.model.messages import Message, Reply, Request
     from kadtwisted.model.publication import Publication
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
         Receipt,
     )
     from kadtwisted.model.status import NodeStatus, RoutingStatus
-    from kadtwisted.rpc.endpoints import Endpoints, Patience
-    from kadtwisted.rpc.transactions import Transactions
 
 
 class ISerializer(Interface):
@@ -112,52 +109,6 @@ class ISealer(Interface):
 
     def seal(form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
         """A datagram of the given form for ``recipient`` (a public key, empty for a hello)."""
-
-
-class IDoor(Interface):
-    """The pure side of one port: datagrams to what they mean, requests and replies to datagrams.
-
-    A dialect provides one for each port.  It waits for nothing and sends nothing: the port does
-    both.  ``now`` is in seconds of a monotonic clock.
-    """
-
-    transactions: Transactions[Any] = Attribute(
-        """The requests in flight; the port asks it what has come due, cancels and drains it."""
-    )
-    endpoints: Endpoints = Attribute(
-        """What is known of each endpoint; the port tells it of round trips and failures."""
-    )
-
-    def receive(datagram: bytes, endpoint: Endpoint, now: float) -> Event:
-        """What a datagram that came from ``endpoint`` means; never raises, whatever it holds.
-
-        A request (:class:`~kadtwisted.dialects.door.Received`), a reply to one of ours
-        (``Matched``: its transaction has ended), something to send back (``Send``), or the reason
-        to drop it (``Drop``).
-        """
-
-    def reply(received: Received, body: ReplyBody) -> bytes:
-        """The datagram that answers a request.
-
-        Raises :class:`~kadtwisted.errors.MalformedDatagram` for a reply that does not fit, and
-        :class:`~kadtwisted.errors.SendFailed` for one that cannot be made.
-        """
-
-    def request(exchange: Exchange, patience: Patience, now: float) -> bytes:
-        """Begin a transaction for a request of ours; the datagram that asks.
-
-        Sets ``exchange.transaction``.  Raises :class:`~kadtwisted.errors.TooManyRequests` if too
-        many are in flight, and :class:`~kadtwisted.errors.SendFailed`; then ``transaction`` may be
-        set, and is the caller's to cancel.
-        """
-
-    def again(exchange: Exchange, now: float) -> bytes:
-        """The datagram that asks once more, because no answer came in time; fails as ``request``
-        does."""
-
-    def renews(exchange: Exchange, error: Error) -> bool:
-        """Whether a request that was answered by this error should be begun anew, because now it
-        may succeed; true at most once for each request."""
 
 
 class IStorage(Interface):
@@ -313,7 +264,8 @@ class INode(Interface):
         """Ask one node whether it is there.
 
         Fails with :class:`~kadtwisted.errors.InvalidAddress`,
-        :class:`~kadtwisted.errors.Unavailable` (the name does not resolve),
+        :class:`~kadtwisted.errors.Unavailable` (the name does not resolve, or this node has no port
+        of the address's family),
         :class:`~kadtwisted.errors.RequestTimedOut`, :class:`~kadtwisted.errors.SendFailed` or
         :class:`~kadtwisted.errors.ErrorReply`.
         """

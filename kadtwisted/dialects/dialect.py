@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kadtwisted.dialects.door import IDoor
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import IDoor
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import ReplyBody, RequestBody
 from kadtwisted.parameters import NodeSettings, Parameters
@@ -22,12 +22,17 @@ class Dialect(ABC):
     """The parts of one network's protocol that can be exchanged, for one node."""
 
     name: str
+    public_key: bytes
+    """What others know this node by: its public key, or, on a network where IDs are not proven by
+    keys, what stands in its place."""
     identify: Callable[[bytes], NodeID]
     """The ID that belongs to a public key."""
     kinds: RecordKinds
     """The kinds of record that may be stored on this network."""
     parameters: Parameters
     """What all nodes of this network agree on."""
+    datagram_limit: int
+    """Bytes of the longest datagram that is sent or taken."""
     formats: bytes
     """The format versions spoken, one byte each, as PONG lists them."""
     messages: frozenset[type]

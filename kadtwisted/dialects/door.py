@@ -1,6 +1,6 @@
 """What passes between a port and the door of its network's dialect, as plain values.
 
-A *door* (:class:`~kadtwisted.interfaces.IDoor`) is the pure side of one port: it turns datagrams
+A *door* (:class:`IDoor`) is the pure side of one port: it turns datagrams
 into what they mean, and requests and replies into datagrams.  The port moves the bytes, holds the
 Deferreds and runs the timer; it knows nothing of how a datagram is built.
 """
@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from zope.interface import Attribute, Interface
+
 from kadtwisted.model.contact import Contact, Endpoint
-from kadtwisted.model.messages import Error, Reply, RequestBody
-from kadtwisted.rpc.transactions import Transaction
+from kadtwisted.model.messages import Error, Reply, ReplyBody, RequestBody
+from kadtwisted.rpc.endpoints import Endpoints, Patience
+from kadtwisted.rpc.transactions import Transaction, Transactions
 
 BUSY_RETRY_MS = 1000
 """When an asker may try again that is over its budget, or found the storage with too much to do."""
@@ -83,3 +86,48 @@ class Exchange:
     pinned: bytes | None
     transaction: Transaction[Any] | None
     notes: Any
+
+
+class IDoor(Interface):
+    """The pure side of one port: datagrams to what they mean, requests and replies to datagrams.
+
+    A dialect provides one for each port.  It waits for nothing and sends nothing: the port does
+    both.  ``now`` is in seconds of a monotonic clock.
+    """
+
+    transactions: Transactions[Any] = Attribute(
+        """The requests in flight; the port asks it what has come due, cancels and drains it."""
+    )
+    endpoints: Endpoints = Attribute(
+        """What is known of each endpoint; the port tells it of round trips and failures."""
+    )
+
+    def receive(datagram: bytes, endpoint: Endpoint, now: float) -> Event:
+        """What a datagram that came from ``endpoint`` means; never raises, whatever it holds.
+
+        A request (:class:`Received`), a reply to one of ours (:class:`Matched`; its transaction has
+        ended), something to send back (:class:`Send`), or the reason to drop it (:class:`Drop`).
+        """
+
+    def reply(received: Received, body: ReplyBody) -> bytes:
+        """The datagram that answers a request.
+
+        Raises :class:`~kadtwisted.errors.MalformedDatagram` for a reply that does not fit, and
+        :class:`~kadtwisted.errors.SendFailed` for one that cannot be made.
+        """
+
+    def request(exchange: Exchange, patience: Patience, now: float) -> bytes:
+        """Begin a transaction for a request of ours; the datagram that asks.
+
+        Sets ``exchange.transaction``.  Raises :class:`~kadtwisted.errors.TooManyRequests` if too
+        many are in flight, and :class:`~kadtwisted.errors.SendFailed`; then ``transaction`` may be
+        set, and is the caller's to cancel.
+        """
+
+    def again(exchange: Exchange, now: float) -> bytes:
+        """The datagram that asks once more, because no answer came in time; fails as ``request``
+        does."""
+
+    def renews(exchange: Exchange, error: Error) -> bool:
+        """Whether a request that was answered by this error should be begun anew, because now it
+        may succeed; true at most once for each request."""

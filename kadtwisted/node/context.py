@@ -8,7 +8,6 @@ from typing import Any
 from twisted.logger import Logger
 
 from kadtwisted.dialects.dialect import Dialect
-from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.counters import Counters, FaultLog
 from kadtwisted.node.world import World
@@ -35,16 +34,16 @@ class NodeContext:
 
     @classmethod
     def made(
-        cls, reactor: Any, settings: NodeSettings, world: World, dialect: Dialect, key: NodeKey
+        cls, reactor: Any, settings: NodeSettings, world: World, dialect: Dialect
     ) -> NodeContext:
-        """The context of the node with this key, with nothing counted or reported yet."""
+        """The context of a node, with nothing counted or reported yet."""
         return cls(
             reactor,
             settings,
             world,
             dialect,
-            key.public_key,
-            dialect.identify(key.public_key),
+            dialect.public_key,
+            dialect.identify(dialect.public_key),
             Counters(),
             FaultLog(Logger(namespace="kadtwisted.node"), world.now),
         )

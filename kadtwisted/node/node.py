@@ -103,7 +103,7 @@ class Node:
         world = real_world(reactor) if world is None else world
         check_world(world)
         spoken = choose_dialect(dialect, serializer)(key, settings, world.secure_random)
-        self._context = context = NodeContext.made(reactor, settings, world, spoken, key)
+        self._context = context = NodeContext.made(reactor, settings, world, spoken)
         self.public_key = context.public_key
         self.node_id: NodeID = context.node_id
         self.counters = context.counters

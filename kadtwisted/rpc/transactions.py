@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from kadtwisted.errors import InvalidInput, TooManyRequests
 from kadtwisted.model.contact import Endpoint
@@ -73,6 +73,18 @@ class Transaction(Generic[T]):
         return now - self.sent_at if self.sends == 1 else None
 
 
+class Asked(NamedTuple):
+    """Who must answer a request: the exact endpoint, and the public key.
+
+    ``key`` is empty for a hello, to a node whose key is not known; then ``pinned`` is the key that
+    its answer must show, if that is known.
+    """
+
+    endpoint: Endpoint
+    key: bytes
+    pinned: bytes | None = None
+
+
 class Transactions(Generic[T]):
     """The table of requests in flight, at most ``capacity`` of them.
 
@@ -102,21 +114,17 @@ class Transactions(Generic[T]):
     def begin(
         self,
         transaction_id: bytes,
-        endpoint: Endpoint,
-        key: bytes,
+        asked: Asked,
         context: T,
         now: float,
         patience: Patience,
-        *,
-        pinned: bytes | None = None,
     ) -> Transaction[T]:
-        """Enter a request that is sent to ``endpoint`` now.
+        """Enter a request that is sent now to the node asked.
 
-        ``key`` is empty for a hello; then ``pinned`` is the key that its answer must show, if that
-        is known.  ``patience.hard`` is no shorter than ``patience.soft``.  Raises
-        :class:`TooManyRequests` if the table is full, and :class:`InvalidInput` for a transaction
-        ID that is in flight already.
+        ``patience.hard`` is no shorter than ``patience.soft``.  Raises :class:`TooManyRequests` if
+        the table is full, and :class:`InvalidInput` for a transaction ID that is in flight already.
         """
+        endpoint, key, pinned = asked
         live = self._live
         if len(live) >= self._capacity:
             raise TooManyRequests(f"{len(live)} requests are in flight; wait for some to end")

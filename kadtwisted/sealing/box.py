@@ -129,7 +129,7 @@ def shared_secret(curve_secret: bytes, public_key: bytes) -> bytes:
         raise MalformedDatagram("bad-key") from None
 
 
-class Link(NamedTuple):
+class PairKeys(NamedTuple):
     """The keys between this node and another one on one network: for boxes to it, for boxes from it
     and for tags of datagrams to it."""
 
@@ -140,12 +140,12 @@ class Link(NamedTuple):
 
 class Outgoing(NamedTuple):
     """How a form is sealed: its first byte, the key that it shows, whether a token follows, and the
-    links to the whole network if every node can open the form."""
+    keys of the whole network if every node can open the form."""
 
     first: bytes
     shown: bytes
     token: bool
-    links: tuple[Link, ...] | None
+    keys: tuple[PairKeys, ...] | None
 
 
 Incoming = tuple[int, int, int, int, tuple[tuple[int, blake2b], ...]]
@@ -184,8 +184,8 @@ class BoxSealer:
         self.networks = len(self._network_keys)
         self._agree = agree
         self._cache_size = cache_size
-        self._secrets: OrderedDict[bytes, tuple[Link, ...]] = OrderedDict()
-        self._aside: tuple[bytes, tuple[Link, ...]] | None = None
+        self._secrets: OrderedDict[bytes, tuple[PairKeys, ...]] = OrderedDict()
+        self._aside: tuple[bytes, tuple[PairKeys, ...]] | None = None
         self._randoms = random_parts(secure_random)
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
         to_me, to_all = self._prepared(self.public_key), self._prepared(b"")
@@ -200,14 +200,14 @@ class BoxSealer:
 
     def _outgoing_form(self, form: Form) -> Outgoing:
         shown = self.public_key if form in SHOWS_KEY else b""
-        links = tuple(self._link_to_all(form, key) for key in self._network_keys)
+        keys = tuple(self._keys_with_all(form, key) for key in self._network_keys)
         first = bytes((SEALED_MARK | form,))
-        return Outgoing(first, shown, form in SHOWS_TOKEN, links if form in FOR_ALL else None)
+        return Outgoing(first, shown, form in SHOWS_TOKEN, keys if form in FOR_ALL else None)
 
     @staticmethod
-    def _link_to_all(form: Form, key: bytes) -> Link:
+    def _keys_with_all(form: Form, key: bytes) -> PairKeys:
         box_key = derive(key, b"kad/1 hello" if form == HELLO else b"kad/1 cookie")
-        return Link(box_key, box_key, tag_key(key, b""))
+        return PairKeys(box_key, box_key, tag_key(key, b""))
 
     def inspect(self, datagram: bytes) -> Header:
         """See :meth:`ISealer.inspect`: ``too-short``, ``unknown-form``, ``wrong-tag`` (another
@@ -246,17 +246,17 @@ class BoxSealer:
         it.
         """
         form, key, _, network = header
-        to_all = self._outgoing[form].links
+        to_all = self._outgoing[form].keys
         known = self._secrets.get(sender) if to_all is None else to_all
-        link = (known or self._links(sender))[network]
+        keys_used = (known or self._keys_with(sender))[network]
         box = datagram[LAYOUTS[form].header_end :]
         try:
-            body = crypto_secretbox_open(box, datagram[1:NONCE_END], link.opens)
+            body = crypto_secretbox_open(box, datagram[1:NONCE_END], keys_used.opens)
         except CryptoError:
             raise MalformedDatagram("bad-box") from None
         if to_all is not None:
             if form == HELLO and key not in self._secrets:
-                self._links(key)
+                self._keys_with(key)
         elif known is not None:
             self._secrets.move_to_end(sender)
         elif remember:
@@ -270,10 +270,10 @@ class BoxSealer:
         The secret of a request's recipient goes into the cache.  Raises
         :class:`~kadtwisted.errors.SendFailed` if ``recipient`` is not a valid public key.
         """
-        first, shown, with_token, links = self._outgoing[form]
-        if links is None:
-            links = self._secrets.get(recipient) or self._links_to(recipient, form)
-        seals, _, tags = links[network]
+        first, shown, with_token, keys = self._outgoing[form]
+        if keys is None:
+            keys = self._secrets.get(recipient) or self._keys_with_recipient(recipient, form)
+        seals, _, tags = keys[network]
         if with_token:
             if len(token) != TOKEN_BYTES:
                 raise InvalidInput(f"a token has {TOKEN_BYTES} bytes, this has {len(token)}")
@@ -283,9 +283,9 @@ class BoxSealer:
         tag = blake2b(start + shown, digest_size=TAG_BYTES, key=tags).digest()
         return start + tag + shown + crypto_secretbox(body, random + tag, seals)
 
-    def _links_to(self, recipient: bytes, form: int) -> tuple[Link, ...]:
+    def _keys_with_recipient(self, recipient: bytes, form: int) -> tuple[PairKeys, ...]:
         try:
-            links = self._links(recipient)
+            keys = self._keys_with(recipient)
         except MalformedDatagram:
             raise SendFailed(
                 f"cannot seal a datagram for the public key {recipient.hex() or '(none)'}: "
@@ -293,24 +293,25 @@ class BoxSealer:
             ) from None
         if form == REQUEST:
             self._remember(recipient)
-        return links
+        return keys
 
-    def _links(self, other: bytes) -> tuple[Link, ...]:
-        """The links to a node that is not in the cache; the last ones are kept aside."""
+    def _keys_with(self, other: bytes) -> tuple[PairKeys, ...]:
+        """The keys shared with a node that is not in the cache; the last ones are kept aside."""
         if self._aside is None or self._aside[0] != other:
             shared = self._agree(self._curve_secret, other)
-            self._aside = other, tuple(self._link(key, shared, other) for key in self._network_keys)
+            derived = (self._derived(key, shared, other) for key in self._network_keys)
+            self._aside = other, tuple(derived)
         return self._aside[1]
 
-    def _link(self, key: bytes, shared: bytes, other: bytes) -> Link:
-        return Link(
+    def _derived(self, key: bytes, shared: bytes, other: bytes) -> PairKeys:
+        return PairKeys(
             derive(key, b"kad/1 box", shared + self.public_key + other),
             derive(key, b"kad/1 box", shared + other + self.public_key),
             tag_key(key, other),
         )
 
     def _remember(self, other: bytes) -> None:
-        self._secrets[other] = self._links(other)
+        self._secrets[other] = self._keys_with(other)
         if len(self._secrets) > self._cache_size:
             self._secrets.popitem(last=False)
 

@@ -1,6 +1,7 @@
 """A dialect that nobody speaks but tests: JSON in the clear, as unlike the native one as can be.
 
-A transaction ID has 4 bytes.  There are no tokens: whoever asks is believed to be where it says.
+IDs are proven by no keys: nodes are known by their 20-byte IDs alone.  A transaction ID has 4
+bytes, a datagram up to 8,192.  There are no tokens: whoever asks is believed to be where it says.
 There is no HAVE.  A query that this network does not know is answered with an empty list of nodes.
 """
 
@@ -14,12 +15,11 @@ from typing import Any
 from zope.interface import implementer
 
 from kadtwisted.dialects.dialect import Dialect
-from kadtwisted.dialects.door import Drop, Event, Exchange, Matched, Received
+from kadtwisted.dialects.door import Drop, Event, Exchange, IDoor, Matched, Received
 from kadtwisted.errors import InvalidAddress, MalformedDatagram
-from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import IDoor
+from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint, parse_address
-from kadtwisted.model.ids import id_from_hex, id_to_hex
+from kadtwisted.model.ids import id_from_bytes, id_from_hex, id_to_bytes, id_to_hex
 from kadtwisted.model.messages import (
     Error,
     FindNode,
@@ -39,7 +39,7 @@ from kadtwisted.model.messages import (
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.rpc.endpoints import Endpoints, Patience
-from kadtwisted.rpc.transactions import Transactions
+from kadtwisted.rpc.transactions import Asked, Transactions
 
 ID_BYTES = 4
 LIMIT = 8192
@@ -50,7 +50,6 @@ LIMIT = 8192
 class Plaintalk(Dialect):
     """The parts of this network's protocol, for one node."""
 
-    public_key: bytes
     settings: NodeSettings
     random: Callable[[int], bytes]
 
@@ -64,14 +63,15 @@ def plaintalk(
     """The dialect of one node."""
     return Plaintalk(
         name="plaintalk",
-        identify=node_id_of,
+        public_key=id_to_bytes(key.node_id),
+        identify=id_from_bytes,
         kinds=NATIVE_KINDS,
         parameters=settings.parameters,
+        datagram_limit=LIMIT,
         formats=b"",
         messages=frozenset((Ping, FindNode, FindValue, Store)),
         proven_only=frozenset(),
         answer_unknown=lambda _: Nodes(()),
-        public_key=key.public_key,
         settings=settings,
         random=secure_random,
     )
@@ -113,12 +113,10 @@ class PlaintalkDoor:
         contact = exchange.contact
         exchange.transaction = self.transactions.begin(
             self._random(ID_BYTES),
-            contact.endpoint,
-            contact.key,
+            Asked(contact.endpoint, contact.key, exchange.pinned),
             exchange,
             now,
             patience,
-            pinned=exchange.pinned,
         )
         return self._asked(exchange)
 
@@ -204,11 +202,11 @@ def read_reply(word: str, content: Any) -> ReplyBody:
 
 
 def written_contact(contact: Contact) -> str:
-    return f"{contact.key.hex()}@{contact.endpoint}"
+    return f"{contact.key.hex()} {contact.endpoint}"
 
 
 def read_contact(text: str) -> Contact:
-    address = parse_address(text)
-    if address.key is None:
-        raise InvalidAddress(text)
-    return Contact.at(node_id_of(address.key), Endpoint(address.host, address.port), address.key)
+    key, _, where = text.partition(" ")
+    address = parse_address(where)
+    node_id = id_from_hex(key)
+    return Contact.at(node_id, Endpoint(address.host, address.port), bytes.fromhex(key))

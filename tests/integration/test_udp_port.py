@@ -19,8 +19,9 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from kadtwisted.errors import CannotListen
-from kadtwisted.node.port.udp_port import READ_SIZE, BoundedPort, listen
-from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.node.port.udp_port import BoundedPort, PortLimits, listen
+from kadtwisted.parameters import DATAGRAM_LIMIT
 from tests.integration.sockets import FaultySocket, faulty_ports, loopback_socket
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -49,13 +50,15 @@ class PortCase(TestCase):
         self,
         interface: str = "127.0.0.1",
         port: int = 0,
-        bounds: Bounds | None = None,
+        limits: PortLimits | None = None,
         protocol: Collector | None = None,
         ready: socket.socket | None = None,
     ) -> tuple[Collector, BoundedPort]:
         """A port that the test closes at its end, if nothing did before."""
         protocol = protocol or Collector()
-        made: Any = listen(reactor, protocol, interface, port, bounds or Bounds(), ready)
+        made: Any = listen(
+            reactor, protocol, Endpoint(interface, port), limits or PortLimits(), ready
+        )
         self.assertIsInstance(made, BoundedPort)
 
         def close() -> object:
@@ -91,7 +94,7 @@ class ReadTests(PortCase):
 
     def test_a_turn_takes_a_bounded_number(self) -> None:
         for size in (0, 1, 500):
-            protocol, port = self.open(bounds=Bounds(datagrams_per_read=8))
+            protocol, port = self.open(limits=PortLimits(per_read=8))
             self.send(port, *[bytes(size)] * 20)
             counts = []
             for _ in range(4):
@@ -100,7 +103,7 @@ class ReadTests(PortCase):
             self.assertEqual(counts, [8, 16, 20, 20])
 
     async def test_timers_get_their_turn_in_a_flood(self) -> None:
-        protocol, port = self.open(bounds=Bounds(datagrams_per_read=8))
+        protocol, port = self.open(limits=PortLimits(per_read=8))
         seen: list[int] = []
         enough: Deferred[None] = Deferred()
 
@@ -124,12 +127,13 @@ class ReadTests(PortCase):
         self.send(port, *map(bytes, sizes))
         port.doRead()
         found = [len(datagram) for datagram, _ in protocol.received]
-        self.assertEqual(found, [1231, 1232, READ_SIZE, READ_SIZE, READ_SIZE])
-        self.assertGreater(READ_SIZE, DATAGRAM_LIMIT)
+        read_size = PortLimits().read_size
+        self.assertEqual(found, [1231, 1232, read_size, read_size, read_size])
+        self.assertGreater(read_size, DATAGRAM_LIMIT)
 
     def test_the_receive_buffer_is_as_large_as_wished(self) -> None:
         for wanted in (20_000, 50_000):
-            _, port = self.open(bounds=Bounds(receive_buffer=wanted))
+            _, port = self.open(limits=PortLimits(receive_buffer=wanted))
             size = port.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             self.assertIn(size, (wanted, 2 * wanted))  # Linux doubles it for its own needs
 
@@ -259,7 +263,7 @@ class CannotListenTests(PortCase):
     def refused(self, interface: str, port: int) -> str:
         protocol = Collector()
         error = self.assertRaises(
-            CannotListen, listen, reactor, protocol, interface, port, Bounds()
+            CannotListen, listen, reactor, protocol, Endpoint(interface, port), PortLimits()
         )
         self.assertIsNone(protocol.transport)
         return str(error)
@@ -329,7 +333,7 @@ class ReadySocketTests(PortCase):
         ready = loopback_socket(self)
         ready.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 30_000)
         for wanted, expected in ((50_000, 50_000), (20_000, 50_000), (60_000, 60_000)):
-            _, port = self.open(ready=ready, bounds=Bounds(receive_buffer=wanted))
+            _, port = self.open(ready=ready, limits=PortLimits(receive_buffer=wanted))
             size = port.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             self.assertIn(size, (expected, 2 * expected))
             port.stopListening()
@@ -337,7 +341,8 @@ class ReadySocketTests(PortCase):
     def test_one_that_is_closed(self) -> None:
         ready = loopback_socket(self)
         ready.close()
+        bind = Endpoint("127.0.0.1", 9)
         error = self.assertRaises(
-            CannotListen, listen, reactor, Collector(), "127.0.0.1", 9, Bounds(), ready
+            CannotListen, listen, reactor, Collector(), bind, PortLimits(), ready
         )
         self.assertIn("Bad file descriptor", str(error))

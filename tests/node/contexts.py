@@ -22,4 +22,4 @@ def make_context(
     dialect = native_dialect(key, settings, world.secure_random)
     if kinds is not None:
         dialect = replace(dialect, kinds=kinds)
-    return NodeContext.made(None, settings, world, dialect, key)
+    return NodeContext.made(None, settings, world, dialect)

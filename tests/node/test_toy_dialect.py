@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import NotFound
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import Parameters
+from kadtwisted.parameters import DATAGRAM_LIMIT, Parameters
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Swarm
@@ -60,13 +60,21 @@ class PlaintalkNetworkTests(SynchronousTestCase):
             self.assertEqual(len(bytes.fromhex(said["id"])), ID_BYTES)
             self.assertNotIn("token", said)
 
+    def test_a_dialect_says_how_long_a_datagram_may_be(self) -> None:
+        swarm = self.swarm(2)
+        seen: list[Datagram] = []
+        swarm.network.watch(seen.append)
+        swarm.wait(swarm.nodes[0].put("long", bytes(900)))
+        self.assertEqual(swarm.wait(swarm.nodes[1].get("long")).value, bytes(900))
+        self.assertGreater(max(len(each.data) for each in seen), DATAGRAM_LIMIT)
+
     def test_an_unknown_query_gets_the_answer_of_this_network(self) -> None:
         """An empty list of nodes; the native network would refuse the query."""
         swarm = self.swarm(1)
         asker = ("198.51.100.1", 4000)
         seen: list[Datagram] = []
         swarm.network.watch(seen.append)
-        query = {"asks": "a song", "with": None, "guest": True, "from": "00" * 32, "id": "01020304"}
+        query = {"asks": "a song", "with": None, "guest": True, "from": "00" * 20, "id": "01020304"}
         listening = swarm.nodes[0].status().links[0].listening
         assert listening is not None
         swarm.network.send(json.dumps(query).encode(), asker, listening)

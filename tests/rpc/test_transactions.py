@@ -12,7 +12,7 @@ from kadtwisted.errors import InvalidInput, TooManyRequests
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.rpc import transactions as module
 from kadtwisted.rpc.endpoints import Patience
-from kadtwisted.rpc.transactions import HEAP_SLACK, Due, Transactions
+from kadtwisted.rpc.transactions import HEAP_SLACK, Asked, Due, Transactions
 
 HERE = Endpoint("192.0.2.1", 4000)
 OTHER_PORT = Endpoint("192.0.2.1", 4001)
@@ -27,7 +27,7 @@ def tid(number: int) -> bytes:
 
 def begin(table, number=1, endpoint=HERE, key=ALICE, *, now=0.0, patience=PATIENCE, pinned=None):
     context = f"context {number}"
-    return table.begin(tid(number), endpoint, key, context, now, patience, pinned=pinned)
+    return table.begin(tid(number), Asked(endpoint, key, pinned), context, now, patience)
 
 
 class MatchTests(SynchronousTestCase):
@@ -109,7 +109,7 @@ class MatchTests(SynchronousTestCase):
 
         context = Context()
         alive = weakref.ref(context)
-        self.table.begin(tid(1), HERE, ALICE, context, 0.0, PATIENCE)
+        self.table.begin(tid(1), Asked(HERE, ALICE), context, 0.0, PATIENCE)
         del context
         self.assertIsNotNone(alive())
         self.table.match(HERE, ALICE, tid(1))
@@ -387,13 +387,14 @@ class ModelTests(SynchronousTestCase):
             )
 
     def step_begin(self, number, endpoint, key, patience, pinned):
-        arguments = (tid(number), endpoint, key, number, self.now, patience)
+        asked = Asked(endpoint, key, None if key else pinned)
+        arguments = (tid(number), asked, number, self.now, patience)
         if len(self.model.flying) >= self.capacity:
             self.assertRaises(TooManyRequests, self.table.begin, *arguments)
         elif any(each.transaction_id == tid(number) for each in self.model.flying):
             self.assertRaises(InvalidInput, self.table.begin, *arguments)
         else:
-            transaction = self.table.begin(*arguments, pinned=None if key else pinned)
+            transaction = self.table.begin(*arguments)
             self.handles[number] = transaction
             self.begun[endpoint, key] = transaction.order
             self.model.begin(transaction)

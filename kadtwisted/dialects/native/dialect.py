@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from zope.interface.verify import verifyObject
 
 from kadtwisted.dialects.dialect import Dialect
+from kadtwisted.dialects.door import IDoor
 from kadtwisted.dialects.native.door import NativeDoor
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import IDoor, ISealer, ISerializer
+from kadtwisted.interfaces import ISealer, ISerializer
 from kadtwisted.model.messages import (
     Error,
     ErrorCode,
@@ -45,7 +46,6 @@ RESERVED_NETWORKS = frozenset({"mainline"})
 class NativeDialect(Dialect):
     """The native dialect of one node; a wrong part fails when it is made."""
 
-    public_key: bytes
     serializer: ISerializer
     sealer: ISealer
     answer_length: Callable[[RequestBody], int]
@@ -77,14 +77,15 @@ def native_dialect(
         raise ConfigurationError(f"the network name {settings.network!r} is reserved")
     return NativeDialect(
         name="native",
+        public_key=key.public_key,
         identify=node_id_of,
         kinds=NATIVE_KINDS,
         parameters=settings.parameters,
+        datagram_limit=DATAGRAM_LIMIT,
         formats=FORMATS,
         messages=frozenset((Ping, FindNode, FindValue, Store, Have)),
         proven_only=frozenset((Store, Have)),
         answer_unknown=answer_unknown,
-        public_key=key.public_key,
         serializer=serializer or CBORSerializer(node_id_of),
         sealer=_make_sealer(key, settings, secure_random),
         answer_length=answer_length,

@@ -24,12 +24,13 @@ from kadtwisted.dialects.door import (
     Drop,
     Event,
     Exchange,
+    IDoor,
     Matched,
     Received,
     Send,
 )
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.interfaces import Header, IDoor
+from kadtwisted.interfaces import Header
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -53,7 +54,7 @@ from kadtwisted.parameters import (
 from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
-from kadtwisted.rpc.transactions import Transactions
+from kadtwisted.rpc.transactions import Asked, Transactions
 from kadtwisted.sealing.forms import COOKIE, HELLO, HELLO_ANSWER, REPLY, REQUEST
 
 if TYPE_CHECKING:
@@ -281,12 +282,10 @@ class NativeDoor:
         transaction_id = self._secure_random(TRANSACTION_ID_BYTES)
         exchange.transaction = self.transactions.begin(
             transaction_id,
-            contact.endpoint,
-            contact.key,
+            Asked(contact.endpoint, contact.key, exchange.pinned),
             exchange,
             now,
             patience,
-            pinned=exchange.pinned,
         )
         return self._sealed(exchange, transaction_id, now)
 

@@ -13,7 +13,7 @@ from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.observer import LinkObserver
-from kadtwisted.node.port.udp_port import listen
+from kadtwisted.node.port.udp_port import PortLimits, listen
 
 REBIND_FIRST = 0.1
 REBIND_LAST = 2.0
@@ -32,7 +32,10 @@ class Binding:
     ) -> None:
         self.interface = interface
         self._reactor = context.reactor
-        self._bounds = context.settings.bounds
+        bounds = context.settings.bounds
+        self._limits = PortLimits(
+            context.dialect.datagram_limit, bounds.datagrams_per_read, bounds.receive_buffer
+        )
         self._faults = context.faults
         self._protocol = protocol
         self._observer = observer
@@ -53,7 +56,7 @@ class Binding:
         """
         self._ready = ready
         self._port = listen(
-            self._reactor, self._protocol, self.interface, number, self._bounds, ready
+            self._reactor, self._protocol, Endpoint(self.interface, number), self._limits, ready
         )
         bound = _endpoint_of(self._port)
         self._number = bound.port

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, fail
 
+from kadtwisted.dialects.door import IDoor
 from kadtwisted.errors import SendFailed
-from kadtwisted.interfaces import IDoor
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody

@@ -16,9 +16,8 @@ from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, Matched, Received, Send
+from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, IDoor, Matched, Received, Send
 from kadtwisted.errors import MalformedDatagram, SendFailed
-from kadtwisted.interfaces import IDoor
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import Error, ErrorCode, FindNode, Ping, ReplyBody, Store
 from kadtwisted.node.context import NodeContext

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 
-from kadtwisted.dialects.door import Exchange, Matched
+from kadtwisted.dialects.door import Exchange, IDoor, Matched
 from kadtwisted.errors import (
     ErrorReply,
     InvalidAddress,
@@ -25,7 +25,6 @@ from kadtwisted.errors import (
     RequestTimedOut,
     SendFailed,
 )
-from kadtwisted.interfaces import IDoor
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (

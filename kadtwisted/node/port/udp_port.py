@@ -14,7 +14,7 @@ waits in the socket.
 from __future__ import annotations
 
 import socket
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -26,27 +26,37 @@ from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
 
-READ_SIZE = DATAGRAM_LIMIT + 1
-"""One byte more than is allowed, so that a longer datagram is seen to be too long."""
+
+class PortLimits(NamedTuple):
+    """How much a port takes: bytes of one datagram, datagrams in one turn of the reactor, and bytes
+    of the receive buffer (SO_RCVBUF)."""
+
+    datagram: int = DATAGRAM_LIMIT
+    per_read: int = Bounds().datagrams_per_read
+    receive_buffer: int = Bounds().receive_buffer
+
+    @property
+    def read_size(self) -> int:
+        """One byte more than is allowed, so that a longer datagram is seen to be too long."""
+        return self.datagram + 1
 
 
 class BoundedPort(Port):
-    """A UDP port that takes at most ``bounds.datagrams_per_read`` datagrams a turn.
+    """A UDP port that takes at most ``limits.per_read`` datagrams in one turn of the reactor.
 
     ``ready``, if given, is a bound socket that is used instead of a new one; it stays the caller's.
     """
 
     def __init__(
         self,
-        port: int,
-        protocol: DatagramProtocol,
-        interface: str,
         reactor: Any,
-        bounds: Bounds,
+        protocol: DatagramProtocol,
+        bind: Endpoint,
+        limits: PortLimits,
         ready: socket.socket | None = None,
     ) -> None:
-        super().__init__(port, protocol, interface, READ_SIZE, reactor)
-        self._bounds = bounds
+        super().__init__(bind.port, protocol, bind.host, limits.read_size, reactor)
+        self._limits = limits
         self._closing: Deferred[None] | None = None
         self._ready = ready
 
@@ -65,9 +75,9 @@ class BoundedPort(Port):
         adopted.setblocking(False)
         with socket.socket(adopted.family, socket.SOCK_DGRAM) as fresh:
             # Who made it may have been allowed more than we are: never make it smaller.
-            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
             if _room(fresh) > _room(adopted):
-                adopted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+                adopted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
         return adopted
 
     def stopListening(self) -> Deferred[None]:
@@ -81,16 +91,17 @@ class BoundedPort(Port):
         made = super().createInternetSocket()
         if made.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
         return made
 
     def doRead(self) -> None:
         """Hand over what has arrived, then let the reactor turn to others."""
         receive = self.socket.recvfrom
         deliver = self.protocol.datagramReceived
-        for _ in range(self._bounds.datagrams_per_read):
+        size = self._limits.read_size
+        for _ in range(self._limits.per_read):
             try:
-                datagram, address = receive(READ_SIZE)
+                datagram, address = receive(size)
             except (BlockingIOError, InterruptedError, ConnectionRefusedError):
                 return
             except OSError:
@@ -112,22 +123,23 @@ def _room(made: socket.socket) -> int:
 def listen(
     reactor: Any,
     protocol: DatagramProtocol,
-    interface: str,
-    port: int,
-    bounds: Bounds,
+    bind: Endpoint,
+    limits: PortLimits,
     ready: socket.socket | None = None,
 ) -> IListeningPort:
-    """Bind a UDP port and connect ``protocol`` to it.
+    """Bind a UDP port to an address of this host, and connect ``protocol`` to it.
 
     ``reactor`` is a real one, or anything that provides ``IReactorUDP``.  A ``ready`` socket, bound
-    already, takes the place of ``interface`` and ``port`` and stays the caller's; only a real
-    reactor can use one.  Fails with :class:`~kadtwisted.errors.CannotListen`.
+    already, takes the place of ``bind`` and stays the caller's; only a real reactor can use one.
+    Fails with :class:`~kadtwisted.errors.CannotListen`.
     """
+    interface, port = bind
     try:
         if not IReactorFDSet.providedBy(reactor):
-            made = reactor.listenUDP(port, protocol, interface=interface, maxPacketSize=READ_SIZE)
+            size = limits.read_size
+            made = reactor.listenUDP(port, protocol, interface=interface, maxPacketSize=size)
             return cast(IListeningPort, made)
-        bound = BoundedPort(port, protocol, interface, reactor, bounds, ready)
+        bound = BoundedPort(reactor, protocol, bind, limits, ready)
         bound.startListening()
         return cast(IListeningPort, bound)
     except CannotListenError as error:

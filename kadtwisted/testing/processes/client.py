@@ -59,7 +59,7 @@ class Client(KademliaProtocol):
         key = NodeKey.generate(os.urandom)
         world = real_world(reactor)
         dialect = native_dialect(key, settings, os.urandom)
-        context = NodeContext.made(reactor, settings, world, dialect, key)
+        context = NodeContext.made(reactor, settings, world, dialect)
         (door,) = dialect.doors(1)
         super().__init__(context, door, _answer_nothing)
         self.datagram = b""

@@ -25,9 +25,9 @@ def tid(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-def begin(table, number=1, endpoint=HERE, key=ALICE, *, now=0.0, patience=PATIENCE, pinned=None):
+def begin(table, number=1, endpoint=HERE, key=ALICE, *, now=0.0, patience=PATIENCE):
     context = f"context {number}"
-    return table.begin(tid(number), Asked(endpoint, key, pinned), context, now, patience)
+    return table.begin(tid(number), Asked(endpoint, key), context, now, patience)
 
 
 class MatchTests(SynchronousTestCase):
@@ -98,7 +98,7 @@ class MatchTests(SynchronousTestCase):
         self.assertIs(self.table.match(HERE, BOB, tid(1)), transaction)
 
     def test_a_pinned_hello_takes_only_that_key(self):
-        transaction = begin(self.table, key=b"", pinned=ALICE)
+        transaction = self.table.begin(tid(1), Asked(HERE, b"", ALICE), "context 1", 0.0, PATIENCE)
         self.assertIsNone(self.table.match(HERE, BOB, tid(1)))
         self.assertIsNone(self.table.match(HERE, b"", tid(1)))
         self.assertIs(self.table.match(HERE, ALICE, tid(1)), transaction)
@@ -118,7 +118,9 @@ class MatchTests(SynchronousTestCase):
 
 class BeginTests(SynchronousTestCase):
     def test_what_is_kept(self):
-        transaction = begin(Transactions(1), 7, now=5.0, pinned=BOB)
+        transaction = Transactions(1).begin(
+            tid(7), Asked(HERE, ALICE, BOB), "context 7", 5.0, PATIENCE
+        )
         self.assertEqual(transaction.transaction_id, tid(7))
         self.assertEqual((transaction.endpoint, transaction.key), (HERE, ALICE))
         self.assertEqual((transaction.sent_at, transaction.sends), (5.0, 1))

@@ -20,7 +20,6 @@ MOST_FILES = 15
 
 LONG_FILES: Mapping[str, str] = MappingProxyType(
     {
-        "kadtwisted/interfaces.py": "all interfaces on one page, each a contract",
         "kadtwisted/parameters.py": "all defaults in one place",
         "kadtwisted/routing/table.py": "one table: whom it takes, keeps, replaces and names",
     }

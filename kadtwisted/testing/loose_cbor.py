@@ -1,6 +1,6 @@
-"""A CBOR writer that breaks every rule it is asked to (RFC 8949, section 3), and bombs.
+"""A CBOR writer that can break every rule (RFC 8949, section 3), and bombs.  For tests only.
 
-Strict libraries cannot write what a decoder must survive; this one can.  For tests only.
+Strict libraries cannot write what a decoder must survive; this writer can.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 
 
 class Raw(NamedTuple):
-    """Bytes that stand for an item, well formed or not."""
+    """Bytes that take the place of an item, well formed or not."""
 
     data: bytes
 
 
 def head(major: int, argument: int, width: int | None = None) -> bytes:
-    """The head of an item, in shortest form, or with ``width`` (1, 2, 4, 8) further bytes."""
+    """The head of an item, in its shortest form or with ``width`` (1, 2, 4, 8) more bytes."""
     if width is None and argument < 24:
         return bytes((major << 5 | argument,))
     needed = width or next(each for each in (1, 2, 4, 8) if argument < 1 << 8 * each)
@@ -30,7 +30,7 @@ def head(major: int, argument: int, width: int | None = None) -> bytes:
 
 
 def encode(item: object) -> bytes:
-    """The item's bytes: :class:`Raw` as it stands, arrays of anything, the rest in good order."""
+    """The bytes of an item: :class:`Raw` as it is, arrays of anything, the rest in good order."""
     if isinstance(item, Raw):
         return item.data
     if isinstance(item, (list, tuple)):

@@ -1,7 +1,7 @@
-"""A node's memory in a Python object, for nodes of a simulated network that are started again.
+"""A node state in a Python object, for nodes of a simulated network that are started again.
 
-What is kept is what a disk would hold: whoever throws a node away in the middle of its life, as a
-crash does, and gives this object to the next one, finds all that was reported as kept.
+It holds what a disk would hold.  If a node is thrown away in the middle of its life, as by a crash,
+and the next one is given this object, it finds everything that was reported as kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kadtwisted.model.record import StorageKey
 
 @implementer(INodeState)
 class RememberedInMemory:
-    """Remembers as long as the object lives; opened again, whether it was closed or not."""
+    """Remembers as long as the object lives; it can be opened again, even if it was not closed."""
 
     def __init__(self) -> None:
         self._contacts: tuple[Contact, ...] = ()
@@ -28,7 +28,7 @@ class RememberedInMemory:
         self._is_open = False
 
     def remembered(self) -> Remembered:
-        """A picture of what is kept now."""
+        """What is kept now."""
         return Remembered(self._contacts, tuple(self._publications.values()))
 
     def open(self) -> Deferred[Remembered]:

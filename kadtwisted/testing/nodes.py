@@ -217,8 +217,8 @@ class NodeBuilder:
     ) -> Member:
         """One more node, not started, with ``parts`` and ``settings`` of its own.
 
-        ``wrap_host`` and ``wrap_world`` make what the node takes for its reactor and its world out
-        of its host and the world that the builder makes.
+        ``wrap_host`` makes the node's reactor out of its host, which is the reactor by default.
+        ``wrap_world`` makes the node's world out of the world that the builder made.
         """
         self.built += 1
         number = self.built

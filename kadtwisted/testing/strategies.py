@@ -1,8 +1,8 @@
 """Hypothesis strategies for the vocabulary and for hostile datagrams.
 
-Everything that a well-behaved node may say comes from :func:`requests` and :func:`replies`;
-:func:`hostile_cbor` starts from those and breaks them.  ``identify`` stands for the network's rule
-by which a public key becomes a node ID.
+:func:`requests` and :func:`replies` make everything that an honest node may send;
+:func:`hostile_cbor` starts from those and breaks them.  ``identify`` is the network's rule that
+makes a node ID of a public key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Identify = Callable[[bytes], NodeID]
 
 
 def identify_by_prefix(key: bytes) -> NodeID:
-    """A node ID for tests: the first 20 bytes of the key, so that a reader sees them."""
+    """A node ID for tests: the first 20 bytes of the key, which are easy to see."""
     return NodeID(int.from_bytes(key[:ID_BYTES], "big"))
 
 
@@ -82,7 +82,7 @@ def public_keys() -> st.SearchStrategy[bytes]:
 def contacts(
     identify: Identify = identify_by_prefix, where: st.SearchStrategy[Endpoint] | None = None
 ) -> st.SearchStrategy[Contact]:
-    """Contacts whose ID follows from their key, at endpoints of either family or at ``where``."""
+    """Contacts whose ID follows from their key, at any endpoints or at those of ``where``."""
     return st.builds(
         lambda key, endpoint: Contact.at(identify(key), endpoint, key),
         public_keys(),
@@ -123,7 +123,7 @@ def _record_bytes() -> st.SearchStrategy[bytes]:
 
 
 def request_bodies() -> st.SearchStrategy[RequestBody]:
-    """Every kind of request, an unknown one too."""
+    """Every kind of request, unknown ones too."""
     wants = st.sampled_from([Want.SAME, Want.IPV4, Want.IPV6, Want.BOTH])
     cursors = st.binary(max_size=layout.CURSOR_BYTES)
     kinds = _below(256)
@@ -222,12 +222,12 @@ BROKEN_ITEMS = (
     b"\xc2\x58\x64" + b"\xff" * 100,  # an integer of 800 bits
     b"\x81" * 40,
 )
-"""Items that no message may contain anywhere, each wrong by itself."""
+"""Items that no message may contain anywhere."""
 
 
 def hostile_items() -> st.SearchStrategy[object]:
     """Single items that are wrong nearly everywhere: of another type, too long, too large, tagged,
-    floating, indefinite, not in shortest form, claiming what does not follow."""
+    floating, indefinite, not in shortest form, or with a length that nothing follows."""
     numbers = st.sampled_from(
         [-1, 0, 4, 6, 255, 256, 1 << 32, 1 << 40, 1 << 63, (1 << 64) - 1, 1 << 64, -(1 << 64)]
     )
@@ -290,7 +290,7 @@ def _mutate(draw: st.DrawFn, items: list[object]) -> None:
 
 @st.composite
 def _damaged(draw: st.DrawFn) -> bytes:
-    """A message cut short, lengthened, or with a few bits the other way."""
+    """A message that is cut short, made longer, or has a few bits flipped."""
     data = bytearray(loose_cbor.encode(draw(_message_items())))
     for at in draw(st.lists(st.integers(0, len(data) * 8 - 1), max_size=4)):
         data[at // 8] ^= 1 << at % 8

@@ -1,7 +1,7 @@
-"""Nodes come and go: whether values stay although none of those who first held them does.
+"""Nodes come and go: do values stay although their first holders are gone?
 
-Values are put; then members come and go for hours, and others read, evenly over that time.  A case
-for each number of nodes and each median session.
+Values are put; then members come and go for hours, while others read at a steady rate.  There is a
+case for each number of nodes and each median session.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.campaigns.crowd import made_values
 from kadtwisted.testing.network.network import Datagram, Network
 
-PICTURES = 24
-"""Times that copies are counted over a case."""
+LOOKS = 24
+"""How often copies are counted in a case."""
 
 
 class ChurnCase(NamedTuple):
-    """So many nodes, whose sessions and absences are spread so, for so many seconds."""
+    """A number of nodes, how their sessions and absences are spread, and how many seconds pass."""
 
     nodes: int
     model: SessionModel
@@ -33,7 +33,7 @@ class ChurnCase(NamedTuple):
 
     @property
     def name(self) -> dict[str, Any]:
-        """The columns by which it is told from others."""
+        """The columns that tell this case from others."""
         return {
             "nodes": self.nodes,
             "session_minutes": rounded(self.model.session.median / MINUTE),
@@ -55,7 +55,7 @@ def churn(scenario: Scenario, monitor: Monitor) -> Outcome:
 
 
 class Traffic:
-    """Bytes of UDP payload that everybody sent on a network since this was made."""
+    """Counts the bytes of UDP payload that all nodes of a network send from now on."""
 
     def __init__(self, network: Network) -> None:
         self.bytes = 0
@@ -74,17 +74,17 @@ class Changing:
         self._monitor = monitor
         self._settings = scenario.records or RecordSettings()
         self._population = ChangingPopulation(scenario, case.nodes, monitor)
-        self._holdings = StoredValues(self._population, made_values(self._settings.count))
+        self._values = StoredValues(self._population, made_values(self._settings.count))
         self._reads = Reads()
         self._course: list[dict[str, Any]] = []
 
     def play(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The figures, and how it went."""
+        """The figures of the case, and its course."""
         population, settings = self._population, self._settings
         population.grow()
         publishers = population.draw_many(settings.publishers) if settings.kept else []
         whose = publishers or population.members
-        unstored = self._holdings.put(
+        unstored = self._values.put(
             self._monitor, settings, lambda: whose[int(len(whose) * population.random.random())]
         )
         self._monitor.phase("letting time pass", int(settings.age))
@@ -101,26 +101,26 @@ class Changing:
         count, begun = self._scenario.operations, self._population.clock.seconds()
         minutes = self._case.model.session.median / MINUTE
         self._monitor.phase(f"reading, median session {minutes:g} min", count)
-        for picture in range(PICTURES):
-            share = count * (picture + 1) // PICTURES - count * picture // PICTURES
-            ends = begun + self._case.lasts * (picture + 1) / PICTURES
+        for look in range(LOOKS):
+            share = count * (look + 1) // LOOKS - count * look // LOOKS
+            ends = begun + self._case.lasts * (look + 1) / LOOKS
             reads = self._read_until(ends, share, turnover)
             self._reads.add(reads)
             self._look(self._population.clock.seconds() - begun, reads)
         turnover.end()
 
     def _read_until(self, ends: float, count: int, turnover: Turnover) -> Reads:
-        """Read so many values until a moment, or some seconds later."""
+        """Read ``count`` values until the moment ``ends``, or a few seconds longer."""
         clock = self._population.clock
         left = max(1.0, ends - clock.seconds())
-        reads = self._holdings.read(count, max(count, 1) / left, turnover.draw)
+        reads = self._values.read(count, max(count, 1) / left, turnover.draw)
         clock.run_until(max(ends, clock.seconds()))
         self._monitor.step(0)
         return reads
 
     def _look(self, passed: float, reads: Reads) -> None:
-        """Take down how things stand."""
-        copies = self._holdings.copies()
+        """Write down the present state."""
+        copies = self._values.copies()
         self._course.append(
             {
                 "hour": rounded(passed / HOUR),

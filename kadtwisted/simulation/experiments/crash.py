@@ -1,8 +1,8 @@
-"""A part of the nodes crashes at once: what is lost and read, and when there are k copies again.
+"""A part of the nodes crashes at once: what is lost, what is read, when are there k copies again?
 
-Values are put and left alone for a while.  After the crash others read right away, while every
-table is full of the dead; meanwhile and after that copies are counted, until every value has as
-many as it should, or a period of replication is over.
+Values are put and left alone for a while.  Right after the crash others read, while every table is
+still full of dead contacts.  Copies are counted until every value has enough of them, or a period
+of replication is over.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.campaigns.crowd import made_values
 
 LOOK_EVERY = 5 * MINUTE
-"""Between two counts of copies."""
+"""Seconds between two counts of copies."""
 
 
 def crash(scenario: Scenario, monitor: Monitor) -> Outcome:
@@ -42,17 +42,17 @@ def _play(
     settings = scenario.records or RecordSettings()
     population = Population(scenario, size, monitor)
     population.grow()
-    holdings = StoredValues(population, made_values(settings.count))
-    unstored = holdings.put(monitor, settings, population.draw)
+    values = StoredValues(population, made_values(settings.count))
+    unstored = values.put(monitor, settings, population.draw)
     monitor.phase("letting time pass", int(settings.age))
     population.advance(settings.age)
     population.crash_many(size * dead // 100)
-    left = holdings.copies()
+    left = values.copies()
     happened = population.clock.seconds()
     monitor.phase(f"reading, {dead} % dead", scenario.operations)
-    reads = holdings.read(scenario.operations, scenario.rate, population.draw)
+    reads = values.read(scenario.operations, scenario.rate, population.draw)
     wanted = min(scenario.parameters.k, len(population.members))
-    course = [_seen(left, 0.0), *_watch_copies(population, holdings, happened, wanted, monitor)]
+    course = [_seen(left, 0.0), *_watch_copies(population, values, happened, wanted, monitor)]
     whole = [each["minute"] for each in course if each["copies_least"] >= wanted]
     row = {
         "records": settings.count,
@@ -68,15 +68,15 @@ def _play(
 
 
 def _watch_copies(
-    population: Population, holdings: StoredValues, since: float, wanted: int, monitor: Monitor
+    population: Population, values: StoredValues, since: float, wanted: int, monitor: Monitor
 ) -> list[dict[str, Any]]:
-    """Count copies again and again; where, when and how many."""
+    """Count copies again and again; returns the moment and the result of each count."""
     period = population.scenario.parameters.replication_period
     course: list[dict[str, Any]] = []
     monitor.phase("waiting for k copies of everything", int(period))
     while True:
         passed = population.clock.seconds() - since
-        copies = holdings.copies()
+        copies = values.copies()
         course.append(_seen(copies, passed))
         if passed >= period or min(copies.nearest) >= wanted:
             return course
@@ -85,5 +85,5 @@ def _watch_copies(
 
 
 def _seen(copies: Copies, passed: float) -> dict[str, Any]:
-    """How things stand so many seconds after the crash."""
+    """The state ``passed`` seconds after the crash."""
     return {"minute": rounded(passed / MINUTE), "lost": copies.lost, **copies.row()}

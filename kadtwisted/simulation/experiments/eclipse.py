@@ -1,10 +1,10 @@
-"""Many IDs at few addresses turn to one node: how much of its table they get.
+"""Many IDs at few addresses attack one node: how much of its table do they get?
 
-The victim is an ordinary member, or a newcomer who joins while the attack is on.  Every ID of the
-hoard is a real node that pings the victim again and again, so that it is known there; and whatever
-the victim asks it, it names others of the hoard.  Meanwhile the victim looks up random targets, as
-a node in use does.  The honest members have a block of addresses each, and the hoard one address,
-one block (/24), or fifty of them.
+The victim is an old member, or a newcomer who joins during the attack.  Each ID of the *hoard* is a
+real node that pings the victim again and again, so that the victim knows it; when the victim asks,
+it names other nodes of the hoard.  Meanwhile the victim looks up random targets, as a node in use
+does.  Each honest member has an address block of its own.  The hoard has one address, one block
+(/24), or fifty blocks.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from kadtwisted.wire.cbor import CBORSerializer
 FIRST_PORT = 1024
 BLOCKS = 50
 HOSTS = 254
-"""Addresses in a /24 that hosts can have."""
+"""Addresses for hosts in a /24."""
 STARTS = ("stocked", "cold")
-PICTURES = 10
-"""Looks at the victim's table over a case."""
+LOOKS = 10
+"""How often the victim's table is looked at in a case."""
 
 
 def eclipse(scenario: Scenario, monitor: Monitor) -> Outcome:
@@ -54,7 +54,7 @@ def eclipse(scenario: Scenario, monitor: Monitor) -> Outcome:
 
 
 def address_of(number: int, place: str) -> Endpoint:
-    """Where the ID of this number lives, counted from 0; a block of nobody else's."""
+    """The endpoint of the ID with this number (from 0), in a block that no honest member has."""
     if place == "address":
         return Endpoint("130.0.0.1", FIRST_PORT + number)
     if place == "block":
@@ -64,7 +64,7 @@ def address_of(number: int, place: str) -> Endpoint:
 
 
 class Hoard:
-    """IDs of one attacker, whose victim is a member of a population."""
+    """The IDs of one attacker, whose victim is a member of a population."""
 
     def __init__(
         self, population: Population, settings: HoardSettings, place: str, near: NodeID
@@ -98,7 +98,7 @@ class Hoard:
         return attacker.node
 
     def _find_key(self, near: NodeID) -> NodeKey:
-        """Keys are tried until the ID begins as the victim's: twice as many for each bit."""
+        """Try keys until one has an ID that begins like the victim's; each bit doubles the work."""
         shift = self._population.scenario.parameters.id_bits - self._settings.near
         while True:
             raw = self._drawing.randbytes(SEED_BYTES)
@@ -108,7 +108,7 @@ class Hoard:
                 return key
 
     def attack(self, victim: Contact) -> None:
-        """Let every ID ping the victim in turn, again and again."""
+        """Let all IDs ping the victim in turn, again and again."""
         if self._ended:
             return
         node = self._nodes[self._turn]
@@ -118,7 +118,7 @@ class Hoard:
         self._population.clock.callLater(wait, self.attack, victim)
 
     def end(self) -> None:
-        """Nobody pings any more."""
+        """Stop pinging."""
         self._ended = True
 
 
@@ -156,7 +156,7 @@ def _play(
 
 
 def _verified(member: Member) -> list[NodeID]:
-    """Whom a table holds for good."""
+    """The verified contacts of a table."""
     entries = [entry for view in member.table.buckets() for entry in view.entries]
     return [each.contact.node_id for each in entries if not each.tentative]
 
@@ -164,17 +164,17 @@ def _verified(member: Member) -> list[NodeID]:
 def _suffer(
     population: Population, victim: Member, hoard: Hoard, settings: HoardSettings, monitor: Monitor
 ) -> list[dict[str, Any]]:
-    """Let time pass while the victim looks up targets; its table now and then."""
-    count = max(1, population.scenario.operations // PICTURES)
+    """Let time pass while the victim looks up targets; returns looks at its table."""
+    count = max(1, population.scenario.operations // LOOKS)
     begun = population.clock.seconds()
-    monitor.phase("under attack", PICTURES * count)
+    monitor.phase("under attack", LOOKS * count)
 
     def begin(_: int) -> Deferred[Any]:
         return victim.node.find_node(random_id(population.random))
 
     course: list[dict[str, Any]] = []
-    for picture in range(PICTURES):
-        ends = begun + settings.lasts * (picture + 1) / PICTURES
+    for look in range(LOOKS):
+        ends = begun + settings.lasts * (look + 1) / LOOKS
         population.paced(count, count / max(1.0, ends - population.clock.seconds()), begin)
         population.clock.run_until(max(ends, population.clock.seconds()))
         monitor.step(0)

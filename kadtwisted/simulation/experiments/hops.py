@@ -1,6 +1,6 @@
-"""How far a lookup goes: hops, RPCs and time of lookups for random targets by random nodes.
+"""How far does a lookup go?  Hops, RPCs and time of lookups for random targets by random nodes.
 
-Of whole nodes on a network, or (``level = "table"``) of tables and lookups alone.
+The lookups are those of whole nodes on a network or, with ``level = "table"``, of tables alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 
 
 class Finding(NamedTuple):
-    """One lookup: its trace, and whether the nodes that it found are the k truly nearest."""
+    """One lookup: its trace, and whether it found exactly the k nearest nodes."""
 
     trace: Trace
     exact: bool
@@ -43,7 +43,7 @@ def hops(scenario: Scenario, monitor: Monitor) -> Outcome:
 
 
 def look_up(scenario: Scenario, size: int, monitor: Monitor) -> list[Finding]:
-    """The lookups of a population that went well."""
+    """The lookups of a population that succeeded."""
     population = Population(scenario, size, monitor)
     population.grow()
     askers = population.draw_many(scenario.operations)
@@ -60,13 +60,13 @@ def look_up(scenario: Scenario, size: int, monitor: Monitor) -> list[Finding]:
         found.append(Finding(result.trace, exact))
 
     population.paced(scenario.operations, scenario.rate, begin)
-    return found  # those that failed count by their absence
+    return found  # a lookup that failed is missing here, and so it is counted
 
 
 def _is_exact(
     population: Population, target: NodeID, contacts: Sequence[Contact], asker: Contact
 ) -> bool:
-    """Whether these are the k nearest to a target but for the asker itself."""
+    """Whether these are the k nodes nearest to a target, not counting the asker itself."""
     k = population.scenario.parameters.k
     nearest = [each.node.node_id for each in population.nearest(target, k + 1)]
     truly = [each for each in nearest if each != asker.node_id][:k]

@@ -1,8 +1,8 @@
-"""How long a lookup takes when nodes have just crashed and every table is still full of them.
+"""How long does a lookup take when nodes have just crashed and every table still holds them?
 
-Values are stored while everybody lives.  Then a part of the nodes crashes, and others look up: for
-the first value under a key, and all the way to the k nodes nearest to a random target.  The same
-network, by its seed, does so by each of the rules in ``rules``, ours first.
+Values are stored while all nodes live.  Then a part of them crashes, and others look up the first
+value under a key, and the k nodes nearest to a random target.  The same network, from the same
+seed, does so by each of the rules in ``lookup_rules.py``; ours comes first.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
 
 VALUES = 50
-"""MAGIC: enough that no one neighbourhood decides; each costs a lookup and k STOREs."""
+"""MAGIC: enough that no single neighbourhood decides; each costs a lookup and k STOREs."""
 
 
 class LatencyCase(NamedTuple):
-    """So many nodes, a part of which (in per cent) crashes, that wait by a rule."""
+    """A number of nodes, the part of them (in per cent) that crashes, and the rule of lookups."""
 
     nodes: int
     dead: int
@@ -35,7 +35,7 @@ class LatencyCase(NamedTuple):
 
     @property
     def name(self) -> dict[str, Any]:
-        """The columns by which it is told from others."""
+        """The columns that tell this case from others."""
         return {"nodes": self.nodes, "dead_percent": self.dead, "rule": self.rule.name}
 
 
@@ -73,7 +73,7 @@ def _figures(begun: int, first: Sequence[Trace], full: Sequence[Trace]) -> dict[
 def _play(
     case: LatencyCase, scenario: Scenario, monitor: Monitor
 ) -> tuple[list[Trace], list[Trace]]:
-    """The lookups for a first value, and the full ones, that went well."""
+    """The lookups that succeeded: those for a first value, and the full ones."""
     population = Population(case.rule.applied(scenario), case.nodes, monitor)
     population.grow()
     keys = _store(population, monitor)
@@ -103,7 +103,7 @@ def _good(outcomes: Sequence[Trace | Failure]) -> list[Trace]:
 
 
 def _store(population: Population, monitor: Monitor) -> list[NodeID]:
-    """Store values from everywhere; their keys."""
+    """Store values, each from a random node; returns their keys."""
     monitor.phase(f"storing {VALUES} values", VALUES)
     keys = [random_id(population.random) for _ in range(VALUES)]
 

@@ -1,9 +1,9 @@
-"""Other ways to wait: rules of lookups to compare with ours, on the same stack and seed.
+"""Other rules for lookups, to compare ours with, on the same stack and from the same seed.
 
-``plain`` is ours with a fixed timeout: nobody is suspected before it is over, nothing is sent
-again.  ``rounds`` is that of the Python program ``kademlia``: alpha nodes are asked together,
-everybody is waited for, up to 5 seconds; then the next round begins; and if a round brought nobody
-nearer, all of the k nearest not asked yet are asked at once.
+``plain`` is our rule with a fixed timeout: before it is over no contact is suspected, and no
+request is sent again.  ``rounds`` is the rule of the Python program ``kademlia``: alpha nodes are
+asked together, and the next round begins when all have answered or 5 seconds are over; if a round
+found no nearer node, all of the k nearest that were not asked yet are asked at once.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from kadtwisted.testing.nodes import Member
 
 
 class InRounds(Lookup):
-    """A lookup that asks nobody until everybody asked has answered or failed."""
+    """A lookup that asks again when all nodes of the last round have answered or failed."""
 
     _nearest_before: tuple[NodeID, ...] = ()
 
     def next(self, now: float) -> list[Contact]:
-        """A new round, if the last one is over."""
+        """The contacts of a new round, if the last one is over."""
         if self.in_flight or self.finished:
             return []
         nearest = tuple(
@@ -52,12 +52,12 @@ class InRounds(Lookup):
 
     @property
     def finished(self) -> bool:
-        """As in every lookup, at the end of a round."""
+        """As in every lookup, but only at the end of a round."""
         return not self.in_flight and super().finished
 
 
 class SearchInRounds(RecordSearch):
-    """The same for the first record of a key: what was found is looked at when the round ends."""
+    """The same for the first record under a key, which counts when its round ends."""
 
     def __init__(self, lookup: InRounds) -> None:
         super().__init__(lookup, "first")
@@ -65,12 +65,12 @@ class SearchInRounds(RecordSearch):
 
     @property
     def finished(self) -> bool:
-        """As in every search, at the end of a round."""
+        """As in every search, but only at the end of a round."""
         return not self._rounds.in_flight and super().finished
 
 
 class Rule(NamedTuple):
-    """A way to look up: ``alpha`` and ``timeouts`` are the scenario's if ``None``."""
+    """A rule for lookups; ``alpha`` and ``timeouts`` are the scenario's if they are ``None``."""
 
     name: str
     alpha: int | None = None
@@ -114,7 +114,7 @@ class Rule(NamedTuple):
 
 
 def fixed(seconds: float) -> Timeouts:
-    """Every request is waited for just so long, and sent once."""
+    """Every request is sent once, and its reply is awaited for exactly so long."""
     return Timeouts(
         initial=seconds,
         floor=seconds,
@@ -131,4 +131,4 @@ RULES = (
     Rule("plain 1 s", alpha=3, timeouts=fixed(1.0)),
     Rule("rounds 5 s", alpha=3, timeouts=fixed(5.0), in_rounds=True),
 )
-"""What is compared.  Paper: alpha 3."""
+"""The rules that are compared.  alpha 3 is that of the paper."""

@@ -1,8 +1,8 @@
-"""Nodes behind NATs: who can be reached, whom tables pass on, and whether values are found.
+"""Nodes behind NATs: who can be reached, what do tables hold, are values found?
 
-Every node really joins, through members that are not behind a NAT, as bootstrap nodes are not.  A
-NATed node asks and stores as all others do; it can be asked only as far as its NAT lets others in.
-Which datagrams a NAT would let in is asked of the NAT itself, so looking changes nothing.
+Every node really joins, through members without a NAT, as bootstrap nodes are.  A node behind a NAT
+asks and stores as all others do, but others can ask it only as far as its NAT lets them in.  Which
+datagrams a NAT would let in is read from the NAT itself, so looking changes nothing.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.nodes import Member, NodeParts
 
 STRANGER = ("131.0.0.1", 8000)
-"""An endpoint that nobody ever sent to."""
+"""An endpoint to which no node ever sends."""
 
 
 def nat(scenario: Scenario, monitor: Monitor) -> Outcome:
     """A case for each number of nodes and each part of them behind NATs.
 
-    :class:`~kadtwisted.errors.ConfigurationProblems` for what makes no sense behind a
-    NAT.
+    :class:`~kadtwisted.errors.ConfigurationProblems` for settings that make no sense with NATs.
     """
     settings = scenario.nat or NatSettings()
     wrong: list[str] = []
@@ -65,7 +64,7 @@ class NattedPopulation(Population):
         settings = scenario.nat or NatSettings()
         self._records = scenario.records or RecordSettings()
         drawing = random.Random(f"nat {scenario.seed}")
-        # The first ones are those whom others are told of.
+        # Others join through the first members.
         behind = sample(BOOTSTRAPS, size, size * share // 100, drawing)
         kinds = settings.kinds(len(behind))
         self._nats = {
@@ -84,7 +83,7 @@ class NattedPopulation(Population):
         return member
 
     def join(self, member: Member, through: Sequence[Member] = ()) -> Deferred[Any]:
-        """Through members who can be reached."""
+        """Let a member join through members without a NAT."""
         others = [
             each
             for each in through or self.members
@@ -95,19 +94,19 @@ class NattedPopulation(Population):
     # --- Looking -----------------------------------------------------------------------------
 
     def lets_in(self, endpoint: Endpoint, source: tuple[str, int]) -> bool:
-        """Whether a datagram from ``source`` would reach somebody at an endpoint now."""
+        """Whether a datagram from ``source`` to this endpoint would reach a member now."""
         nat = self._at.get(endpoint.host)
         if nat is not None:
             return nat.enters(source, endpoint, self.clock.seconds()) is not None
         return endpoint.host in self.network
 
     def outside(self, member: Member) -> Endpoint | None:
-        """Where others see a member: the endpoint it was last told."""
+        """The endpoint at which others see a member, as far as it was told."""
         told = link_of(member.node).told
         return told if member.number in self._nats else member.contact.endpoint
 
     def _reachable(self) -> list[Member]:
-        """Members whom anybody can reach."""
+        """The members that anybody can reach."""
         found: list[Member] = []
         for member in self.members:
             at = self.outside(member)
@@ -116,19 +115,19 @@ class NattedPopulation(Population):
         return found
 
     def _seen(self, member: Member) -> Endpoint:
-        """Where a member's own datagrams come from as others see it."""
+        """The source that others see of a member's own datagrams."""
         return self.outside(member) or member.contact.endpoint
 
     def play(self, monitor: Monitor) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Join, wait, put values, read them; then look at tables."""
+        """Join, wait, put values and read them, then look at tables."""
         self.grow()
-        holdings = StoredValues(self, made_values(self._records.count))
-        unstored = holdings.put(monitor, self._records, self.draw)
+        values = StoredValues(self, made_values(self._records.count))
+        unstored = values.put(monitor, self._records, self.draw)
         monitor.phase("letting time pass", int(self._records.age))
         self.advance(self._records.age)
         scenario = self.scenario
         monitor.phase(f"reading, {len(self._nats)} behind NATs", scenario.operations)
-        reads = holdings.read(scenario.operations, scenario.rate, self.draw)
+        reads = values.read(scenario.operations, scenario.rate, self.draw)
         reachable = self._reachable()
         natted = [each for each in reachable if each.number in self._nats]
         row = {
@@ -142,8 +141,8 @@ class NattedPopulation(Population):
         return row, reads.detail()
 
     def _tables(self) -> dict[str, Any]:
-        """Of all contacts in all tables: the part in good standing, and of those the parts that
-        their owner, and that somebody who is told of them, could not reach now."""
+        """What all tables hold: verified and tentative contacts, and the parts of the verified ones
+        that could not be reached now by their owner, and by anybody who is told of them."""
         verified = tentative = unreached = useless = 0
         for member in self.members:
             own = self._seen(member)

@@ -1,8 +1,8 @@
-"""The network falls into two halves for a while and heals: one network again, one value a key.
+"""The network is cut in two halves for a while: does it become one network with one value a key?
 
-Both halves drop each other's contacts meanwhile, and both write the same keys.  Then the cut is
-mended, nobody is restarted, and we look every minute whether every node knows its true neighbours
-again and whether the k nearest nodes of every key hold one record.
+Meanwhile both halves drop each other's contacts and write the same keys.  Then the cut is mended.
+No node is restarted.  Every minute we look whether every node knows its true neighbours again, and
+whether the k nodes nearest to each key hold the same record.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.nodes import Member
 
 KNOWN_AGAIN = 90.0
-"""The part of its k nearest, in per cent, that the worst node must know for the halves to count as
-merged; less if it was less before.  MAGIC: right after a put or a refresh it is 85 to 100."""
+"""The halves count as merged when the worst node knows so many per cent of its k nearest nodes, or
+as many as before the cut if that was less.  MAGIC: right after a put or refresh it is 85 to 100."""
 
 
 def partition(scenario: Scenario, monitor: Monitor) -> Outcome:
@@ -49,10 +49,10 @@ class Cut:
         self._monitor = monitor
         self._population = Population(scenario, size, monitor)
         self._names = [f"shared {number}" for number in range(self._settings.keys)]
-        self._holdings = StoredValues(self._population, dict.fromkeys(self._names, b""))
+        self._values = StoredValues(self._population, dict.fromkeys(self._names, b""))
 
     def play(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The figures, and how it went after the cut was mended."""
+        """The figures, and the course after the cut was mended."""
         population = self._population
         population.grow()
         before = self._knowing()
@@ -82,7 +82,7 @@ class Cut:
         return row, course
 
     def _write(self, side: Sequence[Member], value: bytes) -> None:
-        """Write every key from this side."""
+        """Write every key from a random member of this side."""
         population = self._population
 
         def begin(number: int) -> Deferred[Any]:
@@ -92,7 +92,7 @@ class Cut:
         population.paced(len(self._names), population.scenario.rate, begin)
 
     def _heal(self, goal: float) -> list[dict[str, Any]]:
-        """Look every minute until both is well, or as long as the scenario says."""
+        """Look every minute until both are as they should be, or as long as the scenario says."""
         population = self._population
         healed = population.clock.seconds()
         self._monitor.phase("together again", int(self._settings.watched))
@@ -100,7 +100,7 @@ class Cut:
         while True:
             passed = population.clock.seconds() - healed
             known = self._knowing()
-            agreeing = sum(self._holdings.agree(key) for key in self._holdings.keys)
+            agreeing = sum(self._values.agree(key) for key in self._values.keys)
             course.append(
                 {
                     "minute": rounded(passed / MINUTE),
@@ -115,7 +115,7 @@ class Cut:
             population.advance(MINUTE)
 
     def _read_everywhere(self) -> tuple[list[dict[bytes, None]], int]:
-        """The different values of each key that anybody reads, and how many reads failed."""
+        """All different values that members read under each key, and how many reads failed."""
         population = self._population
         members = population.members
         read: list[dict[bytes, None]] = [{} for _ in self._names]
@@ -134,7 +134,7 @@ class Cut:
         return read, sum(isinstance(each, Failure) for each in results)
 
     def _knowing(self) -> float:
-        """Of the k nodes nearest to a node, the part it knows: that of the worst node, in %."""
+        """The part of its k nearest nodes that the worst node knows, in per cent."""
         population = self._population
         k = population.scenario.parameters.k
         worst = 100.0

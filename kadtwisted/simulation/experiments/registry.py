@@ -1,4 +1,4 @@
-"""The experiments there are, by name.
+"""All experiments, by name.
 
 An experiment is a function of a scenario and a monitor, which it tells of its progress; it returns
 its outcome.  A new experiment is a file of its own and a row here.
@@ -44,8 +44,7 @@ AT_TABLE_LEVEL = ("hops",)
 def run(scenario: Scenario, monitor: Monitor | None = None) -> Outcome:
     """Run the experiment that a scenario names, and tell ``monitor`` of its progress.
 
-    :class:`~kadtwisted.errors.ConfigurationProblems` if there is no such experiment, or
-    not at this level.
+    :class:`~kadtwisted.errors.ConfigurationProblems` if there is no such experiment at this level.
     """
     experiment = EXPERIMENTS.get(scenario.experiment)
     if experiment is None:

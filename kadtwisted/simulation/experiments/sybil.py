@@ -1,7 +1,7 @@
-"""A part of all members lies: whether honest ones still read what honest ones put.
+"""A part of all members lies: do honest members still read what honest members put?
 
-Attackers live all over the network, each in an address block of its own, and tables know them as
-they know anybody.  A case for each part of attackers and each number of disjoint paths.
+Attackers live all over the network, each in an address block of its own, and tables treat them like
+all others.  There is a case for each part of attackers and each number of disjoint paths.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Infested(Population):
         self._records = scenario.records or RecordSettings()
         self.colluders = Colluders(scenario.parameters.k)
         self._conduct = conduct_of(self._attack.conduct, self.colluders)
-        # By the numbers that members will have, from 1 on.
+        # The numbers that members will have, from 1 on.
         self._attackers = frozenset(
             1 + place for place in sample(0, size, size * share // 100, self.random)
         )
         self.honest: list[Member] = []
 
     def parts_of(self, number: int) -> NodeParts:
-        """Attackers answer as their conduct says."""
+        """Let attackers answer as their conduct says."""
         return attacking(self._conduct) if number in self._attackers else {}
 
     def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
@@ -73,18 +73,16 @@ class Infested(Population):
         return self.honest[int(len(self.honest) * self.random.random())]
 
     def play(self, monitor: Monitor) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Put values, read them, look at tables."""
+        """Put values and read them, then look at tables."""
         self.grow()
-        holdings = StoredValues(self, made_values(self._records.count))
-        unstored = holdings.put(monitor, self._records, self.draw_honest)
+        values = StoredValues(self, made_values(self._records.count))
+        unstored = values.put(monitor, self._records, self.draw_honest)
         monitor.phase("letting time pass", int(self._records.age))
         self.advance(self._records.age)
-        held = holdings.copies(self.honest)
+        held = values.copies(self.honest)
         scenario = self.scenario
         monitor.phase(f"reading, {len(self.colluders)} liars", scenario.operations)
-        reads = holdings.read(
-            scenario.operations, scenario.rate, self.draw_honest, self._attack.mode
-        )
+        reads = values.read(scenario.operations, scenario.rate, self.draw_honest, self._attack.mode)
         shares = [self._share_of(each) for each in self.honest]
         row = {
             "conduct": self._attack.conduct,
@@ -99,7 +97,7 @@ class Infested(Population):
         return row, {"table_share_cdf": cdf(shares), **reads.detail()}
 
     def _share_of(self, member: Member) -> float:
-        """The part of a table that attackers have, in per cent."""
+        """The part of a member's table that attackers have, in per cent."""
         known = member.table.contacts()
         bad = sum(each.node_id in self.colluders for each in known)
         return percent(bad, len(known)) or 0.0

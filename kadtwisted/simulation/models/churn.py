@@ -1,14 +1,14 @@
-"""How long nodes stay, and how long they are away: distributions, and what was measured of them.
+"""How long nodes stay and how long they are away: distributions, and what was measured.
 
-Every distribution here is a Weibull one, told by its median and its shape; a shape of 1 is the
-exponential one, where the past says nothing about the future.  Measured shapes are below 1: who
-has stayed for long stays on, while most of those who just came are soon gone.
+Every distribution here is a Weibull distribution, given by its median and its shape.  Shape 1 is
+the exponential distribution, where the past says nothing about the future.  Measured shapes are
+below 1: nodes that have stayed for long go on staying, and most newcomers soon leave.
 
-A population that is looked at has been there before.  So its members are in the middle of their
-sessions, and :meth:`Spell.draw_rest` draws how much is left of such a one: longer sessions are met
-more often, at a point spread evenly over them.
+A simulation begins in the middle of a network's life, so its members are in the middle of their
+sessions.  :meth:`Spell.draw_rest` draws how much of such a session is left: a long session is met
+more often than a short one, at any point of it.
 
-Nothing here changes a population: ``turnover`` does.
+Nothing here changes a population; ``population/turnover.py`` does.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ class Spell(NamedTuple):
 
     @classmethod
     def of_scale(cls, scale: float, shape: float) -> Spell:
-        """That of this scale, as most papers tell it."""
+        """The distribution with this scale, as most papers give it."""
         return cls(scale * math.log(2) ** (1 / shape), shape)
 
     @classmethod
     def of_mean(cls, mean: float, shape: float) -> Spell:
-        """That of this mean."""
+        """The distribution with this mean."""
         return cls.of_scale(mean / math.gamma(1 + 1 / shape), shape)
 
     @property
     def scale(self) -> float:
-        """The time that a part of 1/e outlasts."""
+        """The time that 1/e of all times exceed."""
         return self.median / float(math.log(2) ** (1 / self.shape))
 
     @property
     def mean(self) -> float:
-        """The mean; far above the median where the shape is small."""
+        """The mean, which is far above the median if the shape is small."""
         return self.scale * math.gamma(1 + 1 / self.shape)
 
     def draw(self, drawing: random.Random) -> float:
@@ -57,17 +57,17 @@ class Spell(NamedTuple):
         return self.scale * float((-math.log(1 - drawing.random())) ** (1 / self.shape))
 
     def draw_rest(self, drawing: random.Random) -> float:
-        """What is left of a time that is under way at a moment picked at random.
+        """What is left of a time that has begun, seen at a random moment.
 
-        Such a time is drawn in proportion to its length: its (length / scale) ** shape then has the
-        gamma distribution of 1 + 1 / shape, where that of any time has that of 1.
+        A random moment falls into a time with a probability in proportion to its length.  So
+        (length / scale) ** shape has the gamma distribution of 1 + 1 / shape, and not that of 1.
         """
         stretched = drawing.gammavariate(1 + 1 / self.shape, 1.0)
         return drawing.random() * self.scale * float(stretched ** (1 / self.shape))
 
 
 class SessionModel(NamedTuple):
-    """Sessions, and the times between those of one node."""
+    """The distributions of sessions, and of the times between two sessions of a node."""
 
     session: Spell
     offline: Spell
@@ -88,22 +88,22 @@ MODELS: Mapping[str, SessionModel] = MappingProxyType(
 )
 """What ``churn.model`` may be.
 
-``exponential`` and ``weibull``: no measurement; the medians are an hour, the shape of the second is
-0.5 unless ``churn.shape`` says otherwise.
+``exponential`` and ``weibull`` come from no measurement.  The medians are an hour; the shape of
+``weibull`` is 0.5 unless ``churn.shape`` says otherwise.
 
 ``kad``: Steiner, En-Najjary and Biersack 2007, "Analyzing peer behavior in KAD" (Eurecom research
-report RR-07-205), half a year of crawls every five minutes: the fits to sessions from a peer's
-second one on, and to the times between sessions.  The figures as they are quoted by other
-simulators of peer-to-peer networks.  Reproduces a median session of about 93 minutes.
+report RR-07-205), half a year of crawls every five minutes: their fits to the sessions of a peer
+from its second one on, and to the times between sessions, with the figures that other simulators
+quote.  The median session is about 93 minutes.
 
-``bittorrent``: about the fits to sessions of BitTorrent peers in Stutzbach and Rejaie 2006,
-"Understanding churn in peer-to-peer networks": shapes of about 0.35 to 0.6, scales of about 20 to
-40 minutes; here one in between, not a figure of that paper.  Reproduces its finding that sessions
-are far from exponential, with a median of about 16 minutes.  The time between sessions is a guess.
+``bittorrent``: near the fits to sessions of BitTorrent peers in Stutzbach and Rejaie 2006,
+"Understanding churn in peer-to-peer networks", whose shapes are about 0.35 to 0.6 and scales about
+20 to 40 minutes.  The figures here lie in between and are not from that paper.  As there, sessions
+are far from exponential; their median is about 16 minutes.  The time between sessions is a guess.
 
 ``overnet``: Bhagwan, Savage and Voelker 2003, "Understanding availability": hosts came and went
 about 6.4 times a day.  The median session is about an hour, as Rhea et al. 2004, "Handling churn in
-a DHT", table 1, tell it of that study; that the distributions are exponential is an assumption.
+a DHT", table 1, report of that study.  That the distributions are exponential is an assumption.
 """
 
 
@@ -112,10 +112,10 @@ RETURNS = ("never", "new", "same")
 
 @dataclass(frozen=True, slots=True)
 class ChurnSettings:
-    """Who leaves when, and what comes after.
+    """When members leave, and what comes after.
 
-    Whoever leaves does so without a word: the protocol has no goodbye, so to others an orderly stop
-    and a crash are one thing.  They differ in what a node still has when it comes back.
+    Members leave without a message, because the protocol has none for it: others cannot tell an
+    orderly stop from a crash.  The two differ in what a node still has when it comes back.
     """
 
     model: str = setting(
@@ -156,7 +156,7 @@ class ChurnSettings:
     )
 
     def cases(self) -> list[tuple[SessionModel, float]]:
-        """The distributions of each case, and how long it goes on."""
+        """The distributions of each case, and how many seconds it lasts."""
         own = MODELS[self.model]
         medians = self.sessions or (own.session.median,)
         offline = self._shaped(self.offline or own.offline.median, own.offline)

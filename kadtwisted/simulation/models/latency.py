@@ -1,10 +1,10 @@
 """How long datagrams travel: models of delay between the hosts of a simulated network.
 
-The base delay of two hosts is a pure function of their addresses and the seed, the same in both
-directions; nothing is kept for each pair, so networks may be large.  Jitter and reordering are
+The base delay between two hosts is a pure function of their addresses and the seed, the same in
+both directions; nothing is kept for each pair, so networks may be large.  Jitter and reordering are
 drawn for each copy of a datagram from the network's own seeded source.
 
-Every model is told in round-trip times, because those are what people measure: one way is half.
+Every model is given in round-trip times, because those are what people measure; one way is half.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _MASK = (1 << 64) - 1
 _STIR = 0x9E3779B97F4A7C15
 """2**64 divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4)."""
 _QUANTILES = 4096
-"""Steps in which a distribution is tabulated."""
+"""Entries in the table of a distribution."""
 REORDERED = 2.0
-"""A datagram that is overtaken takes up to so many base delays more."""
+"""A datagram that others overtake takes up to so many base delays more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class LatencySettings:
         "The median round-trip time. With constant: every round-trip time.",
     )
     # MAGIC: the mean is then 20 % above the median and the 95th percentile 2.7 times the median, as
-    # between hosts all over the Internet (Dabek et al. 2004, section 2).  A measured file settles
-    # it for a network of one's own.
+    # between hosts all over the Internet (Dabek et al. 2004, section 2).  A file of measured times
+    # would settle it for your own network.
     sigma: float = setting(
         0.6, Number(0, 3), "With log-normal: the standard deviation of the logarithm."
     )
@@ -85,7 +85,10 @@ class LatencyModel(Protocol):
 
 
 class Places:
-    """A number of 64 bits for each address, by the seed; remembered, for it is asked for often."""
+    """A number of 64 bits for each address, which follows from the seed.
+
+    The numbers are remembered, because they are needed often.
+    """
 
     def __init__(self, seed: int) -> None:
         self._key = b"latency %d" % seed
@@ -100,7 +103,7 @@ class Places:
         return found
 
     def between(self, one: str, other: str) -> int:
-        """A number of 64 bits for two addresses, in either order the same."""
+        """A number of 64 bits for two addresses, the same in either order."""
         known = self._known
         try:
             mixed = known[one] + known[other]
@@ -111,7 +114,7 @@ class Places:
 
 
 class Constant:
-    """Every pair is as far apart as any other."""
+    """All pairs of hosts are equally far apart."""
 
     def __init__(self, settings: LatencySettings, seed: int) -> None:
         self._rtt = settings.median
@@ -139,7 +142,7 @@ class LogNormal:
 
 class Coordinates:
     """Hosts are points in a square, each behind an access line of its own (as in Vivaldi: Dabek et
-    al. 2004).  So who is near to a host is near to its neighbours too."""
+    al. 2004).  So a host that is near another one is near its neighbours, too."""
 
     _MEDIAN_DISTANCE = 0.5120
     """Of two random points in a unit square."""
@@ -158,8 +161,8 @@ class Coordinates:
         return self._side * hypot(x - u, y - v) + near + far
 
     def _point(self, address: str) -> tuple[float, float, float]:
-        """Where an address lies in a unit square, and its share of every round trip: between none
-        and twice the mean."""
+        """Where an address lies in a unit square, and its share of every round trip, which is
+        between 0 and twice the mean."""
         number = self._places.of(address)
         x, y, access = (number >> shift & 0xFFFFF for shift in (0, 20, 40))
         point = (x / 2**20, y / 2**20, 2 * self._access * access / 2**20)
@@ -170,9 +173,9 @@ class Coordinates:
 class Measured:
     """Round trips from a file.
 
-    Of a list, every pair of hosts has one entry.  Of a table of pairs, every host stands at one of
-    the places named there; hosts at one place are as near as the nearest pair, and a pair that the
-    table lacks has its median.
+    The file is a list of times or a table of pairs.  From a list, each pair of hosts takes one
+    entry.  In a table, each host is at one of the places that it names: hosts at the same place are
+    as near as the nearest pair, and a pair that is not in the table has the median.
     """
 
     def __init__(self, settings: LatencySettings, seed: int) -> None:
@@ -205,7 +208,7 @@ class Measured:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """The rows of a file, all of one or all of three columns; ``#`` begins a comment."""
+    """The rows of a file, which all have one column or all have three; ``#`` begins a comment."""
     text = text_of(path)
     lines = (line.partition("#")[0].replace(",", " ").split() for line in text.splitlines())
     rows = [line for line in lines if line]

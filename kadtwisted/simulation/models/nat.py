@@ -1,14 +1,15 @@
-"""NATs in front of hosts: which datagrams come in, and under which port others go out.
+"""NATs in front of hosts: which datagrams they let in, and from which port others go out.
 
-The four classic behaviours, in the words of RFC 4787.  *Mapping* is endpoint-independent (one port
-outside for one inside) but for the symmetric one, which has another port for each destination.
-*Filtering*: a full cone lets in whatever comes for a mapped port, an address-restricted one what
-comes from an address that was sent to, the port-restricted and the symmetric one what comes from
-the very endpoint.
+There are the four classic kinds, in the words of RFC 4787.  *Mapping* is endpoint-independent (one
+port outside for each port inside), except that a symmetric NAT has another port for each
+destination.  *Filtering*: a full cone lets in all datagrams to a mapped port; an address-restricted
+NAT those from an address to which the host has sent; a port-restricted or symmetric NAT only those
+from an endpoint to which it has sent.
 
-A mapping, and the leave to come in, last for a lifetime after the last datagram out (REQ-5, REQ-6:
-what comes in refreshes nothing).  A port once given up is not used again soon, and ports are not
-preserved.  Every host is alone behind its NAT and keeps its address: what differs is the port.
+A mapping, and the permission to come in, last for a lifetime after the last datagram that went out
+(REQ-5, REQ-6: datagrams that come in refresh nothing).  A port that was given up is not used again
+soon, and ports are not preserved.  Each host is alone behind its NAT and keeps its address; only
+the port is another.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ PORT_RESTRICTED = "port-restricted"
 SYMMETRIC = "symmetric"
 
 PORTS = range(1024, 65536)
-"""What mappings may use (RFC 4787, REQ-3: not the well-known ones for others)."""
+"""Ports that mappings may use (RFC 4787, REQ-3: no well-known port for another one)."""
 SWEEP = 64
-"""MAGIC: destinations remembered before those that have lapsed are looked for; any small number."""
+"""MAGIC: after so many new destinations the lapsed ones are removed; any small number will do."""
 
 
 @dataclass(frozen=True, slots=True)
 class NatSettings:
-    """Nodes behind NATs: how many of each class in relation to the others, and how long a mapping
-    lasts."""
+    """The NATs of a network: how many there are of each kind in relation to the others, and how
+    long a mapping lasts."""
 
-    # MAGIC: that most NATs of homes are port-restricted is common experience; a census of a live
-    # network's nodes would settle the parts.
+    # MAGIC: it is common experience that most NATs of homes are port-restricted; a census of the
+    # nodes of a live network would settle the parts.
     full_cone: float = setting(
         0.15, Number(0, 1000), "The share of full-cone NATs, in relation to the others."
     )
@@ -61,7 +62,7 @@ class NatSettings:
         }
 
     def kinds(self, count: int) -> list[str]:
-        """So many kinds, in these parts as far as whole numbers allow; one part is above 0."""
+        """``count`` kinds, in these parts as far as whole numbers allow; one part is above 0."""
         weights = self.weights()
         total = sum(weights.values())
         found: list[str] = []
@@ -74,7 +75,7 @@ class NatSettings:
 
 @dataclass(slots=True, eq=False)
 class Mapping:
-    """A port outside that stands for one inside, and when each remote was last sent to."""
+    """A port outside that stands for one inside, and when the host last sent to each remote."""
 
     inside: Address
     outside: Address
@@ -96,7 +97,7 @@ class Nat:
         self._next = 0
 
     def leaves(self, source: Address, destination: Address, now: float) -> Address:
-        """Where a datagram from inside comes from as others see it."""
+        """The source that others see of a datagram from inside."""
         key = (source, destination if self.kind == SYMMETRIC else None)
         mapping = self._mappings.get(key)
         if mapping is None or self._lapsed(mapping.used, now):
@@ -108,7 +109,7 @@ class Nat:
         return mapping.outside
 
     def enters(self, source: Address, destination: Address, now: float) -> Address | None:
-        """Where inside a datagram from outside goes; ``None`` if it is dropped."""
+        """The destination inside of a datagram from outside; ``None`` if it is dropped."""
         mapping = self._by_port.get(destination[1])
         if mapping is None or self._lapsed(mapping.used, now):
             return None
@@ -119,14 +120,14 @@ class Nat:
         return mapping.inside
 
     def _remote(self, endpoint: Address) -> Address | str:
-        """What of a remote endpoint counts."""
+        """The part of a remote endpoint that filtering looks at."""
         return endpoint[0] if self.kind in (FULL_CONE, ADDRESS_RESTRICTED) else endpoint
 
     def _lapsed(self, since: float, now: float) -> bool:
         return now - since > self._lifetime
 
     def _map(self, key: tuple[Address, Address | None], now: float) -> Mapping:
-        """A new mapping, at the next port that none has."""
+        """A new mapping, at the next free port."""
         self._forget_lapsed(now)
         while (port := PORTS[self._next]) in self._by_port:
             self._next = (self._next + 1) % len(PORTS)

@@ -1,1 +1,1 @@
-"""Pictures of what a simulation found, drawn from its document; needs the extra ``pictures``."""
+"""Pictures of the results of simulations, drawn from documents with matplotlib."""

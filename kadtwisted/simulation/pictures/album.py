@@ -1,9 +1,9 @@
-"""Which pictures there are of which experiment, and where they go.
+"""The pictures of each experiment, drawn and saved.
 
-A picture is made from the document alone
-(:func:`kadtwisted.simulation.results.results.document`), so one that was saved
-gives the same picture again, to the byte with the same matplotlib.  matplotlib is imported only
-when something is drawn; call :func:`require` before a long run whose pictures you want.
+A picture is made of the document alone (:func:`kadtwisted.simulation.results.results.document`), so
+a saved document gives the same picture again, and the same bytes with the same matplotlib.
+matplotlib is imported only when something is drawn; call :func:`require` before a long run whose
+pictures you want.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHARTS: Mapping[str, str] = MappingProxyType(
         "nat": "attacks:nat",
     }
 )
-"""Where the pictures of an experiment are drawn: a module beside this one, and its function."""
+"""What draws the pictures of each experiment: a module beside this one, and its function."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
@@ -43,7 +43,7 @@ class NoPictures(ConfigurationError):
 
 
 def require() -> None:
-    """:class:`NoPictures` if nothing could be drawn here."""
+    """:class:`NoPictures` if nothing can be drawn here."""
     try:
         import_module("matplotlib.figure")
     except ImportError:
@@ -73,13 +73,13 @@ def draw(found: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _stem(found: Mapping[str, Any]) -> str:
-    """The scenario's name if it makes a file's name, else that of the experiment."""
+    """The name of the scenario if it can be a file's name, else that of the experiment."""
     name = found["scenario"]["name"]
     return str(name if _PLAIN_NAME.fullmatch(name) else found["experiment"])
 
 
 def save(figures: Mapping[str, Figure], directory: Path) -> list[Path]:
     """Write each picture as ``NAME.png`` (for screens) and ``NAME.svg`` (for print) into a
-    directory; ``OSError`` as the system says."""
+    directory; ``OSError`` if that fails."""
     sheet = import_module("kadtwisted.simulation.pictures.sheet")
     return list(sheet.save(figures, directory))

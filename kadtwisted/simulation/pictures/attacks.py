@@ -22,8 +22,8 @@ _VICTIMS = MappingProxyType({"stocked": "An old member", "cold": "A newcomer"})
 
 
 def sybil(found: Document) -> dict[str, Sheet]:
-    """Reads that succeed, and what they cost, against the share of liars; a line for each number
-    of disjoint paths."""
+    """Reads that succeed, and their cost, against the share of liars: a line for each number of
+    disjoint paths."""
     made = Sheet("A part of all members lies", caption(found), 1, 2, height=2.9)
     share = "liars, % of all members"
     good = made.panel(0, 0, title="Reads that succeed", x=share, y="reads, %")
@@ -42,22 +42,22 @@ def sybil(found: Document) -> dict[str, Sheet]:
 
 
 def _size(found: Document, row: Document) -> str:
-    """How many nodes a case has, if not all have as many."""
+    """The number of nodes of a case, if cases differ in it."""
     return f", N = {row['nodes']:,}" if len(found["scenario"]["nodes"]) > 1 else ""
 
 
 def _by_share(
     axes: Axes, number: int, rows: Sequence[Document], share: str, key: str, name: str
 ) -> None:
-    """A line against a share in per cent, which is marked where something was measured."""
+    """A line against a share in per cent, with a mark at each share that was measured."""
     shares = [row[share] for row in rows]
     line(axes, number, shares, [row[key] for row in rows], name)
     axes.set_xticks(sorted(dict.fromkeys(shares)))
 
 
 def eclipse(found: Document) -> dict[str, Sheet]:
-    """The part of a victim's table that the hoard has, over time: a picture for each number of
-    nodes, a panel for each kind of victim, a line for each place of the hoard."""
+    """The part of a victim's table that the hoard has taken, over time: a picture for each number
+    of nodes, a panel for each kind of victim, a line for each place of the hoard."""
     sizes = list(dict.fromkeys(each["nodes"] for each in found["details"]))
     return {"" if len(sizes) == 1 else f"-{size}": _eclipse_of(found, size) for size in sizes}
 
@@ -83,7 +83,7 @@ def _eclipse_of(found: Document, size: int) -> Sheet:
 
 
 def nat(found: Document) -> dict[str, Sheet]:
-    """Who can be reached and what is found, and what tables hold, against the share behind NATs."""
+    """What is reached, what is found and what tables hold, against the share behind NATs."""
     made = Sheet("A part of all nodes lives behind NATs", caption(found), 1, 2, height=2.9)
     share = "behind NATs, % of all nodes"
     parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")

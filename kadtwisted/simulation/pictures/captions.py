@@ -1,4 +1,4 @@
-"""What stands below a picture: the scenario in one paragraph, enough to make the picture again."""
+"""The text below a picture: its scenario in one paragraph, enough to make the picture again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PAIR = re.compile(r"(?<=\d) (?=(?:ms|s|min|%)\b)|(?<=\d) (?=%)| (?== )|(?<= =) 
 
 
 def caption(found: Mapping[str, Any], size: int | None = None) -> str:
-    """The scenario of a document; of the case with so many nodes, if ``size`` is given."""
+    """The scenario of a document, or only of its case with ``size`` nodes."""
     text = "; ".join([*_facts(found, size), *found["notes"]]) + "."
-    # No line ends between a number and what it is a number of.
+    # No line break between a number and its unit.
     return _PAIR.sub("\u00a0", text)
 
 
@@ -34,14 +34,14 @@ def _facts(found: Mapping[str, Any], size: int | None) -> Iterator[str]:
 
 
 def _typical(latency: Mapping[str, Any]) -> str:
-    """What says most about the delays: of measured ones, their file."""
+    """What says most about the delays: the median, or the file of measured ones."""
     if latency["model"] == "measured":
         return f" ({latency['file']})"
     return f", median {1000 * latency['median']:g} ms"
 
 
 def _subject(scenario: Mapping[str, Any]) -> Iterator[str]:
-    """What the tables say that not every scenario has."""
+    """The main settings of each sub-table that not every scenario has."""
     if "records" in scenario:
         yield f"{scenario['records']['count']:,} values"
     if "churn" in scenario:

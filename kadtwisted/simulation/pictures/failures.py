@@ -1,5 +1,5 @@
-"""Pictures of bad days: nodes that come and go (``churn``), that are gone all at once (``crash``),
-and a network in two halves (``partition``)."""
+"""Pictures of bad days: nodes come and go (``churn``), crash at once (``crash``), or are cut in two
+halves (``partition``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEAREST = "copies on the k nearest"
 
 
 def churn(found: Document) -> dict[str, Sheet]:
-    """What the length of sessions does to reads and traffic, and copies over time."""
+    """Reads and traffic against the length of sessions, and copies over time."""
     made = Sheet("Nodes come and go", caption(found), 2, 2)
     rows = found["rows"]
     lengths = sorted(dict.fromkeys(row["session_minutes"] for row in rows))
@@ -57,7 +57,7 @@ def _session_name(found: Document, case: Document) -> str:
 
 
 def _size(found: Document, case: Document) -> str:
-    """How many nodes a case has, if not all have as many."""
+    """The number of nodes of a case, if cases differ in it."""
     return f", N = {case['nodes']:,}" if len(found["scenario"]["nodes"]) > 1 else ""
 
 

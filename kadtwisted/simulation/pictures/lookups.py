@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 class Ideal(NamedTuple):
-    """A size of network, and the mean hops and RPCs of a lookup in an idealised one."""
+    """A number of nodes, and the mean hops and RPCs of a lookup in an idealised network."""
 
     nodes: int
     hops: float
@@ -23,13 +23,13 @@ class Ideal(NamedTuple):
 
 
 IDEAL = (Ideal(1_000, 1.9, 21), Ideal(10_000, 2.5, 23), Ideal(100_000, 3.0, 24))
-"""By a program of its own that knows tables and round trips only, where everybody answers."""
+"""From a separate program that has only tables and round trips, and in which everybody answers."""
 IDEAL_FOR = (20, 3)
-"""The k and alpha that they hold for."""
+"""The k and alpha of these figures."""
 
 
 def hops(found: Document) -> dict[str, Sheet]:
-    """How hops and RPCs are distributed, and how their means grow with the network."""
+    """The distributions of hops and RPCs, and how their means grow with the network."""
     made = Sheet("How far a lookup goes", caption(found), 2, 2, shared_legend=True)
     for column, (key, what) in enumerate((("hops", "hops"), ("rpcs", "RPCs"))):
         axes = made.panel(
@@ -52,7 +52,7 @@ def hops(found: Document) -> dict[str, Sheet]:
 def _histogram(
     axes: Axes, number: int, values: Sequence[int], counts: Mapping[str, int], name: str
 ) -> None:
-    """Shares of all in per cent at each of the values; those of counts are texts, as in JSON."""
+    """The share of each value in per cent; the keys of ``counts`` are texts, as in JSON."""
     total = sum(counts.values())
     shares = [100 * counts.get(str(value), 0) / total for value in values]
     line(axes, number, values, shares, name)
@@ -95,7 +95,7 @@ def _latency_of(found: Document, size: int) -> Sheet:
                 x="seconds, log scale", y="" if column else "lookups done, %",
             )  # fmt: skip
             _distributions(axes, [case for case in cases if case[0]["dead_percent"] == dead], kind)
-    _let_extents_agree(made)
+    _share_range(made)
     made.legend(3)
     return made
 
@@ -109,8 +109,8 @@ def _distributions(axes: Axes, cases: Sequence[tuple[Document, Document]], kind:
     sheet.percent(axes)
 
 
-def _let_extents_agree(made: Sheet) -> None:
-    """Let all panels show the same span of time, so that they can be compared at a glance."""
+def _share_range(made: Sheet) -> None:
+    """Let all panels show the same range of time, so that they can be compared at a glance."""
     panels = made.figure.axes
     for axes in panels:
         axes.set_xscale("log")

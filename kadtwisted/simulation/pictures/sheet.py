@@ -1,11 +1,11 @@
-"""One picture: panels side by side, a title above, and below them the scenario it was made from.
+"""One picture: panels side by side, a title above them, and the scenario below.
 
-Everything that makes pictures look alike is decided here: sizes, fonts, and how lines are told
-apart, which is by dashes and markers as well as by shades, so that a page printed in grey loses
-nothing.  What is drawn is decided elsewhere.
+This module decides all that makes pictures look alike: sizes, fonts, and how lines differ.  Lines
+differ in dashes and markers as well as in colour, so that a page printed in grey loses nothing.
+Other modules decide what is drawn.
 
-The only module that imports matplotlib, whose settings are changed for as long as a picture is
-being made or written; pyplot and its global figures are not used.
+matplotlib's settings are changed only while a picture is made or written.  pyplot and its global
+figures are not used.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from matplotlib.ticker import (
 )
 
 WIDTH = 7.0
-"""Inches: the text of a printed page, A4 or letter."""
+"""Inches: the width of the text on a printed page, A4 or letter."""
 CAPTION_WIDTH = 104
 """Letters that fit into the width."""
 CAPTION_LINE = 0.16
 TITLE_LINE = 0.34
-"""Inches that a line of it takes."""
+"""Inches for a line of the title."""
 DOTS_PER_INCH = 120
 FEW_DECADES = 50.0
-"""Where the greatest number is less than so many times the least, 2 and 5 are written, too."""
+"""An axis has marks at 2 and 5, too, if it ends at less than so many times its first number."""
 MARKS = 8
-"""As many markers does a line of many points get."""
+"""Markers on a line of many points."""
 
 _SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -71,14 +71,14 @@ _KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "svg": {"metadata": {"Date": None}},
     }
 )
-"""The files of a picture, and how each is written."""
+"""The kinds of files of a picture, and how each is written."""
 
 Place = Literal["best", "upper left", "lower left", "lower right", "center right"]
-"""Where a panel's legend stands."""
+"""The places for the legend of a panel."""
 
 
 class Look(NamedTuple):
-    """How one line is told from others: any two differ in dashes and in marker."""
+    """How a line is drawn; any two looks differ in dashes and in marker."""
 
     color: str
     linestyle: str | tuple[int, tuple[float, ...]]
@@ -93,24 +93,26 @@ LOOKS = (
     Look("#5a3d7a", (0, (5.0, 1.0, 1.0, 1.0, 1.0, 1.0)), "v"),
     Look("#3d8f5f", (0, (1.0, 3.0)), "P"),
 )
-"""Those of a picture's lines, in this order (colours: Okabe and Ito 2008, and darker ones)."""
+"""The looks of the lines of a picture, in order (colours: Okabe and Ito 2008, and darker ones)."""
 REFERENCE = Look("#7a7a7a", (0, (1.0, 1.5)), "x")
-"""That of a line which is not from this run."""
+"""The look of a line whose figures are not from this run."""
 
 
 def look(number: int) -> Look:
-    """The look of a line; they begin anew when there are no more."""
+    """The look of a line by its number; after the last look comes the first again."""
     return LOOKS[number % len(LOOKS)]
 
 
 def settings() -> AbstractContextManager[None]:
-    """matplotlib's settings for our pictures, whatever those of its user are."""
+    """matplotlib's settings for our pictures, whatever the user's settings are."""
     return style.context(["default", dict(_SETTINGS)])
 
 
 class Sheet:
-    """A picture being made, of ``rows`` x ``columns`` panels each ``height`` inches high, with room
-    for one legend of all panels if ``shared_legend``."""
+    """A picture of ``rows`` x ``columns`` panels, each ``height`` inches high.
+
+    With ``shared_legend`` there is room for one legend of all panels.
+    """
 
     def __init__(
         self,
@@ -138,7 +140,7 @@ class Sheet:
         self._legend_top = 1 - TITLE_LINE / tall
 
     def panel(self, row: int, column: int, *, title: str, x: str, y: str) -> Axes:
-        """One of the panels, with its title and what its axes measure, in which unit."""
+        """One of the panels, with its title and the quantities and units of its axes."""
         axes: Axes = self._panels[row][column]
         axes.set_title(title)
         axes.set_xlabel(x)
@@ -146,7 +148,7 @@ class Sheet:
         return axes
 
     def legend(self, columns: int) -> None:
-        """The one legend of all panels, that of the first one, above them."""
+        """Put the legend of the first panel above all of them."""
         handles, names = self._panels[0][0].get_legend_handles_labels()
         self.figure.legend(
             handles,
@@ -161,7 +163,7 @@ class Sheet:
 def line(
     axes: Axes, number: int | Look, x: Sequence[float], y: Sequence[float | None], label: str
 ) -> None:
-    """A line with its name; where ``y`` is ``None`` it has a gap."""
+    """Draw a line with its name; it has a gap wherever ``y`` is ``None``."""
     chosen = number if isinstance(number, Look) else look(number)
     axes.plot(
         x,
@@ -169,7 +171,7 @@ def line(
         color=chosen.color,
         linestyle=chosen.linestyle,
         marker=chosen.marker,
-        # Those of neighbouring lines stand at different places.
+        # The markers of neighbouring lines are at different places.
         markevery=1 if len(x) <= 2 * MARKS else (_first(number, len(x)), len(x) // MARKS),
         markerfacecolor="white" if chosen.marker not in "x+" else chosen.color,
         label=label,
@@ -181,25 +183,25 @@ def _first(number: int | Look, points: int) -> int:
 
 
 def percent(axes: Axes) -> None:
-    """Let the upright axis show all from 0 to 100 per cent."""
+    """Let the vertical axis show 0 to 100 per cent."""
     axes.set_ylim(-3, 103)
     axes.set_yticks(range(0, 101, 20))
 
 
 def from_nothing(axes: Axes) -> None:
-    """Let the upright axis begin at 0; to be called when all lines are drawn."""
+    """Let the vertical axis begin at 0; call this after all lines are drawn."""
     high = 1.04 * axes.get_ylim()[1]
     axes.set_ylim(-0.03 * high, high)
 
 
 def whole_numbers(axes: Axes) -> None:
-    """Let the level axis have marks at whole numbers only."""
+    """Let the horizontal axis have marks at whole numbers only."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, min_n_ticks=1))
 
 
 def logarithmic(axes: Axes, marks: Sequence[float] = ()) -> None:
-    """Let the level axis be logarithmic, with plain numbers, those of ``marks`` if any are given;
-    to be called when all lines are drawn."""
+    """Let the horizontal axis be logarithmic, with plain numbers, only those of ``marks`` if there
+    are any; call this after all lines are drawn."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     between = (1.0, 2.0, 5.0) if high / low < FEW_DECADES else (1.0,)
@@ -216,18 +218,18 @@ def plain(value: float, _: object = None) -> str:
 
 
 def steps(count: int, whole: float) -> list[float]:
-    """So many numbers from 0 to ``whole``: the upright axis of a distribution."""
+    """``count`` numbers from 0 to ``whole``: the vertical axis of a distribution."""
     return [whole * step / max(1, count - 1) for step in range(count)]
 
 
 def legend(axes: Axes, place: Place = "best") -> None:
-    """What the lines of a panel are."""
+    """Put a legend into a panel."""
     axes.legend(loc=place)
 
 
 def save(figures: Mapping[str, Figure], directory: Path) -> Iterator[Path]:
     """Write each figure as ``NAME.png`` and ``NAME.svg``, the same bytes for the same figures;
-    ``OSError`` as the system says."""
+    ``OSError`` if that fails."""
     with settings():
         for name, figure in figures.items():
             for kind, options in _KINDS.items():

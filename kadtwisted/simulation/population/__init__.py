@@ -1,1 +1,1 @@
-"""The nodes of a simulated network: how they are made, filled, replaced and turned hostile."""
+"""The nodes of a simulated network: made, given tables, replaced, made hostile."""

@@ -1,11 +1,11 @@
-"""Members who are none of ours: real nodes whose answers are another's.
+"""Hostile members: real nodes whose answers are changed.
 
-An attacker is a whole node, with its own table, tokens and upkeep; only what it answers to requests
-goes through its *conduct*, which may ask the honest handlers, answer for itself or keep silent.  So
-it can do what the protocol lets anybody do, and nothing else: it proves its addresses and its IDs
-as all others must.
+An attacker is a whole node, with its own table, tokens and upkeep.  Only its answers to requests go
+through its *conduct*, which may ask the honest handlers, answer by itself or keep silent.  So an
+attacker can do what the protocol lets anybody do, and nothing else: it must prove its addresses and
+its ID as all others must.
 
-Attackers may know each other (:class:`Colluders`), and whoever they name is one of them.
+Attackers may know each other (:class:`Colluders`); then they name nobody but each other.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ from kadtwisted.routing.nearest import nearest
 from kadtwisted.testing.nodes import NodeParts
 
 FORGED = b"6:forged"
-"""What a forger would have others believe, as it is stored."""
+"""The forged value, as it is stored."""
 LONG_AGO = 86_400_000_000
-"""A time of publication that nobody minds, in microseconds since 1970."""
+"""A time of publication that every node accepts, in microseconds since 1970."""
 FAR_AHEAD = (1 << 63) - 1
-"""One that is in the future by every clock: the latest that a record can bear."""
+"""The latest time of publication that a record can have, which is in the future by every clock."""
 REMAINING = 86_400
-"""Seconds that a forger says its records will last."""
+"""Seconds for which a forger claims to keep its records."""
 
 Conduct = Callable[[Received, Handle], "ReplyBody | Deferred[ReplyBody] | None"]
-"""What is answered to a request, given how an honest node answers; ``None`` is silence."""
+"""Answers a request, given the handler of an honest node; ``None`` is silence."""
 
 
 def attacking(conduct: Conduct) -> NodeParts:
-    """The part that makes a node answer as this conduct says; all else is as in every node."""
+    """The part that makes a node answer as this conduct says; the rest of the node is honest."""
     return {"wrap_handler": lambda honest: lambda received: conduct(received, honest)}
 
 
@@ -70,18 +70,18 @@ class Colluders:
         return node_id in self._contacts
 
     def add(self, contact: Contact) -> None:
-        """One more is in."""
+        """One more attacker joins them."""
         insort(self._ids, contact.node_id)
         self._contacts[contact.node_id] = contact
 
     def near(self, target: NodeID) -> tuple[Contact, ...]:
-        """Those nearest to a target, as an honest answer would name contacts."""
+        """The colluders nearest to a target, in the order of an honest answer."""
         return tuple(self._contacts[each] for each in nearest(self._ids, target, self._k))
 
     # --- Conducts ----------------------------------------------------------------------------
 
     def lie(self, received: Received, honest: Handle) -> ReplyBody | Deferred[ReplyBody] | None:
-        """Name colluders only; know of no record, and say that what is stored is stored."""
+        """Name colluders only, know of no record, and claim to store what is dropped."""
         body = received.body
         if isinstance(body, FindNode):
             return Nodes(self.near(body.target))
@@ -94,7 +94,7 @@ class Colluders:
         return honest(received)
 
     def forge(self, received: Received, honest: Handle) -> ReplyBody | Deferred[ReplyBody] | None:
-        """Lie, and return a record that is none, of each kind in turn."""
+        """Lie, and return invalid records, of each kind in turn."""
         body = received.body
         if not isinstance(body, FindValue):
             return self.lie(received, honest)
@@ -103,7 +103,7 @@ class Colluders:
 
 
 def drop(received: Received, honest: Handle) -> ReplyBody | Deferred[ReplyBody] | None:
-    """No answer about records; contacts as an honest node names them."""
+    """Give no answer about records, but name contacts as an honest node does."""
     if isinstance(received.body, FindValue | Store | Have):
         return None
     return honest(received)
@@ -122,10 +122,9 @@ def _from_the_future(key: NodeID) -> bytes:
 
 
 FORGERIES = (_of_another_key, _cut_off, _from_the_future)
-"""What a holder can return that a reader can tell from a value: a record of another key, one that
-is malformed, one published in the future (which is believed if more than half of the nodes nearest
-to the key have it).  A well-formed record of the key is no forgery but a write: anybody on the
-network may write under any name."""
+"""Records that a reader can tell from a value: of another key, malformed, or published in the
+future (which is believed if more than half of the nodes nearest to the key have it).  A well-formed
+record of the key is no forgery but a write: anybody on the network may write under any name."""
 
 
 def conduct_of(name: str, colluders: Colluders) -> Conduct:

@@ -1,15 +1,14 @@
-"""A population: whole nodes on one simulated network, with what only an observer can know.
+"""A population: whole nodes on one simulated network, and what only an observer can know.
 
-Nodes are the production stack, on hosts with addresses in blocks of their own.  They share what
-nodes of one process may: the serializer, which remembers every contact once for all tables, and
-the world, so that all randomness comes from one source.  An identity costs next to nothing where
-datagrams are not sealed, because then nobody checks a key.
+The nodes are the production stack.  They share what nodes of one process may share: the serializer,
+which keeps every contact once for all tables, and the world, so that all randomness comes from one
+source.  If datagrams are not sealed nobody checks a key, so an identity costs next to nothing.
 
-Everything drawn comes from the scenario's seed, in streams of their own for identities, tables,
-nodes, network and experiment: so scenarios that differ in a rule differ in nothing else.
+Everything that is drawn follows from the scenario's seed.  Identities, tables, nodes, network and
+experiment have streams of their own, so scenarios that differ in one rule differ in nothing else.
 
-An experiment calls these methods between simulated events; only what it hands to :meth:`paced` runs
-inside of them.
+An experiment calls these methods between simulated events; only the functions that it hands to
+:meth:`Population.paced` run inside of one.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ from kadtwisted.wire.cbor import CBORSerializer
 T = TypeVar("T")
 
 STARTS_AT = 1_000_000.0
-"""The clock's first moment: later than anything in the past that a stocked table remembers."""
+"""The clock's first moment, which leaves room for the past that a filled table remembers."""
 
 BOOTSTRAPS = 3
 """Members that a newcomer is told of."""
 WAVE = 4
-"""One of so many members at most joins at the same time: newcomers of one moment do not know each
-other."""
+"""At most one in so many members joins at the same time: those who join at one moment do not know
+each other."""
 SAMPLES = 4
 """Round trips to each contact that an acquainted node has measured: their deviation has settled."""
 LONGEST_OPERATION = 3600.0
-"""Simulated seconds after which an operation that has not ended never will: a fault of ours."""
+"""Simulated seconds after which an operation that has not ended never will, by a fault of ours."""
 SLICE = 1.0
 """Simulated seconds between two looks at whether the run should end."""
 OBSERVER = "192.0.2.1"
@@ -60,7 +59,7 @@ OBSERVER = "192.0.2.1"
 class Population:
     """Members on one network; ``size`` is how many :meth:`grow` makes.
 
-    Subclasses say in :meth:`parts_of` what sets some members apart.
+    Subclasses say in :meth:`parts_of` how some members differ.
     """
 
     def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
@@ -94,7 +93,7 @@ class Population:
     # --- Members -----------------------------------------------------------------------------
 
     def grow(self) -> None:
-        """Make the population as the scenario says: stocked, or really joined."""
+        """Make the population as the scenario says: with filled tables, or by really joining."""
         if self.scenario.start == "joined":
             self._grow_by_joining()
         else:
@@ -139,11 +138,11 @@ class Population:
         return member
 
     def parts_of(self, number: int) -> NodeParts:
-        """What the member of this number has that others have not; nothing here."""
+        """Parts of the member with this number that differ from those of other members; none."""
         return {}
 
     def enter(self, member: Member) -> None:
-        """Start a member that is not running."""
+        """Start a member that is not running, and count it among the living."""
         member.start()
         if not self.scenario.upkeep:
             member.node.switch_upkeep(on=False)
@@ -153,22 +152,26 @@ class Population:
         self._by_id[node_id] = member
 
     def _make_key(self) -> NodeKey:
-        """An identity.  Where nothing is sealed, any 32 bytes pass for a public key."""
+        """An identity.  If nothing is sealed, any 32 bytes pass for a public key."""
         drawn_bytes = self._identities.randbytes(SEED_BYTES)
         if self.scenario.sealer == "plain":
             return NodeKey(drawn_bytes, drawn_bytes)
         return NodeKey.from_seed(drawn_bytes)
 
     def join(self, member: Member, through: Sequence[Member] = ()) -> Deferred[Any]:
-        """Let it join through a few members drawn at random, of ``through`` if given; fires when
-        that has ended, with a failure if nobody answered."""
+        """Let a member join through a few others at random, of ``through`` if that is given.
+
+        Fires at the end, with a failure if nobody answered.
+        """
         others = through or [each for each in self.members if each is not member]
         told = [others[place].address for place in sample(0, len(others), BOOTSTRAPS, self.random)]
         return member.node.bootstrap(told)
 
     def fill_tables(self, members: Sequence[Member]) -> None:
-        """Fill the tables of these from global knowledge, as a long life would have; they also
-        know where the others see them."""
+        """Fill the tables of these members from global knowledge, as a long life would have.
+
+        They also learn at which endpoint others see them.
+        """
         by_id = self._by_id
         for each in members:
             settle(each.node, each.contact.endpoint)
@@ -178,9 +181,10 @@ class Population:
             self._monitor.step()
 
     def acquaint(self, members: Sequence[Member]) -> None:
-        """Let these know the round trips to their contacts, as if each had been asked a few times.
+        """Let these members know the round trips to their contacts, as if they had asked each a few
+        times.
 
-        Who is to be measured should be: a node that has lived for long knows them.
+        Do so with nodes that are to be measured: a node that has lived for long knows them.
         """
         self._monitor.phase(f"acquainting {len(members):,} nodes with their contacts", len(members))
         draw, jitter = self.random.random, self.scenario.latency.jitter
@@ -195,7 +199,7 @@ class Population:
             self._monitor.step()
 
     def crash(self, member: Member) -> None:
-        """It is gone without a word, with all it stored; tables are still full of it."""
+        """A member stops without a message, and what it stored is lost; tables still hold it."""
         self.members.remove(member)
         node_id = member.node.node_id
         del self._ids[bisect_left(self._ids, node_id)]
@@ -203,14 +207,14 @@ class Population:
         member.node.stop()
 
     def crash_many(self, count: int) -> list[Member]:
-        """Crash so many members drawn at random, at the same moment; those that are gone."""
+        """Crash ``count`` random members at the same moment; returns those that are gone."""
         gone = self.draw_many(count)
         for each in gone:
             self.crash(each)
         return gone
 
     def stop(self) -> None:
-        """Stop everybody; what is under way arrives nowhere."""
+        """Stop everybody; datagrams that are under way arrive nowhere."""
         for each in self.members:
             each.node.stop()
         self.clock.advance(SLICE)
@@ -222,7 +226,7 @@ class Population:
         return self.members[int(len(self.members) * self.random.random())]
 
     def draw_many(self, count: int) -> list[Member]:
-        """So many different ones (all, if there are no more), in the order drawn."""
+        """``count`` different living members at random, or all if there are no more."""
         return [self.members[place] for place in sample(0, len(self.members), count, self.random)]
 
     def nearest(self, key: NodeID, count: int) -> list[Member]:
@@ -232,7 +236,7 @@ class Population:
     # --- Time --------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; a step of the monitor for each second."""
+        """Let time pass; the monitor gets one step for each second."""
         ends = self.clock.seconds() + seconds
         while (now := self.clock.seconds()) < ends:
             self.clock.run_until(min(ends, now + SLICE))
@@ -247,9 +251,9 @@ class Population:
     def paced(
         self, count: int, rate: float, begin: Callable[[int], Deferred[T]]
     ) -> list[T | Failure]:
-        """Begin ``count`` operations, ``rate`` a second, and wait for all; what each came to.
+        """Begin ``count`` operations, ``rate`` a second, and wait for all; returns their results.
 
-        ``begin`` is given their numbers in turn, from 0.
+        ``begin`` is called with their numbers in turn, from 0.
         """
         results: list[Any] = [None] * count
         done = 0
@@ -277,7 +281,7 @@ class Population:
         return results
 
     def _tell(self) -> None:
-        """Tell the monitor of the RPCs since it was told last: a request and a reply each."""
+        """Tell the monitor of the RPCs (a request and a reply) since the last call."""
         rpcs = self.network.delivered // 2
         self._monitor.exchanged(rpcs - self._told)
         self._told = rpcs

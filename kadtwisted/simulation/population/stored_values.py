@@ -1,7 +1,7 @@
-"""Values stored in a population: putting them, reading them, and counting who holds them.
+"""Values stored in a population: putting them, reading them, and counting their copies.
 
-Who holds what is looked up in the members' storages, never asked over the network; so counting
-costs no simulated time and changes nothing.
+Copies are counted in the storages of the members, never over the network, so counting takes no
+simulated time and changes nothing.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import Member
 
 Draw = Callable[[], Member]
-"""Who does the next operation."""
+"""Draws the member that does the next operation."""
 
 
 class Copies(NamedTuple):
-    """Of each value: how many of the k nodes nearest to its key hold it, and how many in all."""
+    """For each value, how many of the k nodes nearest to its key hold it, and how many in all."""
 
     nearest: list[int]
     anywhere: list[int]
@@ -47,34 +47,34 @@ class Copies(NamedTuple):
 
 @dataclass(slots=True)
 class Reads:
-    """What came of reads: the seconds and requests each took that was right, and what else
-    happened."""
+    """Results of reads: the seconds and requests of each read that was right, and the other
+    outcomes."""
 
     seconds: list[float] = field(default_factory=list)
     rpcs: list[int] = field(default_factory=list)
     wrong: Counter[str] = field(default_factory=Counter)
     other: int = 0
-    """Reads that brought another value than the one that was put."""
+    """Reads that returned another value than the one that was put."""
 
     @property
     def percent(self) -> float | None:
-        """The part that was right."""
+        """The part of the reads that was right."""
         return percent(len(self.seconds), self.begun)
 
     @property
     def begun(self) -> int:
-        """All but those whose reader was gone before the end."""
+        """All reads, except those whose reader was gone before the end."""
         return len(self.seconds) + self.other + self.wrong.total()
 
     def add(self, others: Reads) -> None:
-        """Count others in."""
+        """Add the results of others."""
         self.seconds += others.seconds
         self.rpcs += others.rpcs
         self.wrong += others.wrong
         self.other += others.other
 
     def row(self, other: str = "read_another") -> dict[str, Any]:
-        """The figures for a row; ``other`` is what reads of another value are called."""
+        """The figures for a row; ``other`` is the column for reads of another value."""
         return {
             "reads": self.begun,
             "read_percent": self.percent,
@@ -83,13 +83,13 @@ class Reads:
         }
 
     def detail(self) -> dict[str, Any]:
-        """What is too long for it."""
+        """What is too long for a row."""
         failed = {name: self.wrong[name] for name in sorted(self.wrong)}
         return {"seconds_cdf": cdf(self.seconds), "failed": failed}
 
 
 def percent(part: float, whole: float) -> float | None:
-    """A part of a whole in per cent; ``None`` of nothing."""
+    """A part in per cent of the whole; ``None`` if the whole is nothing."""
     return rounded(100 * part / whole) if whole else None
 
 
@@ -103,7 +103,7 @@ class StoredValues:
         self.keys = [key_of_name(name) for name in self.names]
 
     def put(self, monitor: Monitor, settings: RecordSettings, draw: Draw) -> int:
-        """Put them all, each by a member drawn; how many of that failed."""
+        """Put all values, each by a member that is drawn; returns how many puts failed."""
         population = self._population
         monitor.phase(f"storing {len(self.names):,} values", len(self.names))
 
@@ -117,7 +117,7 @@ class StoredValues:
         return sum(isinstance(each, Failure) for each in stored)
 
     def read(self, count: int, rate: float, draw: Draw, mode: str = "latest") -> Reads:
-        """Read so many, drawn at random, so many a second, each by a member drawn."""
+        """Read ``count`` random values, ``rate`` a second, each by a member that is drawn."""
         how: Mode = "first" if mode == "first" else "latest"
         found = Reads()
 
@@ -142,7 +142,7 @@ class StoredValues:
         return found
 
     def copies(self, members: Sequence[Member] | None = None) -> Copies:
-        """Who holds what now, of ``members`` if given, of all the living ones else."""
+        """The copies that ``members`` hold now; without ``members``, all living members."""
         population, k = self._population, self._population.scenario.parameters.k
         holders = self._holders(population.members if members is None else members)
         nearest: list[int] = []
@@ -155,7 +155,7 @@ class StoredValues:
         return Copies(nearest, anywhere)
 
     def _holders(self, members: Sequence[Member]) -> dict[NodeID, dict[int, bytes]]:
-        """By key, the record that each member (by its number) holds."""
+        """The records that members hold: by key, then by the number of the member."""
         now = self._population.clock.seconds()
         found: dict[NodeID, dict[int, bytes]] = {key: {} for key in self.keys}
         for member in members:

@@ -1,11 +1,11 @@
-"""Routing tables as a long life would have filled them, made from global knowledge.
+"""Routing tables as after a long life, filled from global knowledge.
 
-For every k-bucket up to k nodes are drawn at random from its true range; where the range holds no
-more than k, all of them are known, and so are all near a node itself.  When each was met and last
-heard of is spread over the past, so that upkeep goes on evenly from the first moment.  Replacement
-caches stay empty, and nobody has a token yet.
+For each k-bucket, up to k nodes are drawn at random from all nodes in its range, so that a node
+knows all nodes near itself.  The times when contacts were met and last heard of are spread over the
+past, so that upkeep is spread evenly from the first moment.  Replacement caches stay empty, and
+nobody has a token yet.
 
-Everything is done through a table's public methods: what it would refuse it does not hold.
+All this uses the public methods of a table, so no table holds a contact that it would refuse.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kadtwisted.routing.table import RoutingTable
 from kadtwisted.simulation.population.sampling import sample
 
 LONGEST_KNOWN = 24 * HOUR
-"""Contacts were first met within this many seconds, but before they were last heard of."""
+"""Contacts were first met at most so many seconds before they were last heard of."""
 
 ContactOf = Callable[[NodeID], Contact]
 
@@ -28,8 +28,11 @@ ContactOf = Callable[[NodeID], Contact]
 def known_ids(
     ids: Sequence[NodeID], own: NodeID, k: int, bits: int, random: RandomBits
 ) -> Iterator[NodeID]:
-    """Whom ``own`` knows of all the sorted ``ids``, farthest range first: up to ``k`` for each
-    length of the common prefix, everybody where at most ``k`` others are left."""
+    """The IDs that ``own`` knows, out of all the sorted ``ids``; the farthest range comes first.
+
+    These are up to ``k`` for each length of the common prefix, and all nodes as soon as at most
+    ``k`` others are left.
+    """
     low, high = 0, len(ids)
     for shift in range(bits - 1, -1, -1):
         if high - low <= k + 1:
@@ -45,7 +48,7 @@ def known_ids(
 
 
 class TableFiller:
-    """Fills tables in a network of ``parameters``; all that it draws comes from ``random``."""
+    """Fills tables of a network with these parameters; all that it draws comes from ``random``."""
 
     def __init__(self, parameters: Parameters, random: RandomBits) -> None:
         self._parameters = parameters
@@ -55,7 +58,7 @@ class TableFiller:
     def fill(
         self, table: RoutingTable, ids: Sequence[NodeID], contact_of: ContactOf, now: float
     ) -> None:
-        """Let a table know whom it should know of all the sorted ``ids``, at ``now``."""
+        """Fill a table with the nodes that it should know, out of all the sorted ``ids``."""
         parameters, random = self._parameters, self._random.random
         silence = self._silence
         answered = table.answered

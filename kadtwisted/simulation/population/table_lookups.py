@@ -1,8 +1,8 @@
 """Lookups on routing tables alone: the real lookup and the real table, and nothing between them.
 
-No protocol, no upkeep, no loss: an answer comes after one round trip of the latency model.  So a
-hundred thousand nodes fit, each of them an ID until it is asked; then its table is made, from a
-seed of its own, and forgotten again when others need the room.
+There is no protocol, no upkeep and no loss: an answer comes after one round trip of the latency
+model.  So a hundred thousand nodes fit into memory.  A node is just an ID until somebody asks it;
+then its table is made, from a seed of its own, and forgotten when others need the room.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NEVER = float("inf")
 
 
 class TableNetwork:
-    """So many IDs, and the tables behind them."""
+    """``size`` node IDs, and their tables, which are made when they are needed."""
 
     def __init__(self, scenario: Scenario, size: int) -> None:
         self._scenario = scenario
@@ -59,7 +59,7 @@ class TableNetwork:
         return table
 
     def look_up(self, asker: NodeID, target: NodeID) -> tuple[Trace, bool]:
-        """One lookup: its trace, and whether it found the k truly nearest."""
+        """One lookup: its trace, and whether it found exactly the k nearest nodes."""
         parameters = self._scenario.parameters
         lookup = Lookup(target, Breadth(parameters.k, parameters.alpha, asker))
         lookup.add(self.table(asker).closest(target, lookup.seeds), 0.0)

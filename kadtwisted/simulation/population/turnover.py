@@ -1,10 +1,10 @@
-"""Members that leave and others that come, by the distributions of ``churn``.
+"""Members that leave and come, by the distributions of ``models/churn.py``.
 
-It decides who leaves and comes when, and nothing else.  All its draws come from a stream of their
-own, so that scenarios that differ in something else see the same people come and go.
+This module decides who leaves and comes when, and nothing else.  Its draws have a stream of their
+own, so that the same members come and go in scenarios that differ in something else.
 
-Who left and comes back as the same has its old key and address.  What it stored is there again if
-it left in good order: then its storage was on a disk.
+A member that comes back as the same node has its old key and address.  If it left in good order it
+still has its records, as if its storage had been on a disk.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Disk(MemoryStorage):
     """A storage that outlives the node that closes it."""
 
     def close(self) -> Deferred[None]:
-        """Nothing is forgotten."""
+        """Keep all records."""
         return succeed(None)
 
     def erase(self) -> None:
-        """Everything is."""
+        """Forget all records."""
         super().close()
 
 
 class ChangingPopulation(Population):
-    """A population whose members may come back as who they were."""
+    """A population whose members may come back with their old identity."""
 
     def parts_of(self, number: int) -> NodeParts:
         """Every member has a disk."""
@@ -54,7 +54,7 @@ class ChangingPopulation(Population):
 class Turnover:
     """Lets members of a population come and go from now on, until :meth:`end`.
 
-    Those of ``staying`` never leave.
+    The members in ``staying`` never leave.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Turnover:
             self._have_others_away(len(population.members) - len(stay))
 
     def _have_others_away(self, present: int) -> None:
-        """As many as are away at any moment, when so many are there."""
+        """Let as many members be away as usually are when ``present`` are there."""
         session, offline = self._model
         for _ in range(round(present * offline.mean / session.mean)):
             self._later(offline.draw_rest(self._drawing), self._come, None)
@@ -117,12 +117,12 @@ class Turnover:
         self._later(self._model.session.draw(self._drawing), self._leave, member)
 
     def draw(self) -> Member:
-        """A living member at random whose joining has ended, however; any if all are joining."""
+        """A random living member that is not just joining; any member if all are joining."""
         population = self._population
         members = population.members
         ready = [each for each in members if each.number not in self._joining] or members
         return ready[int(len(ready) * population.random.random())]
 
     def end(self) -> None:
-        """Nobody comes or leaves any more."""
+        """From now on nobody comes or leaves."""
         self._ended = True

@@ -1,8 +1,8 @@
-"""What many measured numbers come to: means, percentiles, histograms, distributions.
+"""Figures made of many measured numbers: means, percentiles, histograms, distributions.
 
-Everything here is rounded (:func:`rounded`), so that the last bits of a sum, which may depend on
-how it was added up, are never printed.  Percentiles are by nearest rank: a number that was really
-measured.
+All of them are rounded (:func:`rounded`), so that the last bits of a sum, which may depend on the
+order of its parts, are never printed.  Percentiles are by nearest rank, so each is a number that
+was really measured.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import math
 from collections.abc import Sequence
 
 DIGITS = 6
-"""Digits after the point: microseconds, where the numbers are seconds."""
+"""Digits after the point: microseconds, if the numbers are seconds."""
 
 CDF_POINTS = 100
-"""Steps of a distribution that is kept: one per cent each."""
+"""Steps of a distribution, of one per cent each."""
 
 
 def rounded(value: float) -> float:
@@ -28,7 +28,7 @@ def mean(values: Sequence[float]) -> float | None:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The least of the values that so many per cent of them do not exceed; ``None`` of nothing."""
+    """The least value that so many per cent of the values do not exceed; ``None`` of nothing."""
     if not values:
         return None
     ordered = sorted(values)
@@ -47,8 +47,8 @@ def histogram(values: Sequence[int]) -> dict[str, int]:
 
 
 def cdf(values: Sequence[float]) -> list[float]:
-    """The distribution: the percentiles 0 (the least) to 100 (the greatest), 101 numbers; none of
-    nothing."""
+    """The distribution as 101 numbers: the percentiles 0 (the least value) to 100 (the greatest);
+    an empty list of nothing."""
     if not values:
         return []
     ordered = sorted(values)

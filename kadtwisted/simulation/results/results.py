@@ -1,9 +1,8 @@
-"""What an experiment found, as one document, as rows, and as a table for people.
+"""The results of an experiment, as one document, as rows, and as a table for people.
 
-The document depends on nothing but the scenario and this program: no dates, no times of this
-machine.  Those, if wanted at all, stand under ``machine``.  Keys stand in the order in which they
-were found, which is the same each time; so the same findings are the same bytes, and a table made
-of a saved document is that of the run.
+The document depends on nothing but the scenario and this program.  It has no dates and no times of
+this machine, except under ``machine``, if they are asked for.  Keys are always in the same order,
+so the same results are the same bytes, and a table made of a saved document is that of the run.
 """
 
 from __future__ import annotations
@@ -25,9 +24,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``rows`` are the figures, a row for each case, all with the same columns; ``details`` hold
-    for each case what is too long for a row: histograms, distributions.  ``notes`` are sentences
-    that whoever reads the figures should know."""
+    """What an experiment returns.
+
+    ``rows`` are the figures, one row for each case, all with the same columns.  ``details`` hold,
+    for each case, what is too long for a row: histograms, distributions.  ``notes`` are sentences
+    that a reader of the figures should know.
+    """
 
     rows: Sequence[Row]
     details: Sequence[Mapping[str, Any]] = ()
@@ -37,7 +39,7 @@ class Outcome:
 def document(
     scenario: Scenario, outcome: Outcome, machine: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Everything in one: which program, what it was told, what came out."""
+    """Everything in one: the program, the scenario, the results."""
     found: dict[str, Any] = {
         "kadtwisted": __version__,
         "experiment": scenario.experiment,
@@ -54,7 +56,7 @@ def document(
 
 
 def notes(scenario: Scenario, outcome: Outcome) -> list[str]:
-    """What to know when reading the figures: that of the scenario first."""
+    """What a reader of the figures should know; first comes what follows from the scenario."""
     told: list[str] = []
     if scenario.level == "table":
         told.append('"level": "table": tables and lookups alone, no protocol, no upkeep, no loss')

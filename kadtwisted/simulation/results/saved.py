@@ -1,7 +1,7 @@
-"""Results that were saved (``kad simulate --output FILE.json``), read again.
+"""Reading results that were saved (``kad simulate --output FILE.json``).
 
-What is looked at here is whether a file is such a document at all; what an experiment's own figures
-are called is known to those who draw them.
+This module checks whether a file is such a document at all.  The names of an experiment's own
+figures are known to the code that draws them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _PARTS: Mapping[str, type[Any]] = MappingProxyType(
         "notes": list,
     }
 )
-"""What every document has."""
+"""The parts of every document, and their types."""
 _FACTS = ("name", "about", "seed", "start", "nodes")
-"""What every scenario says."""
+"""What every scenario in a document has."""
 
 
 class Unreadable(LocalError):
-    """No result of a simulation, or none that this version understands."""
+    """A file is no result of a simulation, or none that this version understands."""
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def _missing(found: Mapping[str, Any]) -> str | None:
-    """The first part that a document lacks."""
+    """The first part that is missing in a document."""
     for name, kind in _PARTS.items():
         if not isinstance(found.get(name), kind):
             return name

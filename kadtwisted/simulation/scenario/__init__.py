@@ -1,1 +1,1 @@
-"""All that an experiment is told, read from TOML and from texts."""
+"""Scenarios: all settings of an experiment, read from TOML and from the command line."""

@@ -1,4 +1,4 @@
-"""What scenarios tell of records, cuts and attackers: settings, and nothing that acts on them."""
+"""The settings of single experiments: records, partitions and attackers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecordSettings:
 
 @dataclass(frozen=True, slots=True)
 class PartitionSettings:
-    """A cut through the network."""
+    """A network that is cut in two halves."""
 
     lasts: float = setting(
         HOUR, Duration(1.0, 7 * DAY), "How long the two halves cannot reach each other."
@@ -52,7 +52,7 @@ class PartitionSettings:
 
 @dataclass(frozen=True, slots=True)
 class AttackSettings:
-    """Members who are none of ours, spread over the network as the others are."""
+    """Hostile members, spread over the network as the honest ones are."""
 
     conduct: str = setting(
         "lie",
@@ -70,7 +70,7 @@ class AttackSettings:
 
 @dataclass(frozen=True, slots=True)
 class HoardSettings:
-    """Somebody with many IDs and few addresses, who wants into one node's table."""
+    """An attacker with many IDs and few addresses who wants to get into one node's table."""
 
     ids: int = setting(5000, WholeNumber(1, 60_000), "Number of IDs.")
     near: int = setting(

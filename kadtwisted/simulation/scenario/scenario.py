@@ -1,7 +1,7 @@
-"""A scenario: all that an experiment is told, so that the same scenario gives the same result.
+"""A scenario: all settings of an experiment, so that the same scenario gives the same result.
 
-Scenarios are written as TOML.  What belongs together is a sub-table; ``parameters`` and
-``timeouts`` are those of a node.  Nothing here runs anything.
+Scenarios are written as TOML.  Settings that belong together are a sub-table; ``parameters`` and
+``timeouts`` are those of a node.  Nothing here runs an experiment.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kadtwisted.simulation.scenario.settings import Changes, read_table
 LEVELS = ("stack", "table")
 STARTS = ("stocked", "joined")
 MOST_NODES = 1_000_000
-"""MAGIC: more bare tables than a machine's memory holds; whatever is above is a slip of the pen."""
+"""MAGIC: more tables than fit into a machine's memory, so a larger number is a slip of the pen."""
 
 PRIVATE = (b"a network in simulation",)
 """The secret of a simulated private network."""
@@ -39,7 +39,7 @@ PRIVATE = (b"a network in simulation",)
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What the network does to datagrams besides delaying them."""
+    """What the network does to datagrams besides delaying them, as parts of all datagrams."""
 
     loss: float = setting(
         0.0, Number(0, 1), "The share of all datagrams that is lost, from 0 to 1."
@@ -160,7 +160,7 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
 
 
 def read_scenario(document: Mapping[str, Any], base: Path, changes: Changes) -> Scenario:
-    """The scenario that a TOML document tells, with ``changes`` (texts by key) on top.
+    """The scenario of a TOML document, with ``changes`` (texts by key) on top.
 
     Relative paths in it start at ``base``.  Raises
     :class:`~kadtwisted.errors.ConfigurationProblems` with everything that is wrong.
@@ -173,7 +173,7 @@ def read_scenario(document: Mapping[str, Any], base: Path, changes: Changes) -> 
 
 
 def contradictions(scenario: Scenario) -> list[str]:
-    """What does not go together in a scenario, a sentence each."""
+    """A sentence for each pair of settings that contradict each other."""
     wrong: list[str] = []
     if scenario.level == "table" and scenario.start == "joined":
         wrong.append("start: tables alone cannot join; choose stocked, or the level stack")

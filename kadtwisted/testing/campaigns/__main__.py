@@ -23,10 +23,10 @@ from kadtwisted.testing.campaigns.restart import Restart
 
 
 class Campaign(Protocol):
-    """What every campaign can do; its sizes are the fields of its dataclass."""
+    """A campaign; its sizes are the fields of its dataclass."""
 
     def run(self, report: Report) -> None:
-        """Play it and report the figures."""
+        """Run it and report the figures."""
 
 
 CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
@@ -45,7 +45,7 @@ CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
 
 
 def main(arguments: list[str]) -> int:
-    """Run what the command line names; 0 if every figure was kept, else 1."""
+    """Run the campaign that the command line names; 0 if every figure was kept, else 1."""
     campaign, minutes = parse(arguments)
     report = Report(sys.stdout, time.monotonic, 60 * minutes)
     report.note(repr(campaign))

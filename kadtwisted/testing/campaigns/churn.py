@@ -1,6 +1,6 @@
-"""Nodes come and go: values stay although none of those who first held them does.
+"""Nodes come and go: values stay although their first holders are gone.
 
-Sessions are exponential; whoever leaves crashes, and a new node joins at once in its place.
+Sessions are exponential.  Nodes leave by a crash, and a new node joins at once for each.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from kadtwisted.testing.network.network import Conditions
 from kadtwisted.testing.nodes import Member
 
 BOUNDS = ((60.0, 24.0, 99.9), (15.0, 6.0, 99.5), (5.0, 2.0, 97.0))
-"""Median session in minutes, hours that it goes on, and reads that must succeed, in percent."""
+"""Median session in minutes, length in hours, and reads that must succeed, in per cent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Churn:
-    """A run for each median session length; ``length`` is the part of the hours each goes on;
-    ``only`` chooses the run with this median session."""
+    """A run for each median session; ``length`` is the part of its hours that is run, and ``only``
+    chooses the run with this median session."""
 
     nodes: int = 100
     records: int = 100
@@ -81,7 +81,7 @@ class Churn:
 
 
 class CrowdTurnover:
-    """Lets every member crash after a session drawn for it, and another one join."""
+    """Lets each member crash after a random session, and another one join in its place."""
 
     def __init__(self, crowd: Crowd, mean: float) -> None:
         self.ended = False

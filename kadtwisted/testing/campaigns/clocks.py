@@ -1,8 +1,8 @@
 """Clocks that are wrong, and a machine that stands still.
 
-A wall clock set forward or back, by an hour or by thirty years, neither expires a record nor keeps
-a node from reading; and a put either works or says that the clock is at fault.  A node whose
-process was stopped for minutes (SIGSTOP, a closed laptop) finds its place again at once.
+A wall clock that is set forward or back, by an hour or by thirty years, expires no record and keeps
+no node from reading; a put either works or fails with an error that names the clock.  A node whose
+process stood still for minutes (SIGSTOP, a closed laptop) finds its place again at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ JUMPS = (HOUR, -HOUR, YEARS, -YEARS)
 
 @dataclass(frozen=True, slots=True)
 class WrongClocks:
-    """Among ``nodes`` nodes one has a wall clock that jumps, another stands still for
+    """One of ``nodes`` nodes has a wall clock that jumps; another one stands still for
     ``minutes_still``."""
 
     nodes: int = 40
@@ -69,7 +69,7 @@ class WrongClocks:
         crowd.stop()
 
     def _stored(self, member: Member) -> int:
-        member.node.status()  # asks the storage; the next picture shows what it said
+        member.node.status()  # asks the storage; the next status has the answer
         return member.node.status().stored_records
 
     def _right(self, crowd: Crowd, member: Member, values: dict[str, bytes]) -> int:
@@ -125,13 +125,13 @@ class WrongClocks:
         crowd.stop()
 
     def _refreshed(self, member: Member) -> int:
-        """Buckets through which a lookup went in the last minute."""
+        """The buckets with a lookup in the last minute."""
         ago = [bucket.last_lookup for bucket in member.node.routing().buckets]
         return sum(each is not None and each <= MINUTE for each in ago)
 
 
 class _WallClock:
-    """A wall clock that is ``ahead`` by so many seconds."""
+    """A wall clock that is ahead by ``ahead`` seconds."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -142,9 +142,9 @@ class _WallClock:
 
 
 class Machine:
-    """A host whose process can stand still: what was due meanwhile happens when it goes on.
+    """A host whose process can stand still: calls that were due meanwhile come when it goes on.
 
-    Datagrams are the network's affair; a campaign cuts the host off meanwhile.
+    This does not hold back datagrams, so a campaign cuts the host off meanwhile.
     """
 
     def __init__(self, host: Host) -> None:
@@ -160,14 +160,14 @@ class Machine:
         *args: object,
         **kwargs: object,
     ) -> HeapCall:
-        """As the host's, remembered until it was made."""
+        """As the host's; the call is remembered until it was made."""
         call = self._host.callLater(delay, callable, *args, **kwargs)
         self._calls = [each for each in self._calls if each.active()]
         self._calls.append(call)
         return call
 
     def stand_still(self, seconds: float) -> None:
-        """Make no call before so many seconds have passed; then those due, the earliest first."""
+        """Make no call for so many seconds; then make those that were due, the earliest first."""
         goes_on = self._host.seconds() + seconds
         due = [each for each in self._calls if each.active() and each.getTime() < goes_on]
         for call in sorted(due, key=HeapCall.getTime):

@@ -1,7 +1,7 @@
 """Many nodes crash at once: almost no value is lost, and soon there are k copies again.
 
-Of 20 copies on 20 nodes drawn at random all are gone with a probability of 2 ** -20 if half of the
-nodes crash; so a loss is a fault of placing or replicating copies.
+If half of the nodes crash, all 20 copies on 20 random nodes are gone with a probability of
+2 ** -20.  So a loss is a fault in placing or replicating copies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kadtwisted.testing.campaigns.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """``share`` of the ``nodes`` crash at one moment, an hour after the ``records`` were put."""
+    """``share`` of the ``nodes`` crash at once, an hour after the ``records`` were put."""
 
     nodes: int = 200
     records: int = 2000
@@ -44,7 +44,7 @@ class Crash:
         crowd.stop()
 
     def _read(self, report: Report, crowd: Crowd, values: dict[str, bytes]) -> None:
-        """Right after the crash, while every table is half dead."""
+        """Read right after the crash, while half of every table is dead."""
         reader = Reader(crowd, values)
         for _ in range(self.reads):
             reader.read()
@@ -54,7 +54,7 @@ class Crash:
         report.at_least("values read in the minutes after the crash, %", reader.ratio, 99.9)
 
     def _recover(self, report: Report, crowd: Crowd, names: list[str]) -> None:
-        """Copies of each record on the nodes that now are its k nearest."""
+        """Wait until the nodes that are now the k nearest hold all copies."""
         started = crowd.clock.seconds() - self.reads * 0.5 - MINUTE
         wanted = min(self.k, len(crowd.members))
         period = Parameters().replication_period

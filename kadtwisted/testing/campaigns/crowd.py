@@ -1,6 +1,6 @@
-"""A network whose members come, crash and are read from: what the campaigns have in common.
+"""The network of a campaign: its members join, put, read and crash.
 
-It decides through whom a member joins; the campaign says when one crashes.  A crash is a stop
+A crowd decides through whom a member joins; the campaign says when one crashes.  A crash is a stop
 without a message, as :meth:`~kadtwisted.node.node.Node.stop` is for others, and all that the member
 stored is lost.  What members hold is read from their storages, never asked over the network.
 """
@@ -74,8 +74,7 @@ class Crowd:
         wrap_host: Callable[[Host], Any] = lambda host: host,
         wrap_world: Callable[[World], World] = lambda world: world,
     ) -> Member:
-        """A new member, started, that has not joined yet; the rest is as
-        :meth:`NodeBuilder.build` says."""
+        """A new member, started, that has not joined yet; see :meth:`NodeBuilder.build`."""
         member = self._builder.build(
             {"storage": MemoryStorage(100_000, 1 << 28)},
             wrap_host=wrap_host,
@@ -86,11 +85,11 @@ class Crowd:
         return member
 
     def address(self, number: int) -> str:
-        """Where the member of this number lives."""
+        """The address of the member with this number."""
         return block_address(number)
 
     def join(self, member: Member) -> Deferred[None]:
-        """Let it join through a few members drawn at random; fires with ``None`` at the end."""
+        """Let it join through a few random members; fires with ``None`` at the end, in any case."""
         others = [each for each in self.members if each is not member]
         told = [self.draw(others).address for _ in range(BOOTSTRAPS if others else 0)]
 
@@ -114,13 +113,12 @@ class Crowd:
         return members[int(self.random.random() * len(members))]
 
     def draw_many(self, members: Sequence[Member], count: int) -> list[Member]:
-        """So many of them at random, no one twice."""
+        """``count`` different ones of them at random."""
         left = list(members)
         return [left.pop(int(self.random.random() * len(left))) for _ in range(count)]
 
     def islands(self) -> int:
-        """Into how many parts the network falls, if who knows whom is all that holds it together:
-        1 is a whole one."""
+        """The number of parts without a contact between them; 1 if the network is whole."""
         links: dict[NodeID, set[NodeID]] = {each.node.node_id: set() for each in self.members}
         for member in self.members:
             for known in member.known():
@@ -138,7 +136,7 @@ class Crowd:
     # --- Time --------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, as long as the campaign has some left."""
+        """Let time pass; ``OutOfTime`` once the campaign's own time is over."""
         ends = self.clock.seconds() + seconds
         while self.clock.seconds() < ends:
             self.report.check_time()
@@ -150,7 +148,7 @@ class Crowd:
         return wait_for(self.clock, waiting)
 
     def every(self, period: float, work: Callable[[], object]) -> Callable[[], None]:
-        """Call something again and again from one period on; returns what ends that."""
+        """Call ``work`` after each period; returns a function that ends this."""
 
         def again() -> None:
             waiting[0] = self.clock.callLater(period, again)
@@ -165,7 +163,7 @@ class Crowd:
     # --- Values ------------------------------------------------------------------------------
 
     def put(self, values: dict[str, bytes], lifetime: float, at_once: int = 50) -> None:
-        """Put them all, each from a member drawn at random."""
+        """Put all values, each from a random member."""
         names = list(values)
         for start in range(0, len(names), at_once):
             putting = [
@@ -176,12 +174,12 @@ class Crowd:
                 self.wait(each)
 
     def holders(self, name: str) -> list[Member]:
-        """Who holds a record under a name that has not expired, the nearest first."""
+        """The members that hold a living record under a name, the nearest first."""
         key = key_of_name(name)
         return [each for each in self.nearest(key) if self.held(each, key)]
 
     def held(self, member: Member, key: NodeID) -> Sequence[StoredRecord]:
-        """What a member holds under a key."""
+        """The living records that a member holds under a key."""
         found: list[Sequence[StoredRecord]] = []
         storage_of(member.node).get(Kind.VALUE, key, self.clock.seconds()).addCallback(found.append)
         return found[0]
@@ -196,21 +194,23 @@ class Crowd:
         self._bytes[datagram.source[0]] += len(datagram.data)
 
     def bytes_sent(self) -> int:
-        """UDP payload sent by everybody so far."""
+        """Bytes of UDP payload that all members have sent so far."""
         return self._bytes.total()
 
     # --- The end -----------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Stop everybody and see to it that nothing is left on the clock."""
+        """Stop everybody, and let what is left on the clock end."""
         for member in self.members:
             self.wait(member.node.stop())
         self.clock.advance(MINUTE)
 
 
 class Reader:
-    """Reads known values at a steady pace, each from a member drawn at random that has joined, and
-    counts what comes back.  Who crashes while reading does not count."""
+    """Reads known values, each from a random member that has joined, and counts the results.
+
+    A read whose member crashes meanwhile does not count.
+    """
 
     def __init__(self, crowd: Crowd, values: dict[str, bytes]) -> None:
         self.values = values
@@ -221,15 +221,15 @@ class Reader:
 
     @property
     def ratio(self) -> float:
-        """The part of the reads that returned the right value, in percent."""
+        """The part of the reads that returned the right value, in per cent."""
         return 100 * self.right / max(1, self.right + self.wrong.total())
 
     def read(self) -> Deferred[None]:
-        """Read one value, drawn at random."""
+        """Read a random value."""
         return self.read_of(self._names[int(self._crowd.random.random() * len(self._names))])
 
     def read_of(self, name: str) -> Deferred[None]:
-        """Read the value under this name; fires when that has ended, however."""
+        """Read the value under this name; fires with ``None`` at the end, in any case."""
         reading = self._crowd.draw(self._crowd.ready()).node.get(name)
         return reading.addCallbacks(self._took, self._lost, callbackArgs=(self.values[name],))
 
@@ -245,10 +245,10 @@ class Reader:
 
 
 def made_values(count: int) -> dict[str, bytes]:
-    """Values of 100 bytes under names of their own."""
+    """``count`` different values of 100 bytes, by name."""
     return {f"name {number}": b"%099d." % number for number in range(count)}
 
 
 def shown(wrong: Counter[str]) -> str:
-    """What went wrong, in words."""
+    """Failures and their numbers, as text."""
     return ", ".join(f"{count} {what}" for what, count in wrong.items()) or "nothing"

@@ -1,8 +1,8 @@
 """A whole day of an ordinary network under light use: nothing grows.
 
 Memory, timers, requests and operations in flight, locks, known endpoints and stored records are
-counted at the same hour's end early and late; values come and go with lifetimes much shorter than
-the day, so that a record not forgotten is seen.  Memory is read as Linux tells it.
+counted early and late.  Values come and go, with lifetimes much shorter than the day, so a record
+that is never forgotten shows.  The size of memory is that which Linux reports.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LIFETIME = 30 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """``hours`` of ``nodes`` nodes that each begin ``rate`` gets or puts a second; compared are the
-    end of hour ``early`` and the end of the day."""
+    """``hours`` hours of ``nodes`` nodes, each of which begins ``rate`` gets or puts a second; the
+    ends of hour ``early`` and of the last hour are compared."""
 
     nodes: int = 50
     hours: float = 24.0
@@ -53,14 +53,14 @@ class Day:
 
 
 class _Users:
-    """Gets and puts from everywhere: in turn a new value, and one of the last hundred read."""
+    """Gets and puts from random members: in turn a new value, and one of the last fifty."""
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
         self._done = 0
 
     def use(self) -> None:
-        """Begin one operation; what comes of it is none of this campaign's business."""
+        """Begin one operation; its result does not matter here."""
         self._done += 1
         node = self._crowd.draw(self._crowd.members).node
         if self._done % 2:
@@ -72,7 +72,7 @@ class _Users:
 
 
 def _counts(crowd: Crowd) -> dict[str, int]:
-    """What must not grow, over all members, at a moment of rest."""
+    """What must not grow, as sums over all members."""
     gc.collect()
     with open("/proc/self/statm", encoding="ascii") as file:
         memory = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024

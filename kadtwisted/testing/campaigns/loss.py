@@ -1,6 +1,6 @@
-"""A bad network: of all round trips a part is lost, the rest is slow, out of order and doubled.
+"""A bad network: a part of all round trips is lost, the rest is slow, out of order and doubled.
 
-Values are still found, and at a tenth lost nobody takes a live contact for dead.
+Values are still found, and if a tenth is lost nobody takes a live contact for dead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Conditions
 
 BOUNDS = ((10, 99.9), (30, 99.0), (50, 90.0))
-"""Round trips lost, and reads that must succeed nevertheless, both in percent."""
+"""Round trips that are lost, and reads that must still succeed, both in per cent."""
 
 
 @dataclass(frozen=True, slots=True)

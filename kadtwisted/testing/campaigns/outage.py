@@ -1,7 +1,7 @@
-"""No network at all: whoever is alone keeps what it knows, keeps quiet, and is back at once.
+"""No network at all: a lonely node keeps what it knows, sends little, and comes back at once.
 
-Three cases: a node that starts while all its bootstraps are unreachable; two nodes that know only
-each other; a node whose system refuses to send.
+There are three cases: a node starts while all its bootstrap nodes are unreachable; two nodes know
+only each other; the system of a node refuses to send.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFUSALS = ("ENETUNREACH", "EPERM", "EMSGSIZE", "ECONNREFUSED", "ENOBUFS")
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Each case lasts ``hours``, for one node among ``nodes`` or for two alone."""
+    """Each case lasts ``hours`` hours, for one of ``nodes`` nodes or for two nodes alone."""
 
     nodes: int = 40
     hours: float = 1.0
@@ -90,7 +90,7 @@ class Outage:
         crowd.stop()
 
     def _until_serving(self, crowd: Crowd, member: Member) -> float:
-        """Seconds until a node says that it serves and its put is acknowledged by others."""
+        """Seconds until a node says that it serves and others acknowledge its put."""
         started = crowd.clock.seconds()
         while crowd.clock.seconds() - started < 10 * MINUTE:
             if member.node.status().health == "serving" and self._puts(crowd, member):
@@ -116,5 +116,5 @@ class Sent:
         self._counts[datagram.source[0]] += 1
 
     def of(self, member: Member) -> int:
-        """The datagrams of one member."""
+        """How many datagrams one member has sent."""
         return self._counts[member.host.addresses[0]]

@@ -1,6 +1,6 @@
-"""The network falls into two halves for an hour and heals: one network again, one value a key.
+"""The network is cut in two halves for an hour, then is one network again, with one value a key.
 
-Both halves drop each other's contacts meanwhile, and both write the same keys.
+Meanwhile both halves drop each other's contacts and write the same keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kadtwisted.testing.nodes import Member
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Two sides of ``nodes`` / 2 each, apart for ``minutes_apart``, both writing ``keys`` keys."""
+    """Two halves of ``nodes`` nodes are apart for ``minutes_apart``; both write ``keys`` keys."""
 
     nodes: int = 100
     minutes_apart: float = 60.0
@@ -44,7 +44,7 @@ class Partition:
         crowd.stop()
 
     def _heal(self, report: Report, crowd: Crowd, names: list[str], known: float) -> None:
-        """When everybody knows its true neighbours again, and when every key has one value."""
+        """Wait until all know their true neighbours again and every key has one value."""
         healed = crowd.clock.seconds()
         merged = one_value = float("inf")
         lasts = 2 * Parameters().refresh_period
@@ -65,7 +65,7 @@ class Partition:
         report.at_most("values read under a key by all nodes", len(read), 1)
 
     def _knowing(self, crowd: Crowd) -> float:
-        """Of the k nodes nearest to a node, the part it knows: that of the worst node, in %."""
+        """The part of its k nearest nodes that the worst node knows, in per cent."""
         worst = 100.0
         for member in crowd.members:
             nearest = crowd.nearest(member.node.node_id)[1 : self.k + 1]

@@ -1,8 +1,8 @@
-"""Every node is replaced, one after the other: a value lives as long as it should and no longer.
+"""All nodes are replaced, one after the other: a value lives as long as it should and no longer.
 
-Whoever put the values is among the first to go; nobody publishes them again.  Holders pass on what
-is left of a life, in whole seconds rounded down, so a value may end a little early; it must not be
-read anywhere a second after its time.
+The publishers are among the first to go, so nobody publishes the values again.  Holders pass on the
+rest of a lifetime in whole seconds, rounded down, so a value may end a little early.  A second
+after its time nobody may hold it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.network.network import Conditions
 
 EARLY = 10.0
-"""Seconds before a value's end at which everybody asked must still get it: a value is passed on
-about once an hour, and loses less than a second each time."""
+"""Seconds before the end of a value at which every read must still find it: it is passed on about
+once an hour, and loses less than a second each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """All ``nodes`` are replaced at a steady pace in ``hours`` hours; of the ``records``, a quarter
-    each lives for one to four quarters of that."""
+    """All ``nodes`` are replaced at a steady rate in ``hours`` hours.  A quarter of the ``records``
+    lives for a quarter of that time, the next quarter for half of it, and so on."""
 
     nodes: int = 100
     records: int = 40
@@ -62,7 +62,7 @@ class Replacement:
         crowd.stop()
 
     def _put(self, crowd: Crowd) -> dict[str, float]:
-        """Put the values from the members to go first; when each has to end."""
+        """Put the values from the members that go first; returns when each has to end."""
         ends = {}
         for number, (name, value) in enumerate(made_values(self.records).items()):
             lifetime = self.hours * HOUR * (1 + number % 4) / 4
@@ -76,10 +76,10 @@ class Replacement:
         crowd.join(crowd.add())
 
     def _last_moment(self, crowd: Crowd, name: str) -> float:
-        """When the copy expires that lasts the longest; minus infinity if there is none."""
+        """The moment when the last copy expires; far in the past if there is none."""
         held = [crowd.held(each, key_of_name(name)) for each in crowd.members]
         return max((record.expires for found in held for record in found), default=-1e9)
 
     def _after(self, crowd: Crowd, name: str, readable: Counter[str]) -> None:
-        """Nobody may have it any more."""
+        """Count the members that still have it; nobody may."""
         readable[name] += len(crowd.holders(name))

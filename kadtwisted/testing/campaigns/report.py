@@ -1,7 +1,7 @@
-"""What a campaign measured, line by line: each figure beside its bound, and whether that was kept.
+"""What a campaign measured, line by line: each figure beside its bound, and whether it was kept.
 
-A report decides nothing but that.  It also holds a campaign to its time: one that takes longer than
-it may has missed, for a figure that nobody waits for is none.
+A report also limits the time of a campaign: if it takes longer than it may, it has failed, for
+nobody would wait for its figures.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from zope.interface.verify import verifyClass
 
 
 class OutOfTime(Exception):
-    """The campaign took longer than it may."""
+    """The campaign took longer than it may take."""
 
 
 class Row(NamedTuple):
-    """One figure; ``bound`` is in words, ``kept`` whether the figure is within it."""
+    """One figure; ``bound`` is its bound as text, ``kept`` says whether the figure is within it."""
 
     what: str
     figure: float
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 class Report:
-    """Prints to ``out``; by ``now`` (seconds) a campaign has ``seconds`` from here."""
+    """Prints to ``out``; by the clock ``now`` a campaign has ``seconds`` seconds from now on."""
 
     def __init__(self, out: TextIO, now: Callable[[], float], seconds: float) -> None:
         self._out = out
@@ -45,7 +45,7 @@ class Report:
         return [row for row in self.rows if not row.kept]
 
     def note(self, text: str) -> None:
-        """Say what is going on, with the seconds since the start."""
+        """Print a text, after the seconds since the start."""
         print(f"{self._now() - self._started:7.0f} s  {text}", file=self._out, flush=True)
 
     def at_least(self, what: str, figure: float, least: float) -> None:
@@ -57,7 +57,7 @@ class Report:
         self._add(Row(what, figure, f"at most {most:g}", figure <= most))
 
     def figure(self, what: str, figure: float) -> None:
-        """A figure that is only shown."""
+        """A figure without a bound."""
         self._add(Row(what, figure, "shown only", True))
 
     def _add(self, row: Row) -> None:
@@ -72,8 +72,10 @@ class Report:
 
     @contextmanager
     def errors_counted(self) -> Iterator[None]:
-        """Count what is logged as an error, also by what is only found out by the garbage
-        collector: there must be nothing."""
+        """Count what is logged as an error meanwhile, and by the garbage collector at the end.
+
+        There must be none.
+        """
         errors = _Errors()
         globalLogPublisher.addObserver(errors)
         try:

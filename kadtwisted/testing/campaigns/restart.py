@@ -1,8 +1,8 @@
 """A power cut: all nodes start again within seconds, each with its own records overdue.
 
-Their publishers announce them again, but not all at once, and nobody stays alone.  The nodes keep
-nothing but what a :class:`~kadtwisted.node.node.Node` keeps over a stop: the records that it was
-told to keep published.
+The publishers announce their records again, but not all at once, and no node stays alone.  A node
+keeps only what a :class:`~kadtwisted.node.node.Node` object keeps over a stop: the records that it
+publishes again and again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Member
 
 WINDOW = 10.0
-"""Seconds over which the busiest moment is averaged."""
+"""Seconds of a window; the busiest one counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """``nodes`` nodes with ``records`` own records each are down for ``minutes_down`` and start
-    again within ``within`` seconds, through each other."""
+    """``nodes`` nodes with ``records`` own records each are down for ``minutes_down`` minutes; then
+    they start again within ``within`` seconds and join through each other."""
 
     nodes: int = 20
     records: int = 200
@@ -54,7 +54,7 @@ class Restart:
         crowd.stop()
 
     def _publish(self, crowd: Crowd, member: Member) -> None:
-        """Put its own records, a few at a time, to be kept published."""
+        """Put the own records of a member, a few at a time, with ``keep``."""
         for start in range(0, self.records, 20):
             putting = [
                 member.node.put(_name(member, n), b"v", lifetime=self.lifetime, keep=True)
@@ -84,7 +84,7 @@ class Restart:
         crowd.join(member)
 
     def _announced(self, crowd: Crowd, started: float) -> list[float]:
-        """When each record was on a node again, in seconds after the start."""
+        """The moments when the records were on some node again, in seconds after the start."""
         waiting = {
             key_of_name(_name(member, n)): None
             for member in crowd.members
@@ -112,7 +112,7 @@ class _Traffic:
         self._sent[datagram.source[0], int(datagram.moment / WINDOW)] += 1
 
     def busiest(self) -> float:
-        """The most that one node sent, in datagrams a second."""
+        """The most datagrams a second that a node sent in one window."""
         return max(self._sent.values(), default=0) / WINDOW
 
 

@@ -1,6 +1,6 @@
 """The contract of storages that keep their records over a restart, as tests for every such backend.
 
-It comes on top of :mod:`~kadtwisted.testing.contracts.storage`, which says how contracts are used.
+It adds to :mod:`~kadtwisted.testing.contracts.storage`, which also says how contracts are used.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from kadtwisted.testing.contracts.storage import (
 )
 
 WALL_CLOCK = 1_700_000_000.0
-"""Where the wall clocks begin (Unix seconds): any time of these years."""
+"""Where the wall clocks begin (Unix seconds): any time in these years."""
 
 
 class Clocks:
-    """The two clocks that a process gives its storage, standing still until they are moved.
+    """The two clocks that a process gives its storage; they stand still until they are moved.
 
     ``now`` and ``unix_time`` are what :class:`~kadtwisted.interfaces.StorageContext` asks for.
     """
@@ -52,28 +52,30 @@ class Clocks:
         self._wall += seconds
 
     def of_next_process(self, later: float) -> Clocks:
-        """Those of a process that starts ``later`` seconds on by the wall clock."""
+        """The clocks of a process that starts ``later`` seconds from now by the wall clock."""
         return Clocks(3.25, self._wall + later)
 
 
 class DurableStorageContract(StorageContract):
-    """What a storage backend does beyond that keeps its records over a restart.
+    """What a storage backend does in addition if it keeps its records over a restart.
 
-    A case says how a storage is made in a directory, with which clocks, and nothing else::
+    A test case says how a storage is made in a directory, with which clocks, and nothing else::
 
         class TestMyStorage(DurableStorageContract, TestCase):
             def make_storage_in(self, directory, clocks):
                 return MyStorage(os.path.join(directory, "records"), clocks.now, clocks.unix_time)
 
-    Moments are monotonic and mean nothing to the next process, so a record is the same again if it
-    has as long to live as before, less the time by the wall clock in which nobody ran.  The wall
-    clock may be set while a process runs without any effect; one that was set back in between
-    makes no record live longer (``kadtwisted.storage.timeline`` does all this).
+    Moments are monotonic and mean nothing to the next process.  So after a restart a record must
+    have as long to live as before, less the time by the wall clock in which no process ran.  If the
+    wall clock is set while a process runs, nothing changes; if it was set back between two
+    processes, no record lives longer (``kadtwisted.storage.timeline`` does all this).
     """
 
     def make_storage_in(self, directory: str, clocks: Clocks) -> IStorage:
-        """A backend, not yet open, with room for 500 records of 2,000 bytes, that has its data in
-        this directory, which is there, and takes the time from these clocks."""
+        """A backend, not yet open, with room for 500 records of 2,000 bytes.
+
+        It keeps its data in ``directory``, which exists, and takes the time from ``clocks``.
+        """
         raise NotImplementedError("the test case says how a durable storage is made")
 
     def make_storage(self) -> IStorage:
@@ -82,8 +84,11 @@ class DurableStorageContract(StorageContract):
         return self._make_in(directory, Clocks())
 
     def make_storage_again(self, storage: IStorage, *, later: float = 0.0) -> IStorage:
-        """Another object on the data of a closed one, as the next process would make it, ``later``
-        seconds on by the wall clock; its monotonic clock has another origin."""
+        """Another object for the data of a closed one, as the next process would make it.
+
+        That process starts ``later`` seconds from now by the wall clock; its monotonic clock has
+        another origin.
+        """
         _, directory, clocks = self._made()[id(storage)]
         return self._make_in(directory, clocks.of_next_process(later))
 
@@ -101,7 +106,7 @@ class DurableStorageContract(StorageContract):
         return self._made()[id(storage)][2]
 
     def now_of(self, storage: IStorage) -> float:
-        """The monotonic moment it is for this storage."""
+        """The present monotonic moment of this storage."""
         return self.clocks_of(storage).now()
 
     async def running(self) -> IStorage:
@@ -111,7 +116,7 @@ class DurableStorageContract(StorageContract):
         return storage
 
     async def restarted(self, storage: IStorage, *, later: float = 0.0) -> IStorage:
-        """The storage after one process has ended well and the next has begun."""
+        """The storage of the next process, after the last one has ended in good order."""
         await storage.close()
         return await self._opened(self.make_storage_again(storage, later=later))
 
@@ -123,17 +128,17 @@ class DurableStorageContract(StorageContract):
         return records
 
     async def living(self, storage: IStorage) -> list[int]:
-        """The keys of those records that are found now, of keys below 10."""
+        """The keys below 10 under which a record is found now."""
         now = self.now_of(storage)
         return [key for key in range(10) if await storage.get(1, NodeID(key), now)]
 
     async def left(self, storage: IStorage, key: int) -> float:
-        """How many seconds the record under this key has to live."""
+        """How many seconds the record under this key still has to live."""
         (record,) = await storage.get(1, NodeID(key), self.now_of(storage))
         return record.expires - self.now_of(storage)
 
     def assert_near(self, seconds: float, expected: float) -> None:
-        """Equal but for rounding."""
+        """Equal, except for rounding."""
         self.assertLessEqual(abs(seconds - expected), MOMENT_TOLERANCE, seconds)
 
     async def test_records_survive(self) -> None:

@@ -1,7 +1,7 @@
-"""The contract of `INodeState` as tests, for every implementation, ours and others'.
+"""The contract of `INodeState` as tests, for every implementation.
 
-Mix :class:`NodeStateContract` into a ``twisted.trial.unittest.TestCase`` and say how a node state
-is made, and how a later process finds the same memory::
+Mix :class:`NodeStateContract` into a ``twisted.trial.unittest.TestCase``, and say how a node state
+is made, and how the next process makes one for the same memory::
 
     class TestMyState(NodeStateContract, TestCase):
         def make_state(self):
@@ -72,7 +72,7 @@ class NodeStateContract(_TestCase):
         raise NotImplementedError("the test case says how a node state is made")
 
     def make_again(self, state: INodeState) -> INodeState:
-        """One for the memory of ``state``, which was closed, as the next process makes it."""
+        """A node state for the memory of ``state``, which is closed, as in the next process."""
         raise NotImplementedError("the test case says how a node state is made again")
 
     async def opened(self) -> INodeState:
@@ -83,7 +83,7 @@ class NodeStateContract(_TestCase):
         return state
 
     async def after_restart(self, state: INodeState) -> tuple[INodeState, Remembered]:
-        """The one of the next process, and what it remembers."""
+        """The node state of the next process, and what it remembers."""
         await state.close()
         again = self.make_again(state)
         self.addCleanup(again.close)
@@ -134,7 +134,7 @@ class NodeStateContract(_TestCase):
         await self.assert_refuses(state)
 
     async def assert_refuses(self, state: INodeState) -> None:
-        """A state that is not open says so."""
+        """Assert that a state that is not open fails with ``StorageError``."""
         for asked in (
             state.save_contacts([known(1)]),
             state.keep(published(1)),

@@ -1,14 +1,14 @@
-"""The contract of `IStorage` as tests, for every backend, ours and others'.
+"""The contract of `IStorage` as tests, for every backend.
 
 Mix :class:`StorageContract` into a ``twisted.trial.unittest.TestCase`` and say how a storage is
-made; a backend with a limit takes :class:`BoundedStorageContract` instead::
+made; for a backend with a limit use :class:`BoundedStorageContract` instead::
 
     class TestMyStorage(StorageContract, TestCase):
         def make_storage(self):
             return MyStorage(self.mktemp())
 
-A backend that keeps its records over a restart takes the contract in ``durable_storage.py``, alone
-or with the bounded one.
+For a backend that keeps its records over a restart use the contract in ``durable_storage.py``,
+alone or together with the bounded one.
 
 The tests promise what the interface promises and nothing more: no speed, no error that the
 interface does not name.  Every Deferred is awaited, so a backend may use threads.
@@ -34,13 +34,13 @@ else:
     _TestCase = object
 
 MOMENT_TOLERANCE = 0.001
-"""Moments may come back rounded this much (seconds): backends may keep them as other numbers."""
+"""Moments may come back rounded by so many seconds, as backends may keep them in another form."""
 
 LARGEST_RECORD = 1151
 """Bytes of the largest record that a STORE can carry."""
 
 HIGH = NodeID(2**160 - 1)
-"""The last key there is: signed or text columns sort it wrongly."""
+"""The last of all keys; columns of signed numbers or of text sort it wrongly."""
 
 
 def stored(
@@ -238,7 +238,7 @@ class StorageContract(_TestCase):
         self.assert_same(await storage.page(None, 100), records)
 
     async def test_long_random_use(self) -> None:
-        """A dictionary is the oracle; the operations are drawn, always the same ones."""
+        """A dictionary is the oracle; the operations are random, and always the same."""
         storage, oracle = await self.opened(), dict[StorageKey, StoredRecord]()
         draw = random.Random(2002)
         for now in map(float, range(400)):
@@ -269,7 +269,7 @@ class StorageContract(_TestCase):
         where: StorageKey,
         now: float,
     ) -> None:
-        """Compare what is alive: a backend may forget expired records when it likes."""
+        """Compare living records only: a backend may forget expired ones at any time."""
         alive = [oracle[key] for key in sorted(oracle) if oracle[key].expires > now]
         paged = [each for each in await storage.page(None, 100) if each.expires > now]
         self.assert_same(paged, alive)
@@ -278,10 +278,10 @@ class StorageContract(_TestCase):
 
 
 class BoundedStorageContract(StorageContract):
-    """What a storage backend with a limit does beyond."""
+    """What a storage backend does in addition if it has a limit."""
 
     def make_bounded_storage(self, records: int) -> IStorage:
-        """A fresh backend, not yet open, with room for so many records of 100 bytes, no more."""
+        """A fresh backend, not yet open, with room for exactly so many records of 100 bytes."""
         raise NotImplementedError("the test case says how a bounded storage is made")
 
     async def full(self) -> tuple[IStorage, list[StoredRecord]]:

@@ -1,15 +1,16 @@
 """A clock for tests and simulations: time moves only when it is told to.
 
-It decides the order of events: earliest first, and of those due at one moment the one scheduled (or
-rescheduled) first.  Each event sees its own moment, where ``task.Clock.advance`` shows every event
-the final one.  It never sleeps and never reads the machine's clocks.
+The clock decides the order of events: the earliest comes first; of events at the same moment, the
+one that was scheduled (or rescheduled) first.  Each event sees its own moment, while
+``task.Clock.advance`` shows the final moment to all.  The clock never sleeps and never reads the
+machine's clocks.
 
-What a callback raises is logged and the clock goes on, as the real reactor does it; under trial a
-logged error fails the test.
+If a callback raises an error, the clock logs it and goes on, as the real reactor does; under trial
+a logged error fails the test.
 
 The heap holds ``(moment, order, call)``.  A call that is cancelled or moved leaves its old entry
-behind, which is told by its order number; such entries never outnumber the pending ones by more
-than a constant.
+behind, which has another order number than the call; there are never many more such entries than
+pending calls.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _CALLED = -1
 _CANCELLED = -2
 _NONE: Mapping[str, object] = MappingProxyType({})
 _SLACK = 64
-"""MAGIC: left-over entries worth keeping in a small heap; settled by profiling tiny heaps."""
+"""MAGIC: so many left-over entries may stay in a small heap; profiles of tiny heaps would settle
+it."""
 
 
 @implementer(IDelayedCall)
@@ -63,7 +65,7 @@ class HeapCall:
         return self._order >= 0
 
     def cancel(self) -> None:
-        """Make the call never happen; ``AlreadyCalled``, ``AlreadyCancelled`` if it is too late."""
+        """Cancel the call; ``AlreadyCalled`` or ``AlreadyCancelled`` if it is too late."""
         self._check_active()
         self._end(_CANCELLED)
         self._clock._left_behind()
@@ -74,7 +76,7 @@ class HeapCall:
         self._clock._move(self, self._clock._now + secondsFromNow)
 
     def delay(self, secondsLater: float) -> None:
-        """Move the call ``secondsLater`` than it was due; fails as :meth:`cancel` does."""
+        """Move the call by ``secondsLater``; fails as :meth:`cancel` does."""
         self._check_active()
         self._clock._move(self, self._when + secondsLater)
 
@@ -85,7 +87,7 @@ class HeapCall:
             raise AlreadyCalled
 
     def _end(self, state: int) -> None:
-        """Leave the clock, and let go of what the call would have needed."""
+        """Leave the clock, and free the function and its arguments."""
         self._order = state
         self._clock._pending -= 1
         self._function = None
@@ -102,9 +104,9 @@ verifyClass(IDelayedCall, HeapCall)
 
 @implementer(IReactorTime)
 class HeapClock:
-    """Time for a whole simulated network, fast with 100,000 calls pending.
+    """Time for a whole simulated network; fast with 100,000 pending calls.
 
-    ``start`` is the first moment in seconds: anything, as the origin of a monotonic clock is.
+    ``start`` is the first moment in seconds; it may be any number, as with a monotonic clock.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -158,7 +160,7 @@ class HeapClock:
     def run_until(self, moment: float) -> None:
         """Make every call due up to ``moment``, which is the present afterwards.
 
-        Calls scheduled meanwhile take part.  A moment in the past is ``ValueError``.
+        This includes calls that are scheduled meanwhile.  A moment in the past is ``ValueError``.
         """
         if moment < self._now:
             raise ValueError(f"time does not run backwards, from {self._now} to {moment}")
@@ -188,7 +190,7 @@ class HeapClock:
         self._left_behind()
 
     def _left_behind(self) -> None:
-        """An entry lost its call: sweep the heap when most of it is such entries."""
+        """An entry has lost its call: clean the heap if most entries have."""
         heap = self._heap
         if len(heap) > 2 * self._pending + _SLACK:
             # In place: run_until holds this very list.

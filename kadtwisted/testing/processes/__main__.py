@@ -1,6 +1,6 @@
 """The command: choose a campaign, set its sizes, run it on the reactor, judge it.
 
-It ends with 0 if every figure was kept, with 1 if one was missed, with 69 (``EX_UNAVAILABLE``) if
+The exit code is 0 if every figure was kept, 1 if one was missed, and 69 (``EX_UNAVAILABLE``) if
 this machine lacks what the campaign needs.
 """
 
@@ -27,12 +27,12 @@ from kadtwisted.testing.processes.tracing import CannotTrace
 
 
 class Campaign(Protocol):
-    """What every campaign can do; its sizes are the fields of its dataclass."""
+    """A campaign; its sizes are the fields of its dataclass."""
 
     minutes: float
 
     async def run(self, reactor: Any, report: Report) -> None:
-        """Play it and report the figures."""
+        """Run it and report the figures."""
 
 
 CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
@@ -41,8 +41,8 @@ CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
 
 
 def main(reactor: Any, *arguments: str) -> Deferred[None]:
-    """Run what the command line names and leave with its exit code."""
-    # The reactor's own clock is the wall's: setting that would stall or storm every timer.
+    """Run the campaign that the command line names, and exit with its code."""
+    # The reactor's own clock is the wall clock: if that is set, timers stall or all fire at once.
     reactor.seconds = time.monotonic
     return Deferred.fromCoroutine(_main(reactor, parse(arguments)))
 

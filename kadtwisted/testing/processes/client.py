@@ -1,9 +1,9 @@
-"""One real client of one daemon: the door of a node, without the house.
+"""A real client of one daemon: the protocol of a node, without the rest of it.
 
-The very protocol that nodes speak (sealed datagrams, tokens, one transaction for each request)
-asks one endpoint for one thing at a time: a STORE here is one STORE there, where a node's own
-``put`` would search first and choose whom to ask.  The client is read-only, answers nobody, and
-sends no STORE twice, so that each acknowledgement belongs to one write.
+It speaks the protocol of nodes (sealed datagrams, tokens, a transaction for each request) with one
+endpoint.  A STORE here is exactly one STORE there, while a node's ``put`` would first search for
+nodes to ask.  The client is read-only, answers nobody, and sends no STORE twice, so that each
+acknowledgement belongs to one write.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from kadtwisted.parameters import NodeSettings, Timeouts
 from kadtwisted.testing.processes.daemon import HOST, PATIENCE, Daemon, sleep
 
 HAIL_EVERY = 0.04
-"""Seconds between hellos to a daemon that is starting: within a stranger's budget."""
+"""Seconds between hellos to a daemon that is starting, within a stranger's budget."""
 AGAIN_AFTER = 0.1
-"""Seconds until a question is asked again that found the daemon busy."""
+"""Seconds until a question is asked again if the daemon was busy."""
 TIMES = 50
 """How often a question is asked before it counts as failed."""
 
 PATIENT = Timeouts(initial=2.0, floor=2.0, ceiling=10.0, ping_floor=2.0, store_floor=10.0)
-"""A daemon on a busy machine is slow, not gone."""
+"""Long timeouts: a daemon on a busy machine is slow, not gone."""
 
 
 def _answer_nothing(_: Received) -> None:
@@ -46,10 +46,10 @@ def _answer_nothing(_: Received) -> None:
 
 
 class Client(KademliaProtocol):
-    """Asks the daemon at ``endpoint``; ``contact`` is who answered the hello.
+    """Asks the daemon at ``endpoint``; ``contact`` is the node that answered the hello.
 
-    ``datagram`` holds the bytes of the one that is being received: the Deferred of a request fires
-    while its reply is.
+    ``datagram`` holds the bytes of the datagram that is being received: the Deferred of a request
+    fires while its reply is being received.
     """
 
     contact: Contact
@@ -72,7 +72,7 @@ class Client(KademliaProtocol):
         super().datagramReceived(datagram, addr)
 
     async def meet(self) -> Contact:
-        """Say hello again and again until the daemon answers; who it is."""
+        """Say hello again and again until the daemon answers; returns its contact."""
         answered: Deferred[Answer] = Deferred()
 
         def take(answer: Answer) -> None:
@@ -93,11 +93,11 @@ class Client(KademliaProtocol):
         return self.contact
 
     def store(self, record: bytes, lifetime: int) -> Deferred[Answer]:
-        """One STORE, sent once; fires when it is acknowledged, fails if it is not."""
+        """Send a STORE once; fires when it is acknowledged, and fails if it is not."""
         return self.requests.request(self.contact, Store(record, lifetime), retransmit=False)
 
     async def find(self, key: NodeID) -> StoredItem | None:
-        """What this daemon holds under a key, whatever it takes to be told."""
+        """What this daemon holds under a key; asks again until it answers."""
         for _ in range(TIMES - 1):
             try:
                 return await self._find(key)
@@ -112,13 +112,13 @@ class Client(KademliaProtocol):
         return body.items[0] if body.items else None
 
     def close(self) -> Deferred[Any]:
-        """Fail what is in flight and leave the port."""
+        """Let requests in flight fail, and close the port."""
         self.shut()
         return maybeDeferred(self._port.stopListening)
 
 
 async def meet(reactor: Any, daemon: Daemon) -> Client:
-    """A client of a daemon, as soon as that answers; ``DaemonTrouble`` if it never does."""
+    """A client of a daemon, as soon as the daemon answers; ``DaemonTrouble`` if it never does."""
     client = Client(reactor, daemon.endpoint)
     try:
         await daemon.needed_by(Deferred.fromCoroutine(client.meet()))

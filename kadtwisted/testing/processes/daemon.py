@@ -1,11 +1,11 @@
-"""Real daemons: ``twistd kademlia`` in processes of their own, killed at will, never left behind.
+"""Real daemons: ``twistd kademlia`` in processes of their own, which can be killed at any time.
 
-A daemon serves one port of 127.0.0.1 and has a state directory of its own below one temporary
-directory.  It is told a ``NOTIFY_SOCKET``, as by systemd, so that it is known when it calls itself
-ready.  When :class:`Daemons` ends, however it does, no daemon runs and no file is left; should the
-driver itself be killed, the kernel ends its daemons.
+A daemon serves one port of 127.0.0.1 and has its own state directory below a temporary directory.
+It is given a ``NOTIFY_SOCKET``, as by systemd, and so tells when it is ready.  When
+:class:`Daemons` ends, no daemon runs and no file is left, whatever happened; if the driver itself
+is killed, the kernel ends its daemons.
 
-What a daemon is asked is not decided here.
+This module does not decide what a daemon is asked.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 HOST = "127.0.0.1"
 REAL_DISK = "/var/tmp"
-"""Where temporary files outlive a restart (Filesystem Hierarchy Standard 3.0, section 5.15), so it
-is no memory; state directories lie below."""
+"""Where temporary files survive a restart (Filesystem Hierarchy Standard 3.0, section 5.15), so
+they are not in memory; state directories are below."""
 
 TWISTD = """
 import ctypes, os, signal, sys
@@ -46,10 +46,10 @@ from twisted.scripts.twistd import run
 sys.argv[0] = "twistd"
 run()
 """
-"""What a daemon's interpreter runs: the ``twistd`` of this very environment."""
+"""What the interpreter of a daemon runs: the ``twistd`` of this environment."""
 
 PATIENCE = 60.0
-"""Seconds that a daemon may take to end, or anything it is asked may take."""
+"""Seconds that a daemon may take to end or to answer."""
 OUTPUT = 64 * 1024
 """Bytes of a daemon's last output that are kept, to be shown if it fails."""
 
@@ -65,8 +65,10 @@ class DaemonTrouble(Exception):
 
 
 class Daemon(ProcessProtocol):
-    """One process.  ``spawned`` is when it was started, ``ready_after`` how many seconds later it
-    called itself ready, if it has; ``ended`` fires with its exit code (minus a signal's number)."""
+    """One process.
+
+    ``spawned`` is when it was started; ``ready_after`` is how many seconds later it said that it is
+    ready, if it did; ``ended`` fires with its exit code (the negative number of a signal)."""
 
     transport: Any
 
@@ -84,7 +86,7 @@ class Daemon(ProcessProtocol):
         self._notifications: Any = None
 
     def listen(self, path: str) -> None:
-        """Hear at a Unix socket what it tells its service manager, for as long as it lives."""
+        """Listen at a Unix socket to what it tells its service manager, as long as it lives."""
         heard = _Notifications(self)
         self._notifications = self._reactor.listenUNIXDatagram(path, heard)
 
@@ -111,7 +113,7 @@ class Daemon(ProcessProtocol):
             other.cancel()
 
     def needed_by(self, waiting: Deferred[T]) -> Deferred[T]:
-        """The same, to be cancelled if the process ends before it fires."""
+        """The same Deferred, which is cancelled if the process ends before it fires."""
         self._needing.append(waiting)
 
         def fired(result: Any) -> Any:
@@ -122,7 +124,7 @@ class Daemon(ProcessProtocol):
         return waiting.addBoth(fired)
 
     def processor_seconds(self) -> float:
-        """What the process has taken of a processor's time so far (Linux; else 0)."""
+        """The processor time of the process so far, in seconds (on Linux; else 0)."""
         try:
             line = Path(f"/proc/{self.transport.pid}/stat").read_text("ascii", "replace")
         except OSError:
@@ -146,18 +148,18 @@ class Daemon(ProcessProtocol):
         return self.signal("KILL")
 
     def stop(self) -> Deferred[int]:
-        """As a service manager stops it."""
+        """Stop it as a service manager does."""
         return self.signal("TERM")
 
     def trouble(self, what: str) -> DaemonTrouble:
-        """What to raise when this daemon did wrong."""
+        """The error to raise when this daemon did something wrong."""
         return DaemonTrouble(f"{self.name} {what}: {self.output.decode(errors='replace')[-2000:]}")
 
 
 class Daemons:
     """The daemons of one campaign; an asynchronous context, at whose end none of them is left.
 
-    State directories lie below a temporary directory in ``parent``, which is on a real disk.
+    State directories are below a temporary directory in ``parent``, which is on a real disk.
     """
 
     def __init__(self, reactor: Any, parent: str = REAL_DISK) -> None:
@@ -188,8 +190,8 @@ class Daemons:
         return gatherResults(ending, consumeErrors=True)
 
     def start(self, name: str, port: int, *options: str, before: Sequence[str] = ()) -> Daemon:
-        """Start a daemon whose state directory has this name; ``before`` are the words of a command
-        that runs it."""
+        """Start a daemon whose state directory has this name; ``before`` is a command that runs it,
+        as a list of words."""
         directory = self.directory / name
         directory.mkdir(mode=0o700, exist_ok=True)
         program = TWISTD.format(driver=os.getpid())

@@ -1,18 +1,18 @@
-"""From a trace: when was the record that carries a marker safe from a loss of power?
+"""Reads from a trace when the record with a marker was safe from a loss of power.
 
 Each database has its own order of writing, and each rule demands all of it.
 
-SQLite with a write-ahead log: the page with the marker is written to the log; so is the frame that
-commits the transaction (the only one whose header names the size of the database; SQLite's file
+SQLite with a write-ahead log: the page with the marker is written to the log, and so is the frame
+that commits the transaction (the only one whose header has the size of the database; SQLite's file
 format, section 4.1); then an fsync or fdatasync of the log begins and ends.
 
 LMDB: the page with the marker is written to the data file; then a sync of that file begins and
-ends; then one of the two meta pages at the file's beginning, which is what makes the new tree the
-valid one, is written, through a descriptor that was opened with O_DSYNC or O_SYNC, or another sync
-begins and ends.
+ends; then one of the two meta pages at the beginning of the file is written, which makes the new
+tree the valid one.  That write goes through a descriptor that was opened with O_DSYNC or O_SYNC, or
+another sync begins and ends after it.
 
-Only the first write of a marker counts: whatever copies the page later (a checkpoint, a neighbour's
-change) makes it no safer.  A write that failed, or was cut short, counts as none.
+Only the first write of a marker counts: later copies of the page (by a checkpoint, by a change
+beside it) make it no safer.  A write that failed or was cut short does not count.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SYNCS = frozenset(("fsync", "fdatasync"))
 FRAME_HEADER = 24
 """Bytes of a frame's header in SQLite's log."""
 META_PAGES = 2 * 4096
-"""LMDB's first two pages, of 4,096 bytes at least."""
+"""LMDB's first two pages, each of at least 4,096 bytes."""
 
 
 class Safe(NamedTuple):
-    """At which line the last call ended that a record needed, and at which its page had been
+    """The line of the trace at which a record was safe, and the line at which its page was
     written."""
 
     written: int
@@ -41,7 +41,7 @@ class Safe(NamedTuple):
 
 
 class Rule(Protocol):
-    """Follows the calls of one database; ``safe`` says of each marker when it was."""
+    """Follows the calls of one database; ``safe`` says for each marker when it was safe."""
 
     safe: dict[bytes, Safe]
 
@@ -128,14 +128,17 @@ class LMDBRule:
 RULES: Mapping[str, Callable[[], Rule]] = MappingProxyType(
     {"sqlite": SQLiteRule, "lmdb": LMDBRule, "memory": SQLiteRule}
 )
-"""The rule of each storage; memory has none that it could keep."""
+"""The rule of each durable storage."""
 
 
 def when_safe(
     calls: Iterable[Call], rule: Rule, files: str, find: Callable[[bytes], list[bytes]]
 ) -> dict[bytes, Safe]:
-    """When each marker was safe; ``files`` is how the paths of the storage's files begin, ``find``
-    finds the markers in a buffer, in any order.  A marker that never was is missing."""
+    """When each marker was safe; a marker that never was safe is missing.
+
+    ``files`` is the beginning of the paths of the storage's files.  ``find`` finds the markers in a
+    buffer, in any order.
+    """
     seen: set[bytes] = set()
     for call in calls:
         path = call.opened() if call.name == "openat" else call.path

@@ -1,9 +1,9 @@
-"""What a storage's files hold while no daemon has them open: whole, and consistent in themselves?
+"""Checks the files of a storage while no daemon has them open: are they whole and consistent?
 
-The files are copied first, write-ahead logs and all, because looking at them with the very library
-that wrote them may repair them.  A copy is looked at twice: by the database's own means (SQLite's
-``integrity_check``, a walk of every tree of LMDB), and through the storage backend, whose counters
-must agree with what a walk through all records finds.
+The files are copied first, with their write-ahead logs, because reading them with the library that
+wrote them may repair them.  Each copy is checked twice: by the database's own means (SQLite's
+``integrity_check``, a walk through every tree of LMDB), and through the storage backend, whose
+counters must agree with a walk through all records.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from kadtwisted.testing.processes.ledger import Held
 PAGE = 512
 """Records read at once."""
 MAX_TREES = 64
-"""Named trees that an LMDB file may have; a storage has a handful."""
+"""Named trees that an LMDB file may have; a storage has only a few."""
 
 NAMES: Mapping[str, str] = MappingProxyType({"sqlite": "records.sqlite", "lmdb": "records.lmdb"})
 """Where each durable storage keeps its records in the state directory, if it is told nothing."""
 
 
 class Inspection:
-    """The records that were found, and what is wrong, in sentences."""
+    """The records that were found, and a sentence for each fault."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
@@ -43,7 +43,7 @@ class Inspection:
 
 
 async def inspect(reactor: Any, storage: str, directory: Path) -> Inspection:
-    """Look at a copy of the files of the named storage in a state directory nobody uses now."""
+    """Check a copy of the files of this storage; nobody may be using the state directory."""
     found = Inspection()
     with tempfile.TemporaryDirectory(prefix="copy-", dir=directory.parent) as copy:
         name = NAMES[storage]
@@ -95,7 +95,7 @@ def _check_lmdb(path: Path) -> list[str]:
 
 
 def _check_tree(environment: Any, name: bytes) -> list[str]:
-    """Whether a tree has as many entries as it says, in order."""
+    """The faults of a tree: the number of its entries, and their order."""
     import lmdb
 
     try:
@@ -119,7 +119,7 @@ CHECKS: Mapping[str, Callable[[Path], list[str]]] = MappingProxyType(
 
 
 async def _walk(reactor: Any, storage: str, path: Path, found: Inspection) -> None:
-    """Open the copy as a daemon does and recount it."""
+    """Open the copy as a daemon does, and count its records again."""
     bounds = Bounds()
     context = StorageContext(
         reactor,

@@ -1,14 +1,14 @@
-"""kill -9 at random moments, under load and while it starts: nothing acknowledged may be lost.
+"""kill -9 at random moments, under load and during the start: nothing acknowledged may be lost.
 
 A real client keeps STOREs in flight (fresh keys and newer versions of old ones, a few of them with
-a short life) and writes down every acknowledgement.  The daemon is killed, every fifth time while
-it starts, and started again.  Then each record acknowledged in the last three rounds is asked for,
-and a sample of the older ones; every so many kills, and at the end, the files themselves are looked
-through for all of them.  What is found must be the acknowledged record or a later one, end when it
-should, give or take a second, and belong to the same node.
+a short lifetime) and writes down every acknowledgement.  The daemon is killed, every fifth time
+while it starts, and started again.  Then the client asks for each record that was acknowledged in
+the last three rounds, and for a sample of the older ones.  Every few kills, and at the end, all of
+them are looked for in the files themselves.  The record that is found must be the acknowledged one
+or a later one, end when it should, give or take a second, and belong to the same node.
 
-kill -9 shows that a process may end anywhere.  It does not show that what is acknowledged is on the
-disk: the kernel keeps what was written.  That is what ``order`` is for.
+kill -9 shows that a process may end anywhere.  It does not show that acknowledged records are on
+the disk, because the kernel keeps what was written.  ``order`` shows that.
 """
 
 from __future__ import annotations
@@ -32,23 +32,25 @@ from kadtwisted.testing.processes.ledger import Held, Ledger, Verdict
 from kadtwisted.testing.processes.load import Load
 
 STARTING_EVERY = 5
-"""One kill of so many comes while the daemon starts."""
+"""One in so many kills comes while the daemon starts."""
 RECENT = 3
-"""Rounds of which every acknowledged record is asked for."""
+"""The client asks for every acknowledged record of so many rounds."""
 READERS = 16
 """Questions asked at once."""
 ARRIVING = 0.05
-"""Seconds in which an acknowledgement arrives that was sent before the kill."""
+"""Seconds in which acknowledgements that were sent before the kill still arrive."""
 SHOWN = 10
 """Wrong answers that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """``kills`` kills of a daemon with this ``storage``, each after at most ``longest`` seconds
-    with ``at_once`` STOREs in flight to at most ``keys`` keys; ``sample`` older records are asked
-    for each time, and the files are looked at every ``check_every`` kills.  A start may take
-    ``start`` seconds."""
+    """``kills`` kills of a daemon with this ``storage``, each after at most ``longest`` seconds.
+
+    ``at_once`` STOREs are in flight to at most ``keys`` keys.  The client asks for ``sample`` older
+    records each time, and the files are checked every ``check_every`` kills.  A start may take
+    ``start`` seconds.
+    """
 
     storage: str = "sqlite"
     kills: int = 200
@@ -68,7 +70,7 @@ class Kill:
 
 
 class _Siege:
-    """One daemon, killed again and again."""
+    """One daemon that is killed again and again."""
 
     def __init__(self, sizes: Kill, reactor: Any, report: Report, daemons: Daemons) -> None:
         self._sizes = sizes
@@ -108,7 +110,7 @@ class _Siege:
         return self._daemons.start("besieged", self._port, "--storage", self._sizes.storage)
 
     async def _kill_early(self, daemon: Daemon) -> None:
-        """Somewhere between its first instruction and its first answer."""
+        """Kill it somewhere between its first instruction and its first answer."""
         self._starting += 1
         whole = self._answers_after[-1] if self._answers_after else 0.5
         await sleep(self._reactor, whole * self._random.random())
@@ -131,7 +133,7 @@ class _Siege:
         self._refused += load.refused
 
     async def _meet(self, daemon: Daemon) -> Client:
-        """A client of the daemon, as soon as that answers."""
+        """A client of the daemon, as soon as the daemon answers."""
         client = await meet(self._reactor, daemon)
         self._answers_after.append(self._reactor.seconds() - daemon.spawned)
         self._processor.append(daemon.processor_seconds())
@@ -145,7 +147,7 @@ class _Siege:
             self._ready_after.append(daemon.ready_after)
 
     async def _read(self, client: Client, keys: Sequence[NodeID]) -> None:
-        """Ask for all of these and judge the answers."""
+        """Ask for the records under all these keys, and judge the answers."""
         waiting = iter(dict.fromkeys(keys))
 
         async def reader() -> None:
@@ -159,7 +161,7 @@ class _Siege:
         await gatherResults(readers, consumeErrors=True)
 
     async def _look_at_files(self, daemon: Daemon) -> None:
-        """The files of a daemon that does not run: intact, and with everything acknowledged."""
+        """Check the files of a stopped daemon: intact, and with all acknowledged records."""
         if self._sizes.storage not in NAMES:
             return
         self._looks += 1
@@ -174,7 +176,7 @@ class _Siege:
             self._ledger.judge(key, held, began, ended)
 
     async def _end(self) -> None:
-        """Everything once more, then an orderly stop, and the files."""
+        """Ask for everything once more, stop the daemon in good order, and check the files."""
         daemon = self._start()
         client = await self._meet(daemon)
         await self._read(client, self._ledger.all())

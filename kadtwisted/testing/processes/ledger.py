@@ -1,11 +1,11 @@
-"""What a daemon was told to keep, what of that it acknowledged, and whether an answer agrees.
+"""What was sent to a daemon, what it acknowledged, and whether an answer agrees with that.
 
-Every record ever written has a serial number, which is its publication time in microseconds after
-the ledger's beginning: so a daemon prefers the later one, and an answer can be put in order.  A key
-is written by one STORE at a time, and its lifetime never changes.
+Every record has a serial number, which is its publication time in microseconds after the beginning
+of the ledger.  So a daemon prefers later records, and an answer can be put in order.  A key is
+written by one STORE at a time, and its lifetime never changes.
 
-A write without an acknowledgement may have been stored or not: both are right, as long as nothing
-acknowledged is missing, older, or other than it was, and nothing ends late or early.  Pure.
+A write without an acknowledgement may have been stored or not; both are right.  But no acknowledged
+record may be missing, older or changed, and none may end late or early.  This module is pure.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from kadtwisted.parameters import ID_BITS
 from kadtwisted.records import value
 
 LONG = 24 * 3600
-"""Seconds that a record ordinarily lives: longer than any campaign."""
+"""The lifetime of most records in seconds, longer than any campaign."""
 SHORT = (15, 40)
-"""Between so many seconds live the few that are to end during the campaign."""
+"""The lifetimes, from and to, of the few records that end during the campaign, in seconds."""
 SHORT_ONES = 0.05
-"""The part of keys whose records live that short."""
+"""The part of the keys whose records have such a short lifetime."""
 TOLERANCE = 1.0
 """Seconds by which a record may end early or late."""
 
@@ -49,13 +49,13 @@ class Kept(NamedTuple):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Between these moments it expires: the daemon counted from somewhere between."""
+        """The moments between which it expires, as the daemon began to count in between."""
         lifetime = self.write.lifetime
         return self.write.sent + lifetime, self.acknowledged + lifetime
 
 
 class Held(NamedTuple):
-    """An answer: a record, and the seconds it has left (a whole number, rounded down, or exact)."""
+    """An answer: a record and the seconds that it has left, exact or rounded down."""
 
     record: bytes
     remaining: float
@@ -75,8 +75,10 @@ class Verdict(Enum):
 
 
 class Ledger:
-    """Draws keys and lifetimes from ``random``: at most ``keys`` at a time; ``published`` is the
-    publication time (microseconds) of serial number 0."""
+    """Draws keys and lifetimes from ``random``, at most ``keys`` keys at a time.
+
+    ``published`` is the publication time (microseconds) of serial number 0.
+    """
 
     def __init__(self, random: Random, keys: int, published: int) -> None:
         self._random = random
@@ -96,7 +98,7 @@ class Ledger:
     # --- Writing -----------------------------------------------------------------------------
 
     def next(self, now: float) -> Write:
-        """A write to be sent now: of a fresh key, or a newer version of an old one."""
+        """The next write to send: under a fresh key, or a newer version under an old one."""
         key = self._choose()
         self._serial += 1
         published = self._published + self._serial
@@ -123,35 +125,35 @@ class Ledger:
         return int(self._random.random() * limit)
 
     def acknowledged(self, write: Write, now: float) -> None:
-        """The daemon said that it has stored this."""
+        """The daemon has acknowledged this write."""
         self._in_flight.pop(write.key, None)
         self._doubtful.pop(write.key, None)
         self._kept[write.key] = Kept(write, now, self.round)
         self.acknowledged_total += 1
 
     def doubtful(self, write: Write) -> None:
-        """No acknowledgement came: it may be stored, or not."""
+        """No acknowledgement came: the write may be stored or not."""
         self._in_flight.pop(write.key, None)
         self._doubtful.setdefault(write.key, []).append(write)
 
     # --- Judging -----------------------------------------------------------------------------
 
     def recent(self, rounds: int) -> list[NodeID]:
-        """The keys acknowledged in the last so many rounds."""
+        """The keys with an acknowledgement in the last ``rounds`` rounds."""
         return [k for k, kept in self._kept.items() if kept.round > self.round - rounds]
 
     def sample(self, count: int) -> list[NodeID]:
-        """So many keys of all, drawn at random."""
+        """``count`` random keys."""
         keys = list(self._kept)
         return [keys[self._below(len(keys))] for _ in range(count if keys else 0)]
 
     def all(self) -> list[NodeID]:
-        """Every key with an acknowledged record that has not been found gone in its time."""
+        """All keys with an acknowledged record, except those whose record has ended in time."""
         return list(self._kept)
 
     def judge(self, key: NodeID, held: Held | None, began: float, ended: float) -> Verdict | None:
-        """Judge what was found under a key by asking between these moments; ``None`` if it has been
-        found gone before."""
+        """Judge what was found under a key by asking between these moments; ``None`` if its record
+        has ended before."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -196,7 +198,7 @@ class Ledger:
             yield self._in_flight[key]
 
     def _forget(self, key: NodeID) -> None:
-        """Its time was over and it is gone: the key is not written again."""
+        """The record has ended in time; its key is not written again."""
         del self._kept[key]
         del self._lifetimes[key]
         self._doubtful.pop(key, None)

@@ -1,7 +1,7 @@
-"""Load: a steady number of STOREs in flight at one daemon, each told about when it ends.
+"""Load: a steady number of STOREs in flight at one daemon.
 
-What is written and what an acknowledgement means is the source's to know; this only keeps the
-daemon busy, and steps back for a moment where it is told that it asks too much.
+The source of the writes knows what is written and what an acknowledgement means.  This module keeps
+the daemon busy, and waits for a moment when the daemon answers that it is asked too much.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ STEP_BACK = 0.1
 
 
 class Source(Protocol):
-    """Where writes come from, and who hears of their ends."""
+    """Gives the writes, and is told what came of each."""
 
     def next(self, now: float) -> Write | None:
-        """What to write now; ``None`` if there is no more."""
+        """The next write; ``None`` if there is no more."""
 
     def acknowledged(self, write: Write, now: float) -> None:
-        """It was acknowledged; called while the acknowledgement's datagram is received."""
+        """The write was acknowledged; called while the datagram of that is being received."""
 
     def doubtful(self, write: Write) -> None:
-        """It was not."""
+        """The write was not acknowledged."""
 
 
 class Load:
-    """``at_once`` writers, from :meth:`start` until :meth:`stop` or until there is no more to
+    """``at_once`` writers, from :meth:`start` until :meth:`stop` or until there is nothing more to
     write; then ``done`` fires."""
 
     def __init__(self, reactor: Any, client: Client, source: Source, at_once: int) -> None:

@@ -1,19 +1,18 @@
 """Is any acknowledgement sent before its record is safe?  strace watches the daemon's system calls.
 
-How it is shown, for each record by itself and not by counting:
+It is shown for each record by itself, and not by counting:
 
-* Every value carries a marker of 16 random bytes, so the very write that brings the record's bytes
-  to the storage's file is found in the trace; ``durable`` says what must follow until the record is
-  safe.
-* Replies are sealed, but the client that opens one knows which STORE it acknowledges, and each
-  datagram carries 16 random bytes in the clear; by these the very ``sendto`` of that
-  acknowledgement is found.
-* The order of a trace's lines is the order of what happened: ``tracing`` says why.
+* Each value contains a marker of 16 random bytes, so the write that brings the bytes of the record
+  to the file of the storage is found in the trace; ``durable.py`` says what must follow until the
+  record is safe.
+* Replies are sealed, but the client that opens one knows which STORE it acknowledges.  Each has 16
+  random bytes in the clear; by these the ``sendto`` of the acknowledgement is found.
+* The order of the lines of a trace is the order of events; ``tracing.py`` says why.
 
-An acknowledgement is right if its ``sendto`` began after the last call had ended that made its
-record safe.  Any other, also one whose write or ``sendto`` is not in the trace, is an offender.
+An acknowledgement is right if its ``sendto`` began after the end of the last call that made its
+record safe.  All others are offenders, even if only a write or ``sendto`` is missing in the trace.
 
-The records are written one at a time first, then many at once, where several share one sync.
+First the records are written one at a time, then many at once, where several share one sync.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ from kadtwisted.testing.processes.tracing import Call, CannotTrace, read_trace, 
 MARK = b"marker "
 _MARKER = re.compile(MARK + b"([0-9a-f]{32})")
 SHOWN = 10
-"""Offenders that are shown."""
+"""The most offenders that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``singly`` records one at a time, then ``grouped`` with ``at_once`` in flight, on a daemon
-    with this ``storage``."""
+    """``singly`` records are written one at a time, then ``grouped`` records with ``at_once`` in
+    flight, at a daemon with this ``storage``."""
 
     storage: str = "sqlite"
     singly: int = 300
@@ -106,7 +105,7 @@ class Order:
 
 
 class _Marked:
-    """``count`` writes with a marker each; remembers by which datagram each was acknowledged."""
+    """``count`` writes, each with a marker; remembers the datagram that acknowledged each."""
 
     def __init__(self, client: Client, count: int) -> None:
         self.count = count
@@ -128,7 +127,7 @@ class _Marked:
         self.acknowledgements[marker] = self._client.datagram[NONCE]
 
     def doubtful(self, write: Write) -> None:
-        """It is not asked whether what was refused is safe."""
+        """Refused writes need not be safe."""
 
 
 def read(trace: Path, storage: str, files: str) -> tuple[dict[bytes, Safe], dict[bytes, Call], int]:
@@ -153,7 +152,7 @@ def read(trace: Path, storage: str, files: str) -> tuple[dict[bytes, Safe], dict
 def offending(
     acknowledgements: dict[bytes, bytes], safe: dict[bytes, Safe], sent: dict[bytes, Call]
 ) -> Iterator[str]:
-    """A sentence about each acknowledgement that is not proven right."""
+    """A sentence for each acknowledgement that is not proven right."""
     for marker, nonce in acknowledgements.items():
         name = marker.decode()
         call, when = sent.get(nonce), safe.get(marker)

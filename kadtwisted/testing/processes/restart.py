@@ -1,13 +1,12 @@
 """A power cut: many daemons start again within seconds, each with its own records overdue.
 
-First they are a network.  Then all are stopped, and while they are down each one's node state is
-given the records that it keeps published, all of which should have been published an hour ago.
-They start again within seconds, and from then on are asked for their status at their control
-sockets.
+First the daemons form a network.  Then all are stopped.  While they are down the node state of each
+gets the records that it keeps published, all of which should have been published an hour ago.  They
+start again within seconds, and from then on are asked for their status at their control sockets.
 
-As long as there are no more daemons than k, every one of them holds every record once it has been
-announced, and the records themselves are kept in memory here; so the most that one daemon stores is
-how many were announced since the start.
+While there are no more daemons than k, every daemon holds every record that was announced.  The
+daemons here keep records in memory.  So the largest number of records that one of them stores is
+the number announced since the start.
 """
 
 from __future__ import annotations
@@ -38,16 +37,18 @@ HOUR = 60 * MINUTE
 LOOK_EVERY = 5.0
 """Seconds between two looks at every daemon."""
 TOGETHER_WITHIN = 5 * MINUTE
-"""A network of so few is whole by then, or the campaign ends."""
+"""If such a small network is not whole by then the campaign ends."""
 TOLD = 3
-"""Daemons through which each one joins."""
+"""The number of daemons through which each one joins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """``daemons`` daemons with ``records`` own records each start again within ``within`` seconds
-    and are watched for ``watch`` minutes; after ``alone`` minutes all must serve, and
-    announcements take ``spread`` minutes at least."""
+    """``daemons`` daemons with ``records`` own records each start again within ``within`` seconds.
+
+    They are watched for ``watch`` minutes.  After ``alone`` minutes all must serve; announcements
+    must take at least ``spread`` minutes.
+    """
 
     daemons: int = 20
     records: int = 1000
@@ -112,7 +113,7 @@ class _PowerCut:
             self._start(number)
 
     async def _be_together(self) -> None:
-        """Until everybody serves and has met half of the others."""
+        """Wait until every daemon serves and has met half of the others."""
         ends = self._reactor.seconds() + TOGETHER_WITHIN
         while True:
             seen = await self._look()
@@ -135,7 +136,7 @@ class _PowerCut:
         await gatherResults([each.stop() for each in self._running], consumeErrors=True)
 
     async def _seed(self, directory: Path) -> None:
-        """Give it records to keep published, as if it had published them long ago."""
+        """Give a daemon records to keep published, as if it had published them long ago."""
         place = StateDirectory(directory)
         place.open()
         state = DurableNodeState(self._reactor, place, node_id_of, time.time)
@@ -155,7 +156,7 @@ class _PowerCut:
     # --- Watching ----------------------------------------------------------------------------
 
     async def _look(self) -> list[dict[str, Any] | None]:
-        """The status of every daemon, ``None`` of one that does not answer yet."""
+        """The status of each daemon; ``None`` if it does not answer yet."""
         seen: list[dict[str, Any] | None] = []
         for daemon in self._running:
             if not daemon.running:
@@ -172,8 +173,8 @@ class _PowerCut:
         return seen
 
     async def _watch(self, started: float) -> tuple[int, int]:
-        """Look every few seconds until the end; how many daemons were not in the network when they
-        should have been, and how many were ever again."""
+        """Look every few seconds until the end.  Returns how many daemons did not serve when all
+        should, and the most that did not at any time after that."""
         first: int | None = None
         later = 0
         while (passed := self._reactor.seconds() - started) < self._sizes.watch * MINUTE:
@@ -224,7 +225,7 @@ class _PowerCut:
         report.at_most("datagrams a second of a daemon, in its busiest 5 s", self._busiest, 200)
 
     def _reached(self, count: float) -> float:
-        """When so many were announced."""
+        """The moment when so many records were announced."""
         return next(moment for moment, stored in self._announced if stored >= count)
 
 

@@ -1,13 +1,14 @@
 """What strace wrote about a process and its threads: system calls, in order.
 
-strace stops a thread before a call begins and after it has ended, deals with one stop at a time and
-writes each down before the thread goes on.  So the order of its lines is an order of things that
-happened: if one line says that a call has ended, and a later one that another begins, then the
-second began after the first had ended, whichever threads they are in.  A call that is split in two,
+strace stops a thread before a call begins and after it has ended.  It handles one stop at a time
+and writes it down before the thread goes on.  So the order of its lines is the order of events: if
+one line says that a call has ended, and a later line that another call begins, then the second call
+began after the end of the first one, in whatever threads they are.  A call on two lines, with
 ``<unfinished ...>`` and ``resumed``, began at the first line and ended at the second.
 
-It runs as the daemon's grandchild (``-D``), so that signals and exit codes are the daemon's own,
-and shows all bytes as hexadecimal numbers (``-xx``).  It never says what an order means.
+strace runs as the daemon's grandchild (``-D``), so that signals and exit codes are the daemon's
+own, and shows all bytes as hexadecimal numbers (``-xx``).  This module says nothing about what an
+order means.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CALLS = (
     *("sendto", "sendmsg", "sendmmsg"),
 )
 STRING = 65536
-"""Bytes shown of each buffer: the largest page of SQLite, more than any datagram."""
+"""Bytes that strace shows of each buffer: the largest page of SQLite, more than any datagram."""
 
 _LINE = re.compile(r"(\d+) +\S+ (.*)")
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
@@ -35,12 +36,12 @@ _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
 class CannotTrace(Exception):
-    """This machine does not let us trace; the message is a sentence."""
+    """System calls cannot be traced on this machine; the message is a sentence that says why."""
 
 
 class Call(NamedTuple):
-    """A system call: its first argument's descriptor (-1: none) and path, the numbers of the lines
-    at which it began and ended, what it returned, and all the text strace wrote about it."""
+    """A system call: the descriptor (-1: none) and path of its first argument, the numbers of the
+    lines at which it began and ended, its result, and all the text that strace wrote about it."""
 
     name: str
     descriptor: int
@@ -55,7 +56,7 @@ class Call(NamedTuple):
         return b"".join(unhex(each) for each in _STRING.findall(self.text))
 
     def offset(self) -> int:
-        """Where in the file a ``pwrite64`` writes."""
+        """The place in the file at which a ``pwrite64`` writes."""
         arguments = self.text[: self.text.rindex(")")]
         return int(arguments.rpartition(",")[2], 0)
 
@@ -66,7 +67,7 @@ class Call(NamedTuple):
 
 
 def strace(to: Path) -> list[str]:
-    """The words of a command that runs another one and writes its calls to a file.
+    """A command, as a list of words, that runs another one and writes its calls to a file.
 
     :class:`CannotTrace` if there is no strace.
     """
@@ -80,7 +81,7 @@ def strace(to: Path) -> list[str]:
 
 
 def read_trace(lines: Iterable[str]) -> Iterator[Call]:
-    """The calls that came to an end with a number, in the order of their ends."""
+    """The calls that ended with a number as their result, in the order of their ends."""
     begun: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(lines):
         match = _LINE.match(line)

@@ -91,7 +91,8 @@ class DocumentTests(SynchronousTestCase):
     page = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text("utf-8")
 
     def test_every_command_of_the_document_parses_and_every_campaign_is_there(self) -> None:
-        simulated, real = self.page.split("## Real processes")
+        simulated, rest = self.page.split("\n## Real processes\n")
+        real, _ = rest.split("\n## Attacks\n")
         self.check(simulated, lambda row: command.parse(list(row)), set(command.CAMPAIGNS))
         self.check(real, processes.parse, set(processes.CAMPAIGNS))
 

@@ -18,9 +18,9 @@ PURE_FLOORS = MappingProxyType(
     | dict.fromkeys(
         ("wire", "sealing", "identity", "records", "routing", "rpc", "lookup", "upkeep"), 1
     )
+    | {"dialects": 2}
 )
 FLOORS = PURE_FLOORS | {
-    "dialects": 2,
     "storage": 2,
     "plugins": 2,
     "state": 3,

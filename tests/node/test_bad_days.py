@@ -22,19 +22,17 @@ from kadtwisted.errors import (
     Unavailable,
 )
 from kadtwisted.model.contact import Family
-from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import NodeSettings, Parameters
-from kadtwisted.records.kinds import VALUE, RecordKinds
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
+from kadtwisted.testing.inspect import storage_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Conditions, Network
 from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
-
-LENIENT = RecordKinds([VALUE._replace(check=lambda record, unix_now: None)])
-"""Rules that believe any publication time."""
 
 
 class SwarmCase(SynchronousTestCase):
@@ -206,12 +204,17 @@ class ClockTests(SwarmCase):
         self.assertRaises(ClockSkew, self.swarm.wait, early.put("k", b"v"))
         self.swarm.wait(early.stop())
 
+    def hold(self, liar: Node, key: NodeID, record: bytes) -> None:
+        """Let a node hold a record that its rules would refuse."""
+        now = self.clock.seconds()
+        stored = StoredRecord(StorageKey(Kind.VALUE, key), record, now + 3600.0, now)
+        self.swarm.wait(storage_of(liar).put(stored, now))
+
     def test_one_record_from_the_future_spoils_no_key(self) -> None:
         key = key_of_name("k")
         far = encode(value_of(key, b"later", 2**63 - 1))
         liar = self.swarm.nodes[4]
-        liar._records.kinds = LENIENT
-        self.swarm.wait(liar._records.store(far, 3600))
+        self.hold(liar, key, far)
         receipt = self.swarm.wait(self.swarm.nodes[1].put("k", b"now"))
         self.assertGreaterEqual(receipt.remote_acks, 9)
         self.assertEqual(self.swarm.wait(self.swarm.nodes[2].get("k")).value, b"now")
@@ -221,8 +224,7 @@ class ClockTests(SwarmCase):
         far = encode(value_of(key, b"later", 2**63 - 1))
         liars = self.swarm.nodes[1:6]
         for liar in liars:
-            liar._records.kinds = LENIENT
-            self.swarm.wait(liar._records.store(far, 3600))
+            self.hold(liar, key, far)
         self.swarm.wait(self.swarm.nodes[8].put("k", b"now"))
         host = self.network.host("198.51.100.1")
         for honest in (self.swarm.nodes[0], *self.swarm.nodes[6:]):  # liars are quick to answer

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup, Sharing
-from kadtwisted.lookup.shortlist import HostBudget
+from kadtwisted.lookup.shortlist import HearsayBudget, Round
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.results import Trace
@@ -54,7 +54,7 @@ class DisjointLookup:
     """
 
     def __init__(self, target: NodeID, breadth: Breadth, paths: int, now: float = 0.0) -> None:
-        k, alpha, own_id = breadth
+        k, alpha, own_id, _, by_block = breadth
         if paths < 1 or alpha < 1:
             raise InvalidInput(f"paths and alpha must be at least 1, not {paths} and {alpha}")
         self.target = target
@@ -67,11 +67,9 @@ class DisjointLookup:
         self._asked_by: dict[tuple[NodeID, Endpoint], Lookup] = {}
         self._answered: dict[NodeID, None] = {}
         capacity = max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths)
-        sharing = Sharing(capacity, HostBudget(), self._is_taken)
-        self._paths = [
-            Lookup(target, Breadth(k, max(1, (alpha + index) // paths), own_id), now, sharing)
-            for index in range(paths)
-        ]
+        sharing = Sharing(capacity, HearsayBudget(by_block), self._is_taken)
+        parts = [max(1, (alpha + index) // paths) for index in range(paths)]
+        self._paths = [Lookup(target, breadth._replace(alpha=e), now, sharing) for e in parts]
 
     # --- Whom next? --------------------------------------------------------------------------
 
@@ -80,10 +78,10 @@ class DisjointLookup:
         for path in self._paths:
             path.free_slots(now)
         self._named.clear()
-        hosts: list[str] = []
+        besides = Round()
         named: list[Contact] = []
         for path in self._paths:
-            chosen = path.choose(hosts)
+            chosen = path.choose(besides)
             named += chosen
             self._named.update((each.node_id, path) for each in chosen)
         named.sort(key=self._distance)

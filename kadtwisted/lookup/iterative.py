@@ -13,7 +13,7 @@ It never sends, waits, reads a clock or draws a random number.  After every even
 names someone.
 
 A lookup may be one path of several (``disjoint``): then it shares with its sisters the budget for
-hosts that it knows by hearsay, and leaves alone whom one of them is asking.
+what it knows by hearsay, and leaves alone whom one of them is asking.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
+from kadtwisted.lookup.shortlist import Candidate, HearsayBudget, Round, Shortlist
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.results import Trace, TraceStep
@@ -36,6 +36,10 @@ IN_FLIGHT_FACTOR = 3
 """Requests in flight per slot.  A request fails after three soft patiences, or more where
 those are short (:class:`kadtwisted.parameters.Timeouts`), so this many per slot hardly ever hold
 the slots up."""
+
+WIDEST = 3
+"""The most nodes that a lookup takes for close, per k.  MAGIC: it finds k honest ones among twice
+as many that crowd around the target; a simulation of such crowds would settle it."""
 
 WAITING = "waiting"
 LATE = "late"
@@ -59,11 +63,18 @@ class Attempt:
 
 class Breadth(NamedTuple):
     """How widely a lookup searches: for the ``k`` closest nodes, waiting for ``alpha`` requests at
-    once, and never asking ``own_id``."""
+    once, and never asking ``own_id``.
+
+    All nodes at a distance of at most ``radius`` count as close, until they are ``WIDEST`` times
+    k: so nodes that crowd nearer than chance allows hide nobody.  ``by_block`` says whether
+    requests on hearsay are limited for each block of addresses, as on a network without a secret.
+    """
 
     k: int
     alpha: int
     own_id: NodeID | None = None
+    radius: int = 0
+    by_block: bool = False
 
 
 class Sharing(NamedTuple):
@@ -74,7 +85,7 @@ class Sharing(NamedTuple):
     """
 
     capacity: int
-    hosts: HostBudget
+    hearsay: HearsayBudget
     taken: Callable[[NodeID], bool]
 
 
@@ -94,18 +105,19 @@ class Lookup:
         now: float = 0.0,
         sharing: Sharing | None = None,
     ) -> None:
-        k, alpha, own_id = breadth
+        k, alpha, own_id, radius, by_block = breadth
         if k < 1 or alpha < 1:
             raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
         self.target = target
         self.k = k
         self.alpha = alpha
         self.seeds = k
+        self.radius = radius
         self.in_flight = 0
         capacity = CAPACITY_FACTOR * k if sharing is None else sharing.capacity
         self.shortlist = Shortlist(target, capacity, own_id)
         self._started = now
-        self._hosts = HostBudget() if sharing is None else sharing.hosts
+        self._hearsay = HearsayBudget(by_block) if sharing is None else sharing.hearsay
         self._taken = None if sharing is None else sharing.taken
         self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
         self._holding: list[Attempt] = []
@@ -118,7 +130,7 @@ class Lookup:
         Changes nothing but the slots: who is not reported as asked is named again.
         """
         self.free_slots(now)
-        return self.choose([])
+        return self.choose(Round())
 
     def wakes_at(self) -> float | None:
         """The next moment (s) at which a soft patience ends, or ``None``."""
@@ -126,19 +138,23 @@ class Lookup:
 
     @property
     def finished(self) -> bool:
-        """Whether the k closest known have all answered or failed.
+        """Whether the closest known, k or all within the radius, have all answered or failed.
 
         Who failed is no longer among them: the next closest steps in.
         """
-        missing = self.k
+        found = 0
         for candidate in self.shortlist.candidates:
+            if found >= self.k and self._is_beyond(candidate, found):
+                return True
             if candidate.winner is not None:
-                missing -= 1
-                if not missing:
-                    return True
+                found += 1
             elif candidate.in_flight or self._hopeful(candidate):
                 return False
         return True
+
+    def _is_beyond(self, candidate: Candidate, nearer: int) -> bool:
+        """Whether a candidate is not close, though no more than k are ``nearer``."""
+        return candidate.distance > self.radius or nearer >= WIDEST * self.k
 
     def free_slots(self, now: float) -> None:
         """Let go of the requests past their soft patience."""
@@ -150,10 +166,10 @@ class Lookup:
         self._holding.remove(attempt)
         attempt.candidate.fresh -= 1
 
-    def choose(self, hosts: list[str]) -> list[Contact]:
-        """The closest untried among the k closest, not counting those past their patience.
+    def choose(self, besides: Round) -> list[Contact]:
+        """The closest untried among the closest, not counting those past their patience.
 
-        ``hosts`` collects the hosts that this round asks on hearsay, on all paths.
+        ``besides`` collects what this round asks on hearsay, on all paths.
         """
         chosen: list[Contact] = []
         free = min(
@@ -162,32 +178,31 @@ class Lookup:
         )
         if free <= 0:
             return chosen
-        places = self.k
+        nearer = 0
         for candidate in self.shortlist.candidates:
+            if nearer >= self.k and self._is_beyond(candidate, nearer):
+                break
             if candidate.winner is None and not candidate.fresh:
-                contact = self._askable(candidate, hosts)
+                contact = self._askable(candidate, besides)
                 if contact is None:
                     continue
                 chosen.append(contact)
                 if len(chosen) == free:
                     break
-            places -= 1
-            if not places:
-                break
+            nearer += 1
         return chosen
 
-    def _askable(self, candidate: Candidate, hosts: list[str]) -> Contact | None:
-        """The endpoint to try next, if one may be tried now; a told one's host joins ``hosts``."""
+    def _askable(self, candidate: Candidate, besides: Round) -> Contact | None:
+        """The endpoint to try next, if one may be tried now; a told one joins ``besides``."""
         if self._taken is not None and self._taken(NodeID(candidate.distance ^ self.target)):
             return None
         if candidate.own:
             return candidate.own[0]
-        if len(self._attempts) + len(hosts) >= self.shortlist.capacity:
+        if len(self._attempts) + besides.contacts >= self.shortlist.capacity:
             return None
         for contact in candidate.told:
-            host = contact.endpoint.host
-            if self._hosts.admits(host, hosts.count(host)):
-                hosts.append(host)
+            if self._hearsay.admits(contact, besides):
+                self._hearsay.choose(contact, besides)
                 return contact
         return None
 
@@ -196,7 +211,7 @@ class Lookup:
         if candidate.own:
             return True
         return len(self._attempts) < self.shortlist.capacity and any(
-            not self._hosts.exhausted(each.endpoint.host) for each in candidate.told
+            not self._hearsay.exhausted(each) for each in candidate.told
         )
 
     # --- What happened -----------------------------------------------------------------------
@@ -204,7 +219,7 @@ class Lookup:
     def add(self, contacts: Iterable[Contact], now: float) -> None:
         """Start from these, or know these too: contacts of our own table or given by the user.
 
-        They are tried before what other nodes say of the same IDs, and whatever their hosts are.
+        They are tried before what other nodes say of the same IDs, whatever their addresses are.
         """
         for contact in contacts:
             self.shortlist.seed(contact)
@@ -223,7 +238,7 @@ class Lookup:
         self._holding.append(attempt)
         self.in_flight += 1
         if attempt.charged:
-            self._hosts.asked(contact.endpoint.host)
+            self._hearsay.asked(contact)
 
     def replied(
         self, contact: Contact, contacts: Iterable[Contact], now: float, outcome: str = "nodes"
@@ -253,7 +268,7 @@ class Lookup:
         if attempt.outcome == WAITING:
             self._settle(attempt)
             if attempt.charged:
-                self._hosts.failed(contact.endpoint.host)
+                self._hearsay.failed(contact)
         if attempt.answered is None:
             attempt.outcome = outcome
 
@@ -286,15 +301,14 @@ class Lookup:
             self._release(attempt)
 
     def _answered(self, attempt: Attempt, now: float, outcome: str) -> None:
-        host = attempt.contact.endpoint.host
         if attempt.outcome == WAITING:
             self._settle(attempt)
             if attempt.charged:
-                self._hosts.answered(host)
+                self._hearsay.answered(attempt.contact)
         elif attempt.outcome:
             outcome = LATE
             if attempt.charged:
-                self._hosts.answered_late(host)
+                self._hearsay.answered_late(attempt.contact)
         attempt.answered = now
         attempt.outcome = outcome
         attempt.candidate.answered(attempt.contact)

@@ -6,8 +6,9 @@ side (*own*: the routing table's verified ones, or those a user gave) come befor
 nodes *told*.  One reply may name an ID once, so one liar cannot fill all three places.  The list
 never grows beyond its capacity; what goes is the farthest that was told and never asked.
 
-A host that contact lists name is asked at most twice without having answered: lists cannot aim us
-at a victim.  Never done here: choosing how many to ask, timing, sending.
+A host that contact lists name is asked at most twice without having answered, and on a network
+without a secret a block (a /24 or /48) at most eight times: lists cannot aim us at a victim.  Never
+done here: choosing how many to ask, timing, sending.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from kadtwisted.model.contact import Contact, Endpoint, is_loopback
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.networks import is_of_this_machine, is_public, networks_of
 
 ENDPOINTS_PER_ID = 3
 """MAGIC: own, true and one false.  A simulation of colluding liars would settle it."""
@@ -24,6 +26,10 @@ ENDPOINTS_PER_ID = 3
 UNPROVEN_PER_HOST = 2
 """MAGIC: requests per exact address that contact lists may cause without an answer from there;
 two, because two nodes often share one address.  A census of shared addresses would settle it."""
+
+UNPROVEN_PER_BLOCK = 8
+"""MAGIC: such requests per block; the victim of many lists gets no more than 8 datagrams from each
+lookup.  Not counted on a site's own network, where all nodes may live in one block."""
 
 
 class Candidate:
@@ -207,37 +213,72 @@ class Shortlist:
         del self._by_id[NodeID(distance ^ self.target)]
 
 
-class HostBudget:
-    """How often contact lists may still make us ask each exact address.
+class Round:
+    """What one round of a lookup is about to ask on hearsay, on all its paths."""
+
+    __slots__ = ("contacts", "networks")
+
+    def __init__(self) -> None:
+        self.contacts = 0
+        self.networks: list[bytes] = []
+
+
+class HearsayBudget:
+    """How often contact lists may still make us ask each exact address, and each block of addresses
+    if ``by_block``.
 
     An answer gives its share back: who answers is no victim, and many nodes may live at one
     address.  Failures do not.  Loopback addresses are no one else's and are exempt.
     """
 
-    __slots__ = ("_failed", "_in_flight")
+    __slots__ = ("_by_block", "_failed", "_in_flight")
 
-    def __init__(self) -> None:
-        self._in_flight: dict[str, int] = {}
-        self._failed: dict[str, int] = {}
+    def __init__(self, by_block: bool = False) -> None:
+        self._by_block = by_block
+        self._in_flight: dict[bytes, int] = {}
+        self._failed: dict[bytes, int] = {}
 
-    def admits(self, host: str, besides: int = 0) -> bool:
-        """Whether one more may be asked now, ``besides`` others that are about to be."""
-        used = self._in_flight.get(host, 0) + self._failed.get(host, 0) + besides
-        return used < UNPROVEN_PER_HOST or is_loopback(host)
+    def admits(self, contact: Contact, besides: Round) -> bool:
+        """Whether one more may be asked now, besides those that are about to be asked."""
+        for network, limit in self._limits(contact):
+            used = self._in_flight.get(network, 0) + self._failed.get(network, 0)
+            if used + besides.networks.count(network) >= limit:
+                return False
+        return True
 
-    def exhausted(self, host: str) -> bool:
-        """Whether only a late answer could open this address again."""
-        return self._failed.get(host, 0) >= UNPROVEN_PER_HOST and not is_loopback(host)
+    def choose(self, contact: Contact, besides: Round) -> None:
+        """This contact is about to be asked, too."""
+        besides.contacts += 1
+        besides.networks += [network for network, _ in self._limits(contact)]
 
-    def asked(self, host: str) -> None:
-        self._in_flight[host] = self._in_flight.get(host, 0) + 1
+    def exhausted(self, contact: Contact) -> bool:
+        """Whether only a late answer could open this contact's address again."""
+        return any(self._failed.get(each, 0) >= limit for each, limit in self._limits(contact))
 
-    def answered(self, host: str) -> None:
-        self._in_flight[host] -= 1
+    def asked(self, contact: Contact) -> None:
+        for network, _ in self._limits(contact):
+            self._in_flight[network] = self._in_flight.get(network, 0) + 1
 
-    def failed(self, host: str) -> None:
-        self._in_flight[host] -= 1
-        self._failed[host] = self._failed.get(host, 0) + 1
+    def answered(self, contact: Contact) -> None:
+        for network, _ in self._limits(contact):
+            self._in_flight[network] -= 1
 
-    def answered_late(self, host: str) -> None:
-        self._failed[host] -= 1
+    def failed(self, contact: Contact) -> None:
+        for network, _ in self._limits(contact):
+            self._in_flight[network] -= 1
+            self._failed[network] = self._failed.get(network, 0) + 1
+
+    def answered_late(self, contact: Contact) -> None:
+        for network, _ in self._limits(contact):
+            self._failed[network] -= 1
+
+    def _limits(self, contact: Contact) -> tuple[tuple[bytes, int], ...]:
+        """The networks that a contact belongs to, and how often each may be asked."""
+        address = contact.compact[:-2]
+        if is_of_this_machine(address):
+            return ()
+        own = (address, UNPROVEN_PER_HOST)
+        if not (self._by_block and is_public(contact.endpoint.host)):
+            return (own,)
+        _, block, _ = networks_of(address)
+        return (own, (block, UNPROVEN_PER_BLOCK))

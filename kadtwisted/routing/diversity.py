@@ -2,7 +2,7 @@
 
 An attacker who rents one host or one block of addresses can make up any number of node IDs, but
 not any number of addresses, and hardly addresses of many providers.  So on an open network a table
-counts its contacts by *host*, *block* and *provider* (see :mod:`~kadtwisted.routing.networks`: an
+counts its contacts by *host*, *block* and *provider* (see :mod:`~kadtwisted.model.networks`: an
 IPv4 address, its /24 and its /16; or the /64, the /48 and the /32 of an IPv6 address).
 
 The rules of this file:
@@ -37,8 +37,8 @@ from dataclasses import dataclass
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.networks import is_of_this_machine, networks_of
 from kadtwisted.routing.liveness import Entry
-from kadtwisted.routing.networks import is_of_this_machine, networks_of
 
 
 @dataclass(frozen=True, slots=True)

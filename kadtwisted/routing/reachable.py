@@ -18,59 +18,31 @@ of this file:
   another address for itself: an attacker elsewhere has no such address.  On this machine each port
   has a vote.
 
-What is public follows the special-purpose registries of IANA (RFC 6890), with one exception: the
-documentation prefixes 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 count as
-public.  No real host has such an address, so no harm is done; examples and simulations use them.
-
-Hosts are IP addresses in their shortest text form, as sockets and codecs give them.  IPv4 text is
-compared by its beginning, without parsing: each contact in each reply is checked here.
+What is public is said in :mod:`~kadtwisted.model.networks`.  Hosts are IP addresses in their
+shortest text form, as sockets and codecs give them.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Endpoint, is_loopback
-from kadtwisted.routing.networks import address_of, networks_of
+from kadtwisted.model.networks import (
+    EVERYBODY,
+    MACHINE,
+    address_of,
+    is_public,
+    networks_of,
+    scope_of,
+)
 from kadtwisted.routing.votes import Verdict
 
 Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NOT_PUBLIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "0": ("0.",),
-        "10": ("10.",),
-        "100": tuple(f"100.{each}." for each in range(64, 128)),
-        "127": ("127.",),
-        "169": ("169.254.",),
-        "172": tuple(f"172.{each}." for each in range(16, 32)),
-        "192": ("192.0.0.", "192.168."),
-        "198": ("198.18.", "198.19."),
-        **{str(each): (f"{each}.",) for each in range(224, 256)},
-    }
-)
-"""For each first number of an IPv4 address that needs a closer look: the beginnings of addresses
-that are not public.  In order: this network and private (RFC 1122, 1918), carriers (RFC 6598),
-loopback, link-local (RFC 3927), private, IETF protocols (RFC 6890) and private, benchmarks (RFC
-2544), multicast and reserved (RFC 5771, 1112)."""
-
-MACHINE, LINK, SITE, EVERYBODY = range(4)
-"""Scopes of addresses: see :func:`scope_of`."""
-
-_LINK_LOCAL = ("169.254.", "fe8", "fe9", "fea", "feb")
 _NEVER = ("0.", *(f"{each}." for each in range(224, 240)))
 _BROADCAST = "255.255.255.255"
-
-
-def is_public(host: str) -> bool:
-    """Whether an address is on the public internet."""
-    if ":" in host:
-        return _is_public_ipv6(host)
-    beginnings = _NOT_PUBLIC.get(host.partition(".")[0])
-    return beginnings is None or not host.startswith(beginnings)
 
 
 def may_contact(endpoint: Endpoint, we_are_public: bool, allowed: Sequence[Prefix] = ()) -> bool:
@@ -163,15 +135,6 @@ class Reach:
         return scope_of(host) >= giver or bool(self._allowed and _is_in(host, self._allowed))
 
 
-def scope_of(host: str) -> int:
-    """How public an address is: of this machine, of one link, of a site, of everybody."""
-    if is_loopback(host):
-        return MACHINE
-    if host.startswith(_LINK_LOCAL):
-        return LINK
-    return EVERYBODY if is_public(host) else SITE
-
-
 def voter_of(observer: Endpoint) -> bytes:
     """Whose vote an observer at this endpoint casts."""
     host, port = observer
@@ -195,14 +158,6 @@ def _parse_prefix(text: str) -> Prefix:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise ConfigurationError(f"{text!r} is no prefix to allow: {error}") from None
-
-
-def _is_public_ipv6(host: str) -> bool:
-    """IANA has assigned 2000::/3 only; 2001::/23 in it is for protocols (RFC 2928)."""
-    first, _, rest = host.partition(":")
-    if len(first) != 4 or first[0] not in "23" or "%" in host:
-        return False
-    return first != "2001" or int(rest.partition(":")[0] or "0", 16) >= 0x200
 
 
 def _is_never(host: str) -> bool:

@@ -27,13 +27,13 @@ from typing import NamedTuple
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, RandomBits
+from kadtwisted.model.networks import address_of
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import Buckets
 from kadtwisted.routing.diversity import Census, Diversity
 from kadtwisted.routing.kbucket import KBucket
 from kadtwisted.routing.liveness import NEVER, Entry, Liveness
 from kadtwisted.routing.nearest import nearest
-from kadtwisted.routing.networks import address_of
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()

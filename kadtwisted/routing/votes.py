@@ -3,7 +3,7 @@
 A node learns some things about itself from others only: at which address they see it, whether its
 clock is right.  Anybody may answer, and anybody may lie.  The rules of this file:
 
-* Each network has one vote (see :mod:`~kadtwisted.routing.networks`), because one liar can have
+* Each network has one vote (see :mod:`~kadtwisted.model.networks`), because one liar can have
   many addresses in one network, but hardly in many.  Its newest answer counts, for
   :data:`KEPT` seconds.
 * At least :data:`NEEDED` networks must agree, and more than half of all that voted lately.

@@ -391,6 +391,62 @@ class FalseEndpointTests(SynchronousTestCase):
         self.assertEqual(ids(each.closest()).count(1), 1)
 
 
+class RadiusTests(SynchronousTestCase):
+    """All nodes within a radius of the target count as close, as far as three times k."""
+
+    def wide(self, radius: int, *node_ids: int, k: int = 2) -> Lookup:
+        each = Lookup(NodeID(0), Breadth(k, 8, radius=radius))
+        each.add([contact(node_id) for node_id in node_ids], 0.0)
+        return each
+
+    def answered(self, each: Lookup, *told: int) -> list[int]:
+        """Whom a lookup asks until it is finished; everybody answers and names the same."""
+        return sorted(ids(run(each, lambda _: [contact(node_id) for node_id in told]).asked))
+
+    def test_all_within_it_are_asked_and_nobody_beyond(self) -> None:
+        for radius, asked in ((0, [1, 2]), (2, [1, 2]), (3, [1, 2, 3]), (5, [1, 2, 3, 4, 5])):
+            each = self.wide(radius, 1)
+            self.assertEqual(self.answered(each, 1, 2, 3, 4, 5, 6, 7), asked)
+            self.assertEqual(ids(each.closest()), [1, 2])
+
+    def test_as_far_as_three_times_k(self) -> None:
+        each = self.wide(200, 1)
+        self.assertEqual(self.answered(each, *range(1, 30)), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(ids(each.closest(9)), [1, 2, 3, 4, 5, 6])
+
+    def test_who_fails_within_it_is_replaced_up_to_k_only(self) -> None:
+        each = self.wide(3, 1, 2, 3, 9, 10)
+        ask(each, 0.0)
+        for node_id in (1, 2):
+            each.failed(contact(node_id), 0.1)
+        self.assertFalse(each.finished)
+        self.assertEqual(ids(ask(each, 0.1)), [9])
+        each.replied(contact(3), [], 2.0)
+        self.assertFalse(each.finished)
+        each.replied(contact(9), [], 2.0)
+        self.assertTrue(each.finished)
+
+    def test_a_crowd_hides_nobody(self) -> None:
+        """16 Sybils nearer than anybody, who name each other alone; 8 honest nodes belong there."""
+        random = Random(1)
+        network = ToyNetwork(random, 200, 8, bits=16)
+        sybils = list(range(1, 17))
+        for owner in network.nodes:
+            network.table(owner)[:4] = random.sample(sybils, 4)
+
+        def answer(asked: Contact) -> list[Contact]:
+            if asked.node_id in sybils:
+                return [contact(each) for each in sybils]
+            return network.answer(asked.node_id, 0)
+
+        near = closest_of(network.nodes, 0, 8)
+        for radius, expected in ((0, 0), ((1 << 16) * 8 // 200, 8)):
+            each = Lookup(NodeID(0), Breadth(8, 5, radius=radius))
+            each.add(network.answer(network.nodes[7], 0), 0.0)
+            run(each, answer)
+            self.assertEqual(len(set(near).intersection(ids(each.closest(24)))), expected)
+
+
 class VictimTests(SynchronousTestCase):
     """Contact lists that name one host again and again."""
 
@@ -423,6 +479,16 @@ class VictimTests(SynchronousTestCase):
 
         seen = run(each, answer)
         self.assertEqual(sum(asked in victims for asked in seen.asked), 2)
+        self.assertEqual(each.closest(), honest)
+
+    def test_a_whole_block_gets_eight_on_a_network_without_a_secret(self) -> None:
+        victims = [contact(i, f"198.51.100.{i}") for i in range(1, 200)]
+        honest = [contact(1000 + i) for i in range(20)]
+        for by_block, most in ((True, 8), (False, 199)):
+            each = Lookup(NodeID(0), Breadth(20, 5, by_block=by_block))
+            each.add([contact(2**20)], 0.0)
+            seen = run(each, lambda one: None if one in victims else honest + victims)
+            self.assertEqual(sum(asked in victims for asked in seen.asked), most)
         self.assertEqual(each.closest(), honest)
 
     def test_not_even_at_once(self) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.lookup.shortlist import Candidate, HostBudget, Shortlist
+from kadtwisted.lookup.shortlist import Candidate, HearsayBudget, Round, Shortlist
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from tests.lookup.toy_network import closest_of, contact
 
@@ -151,38 +152,75 @@ class EndpointTests(SynchronousTestCase):
         self.assertEqual(known(self.shortlist, 1).winner, contact(1, port=10))
 
 
-class HostBudgetTests(SynchronousTestCase):
+class HearsayBudgetTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.budget = HostBudget()
+        self.budget = HearsayBudget()
+
+    def at(self, host: str) -> Contact:
+        return Contact.at(NodeID(1), Endpoint(host, 8000))
+
+    def admits(self, host: str, *besides: str) -> bool:
+        """Whether one more is admitted besides others that are about to be asked."""
+        chosen = Round()
+        for each in besides:
+            self.budget.choose(self.at(each), chosen)
+        self.assertEqual(chosen.contacts, len(besides))
+        return self.budget.admits(self.at(host), chosen)
 
     def test_two_may_be_asked(self) -> None:
-        self.assertTrue(self.budget.admits("192.0.2.1", 1))
-        self.assertFalse(self.budget.admits("192.0.2.1", 2))
-        self.budget.asked("192.0.2.1")
-        self.assertTrue(self.budget.admits("192.0.2.1"))
-        self.budget.asked("192.0.2.1")
-        self.assertFalse(self.budget.admits("192.0.2.1"))
-        self.assertTrue(self.budget.admits("192.0.2.2"))
+        one = "192.0.2.1"
+        self.assertTrue(self.admits(one, one))
+        self.assertFalse(self.admits(one, one, one))
+        self.budget.asked(self.at(one))
+        self.assertTrue(self.admits(one))
+        self.budget.asked(self.at(one))
+        self.assertFalse(self.admits(one))
+        self.assertTrue(self.admits("192.0.2.2"))
 
     def test_failures_use_it_up_and_answers_give_it_back(self) -> None:
+        one = self.at("192.0.2.1")
         for _ in range(2):
-            self.budget.asked("192.0.2.1")
-        self.budget.answered("192.0.2.1")
-        self.assertTrue(self.budget.admits("192.0.2.1"))
-        self.budget.failed("192.0.2.1")
-        self.budget.asked("192.0.2.1")
-        self.assertFalse(self.budget.exhausted("192.0.2.1"))
-        self.budget.failed("192.0.2.1")
-        self.assertTrue(self.budget.exhausted("192.0.2.1"))
-        self.assertFalse(self.budget.admits("192.0.2.1"))
-        self.budget.answered_late("192.0.2.1")
-        self.assertFalse(self.budget.exhausted("192.0.2.1"))
-        self.assertTrue(self.budget.admits("192.0.2.1"))
+            self.budget.asked(one)
+        self.budget.answered(one)
+        self.assertTrue(self.admits("192.0.2.1"))
+        self.budget.failed(one)
+        self.budget.asked(one)
+        self.assertFalse(self.budget.exhausted(one))
+        self.budget.failed(one)
+        self.assertTrue(self.budget.exhausted(one))
+        self.assertFalse(self.admits("192.0.2.1"))
+        self.budget.answered_late(one)
+        self.assertFalse(self.budget.exhausted(one))
+        self.assertTrue(self.admits("192.0.2.1"))
 
     def test_loopback_is_exempt(self) -> None:
+        self.budget = HearsayBudget(by_block=True)
         for host in ("127.0.0.1", "127.9.9.9", "::1"):
             for _ in range(9):
-                self.budget.asked(host)
-                self.budget.failed(host)
-            self.assertTrue(self.budget.admits(host, 9))
-            self.assertFalse(self.budget.exhausted(host))
+                self.budget.asked(self.at(host))
+                self.budget.failed(self.at(host))
+            self.assertTrue(self.admits(host, *[host] * 9))
+            self.assertFalse(self.budget.exhausted(self.at(host)))
+
+    def test_eight_of_a_block_on_a_network_without_a_secret(self) -> None:
+        for hosts in ("192.0.2.{}", "2001:db8:7:{}::1"):
+            others = [hosts.format(each) for each in range(1, 9)]
+            self.assertTrue(self.admits(hosts.format(9), *others))
+            self.budget = HearsayBudget(by_block=True)
+            self.assertTrue(self.admits(hosts.format(9), *others[1:]))
+            self.assertFalse(self.admits(hosts.format(9), *others))
+            for each in others:
+                self.budget.asked(self.at(each))
+            self.assertFalse(self.admits(hosts.format(9)))
+            for each in others:
+                self.budget.failed(self.at(each))
+            self.assertTrue(self.budget.exhausted(self.at(hosts.format(9))))
+            self.budget.answered_late(self.at(others[0]))
+            self.assertTrue(self.admits(hosts.format(9)))
+            self.budget = HearsayBudget()
+
+    def test_but_not_on_a_site_of_our_own(self) -> None:
+        self.budget = HearsayBudget(by_block=True)
+        others = [f"10.1.1.{each}" for each in range(1, 20)]
+        self.assertTrue(self.admits("10.1.1.77", *others))
+        self.assertTrue(self.admits("192.0.3.1", *[f"192.0.2.{each}" for each in range(1, 9)]))

@@ -13,17 +13,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import NotFound
 from kadtwisted.identity.keys import NodeKey, node_id_of
+from kadtwisted.lookup.iterative import WIDEST
 from kadtwisted.lookup.records import Mode
-from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import id_to_bytes, key_of_name
 from kadtwisted.model.record import Value
 from kadtwisted.model.results import Receipt
 from kadtwisted.node.node import Node
-from kadtwisted.node.operations.searches import KEEPERS_FACTOR, disjoint_paths, estimated_size
-from kadtwisted.node.port.link import Link
+from kadtwisted.node.operations.searches import refresh_bucket
+from kadtwisted.node.operations.sizes import disjoint_paths, network_size
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value as value_rules
-from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, simulated_node
+from kadtwisted.routing.size import SizeEstimates
+from kadtwisted.testing.inspect import context_of, link_of
+from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, block_address, simulated_node
 
 K = 8
 SIZE = 48
@@ -31,12 +33,8 @@ SECRETS = (b"known to the members alone, 32 b",)
 SETTINGS = MappingProxyType({"parameters": Parameters(k=K, alpha=3)})
 
 
-def link_of(node: Node) -> Link:
-    return node._links[Family.IPV4]
-
-
 def paths_of(node: Node) -> int:
-    return disjoint_paths(node._context, link_of(node))
+    return disjoint_paths(context_of(node), link_of(node))
 
 
 class SwarmCase(SynchronousTestCase):
@@ -46,14 +44,22 @@ class SwarmCase(SynchronousTestCase):
         self.addCleanup(swarm.stop)
         return swarm
 
+    def refreshed(self, swarm: Swarm) -> Swarm:
+        """As a network that has not grown for a while: its members have refreshed their buckets."""
+        for node in swarm.nodes:
+            context, link = context_of(node), link_of(node)
+            for index in range(len(link.table.buckets())):
+                swarm.wait(refresh_bucket(context, link, index))
+        return swarm
+
 
 class PathsTests(SwarmCase):
     def test_an_open_network_has_four_where_there_is_room(self) -> None:
-        nodes = self.swarm().nodes
+        nodes = self.refreshed(self.swarm()).nodes
         counted = Counter(paths_of(node) for node in nodes)
         self.assertGreater(counted[4], SIZE * 3 // 4)
         self.assertGreaterEqual(min(counted), 2)
-        sizes = [estimated_size(node._context, link_of(node)) for node in nodes]
+        sizes = [network_size(context_of(node), link_of(node)).nodes for node in nodes]
         self.assertLess(abs(median(sizes) / SIZE - 1), 0.5)
 
     def test_a_private_one_has_one(self) -> None:
@@ -70,7 +76,7 @@ class PathsTests(SwarmCase):
 
     def test_where_a_bucket_is_not_even_full_all_are_known(self) -> None:
         nodes = self.swarm(K).nodes
-        sizes = [estimated_size(node._context, link_of(node)) for node in nodes]
+        sizes = [network_size(context_of(node), link_of(node)).nodes for node in nodes]
         self.assertEqual(sizes, [len(link_of(node).table) + 1 for node in nodes])
         self.assertLessEqual(max(sizes), K)
 
@@ -129,22 +135,25 @@ class KeepersTests(SwarmCase):
     KEY = key_of_name("the target")
     CROWD = K + 2
 
-    def seeds(self) -> list[int]:
-        """Seeds of nodes whose IDs share their first eight bits with the key."""
-        candidates = (seed for seed in count(1) if not (id_of(seed) ^ self.KEY) >> 152)
+    def seeds(self, target: int) -> list[int]:
+        """Seeds of nodes whose IDs share their first eight bits with the target."""
+        candidates = (seed for seed in count(1) if not (id_of(seed) ^ target) >> 152)
         return list(islice(candidates, self.CROWD))
 
-    def put(self, **settings: object) -> tuple[Swarm, Receipt]:
-        """An honest put under a crowded key."""
-        swarm = self.swarm(**settings)
-        for number, seed in enumerate(self.seeds(), 1):
-            address = f"198.51.{number}.1"
+    def crowd(self, swarm: Swarm, seeds: list[int], **settings: object) -> None:
+        """Let the nodes of these seeds join."""
+        for seed in seeds:
+            address = block_address(1000 + seed)
             chosen = NodeSettings(port=PORT, interfaces=(address,), **{**SETTINGS, **settings})
             node = simulated_node(swarm.network.host(address), seed, chosen)
             swarm.wait(node.start())
             swarm.wait(node.bootstrap([swarm.address_of(swarm.nodes[0])]))
             self.addCleanup(lambda stopping=node.stop: swarm.wait(stopping()))
-        # Not a neighbour of the crowd: its estimate of the network's size would be theirs.
+
+    def put(self, **settings: object) -> tuple[Swarm, Receipt]:
+        """An honest put under a crowded key, from far away."""
+        swarm = self.swarm(**settings)
+        self.crowd(swarm, self.seeds(self.KEY), **settings)
         writer = max(swarm.nodes, key=lambda node: node.node_id ^ self.KEY)
         return swarm, swarm.wait(writer.put(id_to_bytes(self.KEY), b"v"))
 
@@ -158,8 +167,20 @@ class KeepersTests(SwarmCase):
     def test_the_crowd_pushes_nobody_out(self) -> None:
         swarm, receipt = self.put()
         self.assertEqual(self.honest(swarm, receipt)[:2], [0, 1])
-        self.assertLessEqual(receipt.remote_acks, KEEPERS_FACTOR * K)
+        self.assertLessEqual(receipt.remote_acks, WIDEST * K)
         self.assertEqual(receipt.failures, {})
+
+    def test_not_even_if_it_crowds_around_the_writer_too(self) -> None:
+        swarm = self.swarm()
+        writer = max(swarm.nodes, key=lambda node: node.node_id ^ self.KEY)
+        self.crowd(swarm, self.seeds(self.KEY) + self.seeds(writer.node_id))
+        link = link_of(writer)
+        around = sorted(each.node_id ^ writer.node_id for each in link.table.contacts())
+        self.assertLess(around[2], 1 << 152, "the writer knows of its crowd")
+        link.sizes = SizeEstimates()  # as if it had just begun
+        receipt = swarm.wait(writer.put(id_to_bytes(self.KEY), b"v"))
+        self.assertGreaterEqual(len(self.honest(swarm, receipt)), K * 3 // 4)
+        self.assertLess(network_size(context_of(writer), link).nodes, 2 * SIZE)
 
     def test_on_a_private_network_there_are_no_crowds(self) -> None:
         swarm, receipt = self.put(network_secrets=SECRETS)
@@ -172,7 +193,7 @@ class KeepersTests(SwarmCase):
             swarm.wait(n.put(f"key {i}", b"v")).remote_acks for i, n in enumerate(swarm.nodes[:16])
         ]
         self.assertGreaterEqual(min(acks), K)
-        self.assertLessEqual(max(acks), KEEPERS_FACTOR * K)
+        self.assertLessEqual(max(acks), WIDEST * K)
         self.assertLess(sum(acks) / len(acks), 2 * K)
 
     def test_a_network_of_less_than_2k_has_no_more_than_k(self) -> None:

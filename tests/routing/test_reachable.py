@@ -10,18 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Endpoint, endpoint_from_compact
-from kadtwisted.routing.reachable import (
-    EVERYBODY,
-    LINK,
-    MACHINE,
-    SITE,
-    Reach,
-    is_public,
-    may_contact,
-    parse_prefixes,
-    scope_of,
-    voter_of,
-)
+from kadtwisted.model.networks import EVERYBODY, LINK, MACHINE, SITE, is_public, scope_of
+from kadtwisted.routing.reachable import Reach, may_contact, parse_prefixes, voter_of
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 

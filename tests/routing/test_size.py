@@ -10,7 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.routing.size import estimate_size, standard_error
+from kadtwisted.routing.size import (
+    REMEMBERED,
+    Size,
+    SizeEstimates,
+    estimate_size,
+    standard_error,
+)
 from kadtwisted.routing.table import RoutingTable
 
 K = 20
@@ -90,3 +96,71 @@ class EstimateTests(SynchronousTestCase):
             near = [each.node_id for each in table.closest(table.own_id)]
             found.append(estimate_size(table.own_id, near, K))
         self.assertLess(abs(fmean(found) / size - 1), 0.25)
+
+
+class SizeEstimatesTests(SynchronousTestCase):
+    """Several estimates, some of which an attacker has made too large."""
+
+    def of(self, *estimates: float, around_us: float = 100.0) -> Size:
+        known = SizeEstimates()
+        for each in estimates:
+            known.note(each, 60)
+        return known.size(around_us, 60)
+
+    def test_one_or_two_are_not_enough_to_be_sure(self) -> None:
+        self.assertEqual(self.of(), Size(100.0, 100.0, True))
+        self.assertEqual(self.of(120.0), Size(100.0, 120.0, True))
+        self.assertEqual(self.of(120.0, 110.0), Size(110.0, 120.0, False))
+
+    def test_the_median_where_they_agree(self) -> None:
+        self.assertEqual(self.of(90.0, 120.0, 110.0, 130.0), Size(110.0, 130.0, False))
+
+    def test_the_lower_quartile_where_they_do_not(self) -> None:
+        self.assertEqual(self.of(90.0, 120.0, 110.0, around_us=9000.0), Size(90.0, 9000.0, True))
+        self.assertEqual(self.of(9000.0, 8000.0, 90.0, 7000.0, 110.0), Size(100.0, 9000.0, True))
+        self.assertEqual(self.of(90.0, 120.0, 110.0, around_us=20.0), Size(20.0, 120.0, True))
+
+    def test_only_the_newest_count(self) -> None:
+        known = SizeEstimates()
+        for number in range(3 * REMEMBERED):
+            known.note(1e6 if number < 2 * REMEMBERED else 100.0, 60)
+        self.assertEqual((known.size(100.0, 60), known.missing(60)), (Size(100.0, 100.0, False), 0))
+
+    def test_what_is_older_than_half_of_the_table_does_not_count(self) -> None:
+        known = SizeEstimates()
+        for estimate, contacts in ((7.0, 5), (9.0, 8), (80.0, 20), (90.0, 30)):
+            known.note(estimate, contacts)
+        for contacts, missing, expected in (
+            (16, 0, Size(9.0, 100.0, True)),
+            (17, 0, Size(90.0, 100.0, False)),
+            (40, 0, Size(90.0, 100.0, False)),
+            (60, 1, Size(90.0, 100.0, True)),
+            (61, 2, Size(100.0, 100.0, True)),
+        ):
+            self.assertEqual(known.missing(contacts), missing)
+            self.assertEqual(known.size(100.0, contacts), expected)
+
+    def test_chance_alone_puts_the_size_in_doubt_seldom(self) -> None:
+        for k, seldom in ((8, 0.05), (K, 0.002)):
+            source, doubts, found = random.Random(k), 0, []
+            for _ in range(500):
+                known = SizeEstimates()
+                for _ in range(REMEMBERED):
+                    near = [NodeID(each) for each in distances(source, 999, k)]
+                    known.note(estimate_size(NodeID(0), near, k), 60)
+                size = known.size(1000.0, 60)
+                doubts += size.doubtful
+                found.append(size.nodes)
+            self.assertLessEqual(doubts / 500, seldom)
+            self.assertLess(abs(fmean(found) / 1000 - 1), 0.15)
+
+    def test_a_crowd_at_two_of_sixteen_points_is_noticed_and_not_believed(self) -> None:
+        source = random.Random(5)
+        known = SizeEstimates()
+        for number in range(REMEMBERED):
+            near = [NodeID(each) for each in distances(source, 999, K)]
+            crowd = [NodeID(each + 1) for each in range(K)] if number % 8 == 0 else []
+            known.note(estimate_size(NodeID(0), near + crowd, K), 60)
+        size = known.size(1e30, 60)
+        self.assertTrue(size.doubtful)
+        self.assertLess(abs(size.nodes / 1000 - 1), 0.4)

@@ -24,7 +24,7 @@ from kadtwisted.model.contact import Address, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.searches import all_of, find_nodes, first_of
+from kadtwisted.node.operations.searches import all_of, find_nodes, first_of, refresh_bucket
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
@@ -136,8 +136,7 @@ class Bootstrap:
             return
         due = link.table.refresh_due(context.world.now(), context.parameters.refresh_period)
         for index in due[:MAX_BUCKET_LOOKUPS]:
-            target = link.table.random_id_in(index, context.world.random)
-            await find_nodes(context, link, target)
+            await refresh_bucket(context, link, index)
         await self._introduce(link)
 
     async def _introduce(self, link: Link) -> None:

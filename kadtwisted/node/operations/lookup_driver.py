@@ -17,10 +17,10 @@ from kadtwisted.lookup.disjoint import AnyLookup
 from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, Nodes, RequestBody
+from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
-from kadtwisted.routing.reachable import scope_of
 
 
 class LookupDriver:

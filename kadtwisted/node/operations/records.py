@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from twisted.internet.defer import Deferred
+
 from kadtwisted.errors import InvalidInput, KadtwistedError, NoContacts, Superseded, Unavailable
 from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import NodeID
@@ -26,11 +28,12 @@ from kadtwisted.node.operations.searches import (
     Found,
     Query,
     all_of,
-    disjoint_paths,
     find_records,
     first_of,
+    measure_network,
     merge_traces,
 )
+from kadtwisted.node.operations.sizes import disjoint_paths
 from kadtwisted.node.operations.storing import Refusal, Storing
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
@@ -202,7 +205,7 @@ class RecordOperations:
 
         ``wanted`` is what the kind's ``publish`` takes.  Fails as :meth:`Storing.store` does.
         """
-        founds = await self._search(Query(rules, key, "latest", whole=False))
+        founds = await self._search_to_write(Query(rules, key, "latest", whole=False))
         read = self._read(rules, founds, await self._local(rules, key))
         seen = [each.record for each in read.winners]
         data = rules.publish(wanted, seen, self._context.world.unix_time())
@@ -217,7 +220,7 @@ class RecordOperations:
         """
         rules, where = self._context.dialect.kinds.identify(record)
         rules.check_condition(cas)
-        founds = await self._search(Query(rules, where.key, "latest", whole=False))
+        founds = await self._search_to_write(Query(rules, where.key, "latest", whole=False))
         for winner in self._read(rules, founds, ()).winners:
             if winner.where == where and rules.supersedes(winner.record, record):
                 raise Superseded("another record has taken the place of this one")
@@ -227,6 +230,13 @@ class RecordOperations:
     async def publish_again(self, record: bytes, lifetime: float) -> None:
         """Store a record of our own anew, with a fresh lifetime; fails as :meth:`put_record`."""
         await self.put_record(record, lifetime)
+
+    async def _search_to_write(self, query: Query) -> list[Found]:
+        """Search what is there; find out meanwhile how large the network is, if that is unknown."""
+        measuring = [measure_network(self._context, each) for each in self._links.connected()]
+        searching: Deferred[Any] = Deferred.fromCoroutine(self._search(query))
+        founds: list[Found] = (await all_of([searching, *measuring]))[0]
+        return founds
 
     def _remaining(self, rules: RecordKind, record: bytes, lifetime: float) -> int:
         """The whole seconds that holders are asked to keep a record, at most what they may."""

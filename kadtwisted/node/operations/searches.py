@@ -5,7 +5,7 @@ Each family has its own table and its own lookup; they run side by side and are 
 On a network without a secret anyone may join and lie.  So a search that reads all versions (a put
 begins with one) runs over disjoint paths there, and so does the second search that confirms a miss.
 How many paths there are, and how far from the key a record belongs, follows from the number of
-nodes that the density of our own neighbourhood suggests.
+nodes (:mod:`~kadtwisted.node.operations.sizes`).
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ from typing import NamedTuple, TypeVar
 from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
 from twisted.python.failure import Failure
 
-from kadtwisted.lookup.disjoint import DisjointLookup, effective_paths
-from kadtwisted.lookup.iterative import Breadth, Lookup
+from kadtwisted.lookup.disjoint import DisjointLookup
+from kadtwisted.lookup.iterative import WIDEST, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.ids import NodeID, distance
+from kadtwisted.model.ids import NodeID, random_id
 from kadtwisted.model.results import Trace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.operations.record_driver import RecordDriver
+from kadtwisted.node.operations.sizes import (
+    breadth_of,
+    is_size_needed,
+    keepers_of,
+    note_size,
+    radius_of,
+)
 from kadtwisted.node.port.link import Link
 from kadtwisted.records.findings import Finding, Findings
 from kadtwisted.records.kinds import RecordKind
-from kadtwisted.routing.size import estimate_size
 
 T = TypeVar("T")
-
-KEEPERS_FACTOR = 3
-"""At most this many times k nodes are asked to store one record.  MAGIC: a simulation of liars who
-choose their IDs near a key would settle it."""
 
 
 class Query(NamedTuple):
@@ -50,35 +52,23 @@ class Query(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The end of one search over one link: the winner at each place, the k closest nodes, and those
-    that should keep a new record: the same and maybe some more.  Both closest first."""
+    """The end of one search over one link: the winner at each place, and the k closest nodes,
+    closest first."""
 
     link: Link
     search: RecordSearch
     winners: tuple[Finding, ...]
     closest: tuple[Contact, ...]
-    keepers: tuple[Contact, ...]
     trace: Trace
+
+    def keepers(self, context: NodeContext) -> list[Contact]:
+        """Who should keep a new record, closest first: the k closest, and maybe some more."""
+        reached = self.search.closest(WIDEST * context.parameters.k)
+        return keepers_of(context, self.link, self.search.target, reached)
 
     def lacking(self, version: bytes) -> list[Contact]:
         """Who of the closest does not hold this version."""
         return self.search.without_record(version)
-
-
-def estimated_size(context: NodeContext, link: Link) -> float:
-    """How many nodes the network has in this link's family, by how close our neighbours are."""
-    parameters = context.parameters
-    known = (each.node_id for each in link.table.contacts())
-    wanted = max(parameters.k, 3)  # the estimate needs three, however small k is
-    return estimate_size(context.node_id, known, wanted, parameters.id_bits)
-
-
-def disjoint_paths(context: NodeContext, link: Link) -> int:
-    """How many paths a search takes over this link that liars must not mislead."""
-    if not context.open_network:
-        return 1
-    parameters = context.parameters
-    return effective_paths(parameters.disjoint_paths, estimated_size(context, link), parameters.k)
 
 
 def find_nodes(context: NodeContext, link: Link, target: NodeID) -> Deferred[Lookup]:
@@ -88,10 +78,29 @@ def find_nodes(context: NodeContext, link: Link, target: NodeID) -> Deferred[Loo
     return driver.run().addCallback(lambda _: lookup)
 
 
-def breadth_of(context: NodeContext) -> Breadth:
-    """How widely this node's lookups search on one path."""
-    parameters = context.parameters
-    return Breadth(parameters.k, parameters.alpha, context.node_id)
+def refresh_bucket(context: NodeContext, link: Link, index: int) -> Deferred[None]:
+    """Look up a random ID in this bucket, and learn the size of the network from what is there."""
+    target = link.table.random_id_in(index, context.world.random)
+
+    def ended(lookup: Lookup) -> None:
+        note_size(context, link, target, lookup.closest())
+
+    return find_nodes(context, link, target).addCallback(ended)
+
+
+def measure_network(context: NodeContext, link: Link) -> Deferred[None]:
+    """Look up as many random IDs as the estimate of the network's size needs, if it needs any."""
+    if not is_size_needed(context, link):
+        return succeed(None)
+
+    def measure(target: NodeID) -> Deferred[None]:
+        looking = find_nodes(context, link, target)
+        return looking.addCallback(lambda e: note_size(context, link, target, e.closest()))
+
+    random, bits = context.world.random, context.parameters.id_bits
+    missing = range(link.sizes.missing(len(link.table)))
+    measuring = all_of([measure(random_id(random, bits)) for _ in missing])
+    return measuring.addCallback(lambda _: None)
 
 
 def find_records(
@@ -107,46 +116,30 @@ def find_records(
     The trace counts from ``since``, or from now.
     """
     started = context.world.now() if since is None else since
-    search = _record_search(context, query, paths, started)
+    search = _record_search(context, link, query, paths, started)
     findings = Findings(query.rules, query.key, context.parameters.max_remaining)
     pages_at_once = context.parameters.alpha if query.whole else 0
     driver = RecordDriver(context, link, search, findings, pages_at_once)
 
     def ended(_: None) -> Found:
         trace = search.trace(context.world.now())
-        closest, keepers = tuple(search.closest()), _keepers(context, link, search)
-        return Found(link, search, driver.winners(), closest, keepers, trace)
+        return Found(link, search, driver.winners(), tuple(search.closest()), trace)
 
     return driver.run().addCallback(ended)
 
 
-def _record_search(context: NodeContext, query: Query, paths: int, started: float) -> RecordSearch:
+def _record_search(
+    context: NodeContext, link: Link, query: Query, paths: int, started: float
+) -> RecordSearch:
     """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
     one slot would be waited for one after the other."""
     breadth = breadth_of(context)
+    if query.mode != "first" or paths > 1:
+        breadth = breadth._replace(radius=radius_of(context, link))
     if paths == 1:
         return RecordSearch(Lookup(query.key, breadth, started), query.mode)
     wider = breadth._replace(alpha=paths * breadth.alpha)
     return RecordSearch(DisjointLookup(query.key, wider, paths, started), query.mode)
-
-
-def _keepers(context: NodeContext, link: Link, lookup: RecordSearch) -> tuple[Contact, ...]:
-    """The k closest; on an open network of at least 2k nodes also whoever else is as near to the
-    key as the k-th closest should be.
-
-    Nodes that crowd nearer than chance allows then push nobody out who would have kept the record
-    without them, until they are 3k.
-    """
-    k = context.parameters.k
-    if not context.open_network or lookup.mode == "first":
-        return tuple(lookup.closest())
-    size = estimated_size(context, link)
-    if size < 2 * k:
-        return tuple(lookup.closest())
-    expected = (1 << context.parameters.id_bits) * k / size
-    reached = enumerate(lookup.closest(KEEPERS_FACTOR * k))
-    key = lookup.target
-    return tuple(c for place, c in reached if place < k or distance(c.node_id, key) <= expected)
 
 
 def all_of(running: Sequence[Deferred[T]]) -> Deferred[list[T]]:

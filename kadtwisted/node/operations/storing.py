@@ -63,7 +63,7 @@ class Storing:
         storing = [
             self._store_at(found.link, contact, body, key)
             for found in founds
-            for contact in found.keepers
+            for contact in found.keepers(self._context)
         ]
         outcomes: list[Outcome] = await all_of(storing)
         alone = not founds

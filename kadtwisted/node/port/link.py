@@ -25,6 +25,7 @@ from kadtwisted.node.port.learning import Learning
 from kadtwisted.node.port.observer import LinkObserver, Observers
 from kadtwisted.node.port.protocol import Handle, KademliaProtocol
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.endpoints import Patience
 
@@ -36,7 +37,8 @@ LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
 class Link:
     """What a node has in one address family.
 
-    ``handle`` answers the requests that come in.  ``reach`` says which endpoints may be contacted.
+    ``handle`` answers the requests that come in.  ``reach`` says which endpoints may be contacted,
+    ``sizes`` how many nodes the network has.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Link:
         self.protocol.learn = Learning(context, self._asking).learn
         self.protocol.on_death = self._binding.revive
         self.reach = self._asking.reach
+        self.sizes = SizeEstimates()
 
     def watch(self, observer: LinkObserver) -> None:
         """Tell one more observer what changes here."""

@@ -26,13 +26,13 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Address, Contact, Family
 from kadtwisted.model.messages import FindNode, Nodes, Ping
+from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
-from kadtwisted.node.operations.searches import find_nodes
+from kadtwisted.node.operations.searches import find_nodes, refresh_bucket
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
-from kadtwisted.routing.reachable import scope_of
 from kadtwisted.upkeep.lost import Lost
 from kadtwisted.upkeep.schedule import LOOKUP_COST
 from kadtwisted.upkeep.sessions import Stay
@@ -157,8 +157,7 @@ class ContactUpkeep:
         for link in self._links.connected():
             due = link.table.refresh_due(now, self._context.parameters.refresh_period)
             if due:
-                target = link.table.random_id_in(due[0], self._random)
-                await find_nodes(self._context, link, target)
+                await refresh_bucket(self._context, link, due[0])
                 return LOOKUP_COST
         return 0.0
 

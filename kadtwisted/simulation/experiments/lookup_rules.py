@@ -21,7 +21,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.results import Trace
 from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.operations.record_driver import RecordDriver
-from kadtwisted.node.operations.searches import breadth_of
+from kadtwisted.node.operations.sizes import breadth_of
 from kadtwisted.parameters import Timeouts
 from kadtwisted.records.findings import Findings
 from kadtwisted.records.kinds import VALUE

@@ -26,12 +26,6 @@ LONG_FILES: Mapping[str, str] = MappingProxyType(
 )
 """Files of the package that may have more lines, and why."""
 
-KNOWN: tuple[str, ...] = ()
-"""Folders that are still too large, until they are mended."""
-
-KNOWN_CIRCLE = "kadtwisted.dialects.native.door"
-"""A module on the one circle that there still is."""
-
 FACES = ("kadtwisted", "kadtwisted.testing", "kadtwisted.simulation")
 """Modules that import others only when they are asked for a name."""
 
@@ -110,8 +104,7 @@ class TheTree(SynchronousTestCase):
     def test_imports_make_no_circle(self) -> None:
         found = graph(sources("kadtwisted"))
         self.assertGreater(sum(map(len, found.values())), 500)
-        found_circles = [each for each in circles(found) if KNOWN_CIRCLE not in each]
-        self.assertEqual(found_circles, [])
+        self.assertEqual(circles(found), [])
 
     def test_files_are_short(self) -> None:
         lines = {path: text.count("\n") for path, text in sources("kadtwisted", "benchmarks")}
@@ -121,7 +114,7 @@ class TheTree(SynchronousTestCase):
 
     def test_folders_are_small(self) -> None:
         paths = [path for path, _ in sources("kadtwisted", "benchmarks", "tests")]
-        self.assertEqual([each for each in crowded(paths) if each not in KNOWN], [])
+        self.assertEqual(crowded(paths), [])
 
     def test_tests_mirror_rooms(self) -> None:
         tests, package = ([path for path, _ in sources(top)] for top in ("tests", "kadtwisted"))

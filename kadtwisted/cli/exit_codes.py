@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kadtwisted.api.control_client import ControlUnavailable
-from kadtwisted.cli.verbs.export_file import BadExport
+from kadtwisted.cli.export_file import BadExport
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.errors import (
     CasConflict,

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from kadtwisted.api.control_client import ControlClient, ControlUnavailable
 from kadtwisted.api.operations import MAX_RECORDS
+from kadtwisted.cli.export_file import Writer, record_from
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
-from kadtwisted.cli.verbs.export_file import Writer, record_from
 from kadtwisted.cli.verbs.storage_access import (
     BATCH,
     breathe,

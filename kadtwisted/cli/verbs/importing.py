@@ -19,9 +19,9 @@ from typing import IO, Any, NamedTuple
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
+from kadtwisted.cli.export_file import BadExport, read
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, count_of
-from kadtwisted.cli.verbs.export_file import BadExport, read
 from kadtwisted.cli.verbs.storage_access import (
     BATCH,
     breathe,

@@ -14,8 +14,9 @@ Nothing here waits, sends or knows a clock: ``now`` is an argument.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from zope.interface import implementer
 
@@ -30,7 +31,7 @@ from kadtwisted.dialects.door import (
     Send,
 )
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.interfaces import Header
+from kadtwisted.interfaces import Header, ISealer, ISerializer
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -50,15 +51,14 @@ from kadtwisted.parameters import (
     NO_TOKEN,
     TOKEN_BYTES,
     TRANSACTION_ID_BYTES,
+    NodeSettings,
+    Parameters,
 )
 from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.rpc.transactions import Asked, Transactions
 from kadtwisted.sealing.forms import COOKIE, HELLO, HELLO_ANSWER, REPLY, REQUEST
-
-if TYPE_CHECKING:
-    from kadtwisted.dialects.native.dialect import NativeDialect
 
 NONCE = slice(1, 17)
 """The 16 random bytes of a datagram's nonce: a cookie quotes them."""
@@ -102,11 +102,43 @@ class _Notes:
     cookie_taken: bool = False
 
 
+class Parts(Protocol):
+    """What a door takes from its dialect, a ``NativeDialect``."""
+
+    @property
+    def serializer(self) -> ISerializer:
+        """Messages to bytes and back."""
+
+    @property
+    def sealer(self) -> ISealer:
+        """Bytes to sealed bytes and back."""
+
+    @property
+    def answer_length(self) -> Callable[[RequestBody], int]:
+        """The length of the datagram that a request wants in answer."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """Those of the node."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """Those of the network."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The node's own."""
+
+    @property
+    def secure_random(self) -> Callable[[int], bytes]:
+        """So many random bytes that nobody can guess."""
+
+
 @implementer(IDoor)
 class NativeDoor:
     """The door of one port; the ports of a node may share ``tokens`` and ``limits``."""
 
-    def __init__(self, dialect: NativeDialect, tokens: Tokens, limits: Limits) -> None:
+    def __init__(self, dialect: Parts, tokens: Tokens, limits: Limits) -> None:
         settings, sealer = dialect.settings, dialect.sealer
         self._sealer = sealer
         self._serializer = dialect.serializer

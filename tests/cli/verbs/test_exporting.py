@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from kadtwisted.cli import session
-from kadtwisted.cli.verbs.export_file import read
+from kadtwisted.cli.export_file import read
 from kadtwisted.errors import StorageError
 from kadtwisted.model.ids import id_to_hex
 from kadtwisted.model.record import DatedRecord, RecordsPage, dated_page

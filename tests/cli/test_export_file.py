@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from twisted.trial import unittest
 
-from kadtwisted.cli.verbs.export_file import MAX_LINE, BadExport, Writer, read
+from kadtwisted.cli.export_file import MAX_LINE, BadExport, Writer, read
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import DatedRecord, Kind, StorageKey
 from kadtwisted.records.kinds import NATIVE_KINDS

@@ -1,4 +1,7 @@
-"""Every interface of the house on one page; each docstring is the whole contract.
+"""The interfaces of the house on one page; each docstring is the whole contract.
+
+Only that of a dialect's doors stands elsewhere, beside the values that it speaks of
+(:class:`kadtwisted.dialects.door.IDoor`).
 
 Implementers of plugins need :class:`ISerializer` with :class:`ISerializerFactory`, or
 :class:`IStorage` with :class:`IStorageFactory`.  Moments called ``now`` are seconds of a monotonic

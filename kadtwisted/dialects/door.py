@@ -1,8 +1,8 @@
 """What passes between a port and the door of its network's dialect, as plain values.
 
-A *door* (:class:`IDoor`) is the pure side of one port: it turns datagrams
-into what they mean, and requests and replies into datagrams.  The port moves the bytes, holds the
-Deferreds and runs the timer; it knows nothing of how a datagram is built.
+A *door* (:class:`IDoor`) is the pure side of one port: it turns datagrams into what they mean, and
+requests and replies into datagrams.  The port moves the bytes, holds the Deferreds and runs the
+timer; it knows nothing of how a datagram is built.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ WrapHandler = Callable[[Handle], Handle]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LastingParts:
     """What one node keeps from one start to the next."""
 
     context: NodeContext
@@ -63,23 +63,23 @@ class Assembly:
     maintenance: Maintenance
 
 
-def assemble(kept: Kept) -> Assembly:
+def assemble(lasting: LastingParts) -> Assembly:
     """Make and wire all parts for one run; nothing is bound or opened yet.
 
     :class:`ConfigurationError` for settings that cannot work.
     """
-    context, records = kept.context, kept.records
-    links = _make_links(kept)
+    context, records = lasting.context, lasting.records
+    links = _make_links(lasting)
     operations = RecordOperations(context, links, records)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
-    persistence = Persistence(context, links, kept.state)
+    persistence = Persistence(context, links, lasting.state)
     workers = Workers(
         ContactUpkeep(context, links, bootstrap),
         records,
         Replication(context, links, records),
         persistence,
-        Publisher(context, runner, kept.publications, persistence, operations.publish_again),
+        Publisher(context, runner, lasting.publications, persistence, operations.publish_again),
     )
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
@@ -100,16 +100,16 @@ class _ToUpkeep(LinkObserver):
         self._maintenance.contact_removed(known_for)
 
 
-def _make_links(kept: Kept) -> Links:
-    interfaces = interfaces_by_family(kept.context.settings)
-    doors = kept.context.dialect.doors(len(interfaces))
-    tables = {family: _make_table(kept.context) for family in interfaces}
+def _make_links(lasting: LastingParts) -> Links:
+    interfaces = interfaces_by_family(lasting.context.settings)
+    doors = lasting.context.dialect.doors(len(interfaces))
+    tables = {family: _make_table(lasting.context) for family in interfaces}
     links = Links()
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):
-        handle: Handle = Handlers(kept.context, family, tables, kept.records).handle
-        if kept.wrap_handler is not None:
-            handle = kept.wrap_handler(handle)
-        links[family] = Link(kept.context, interface, tables[family], door, handle)
+        handle: Handle = Handlers(lasting.context, family, tables, lasting.records).handle
+        if lasting.wrap_handler is not None:
+            handle = lasting.wrap_handler(handle)
+        links[family] = Link(lasting.context, interface, tables[family], door, handle)
     return links
 
 

@@ -52,7 +52,7 @@ from kadtwisted.model.results import (
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import check_key, check_parts, check_settings, check_world
-from kadtwisted.node.assembly import Kept, WrapHandler, assemble, choose_dialect
+from kadtwisted.node.assembly import LastingParts, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
@@ -61,7 +61,7 @@ from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
-from kadtwisted.node.snapshots import Stage, bucket_statuses, node_health, node_status
+from kadtwisted.node.snapshots import RunState, bucket_statuses, node_health, node_status
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
@@ -114,15 +114,15 @@ class Node:
         self._usage = StorageUsage(0, 0)
         self._changing = DeferredLock()
         self._operations = OperationLimit(bounds.concurrent_operations, bounds.waiting_operations)
-        self._stage = Stage.STOPPED
+        self._run_state = RunState.STOPPED
         self._started_at = 0.0
         publications = PublicationSchedule(world.random, settings.upkeep.own_records)
-        self._kept = Kept(context, self._records, publications, state, wrap_handler)
+        self._lasting = LastingParts(context, self._records, publications, state, wrap_handler)
         self._assemble()
 
     def _assemble(self) -> None:
         """Fresh parts for the next run."""
-        self._parts = made = assemble(self._kept)
+        self._parts = made = assemble(self._lasting)
         self._links = made.links
         self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
         self._values = Values(self._record_operations)
@@ -135,17 +135,17 @@ class Node:
         return self._changing.run(lambda: Deferred.fromCoroutine(self._start()))
 
     async def _start(self) -> None:
-        if self._stage is Stage.RUNNING:
+        if self._run_state is RunState.RUNNING:
             return
-        self._stage = Stage.STARTING
+        self._run_state = RunState.STARTING
         try:
             self._assemble()
             await self._storage.open()
             contacts = await self._recall_and_bind()
         except BaseException:
-            self._stage = Stage.STOPPED
+            self._run_state = RunState.STOPPED
             raise
-        self._stage = Stage.RUNNING
+        self._run_state = RunState.RUNNING
         self._operations.open()
         self._started_at = self._context.world.now()
         self._maintenance.start()
@@ -181,15 +181,15 @@ class Node:
         return self._changing.run(lambda: Deferred.fromCoroutine(self._stop()))
 
     async def _stop(self) -> None:
-        if self._stage is not Stage.RUNNING:
+        if self._run_state is not RunState.RUNNING:
             return
-        self._stage = Stage.STOPPING
+        self._run_state = RunState.STOPPING
         self._maintenance.stop()
         self._operations.close()
         try:
             await self._close()
         finally:
-            self._stage = Stage.STOPPED
+            self._run_state = RunState.STOPPED
 
     def switch_upkeep(self, *, on: bool) -> None:
         """Turn the upkeep of a running node off, or on again; for simulation and tests.
@@ -349,11 +349,12 @@ class Node:
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""
         self._refresh_usage()
-        return node_status(self._kept, self._parts, self._stage, self._usage, self._started_at)
+        run = self._run_state, self._usage, self._started_at
+        return node_status(self._lasting, self._parts, *run)
 
     def health(self) -> Health:
         """The one verdict on this node now."""
-        return node_health(self._kept, self._parts, self._stage)
+        return node_health(self._lasting, self._parts, self._run_state)
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
@@ -367,7 +368,7 @@ class Node:
 
     def _refresh_usage(self) -> None:
         """Ask the storage how full it is; a slow one answers in time for the next status."""
-        if self._stage is Stage.RUNNING:
+        if self._run_state is RunState.RUNNING:
             self._records.usage().addCallbacks(self._take_usage, lambda _: None)
 
     def _take_usage(self, usage: StorageUsage) -> None:

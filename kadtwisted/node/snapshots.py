@@ -10,7 +10,7 @@ from enum import Enum, auto
 from kadtwisted.model.health import Health
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus, NodeStatus
-from kadtwisted.node.assembly import Assembly, Kept
+from kadtwisted.node.assembly import Assembly, LastingParts
 from kadtwisted.node.port.link import Link
 from kadtwisted.routing.liveness import Entry
 from kadtwisted.routing.table import BucketView
@@ -18,7 +18,7 @@ from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.upkeep.health import Signs, verdict
 
 
-class Stage(Enum):
+class RunState(Enum):
     """Where a node is between its start and its stop."""
 
     STOPPED = auto()
@@ -28,15 +28,15 @@ class Stage(Enum):
 
 
 def node_status(
-    kept: Kept, parts: Assembly, stage: Stage, usage: StorageUsage, started_at: float
+    lasting: LastingParts, parts: Assembly, state: RunState, usage: StorageUsage, started_at: float
 ) -> NodeStatus:
     """The whole node; ``usage`` is what its storage last said of itself."""
-    context, running = kept.context, stage is Stage.RUNNING
+    context, running = lasting.context, state is RunState.RUNNING
     settings = context.settings
     return NodeStatus(
         node_id=context.node_id,
         public_key=context.public_key,
-        health=node_health(kept, parts, stage).word,
+        health=node_health(lasting, parts, state).word,
         running=running,
         read_only=settings.read_only,
         network=settings.network,
@@ -53,19 +53,19 @@ def node_status(
     )
 
 
-def node_health(kept: Kept, parts: Assembly, stage: Stage) -> Health:
+def node_health(lasting: LastingParts, parts: Assembly, state: RunState) -> Health:
     """The one verdict on the node."""
     links = parts.links.values()
     return verdict(
         Signs(
-            running=stage is Stage.RUNNING,
-            started=stage in (Stage.STARTING, Stage.RUNNING),
-            stopping=stage is Stage.STOPPING,
+            running=state is RunState.RUNNING,
+            started=state in (RunState.STARTING, RunState.RUNNING),
+            stopping=state is RunState.STOPPING,
             contacts=sum(len(link.table) for link in links),
             first=not parts.upkeep.contacts.was_told(),
             heard=any(link.has_heard() for link in links),
             uplink_down=bool(links) and all(link.is_down() for link in links),
-            storage_failing=kept.records.is_failing(),
+            storage_failing=lasting.records.is_failing(),
         )
     )
 

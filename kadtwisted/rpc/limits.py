@@ -39,7 +39,7 @@ SITE_FACTOR = 8
 them run nodes; the number of nodes in a /48 on a live network would settle it."""
 
 
-class Budget(NamedTuple):
+class BucketShape(NamedTuple):
     """The shape of a token bucket, in seconds.
 
     ``interval`` is what one datagram costs.  One more datagram is admitted while the bucket will be
@@ -50,7 +50,7 @@ class Budget(NamedTuple):
     allowance: float
 
     @classmethod
-    def of(cls, rate: float, burst: float) -> Budget:
+    def of(cls, rate: float, burst: float) -> BucketShape:
         """``rate`` datagrams a second, ``burst`` at once from a full bucket.
 
         :class:`ConfigurationError` unless the rate is positive and the burst at least 1.
@@ -93,19 +93,23 @@ class Limits:
 
     def __init__(self, settings: LimitSettings) -> None:
         rate, burst = settings.stranger_rate, settings.stranger_burst
-        self._interval, self._allowance = Budget.of(settings.proven_rate, settings.proven_burst)
-        self._stranger = Budget.of(rate, burst)
+        self._interval, self._allowance = BucketShape.of(
+            settings.proven_rate, settings.proven_burst
+        )
+        self._stranger = BucketShape.of(rate, burst)
         host_rate, host_burst = settings.proven_host_rate, settings.proven_host_burst
-        self._host = Budget.of(host_rate, host_burst)
-        self._host_site = Budget.of(SITE_FACTOR * host_rate, SITE_FACTOR * host_burst)
-        self._writes = Budget.of(settings.writes_rate, settings.writes_burst)
-        self._secrets = Budget.of(settings.secrets_rate, settings.secrets_burst)
+        self._host = BucketShape.of(host_rate, host_burst)
+        self._host_site = BucketShape.of(SITE_FACTOR * host_rate, SITE_FACTOR * host_burst)
+        self._writes = BucketShape.of(settings.writes_rate, settings.writes_burst)
+        self._secrets = BucketShape.of(settings.secrets_rate, settings.secrets_burst)
         self._secrets_full_at = float("-inf")
         self._hosts_of = lru_cache(RECENT_HOSTS)(self._proven_groups)
-        self._site = Budget.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
-        self._strangers = Budget.of(settings.strangers_total_rate, settings.strangers_total_burst)
+        self._site = BucketShape.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
+        self._strangers = BucketShape.of(
+            settings.strangers_total_rate, settings.strangers_total_burst
+        )
         self._strangers_full_at = float("-inf")
-        self._cookies = Budget.of(settings.cookies_rate, settings.cookies_rate)
+        self._cookies = BucketShape.of(settings.cookies_rate, settings.cookies_rate)
         self._cookies_full_at = float("-inf")
         self._told_busy: OrderedDict[Endpoint, float] = OrderedDict()
         self._max_sources = settings.max_sources
@@ -150,7 +154,7 @@ class Limits:
     def admit_cost(self, endpoint: Endpoint, cost: float, now: float) -> bool:
         """Charge what a request of a proven endpoint costs, in PINGs, beyond the one that it was
         admitted for; says whether to handle it."""
-        own = Budget(self._interval, self._allowance)
+        own = BucketShape(self._interval, self._allowance)
         return self._admit(((endpoint, own), *self._hosts_of(endpoint[0])), cost, now)
 
     def admit_write(self, endpoint: Endpoint, now: float) -> bool:
@@ -159,7 +163,7 @@ class Limits:
         return self._admit(((f"{charges[0][0]} writes", self._writes),), 1.0, now)
 
     def _admit(
-        self, charges: Sequence[tuple[Endpoint | str, Budget]], cost: float, now: float
+        self, charges: Sequence[tuple[Endpoint | str, BucketShape]], cost: float, now: float
     ) -> bool:
         """Charge all of these if each has room, else none."""
         sources = self._sources
@@ -216,7 +220,7 @@ class Limits:
                 break  # at the latest at the source that was just charged
             del sources[source]
 
-    def _charges(self, endpoint: Endpoint) -> tuple[tuple[str, Budget], ...]:
+    def _charges(self, endpoint: Endpoint) -> tuple[tuple[str, BucketShape], ...]:
         """The sources at which a stranger is charged, and the budget of each."""
         host, port = endpoint
         if "." in host:
@@ -232,7 +236,7 @@ class Limits:
             (":".join(groups[:3]), self._site),
         )
 
-    def _proven_groups(self, host: str) -> tuple[tuple[str, Budget], ...]:
+    def _proven_groups(self, host: str) -> tuple[tuple[str, BucketShape], ...]:
         """The groups at which a proven sender of a host is charged, and the budget of each."""
         if is_loopback(host.rpartition(":")[2] if "." in host else host):
             return ((f"{host} proven", self._host),)

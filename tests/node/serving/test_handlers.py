@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -354,3 +355,44 @@ class HaveTests(HandlersCase):
         self.refused(self.handle(body, proven=False), ErrorCode.BAD_TOKEN)
         self.use(MemoryStorage(1, 1000), read_only=True)
         self.refused(self.handle(body), ErrorCode.NOT_ACCEPTED)
+
+
+class DialectTests(SynchronousTestCase):
+    """The dialect says which requests there are, and for which of them a sender needs a token."""
+
+    def handlers(self, **changes: Any) -> Handlers:
+        source = random.Random(1)
+        world = World(lambda: 500.0, lambda: UNIX_NOW, fail, source.randbytes, source)
+        context = make_context(world)
+        context = replace(context, dialect=replace(context.dialect, **changes))
+        tables = {Family.IPV4: RoutingTable(random_id(source), k=K)}
+        records = RecordStore(context, MemoryStorage(100, 100_000))
+        return Handlers(context, Family.IPV4, tables, records)
+
+    def answer(self, handlers: Handlers, body: Any, *, proven: bool = False) -> Any:
+        sender = Endpoint("198.51.100.1", 9)
+        return handlers.handle(Received(body, sender, bytes(32), proven=proven))
+
+    def test_requests_that_a_network_has_not(self) -> None:
+        for unknown in (Nodes(()), None):
+            handlers = self.handlers(messages=frozenset((Ping,)), answer_unknown=lambda _: unknown)
+            self.assertIsInstance(self.answer(handlers, Ping()), Pong)
+            for body in (FindNode(KEY), Have(()), UnknownRequest(9)):
+                self.assertEqual(self.answer(handlers, body, proven=True), unknown)
+
+    def test_a_network_without_tokens(self) -> None:
+        body = Store(record(b"a"), 10)
+        self.assertEqual(self.answer(self.handlers(), body).code, ErrorCode.BAD_TOKEN)
+        storing = self.answer(self.handlers(proven_only=frozenset()), body)
+        self.assertEqual(self.successResultOf(storing), Stored(10))
+
+    def test_answers_from_outside(self) -> None:
+        handlers = self.handlers(messages=frozenset((Ping, UnknownRequest)))
+        handlers.serve(UnknownRequest, lambda body: Error(body.method))
+        handlers.serve(FindNode, lambda body: Error(1))  # which this network has not
+        self.assertEqual(self.answer(handlers, UnknownRequest(240)), Error(240))
+        self.assertEqual(self.answer(handlers, FindNode(KEY)).code, ErrorCode.UNKNOWN_METHOD)
+        handlers.serve(
+            UnknownRequest, lambda received: Error(1, received.endpoint.host), writes=True
+        )
+        self.assertEqual(self.answer(handlers, UnknownRequest(240)).text, "198.51.100.1")

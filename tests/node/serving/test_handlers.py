@@ -374,8 +374,11 @@ class DialectTests(SynchronousTestCase):
         return handlers.handle(Received(body, sender, bytes(32), proven=proven))
 
     def test_requests_that_a_network_has_not(self) -> None:
-        for unknown in (Nodes(()), None):
-            handlers = self.handlers(messages=frozenset((Ping,)), answer_unknown=lambda _: unknown)
+        for answers in (Nodes, lambda _: None):
+            unknown = answers(())
+            handlers = self.handlers(
+                messages=frozenset((Ping,)), answer_unknown=lambda _, a=answers: a(())
+            )
             self.assertIsInstance(self.answer(handlers, Ping()), Pong)
             for body in (FindNode(KEY), Have(()), UnknownRequest(9)):
                 self.assertEqual(self.answer(handlers, body, proven=True), unknown)

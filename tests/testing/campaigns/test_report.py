@@ -76,8 +76,8 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("0 of 5 figures missed", printed)
 
     def test_a_missed_figure_is_not(self) -> None:
-        code, printed = self.run_command("crash", "--nodes", "4", "--records", "2", "--k", "1",
-                                         "--share", "0.75", "--reads", "2")  # fmt: skip
+        sizes = ("--nodes", "12", "--records", "6", "--k", "1", "--share", "0.75", "--reads", "2")
+        code, printed = self.run_command("crash", *sizes)
         self.assertEqual(code, 1, printed)
         self.assertIn("MISSED", printed)
 

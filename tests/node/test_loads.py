@@ -91,7 +91,7 @@ class PublicationTests(SynchronousTestCase):
         self.clock.advance(HOUR)
         self.swarm.wait(self.publisher.start())
         now = EPOCH + self.clock.seconds()
-        waits = sorted(p.next_at - now for p in self.publisher._kept.publications.publications())
+        waits = sorted(p.next_at - now for p in self.publisher._lasting.publications.publications())
         self.assertEqual(len(waits), self.RECORDS)
         self.assertGreaterEqual(waits[0], -1.0)
         self.assertLessEqual(waits[-1], SPREAD)

@@ -9,7 +9,8 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.
   Surplus contacts take free places in a small table only, and give way to contacts that fit.
 * Tentative contacts take free places only, and are passed on only if there are not enough verified
   ones.
-* A known ID at another endpoint is accepted only when the known endpoint has failed.
+* A known ID at another endpoint is accepted only when the known endpoint has failed several times
+  (``moves``).
 * Contacts that others could not reach can be withheld: they are not passed on.
 * Our own ID never enters.
 
@@ -20,7 +21,6 @@ decides which bucket covers what, and when one is split.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,9 +31,10 @@ from kadtwisted.model.networks import address_of
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import Buckets
 from kadtwisted.routing.diversity import Census, Diversity
+from kadtwisted.routing.groups import Groups
 from kadtwisted.routing.kbucket import KBucket
 from kadtwisted.routing.liveness import NEVER, Entry, Liveness
-from kadtwisted.routing.nearest import nearest
+from kadtwisted.routing.moves import Moves
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()
@@ -80,13 +81,12 @@ class RoutingTable:
         "_buckets",
         "_census",
         "_entries",
+        "_groups",
         "_k",
         "_liveness",
+        "_moves",
         "_replacements",
         "_spare",
-        "_tentative",
-        "_verified",
-        "_withheld",
         "own_id",
     )
 
@@ -110,13 +110,11 @@ class RoutingTable:
         self._liveness = liveness
         self._buckets = buckets = Buckets(own_id, bits, k)
         self._census = Census(diversity, lambda node_id: buckets.of(node_id).entries)
+        self._moves = Moves()
         # A table with fewer contacts than this lets surplus in.
         self._spare = diversity.spare * k if diversity is not None else _UNLIMITED
         self._entries: dict[NodeID, Entry] = {}
-        # The IDs of the entries, sorted, each in one of three lists.
-        self._verified: list[NodeID] = []
-        self._tentative: list[NodeID] = []
-        self._withheld: list[NodeID] = []
+        self._groups = Groups()
 
     # --- Asking the table ------------------------------------------------------------------------
 
@@ -129,7 +127,7 @@ class RoutingTable:
     @property
     def tentative(self) -> int:
         """How many of the contacts are tentative."""
-        return len(self._tentative)
+        return len(self._groups.tentative)
 
     def get(self, node_id: NodeID) -> Entry | None:
         """What is known of a contact; ``None`` if it is not in the table."""
@@ -150,35 +148,28 @@ class RoutingTable:
         first, without those that we :meth:`withhold`.  Only if there are not enough of them, the
         closest tentative ones follow, closest first.
         """
-        wanted = self._k if count is None else count
-        found = nearest(self._verified, target, wanted)
-        if len(found) < wanted and self._tentative:
-            found += nearest(self._tentative, target, wanted - len(found))
         entries = self._entries
+        found = self._groups.passed_on(target, self._k if count is None else count)
         return [entries[each].contact for each in found]
 
     def closest_to_ask(self, target: NodeID, count: int) -> list[Contact]:
         """The ``count`` contacts from which a lookup of ours starts: as :meth:`closest`, with those
         that we :meth:`withhold` among them."""
-        found = self.closest(target, count)
-        if not self._withheld:
-            return found
-        entries = self._entries
-        found += [entries[each].contact for each in nearest(self._withheld, target, count)]
-        return sorted(found, key=lambda each: each.node_id ^ target)[:count]
+        return [self._entries[each].contact for each in self._groups.to_ask(target, count)]
 
     def wants(self, node_id: NodeID, endpoint: Endpoint) -> bool:
         """Whether it is worth asking this node whether it is there: it would be
         :meth:`introduced`.
 
         It would if its ID is unknown and a place is free for it, or if its ID is known at another
-        endpoint that has failed; and if ``diversity`` lets it in there.
+        endpoint that has failed, and at no third one; and if ``diversity`` lets it in there.
         """
         entry = self._entries.get(node_id)
         if entry is not None:
             return (
                 entry.failures > 0
                 and entry.contact.endpoint != endpoint
+                and not self._moves.is_heard_elsewhere(node_id)
                 and self._may_move(entry, endpoint)
             )
         if node_id == self.own_id or not self._buckets.has_room(node_id):
@@ -219,16 +210,29 @@ class RoutingTable:
     def introduced(self, contact: Contact, now: float) -> Change:
         """The contact answered the ping that an unsolicited request of its own made us send.
 
-        It becomes a tentative contact if the table :meth:`wants` it; otherwise nothing happens.
+        If the table :meth:`wants` it, it becomes a tentative contact; or, if its ID is known, this
+        endpoint is remembered for when the known one has failed altogether.
         """
         if not self.wants(contact.node_id, contact.endpoint):
             return _NOTHING
+        if contact.node_id in self._entries:
+            self._moves.heard_elsewhere(contact, now, tentative=True)
+            return _NOTHING
+        bucket = self._bucket_for(contact.node_id)
+        return self._add(bucket, Entry(contact, now, now, tentative=True))
+
+    def placed(self, contact: Contact, now: float) -> Change:
+        """The node itself said, where we asked it, that this is where it can be reached."""
         entry = self._entries.get(contact.node_id)
         if entry is None:
-            bucket = self._bucket_for(contact.node_id)
-            return self._add(bucket, Entry(contact, now, now, tentative=True))
-        self._regroup(entry, tentative=True)
-        return self._move(entry, contact, now)
+            return _NOTHING
+        if entry.contact.endpoint != contact.endpoint:
+            if not self._may_move(entry, contact.endpoint):
+                return _NOTHING
+            self._moves.settled(contact.node_id)
+            return self._move(entry, contact, now)
+        self._moves.settled(contact.node_id)
+        return _NOTHING
 
     def heard(self, node_id: NodeID, endpoint: Endpoint, now: float) -> None:
         """A request of this node arrived: a tentative contact's silence starts anew."""
@@ -239,9 +243,10 @@ class RoutingTable:
     def failed(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
         """A request to this node at this endpoint failed.
 
-        A failure at one endpoint does not count against a contact known at another.  When a contact
-        is dropped, the newest candidate that fits (in a small table: or else the newest) moves up
-        as a tentative contact, and ``ping`` names it: its answer makes it verified.
+        A failure at one endpoint does not count against a contact known at another.  A contact that
+        is to be dropped, but was heard elsewhere meanwhile, moves there.  When one is dropped, the
+        newest candidate that fits (in a small table: or else the newest) moves up as a tentative
+        contact.  ``ping`` names who came: an answer verifies it.
         """
         bucket = self._buckets.of(node_id)
         entry = self._entries.get(node_id)
@@ -250,8 +255,17 @@ class RoutingTable:
             if candidate is not None and candidate.contact.endpoint == endpoint:
                 del bucket.candidates[node_id]
             return _NOTHING
-        if entry.contact.endpoint != endpoint or not self._liveness.failed(entry, now):
+        if entry.contact.endpoint != endpoint:
+            self._moves.silent(node_id, endpoint)
             return _NOTHING
+        if not self._liveness.failed(entry, now):
+            return _NOTHING
+        elsewhere = self._moves.take(node_id)
+        if elsewhere is not None and self._may_move(entry, elsewhere.contact.endpoint):
+            self._moves.left(entry.contact, now)
+            self._groups.regroup(entry, tentative=elsewhere.tentative)
+            change = self._move(entry, elsewhere.contact, elsewhere.last_seen)
+            return self._check(entry, now, change) if not entry.tentative else change
         self._remove(bucket, entry)
         promoted = self._move_up(bucket, now)
         if promoted is None:
@@ -272,9 +286,9 @@ class RoutingTable:
         added: list[Contact] = []
         for each in list(self._entries.values()):
             if not unwanted(each.contact):
-                self._regroup(each, tentative=each.tentative)
+                self._groups.regroup(each, tentative=each.tentative)
             elif not each.tentative:
-                self._regroup(each, tentative=False, withheld=True)
+                self._groups.regroup(each, tentative=False, withheld=True)
             else:
                 gone.append(each.contact)
                 bucket = self._buckets.of(each.contact.node_id)
@@ -288,19 +302,20 @@ class RoutingTable:
 
     def verify_due(self, now: float, quiet: float) -> list[Contact]:
         """The tentative contacts not heard of for ``quiet`` seconds: an answer verifies each."""
-        due = [self._entries[each] for each in self._tentative]
+        due = [self._entries[each] for each in self._groups.tentative]
         due = [each for each in due if now - each.last_seen >= quiet]
         for each in due:
             each.probed = now
         return [each.contact for each in due]
 
     def probe_due(self, now: float) -> list[Contact]:
-        """The suspects that should be asked again now; each is named once for each probe."""
+        """The suspects that should be asked again now, and contacts at the endpoints that they
+        left; each is named once for each probe."""
         ask_again = self._liveness.ask_again
         due = [each for each in self._entries.values() if each.failures and ask_again(each, now)]
         for each in due:
             each.probed = now
-        return [each.contact for each in due]
+        return [each.contact for each in due] + self._moves.due(now)
 
     def looked_up(self, target: NodeID, now: float) -> None:
         """A lookup for ``target`` was made."""
@@ -337,29 +352,34 @@ class RoutingTable:
 
     def _known_answered(self, entry: Entry, contact: Contact, now: float) -> Change:
         if entry.contact.endpoint == contact.endpoint:
+            if entry.failures:
+                self._moves.take(contact.node_id)
             if self._liveness.answered(entry, now):
-                self._regroup(entry, tentative=False)
+                self._groups.regroup(entry, tentative=False)
                 return self._trimmed(_NOTHING)
             return _NOTHING
-        if entry.failures:
-            if not self._may_move(entry, contact.endpoint):
-                return _NOTHING
+        if self._moves.goes_back(contact, now) and self._may_move(entry, contact.endpoint):
+            self._moves.settled(contact.node_id)
+            self._groups.regroup(entry, tentative=False)
             return self._move(entry, contact, now)
-        # It may have moved: ask at the known endpoint, so that a failure there can let it in here.
+        if entry.failures:
+            if self._may_move(entry, contact.endpoint):
+                self._moves.heard_elsewhere(contact, now, tentative=False)
+            return _NOTHING
+        # It may have moved: ask at the known endpoint, so that failures there can let it in here.
         return self._check(entry if self._liveness.ask_again(entry, now) else None, now)
 
-    def _check(self, entry: Entry | None, now: float) -> Change:
+    def _check(self, entry: Entry | None, now: float, change: Change = _NOTHING) -> Change:
         if entry is None:
-            return _NOTHING
+            return change
         entry.probed = now
-        return Change(ping=entry.contact)
+        return change._replace(ping=entry.contact)
 
     def _move(self, entry: Entry, contact: Contact, now: float) -> Change:
         change = Change(added=(contact,), removed=(entry.contact,))
         self._census.move(entry, contact)
-        self._regroup(entry, tentative=entry.tentative)
-        entry.last_seen = now
-        entry.failures = 0
+        self._groups.regroup(entry, tentative=entry.tentative)
+        entry.last_seen, entry.probed, entry.failures = now, NEVER, 0
         return change
 
     def _add(self, bucket: KBucket, entry: Entry) -> Change:
@@ -371,14 +391,15 @@ class RoutingTable:
         bucket.entries.append(entry)
         bucket.candidates.pop(node_id, None)
         self._entries[node_id] = entry
-        insort(self._group(entry), node_id)
+        self._groups.add(entry)
         return Change(added=(entry.contact,))
 
     def _remove(self, bucket: KBucket, entry: Entry, heir: Entry | None = None) -> None:
         """Take an entry out; its place is free, or is at once that of ``heir``."""
         bucket.entries.remove(entry)
         del self._entries[entry.contact.node_id]
-        self._leave_group(entry)
+        self._moves.settled(entry.contact.node_id)
+        self._groups.remove(entry)
         self._census.leave(entry, heir)
         if heir is not None:
             self._list(bucket, heir)
@@ -439,17 +460,3 @@ class RoutingTable:
         self._remove(bucket, entry, heir)
         if not entry.tentative and not entry.failures:
             self._wait(bucket, entry)
-
-    def _regroup(self, entry: Entry, *, tentative: bool, withheld: bool = False) -> None:
-        self._leave_group(entry)
-        entry.tentative, entry.withheld = tentative, withheld
-        insort(self._group(entry), entry.contact.node_id)
-
-    def _leave_group(self, entry: Entry) -> None:
-        ids = self._group(entry)
-        del ids[bisect_left(ids, entry.contact.node_id)]
-
-    def _group(self, entry: Entry) -> list[NodeID]:
-        if entry.withheld:
-            return self._withheld
-        return self._tentative if entry.tentative else self._verified

@@ -222,16 +222,22 @@ class ShareTests(SynchronousTestCase):
 
     def test_nobody_moves_to_where_it_does_not_fit(self) -> None:
         known = stocked()
-        known.failed(NodeID(200), Endpoint("198.51.0.1", 1000), 9.0)
         taken, same, free = (f"198.51.{each}" for each in ("1.1", "0.1", "0.2"))
+        self.assertEqual(known.placed(at(200, taken), 9.0), NOTHING)
+        known.failed(NodeID(200), Endpoint(same, 1000), 9.0)
         self.assertFalse(known.wants(NodeID(200), Endpoint(taken, 1)))
         self.assertEqual(known.answered(at(200, taken), 9.0), NOTHING)
         self.assertEqual(known.introduced(at(200, taken), 9.0), NOTHING)
-        moved = Change((at(200, same, 7),), (at(200, same),))
-        self.assertEqual(known.answered(at(200, same, 7), 9.0), moved)
-        known.failed(NodeID(200), Endpoint(same, 7), 10.0)
+        self.assertEqual(known.answered(at(200, same, 7), 9.0), NOTHING)
+        known.failed(NodeID(200), Endpoint(same, 1000), 40.0)
+        moved = Change((at(200, same, 7),), (at(200, same),), at(200, same, 7))
+        self.assertEqual(known.failed(NodeID(200), Endpoint(same, 1000), 70.0), moved)
+        known.failed(NodeID(200), Endpoint(same, 7), 80.0)
         self.assertTrue(known.wants(NodeID(200), Endpoint(free, 1)))
-        self.assertEqual(known.introduced(at(200, free), 11.0).added, (at(200, free),))
+        self.assertEqual(known.introduced(at(200, free), 81.0), NOTHING)
+        known.failed(NodeID(200), Endpoint(same, 7), 110.0)
+        change = known.failed(NodeID(200), Endpoint(same, 7), 150.0)
+        self.assertEqual(change.added, (at(200, free),))
         self.assertEqual(surplus(known), [])
 
     def test_one_block_cannot_flush_a_replacement_cache(self) -> None:
@@ -313,15 +319,13 @@ class SurplusTests(SynchronousTestCase):
         self.assertEqual((ids(self.known), surplus(self.known)), ([1, 2, 201], [1, 2]))
 
     def test_or_when_it_or_the_one_before_it_moves(self) -> None:
-        self.known.failed(NodeID(200), Endpoint("192.0.2.1", 200), 9.0)
-        self.known.answered(at(200, "198.51.1.1"), 9.5)
-        self.assertEqual(surplus(self.known), [1, 2])
-        self.known.failed(NodeID(2), Endpoint("192.0.2.1", 2), 9.0)
-        self.known.answered(at(2, "198.51.2.1"), 9.5)
-        self.assertEqual(surplus(self.known), [1])
-        self.known.failed(NodeID(2), Endpoint("198.51.2.1", 1000), 9.0)
-        self.known.answered(at(2, "198.51.1.1"), 9.5)
-        self.assertEqual(surplus(self.known), [1, 2])
+        for node_id, host, expected in (
+            (200, "198.51.1.1", [1, 2]),
+            (2, "198.51.2.1", [1]),
+            (2, "198.51.1.1", [1, 2]),
+        ):
+            self.assertEqual(len(self.known.placed(at(node_id, host), 9.5).added), 1)
+            self.assertEqual(surplus(self.known), expected)
 
     def test_or_when_its_bucket_is_split(self) -> None:
         known = table(diversity=Diversity(spare=2))
@@ -484,7 +488,8 @@ class PropertyTests(SynchronousTestCase):
             if change.ping is not None:
                 self.assertIn(change.ping, after)
             if each.operation == "introduced":
-                self.assertEqual(bool(change.added), wanted)
+                known = any(one.node_id == each.node_id for one in before)
+                self.assertEqual(bool(change.added), wanted and not known)
             before = after
 
     @QUICK

@@ -22,6 +22,13 @@ def ids(table: RoutingTable) -> list[int]:
     return sorted(each.node_id for each in table.contacts())
 
 
+def known(table: RoutingTable, node_id: int) -> Entry:
+    """What a table knows of a contact that it holds."""
+    entry = table.get(NodeID(node_id))
+    assert entry is not None
+    return entry
+
+
 def full_far_bucket(now: float = 0.0) -> RoutingTable:
     """A table whose far bucket is full with 200 and 201."""
     table = small_table()
@@ -133,27 +140,64 @@ class EndpointTests(SynchronousTestCase):
         self.assertEqual(table.answered(contact(200, port=9), 61.0), Change(ping=contact(200)))
         self.assertEqual(table.answered(contact(200, port=9), 62.0), NOTHING)
 
-    def test_after_a_failure_it_is_adopted(self) -> None:
+    def test_after_several_failures_it_is_adopted(self) -> None:
         table = full_far_bucket()
-        fail(table, 200, 5.0)
-        moved = Change(added=(contact(200, port=9),), removed=(contact(200),))
-        self.assertEqual(table.answered(contact(200, port=9), 6.0), moved)
-        entry = table.get(NodeID(200))
-        assert entry is not None
+        fail(table, 200, 5.0, 40.0)
+        self.assertEqual(table.answered(contact(200, port=9), 41.0), NOTHING)
+        moved = Change((contact(200, port=9),), (contact(200),), contact(200, port=9))
+        self.assertEqual(table.failed(NodeID(200), contact(200).endpoint, 70.0), moved)
+        entry = known(table, 200)
         self.assertEqual((entry.suspect, entry.tentative, entry.first_seen), (False, False, 0.0))
+        self.assertEqual((entry.last_seen, entry.probed), (41.0, 70.0))
+
+    def test_not_if_it_answers_again_where_it_is_known(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0, 40.0)
+        table.answered(contact(200, port=9), 41.0)
+        table.answered(contact(200), 42.0)
+        fail(table, 200, 50.0, 90.0)
+        change = table.failed(NodeID(200), contact(200).endpoint, 120.0)
+        self.assertEqual(change, Change(removed=(contact(200),)))
+
+    def test_nor_where_it_does_not_answer_any_more(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0, 40.0)
+        table.answered(contact(200, port=9), 41.0)
+        table.failed(NodeID(200), contact(200, port=9).endpoint, 42.0)
+        change = table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual(change, Change(removed=(contact(200),)))
+
+    def test_the_first_other_endpoint_is_taken(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0, 40.0)
+        for port, moment in ((9, 41.0), (7, 42.0), (9, 43.0)):
+            self.assertEqual(table.answered(contact(200, port=port), moment), NOTHING)
+        change = table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual(change.added, (contact(200, port=9),))
+        self.assertEqual(known(table, 200).last_seen, 43.0)
 
     def test_after_a_failure_a_request_from_elsewhere_is_followed_up(self) -> None:
         table = full_far_bucket()
         fail(table, 200, 6.0)
         self.assertFalse(table.wants(NodeID(200), contact(200).endpoint))
         self.assertTrue(table.wants(NodeID(200), contact(200, port=9).endpoint))
+        self.assertEqual(table.introduced(contact(200, port=9), 6.0), NOTHING)
+        self.assertFalse(table.wants(NodeID(200), contact(200, port=7).endpoint))
+        fail(table, 200, 40.0)
         moved = Change(added=(contact(200, port=9),), removed=(contact(200),))
-        self.assertEqual(table.introduced(contact(200, port=9), 6.0), moved)
-        entry = table.get(NodeID(200))
-        assert entry is not None
+        self.assertEqual(table.failed(NodeID(200), contact(200).endpoint, 70.0), moved)
+        entry = known(table, 200)
         self.assertEqual((entry.suspect, entry.tentative), (False, True))
-        self.assertEqual(table.answered(contact(200, port=9), 7.0), NOTHING)
+        self.assertEqual(table.answered(contact(200, port=9), 71.0), NOTHING)
         self.assertEqual((entry.tentative, table.tentative), (True, 1))
+
+    def test_an_answer_of_its_own_free_will_is_worth_more_than_a_request(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 6.0, 40.0)
+        table.introduced(contact(200, port=9), 41.0)
+        table.answered(contact(200, port=9), 42.0)
+        table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual((known(table, 200).tentative, table.tentative), (False, 0))
 
     def test_failures_elsewhere_are_not_charged(self) -> None:
         table = full_far_bucket()
@@ -162,6 +206,71 @@ class EndpointTests(SynchronousTestCase):
         entry = table.get(NodeID(200))
         assert entry is not None
         self.assertFalse(entry.suspect)
+
+
+class BackTests(SynchronousTestCase):
+    """A contact that has moved because it was silent goes back when it is heard there again."""
+
+    def setUp(self) -> None:
+        self.table = full_far_bucket()
+        fail(self.table, 200, 5.0, 40.0)
+        self.table.answered(contact(200, port=9), 41.0)
+        self.table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertIn(contact(200, port=9), self.table.contacts())
+
+    def test_the_endpoint_it_left_is_asked_for_an_hour(self) -> None:
+        asked = []
+        for now in range(100, 4000, 30):
+            due = self.table.probe_due(float(now))
+            asked += [now for each in due if each == contact(200)]
+            for each in due:
+                self.assertEqual(self.table.failed(each.node_id, each.endpoint, now), NOTHING)
+        self.assertEqual((len(asked), asked[0], asked[-1]), (11, 370, 3370))
+        self.assertFalse(known(self.table, 200).suspect)
+
+    def test_it_goes_back_when_it_answers_there(self) -> None:
+        back = Change((contact(200),), (contact(200, port=9),))
+        self.assertEqual(self.table.answered(contact(200), 2000.0), back)
+        self.assertEqual(self.table.probe_due(2400.0), [])
+        self.assertEqual(self.table.answered(contact(200, port=9), 2001.0), NOTHING)
+
+    def test_but_not_after_that_hour(self) -> None:
+        change = self.table.answered(contact(200), 3700.0)
+        self.assertEqual(change, Change(ping=contact(200, port=9)))
+
+    def test_nothing_is_asked_of_who_is_gone(self) -> None:
+        fail_at = contact(200, port=9).endpoint
+        for moment in (80.0, 110.0, 150.0):
+            self.table.failed(NodeID(200), fail_at, moment)
+        self.assertNotIn(NodeID(200), self.table)
+        self.assertEqual((self.table.probe_due(900.0), len(self.table._moves)), ([], 0))
+
+
+class PlacedTests(SynchronousTestCase):
+    """A node that says itself that it is where we asked it is there."""
+
+    def test_it_moves_at_once_though_it_answers_elsewhere_too(self) -> None:
+        table = full_far_bucket()
+        moved = Change((contact(200, port=9),), (contact(200),))
+        self.assertEqual(table.placed(contact(200, port=9), 5.0), moved)
+        self.assertEqual(table.answered(contact(200), 6.0), NOTHING)
+        self.assertIn(contact(200, port=9), table.contacts())
+
+    def test_where_it_is_known_nothing_changes(self) -> None:
+        table = full_far_bucket()
+        self.assertEqual(table.placed(contact(200), 5.0), NOTHING)
+        self.assertEqual(table.placed(contact(77), 5.0), NOTHING)
+        self.assertEqual(ids(table), [200, 201])
+
+    def test_it_ends_all_doubt(self) -> None:
+        table = full_far_bucket()
+        fail(table, 200, 5.0, 40.0)
+        table.answered(contact(200, port=9), 41.0)
+        table.failed(NodeID(200), contact(200).endpoint, 70.0)
+        self.assertEqual(table.placed(contact(200, port=9), 71.0), NOTHING)
+        self.assertEqual(table.probe_due(500.0), [])
+        change = table.answered(contact(200), 600.0)
+        self.assertEqual(change, Change(ping=contact(200, port=9)))
 
 
 class IntroducedTests(SynchronousTestCase):
@@ -322,8 +431,7 @@ class WithholdTests(SynchronousTestCase):
         self.assertEqual(table.closest(NodeID(200)), [])
         table.withhold(lambda each: each.node_id == 201)
         self.assertEqual(table.closest(NodeID(200)), [contact(200)])
-        fail(table, 201, 3.0)
-        table.answered(contact(201, port=7), 4.0)
+        table.placed(contact(201, port=7), 4.0)
         self.assertEqual(table.closest(NodeID(201)), [contact(201, port=7), contact(200)])
 
     def test_tentative_ones_and_candidates_go_and_others_move_up(self) -> None:

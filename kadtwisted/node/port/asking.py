@@ -152,7 +152,8 @@ class Asking:
         elif failure.check(RequestTimedOut) and self.uplink.failed(contact.endpoint, asked_at):
             entry = self.table.get(contact.node_id)
             change = self.table.failed(contact.node_id, contact.endpoint, now)
-            if entry is not None and change.removed and not entry.tentative:
+            gone = change.removed and contact.node_id not in self.table
+            if entry is not None and gone and not entry.tentative:
                 self._observer.removed(entry.contact, entry.last_seen - entry.first_seen)
             self.changed(change)
         return failure

@@ -45,8 +45,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         "damaged, or is full",
         os.EX_TEMPFAIL: "nodes answered, but the time was over before the verb was done",
         os.EX_NOPERM: "permission denied",
-        os.EX_CONFIG: "the configuration, the network or the identity cannot be used, or a newer "
-        "version of this program is needed",
+        os.EX_CONFIG: "the configuration, the network or the identity cannot be used, other users "
+        "can change or read the state, or a newer version of this program is needed",
         INTERRUPTED: "interrupted",
         BROKEN_PIPE: "the output was closed before everything was written",
         128 + signal.SIGTERM: "ended by SIGTERM before the verb was done",

@@ -15,6 +15,7 @@ from kadtwisted.errors import (
     UnsupportedVersion,
 )
 from kadtwisted.state.directory import StateDirectoryInUse
+from kadtwisted.storage.guard import UnsafeFile
 
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {
@@ -27,8 +28,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_CANTCREAT: "the storage or the state directory cannot be created or opened, is "
         "damaged, or is in use by another node",
         os.EX_NOPERM: "permission denied",
-        os.EX_CONFIG: "the identity, or a socket from systemd, cannot be used, or a newer version "
-        "of this program is needed",
+        os.EX_CONFIG: "the identity, or a socket from systemd, cannot be used, other users can "
+        "change or read the state, or a newer version of this program is needed",
         128 + signal.SIGINT: "stopped in order by SIGINT",
         128 + signal.SIGTERM: "stopped in order by SIGTERM; systemd counts this as success",
     }
@@ -37,7 +38,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (CannotListen, os.EX_OSERR),
-    (UnsupportedVersion, os.EX_CONFIG),  # before StorageError, of which it is one
+    (UnsupportedVersion, os.EX_CONFIG),  # both before StorageError, of which they are
+    (UnsafeFile, os.EX_CONFIG),
     (StorageError, os.EX_CANTCREAT),
     (StateDirectoryInUse, os.EX_CANTCREAT),
     (IdentityError, os.EX_CONFIG),

@@ -15,6 +15,7 @@ from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.contact import parse_address
 from kadtwisted.model.printable import printable
 from kadtwisted.routing.reachable import parse_prefixes
+from kadtwisted.storage.guard import SECRET, UnsafeFile, read_file
 from kadtwisted.wire.layout import AGENT_BYTES
 
 NETWORK_NAME_BYTES = 255
@@ -73,11 +74,12 @@ def check_agent(text: str) -> str:
 def read_secrets(path: str | Path) -> tuple[bytes, ...]:
     """The secrets in a file, one a line, the newest first; blanks around them do not count.
 
-    :class:`ConfigurationError` if it cannot be read or holds none.
+    :class:`ConfigurationError` if it cannot be read, is open to other users or holds none.
     """
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(SECRET_FILE_BYTES + 1)
+        text = read_file(Path(path), SECRET_FILE_BYTES, SECRET, "the network secret file")
+    except UnsafeFile as error:
+        raise ConfigurationError(str(error)) from None
     except OSError as error:
         raise ConfigurationError(
             f"cannot read the network secret file {path}: {reason_of(error)}"

@@ -16,6 +16,10 @@ from typing import Any, NamedTuple
 from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.value_kinds import TextList, ValueKind
 from kadtwisted.settings.problems import Problems
+from kadtwisted.storage.guard import read_file
+
+TEXT_BYTES = 64 * 1024 * 1024
+"""MAGIC: measured delays between a few thousand hosts fit; a larger file is a mistake."""
 
 
 class Vocabulary(NamedTuple):
@@ -72,7 +76,10 @@ class Argument(NamedTuple):
 def text_of(path: Path) -> str:
     """The text of a file; :class:`~kadtwisted.errors.ConfigurationError` if it has none."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = read_file(path, TEXT_BYTES)
+        if len(text) > TEXT_BYTES:
+            raise ConfigurationError(f"cannot read {path}: it is larger than 64 MiB")
+        return text.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigurationError(f"cannot read {path}: it is not UTF-8") from None
     except OSError as error:

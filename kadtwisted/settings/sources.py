@@ -14,6 +14,7 @@ from kadtwisted.settings.directories import xdg_directory
 from kadtwisted.settings.options import FILE_VARIABLE, OPTIONS, PREFIX
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Raw, Vocabulary, of_document, parsed, unknown
+from kadtwisted.storage.guard import TRUSTED, UnsafeFile, read_file
 
 FILE_NAME = "node.toml"
 SYSTEM_DIRECTORY = Path("/etc/kademlia")
@@ -70,8 +71,10 @@ def first_text(files: tuple[Path, ...], named: str, problems: Problems) -> tuple
 
 
 def _text_of(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(FILE_BYTES + 1)
+    try:
+        data = read_file(path, FILE_BYTES, TRUSTED)
+    except UnsafeFile as error:
+        raise ConfigurationError(f"it {error.clause}") from None
     if len(data) > FILE_BYTES:
         raise ConfigurationError("larger than 1 MiB; this is no configuration file")
     try:

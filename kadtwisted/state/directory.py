@@ -1,8 +1,9 @@
 """The state directory of one node: its version, its lock, its identity, and where the rest lies.
 
 Rules: one node at a time, by a lock that dies with its holder, so a crash leaves nothing to clean
-up.  A directory that a newer program wrote stays as it is.  The identity is made once, atomically,
-and never replaced, whatever is wrong with its file.  Each error says in one sentence what is wrong.
+up.  A directory that other users could have changed, or that a newer program wrote, stays as it is.
+The identity is made once, atomically, and never replaced, whatever is wrong with its file.  Each
+error says in one sentence what is wrong.
 Nothing here is asynchronous: it runs before the reactor does, or in a thread.
 """
 
@@ -19,6 +20,14 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.state.key_file import load_key, save_key
 from kadtwisted.storage.file_lock import FileLock
 from kadtwisted.storage.files import make_directory, write_atomically
+from kadtwisted.storage.guard import (
+    DIRECTORY,
+    ROOT,
+    STATE,
+    check_access,
+    owner_of_directory,
+    read_file,
+)
 
 KEY_FILE = "identity.key"
 LOCK_FILE = "lock"
@@ -42,10 +51,15 @@ class StateDirectoryInUse(LocalError):
 
 
 class StateDirectory:
-    """One directory, made with mode 0700; used between :meth:`open` and :meth:`close`."""
+    """One directory, made with mode 0700; used between :meth:`open` and :meth:`close`.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    It belongs to our user or to root.  ``of_any_user`` is for tools with which root looks after the
+    stopped node of another user.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, of_any_user: bool = False) -> None:
         self.path = Path(path).absolute()
+        self._of_any_user = of_any_user and os.geteuid() == ROOT
         self._lock: FileLock | None = None
 
     @property
@@ -80,8 +94,9 @@ class StateDirectory:
         """Make the directory if it is missing, take its lock and check its version.
 
         Fails with :class:`StateDirectoryInUse` if another process (or object) holds the lock, with
-        :class:`~kadtwisted.errors.UnsupportedVersion` if a newer program wrote the directory, and
-        with :class:`StateDirectoryError` or another :class:`~kadtwisted.errors.StorageError` if it
+        :class:`~kadtwisted.storage.guard.UnsafeFile` if other users can change the directory, with
+        :class:`~kadtwisted.errors.UnsupportedVersion` if a newer program wrote it, and with
+        :class:`StateDirectoryError` or another :class:`~kadtwisted.errors.StorageError` if it
         cannot be used.  Then it is not locked.
         """
         if self._lock is not None:
@@ -96,6 +111,9 @@ class StateDirectory:
     def _take_lock(self) -> None:
         try:
             make_directory(self.path)
+            status = self.path.stat()
+            owners = (status.st_uid,) if self._of_any_user else ()
+            check_access(self.path, status, DIRECTORY, "the state directory", owners)
             self._lock = FileLock.take(self.path / LOCK_FILE)
         except BlockingIOError:
             raise StateDirectoryInUse(
@@ -112,8 +130,12 @@ class StateDirectory:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             if not os.path.lexists(self.version_path):
                 write_atomically(self.version_path, VERSION_LINE)
-            with self.version_path.open("rb") as file:
-                line = file.read(4 * len(VERSION_LINE))
+            line = read_file(
+                self.version_path,
+                4 * len(VERSION_LINE),
+                STATE,
+                owners=owner_of_directory(self.version_path),
+            )
         except OSError as error:
             raise self._unusable(error) from error
         if line == VERSION_LINE:

@@ -10,12 +10,12 @@ seed alone, such a bit would silently give another identity.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from kadtwisted.errors import IdentityError, UnsupportedVersion, reason_of
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.storage.files import write_atomically
+from kadtwisted.storage.guard import OWN, UnsafeFile, owner_of_directory, read_file
 
 FORMAT = b"kad-identity-1"
 """The first word; a newer program that writes another layout changes the digit."""
@@ -23,27 +23,20 @@ FORMAT_STEM = b"kad-identity-"
 KEY_FILE_BYTES = len(FORMAT) + 2 * (1 + 64) + 1
 """Three words (format, seed and public key in hexadecimal), two spaces, a line feed."""
 
-OTHERS = 0o077
-"""The permission bits of group and world."""
-
 
 def load_key(path: Path) -> NodeKey:
     """The key in a file.
 
-    Fails with :class:`~kadtwisted.errors.IdentityError` if the file cannot be read, is damaged or
-    is open to other users, and with :class:`~kadtwisted.errors.UnsupportedVersion` if a newer
-    program wrote it.
+    Fails with :class:`~kadtwisted.errors.IdentityError` if the file cannot be read, is damaged, is
+    open to other users or belongs to a stranger, and with
+    :class:`~kadtwisted.errors.UnsupportedVersion` if a newer program wrote it.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            line = file.read(KEY_FILE_BYTES + 1)
+        line = read_file(path, KEY_FILE_BYTES, OWN, "the identity key", owner_of_directory(path))
     except OSError as error:
         raise IdentityError(f"cannot read the identity key {path}: {reason_of(error)}") from error
-    if mode & OTHERS:
-        raise IdentityError(
-            f"the identity key {path} is open to other users; run: chmod 600 {path}"
-        )
+    except UnsafeFile as error:
+        raise IdentityError(str(error)) from None
     return _parse(line, path)
 
 

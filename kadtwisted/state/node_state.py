@@ -31,6 +31,7 @@ from kadtwisted.state.directory import StateDirectory, StateDirectoryError
 from kadtwisted.state.publications import PublicationChange, Publications
 from kadtwisted.storage.files import write_atomically
 from kadtwisted.storage.group_commit import GroupCommit
+from kadtwisted.storage.guard import STATE, owner_of_directory, read_file
 
 Writer = GroupCommit[PublicationChange]
 
@@ -123,17 +124,16 @@ class DurableNodeState:
     def _read_contacts(self) -> bytes | None:
         """The file's bytes, ``None`` if there is none.
 
-        A file that cannot be read counts as damaged, unless permission is missing.
+        A file that cannot be read counts as damaged, unless permission is missing or other users
+        could have written it.
         """
+        path = self._directory.contacts_path
         try:
-            with self._directory.contacts_path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            return read_file(path, MAX_BYTES, STATE, "the contacts file", owner_of_directory(path))
         except FileNotFoundError:
             return None
         except PermissionError as error:
-            raise StateDirectoryError(
-                f"cannot read {self._directory.contacts_path}: {reason_of(error)}"
-            ) from error
+            raise StateDirectoryError(f"cannot read {path}: {reason_of(error)}") from error
         except OSError as error:
             raise DamagedContacts(f"it cannot be read: {reason_of(error)}") from error
 

@@ -25,6 +25,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.model.ids import id_from_bytes, id_to_bytes
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
+from kadtwisted.storage.guard import OWN
 from kadtwisted.storage.sqlite.file import (
     Schema,
     check_whole,
@@ -39,6 +40,7 @@ SCHEMA = Schema(
     holds="the records kept published",
     application_id=0x6B616470,  # "kadp"
     versions=versions_of("publications"),
+    access=OWN,
 )
 
 _SELECT = (

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 
 from kadtwisted.errors import StorageError, reason_of
+from kadtwisted.storage.guard import check_kind
 
 
 class FileLock:
@@ -25,8 +27,13 @@ class FileLock:
         Fails with ``BlockingIOError`` if another process or object holds the lock, and with another
         ``OSError`` if there can be no lock on this file.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        place = Path(path)
+        if os.path.exists(place):
+            check_kind(place, place.stat())
+        flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        descriptor = os.open(place, flags, 0o600)
         try:
+            check_kind(place, os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
             os.close(descriptor)

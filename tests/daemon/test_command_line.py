@@ -40,6 +40,7 @@ class OptionTests(unittest.SynchronousTestCase):
     def test_everything(self) -> None:
         secret = Path(self.mktemp())
         secret.write_bytes(b"new\nold\n")
+        secret.chmod(0o600)
         settings = parsed(
             "--port", "9000", "--interface", "127.0.0.1", "-i", "::1",
             "--bootstrap", "192.0.2.7:8000", "-b", f"{KEY.public_key.hex()}@host:1",

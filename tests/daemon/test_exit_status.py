@@ -18,6 +18,7 @@ from kadtwisted.errors import (
 from kadtwisted.state.contacts import DamagedContacts
 from kadtwisted.state.directory import StateDirectoryError, StateDirectoryInUse
 from kadtwisted.storage.file_lock import StorageInUse
+from kadtwisted.storage.guard import UnsafeFile
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
@@ -37,6 +38,7 @@ class ExitStatusTests(unittest.SynchronousTestCase):
             (StorageInUse("taken"), 73),
             (DamagedContacts("cut off"), 73),
             (UnsupportedVersion("newer"), 78),
+            (UnsafeFile("the file", "is open"), 78),
             (IdentityError("damaged"), 78),
             (ConfigurationError("odd"), 78),
         ):

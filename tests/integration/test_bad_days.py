@@ -153,6 +153,8 @@ class StartTests(DaemonsTestCase):
             (overwrite("identity.key", 20, b"0000"), 78, "is damaged"),
             (overwrite("identity.key", 0, b"kad-identity-2"), 78, "by a newer version"),
             (lambda state: (state / "identity.key").chmod(0o644), 78, "chmod 600"),
+            (lambda state: (state / "contacts").chmod(0o666), 78, "chmod 600"),
+            (lambda state: state.chmod(0o777), 78, "chmod 700"),
             (overwrite("version", 0, b"kad-state-2\n"), 78, "by a newer version"),
             (cut_off("version"), 73, "is damaged"),
             (overwrite("contacts", 0, b"kad-contacts-2\n"), 78, "by a newer version"),
@@ -171,6 +173,15 @@ class StartTests(DaemonsTestCase):
         )
         await self.side_by_side("state", cases)
         await self.assert_whole("state")
+
+    async def test_what_is_no_file_keeps_nobody_waiting(self) -> None:
+        """Nobody writes into these pipes."""
+        words = "it is a named pipe, not a file"
+        cases = (("identity.key", 78), ("version", 73), ("lock", 73), ("records.sqlite", 73))
+        for each, _ in cases:
+            (self.directory / each).mkdir(mode=0o700)
+            os.mkfifo(self.directory / each / each)
+        await together(self.refused(each, code=code, words=words) for each, code in cases)
 
     async def test_a_damaged_lmdb_file(self) -> None:
         await self.state("state", "lmdb")

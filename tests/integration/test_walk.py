@@ -76,6 +76,7 @@ class WalkTests(ProcessTestCase):
         port = str(free_port())
         for name in ("right", "wrong"):
             (self.directory / name).write_text(f"the {name} secret\n")
+            (self.directory / name).chmod(0o600)
         right = ("--network", "fleet", "--network-secret-file", "right")
         await self.serving("--port", port, *right, "bootstrap")
         address = f"127.0.0.1:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial import unittest
@@ -41,7 +42,33 @@ class SecretFileTests(unittest.SynchronousTestCase):
     def written(self, data: bytes) -> Path:
         path = Path(self.mktemp())
         path.write_bytes(data)
+        path.chmod(0o600)
         return path
+
+    def test_open_to_other_users(self) -> None:
+        path = self.written(b"secret")
+        for mode in (0o604, 0o644, 0o602, 0o660):
+            path.chmod(mode)
+            error = self.assertRaises(ConfigurationError, config.read_secrets, path)
+            self.assertIn(f"{path} is open to other users; run: chmod 600 {path}", str(error))
+            self.assertNotIn("secret'", str(error))
+
+    def test_as_a_secret_volume_hands_it_over(self) -> None:
+        """Kubernetes: links through a directory that is replaced as a whole."""
+        path = self.written(b"secret")
+        volume = Path(self.mktemp())
+        (volume / "..2026").mkdir(parents=True)
+        path.replace(volume / "..2026" / "network-secret")
+        (volume / "..data").symlink_to("..2026")
+        (volume / "network-secret").symlink_to("..data/network-secret")
+        self.assertEqual(config.read_secrets(volume / "network-secret"), (b"secret",))
+
+    def test_what_is_no_file(self) -> None:
+        path = Path(self.mktemp())
+        os.mkfifo(path)
+        for place, said in ((path, "it is a named pipe, not a file"), ("/", "is a directory")):
+            error = self.assertRaises(ConfigurationError, config.read_secrets, place)
+            self.assertIn(f"cannot read the network secret file {place}: {said}", str(error))
 
     def test_one_a_line_newest_first(self) -> None:
         path = self.written(b"  new secret \r\n\n\xff\x00old\nnew secret")

@@ -18,6 +18,7 @@ from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings
 from kadtwisted.settings.loading import Configuration, Loaded
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.reading import Argument
+from kadtwisted.storage import guard
 
 
 class SourcesTestCase(unittest.SynchronousTestCase):
@@ -34,6 +35,7 @@ class SourcesTestCase(unittest.SynchronousTestCase):
         file = self.home / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+        file.chmod(0o600)
         return file
 
     def configuration(
@@ -190,6 +192,36 @@ class FileTests(SourcesTestCase):
         self.written("port = 1", ".config/kademlia/node.toml")
         self.assertIn("node.toml: is a directory", self.problem())
         self.assertIn("is a directory", self.problem(file=self.system))
+
+    def test_one_that_other_users_can_change(self) -> None:
+        usual = self.written("port = 8001", ".config/kademlia/node.toml")
+        for file in (None, self.written("port = 8001")):
+            path = file or usual
+            for mode in (0o664, 0o646, 0o666):
+                path.chmod(mode)
+                self.assertEqual(
+                    self.problem(file=file),
+                    f"{path}: it can be changed by other users; run: chmod go-w {path}",
+                )
+            path.chmod(0o644)
+            self.assertEqual(self.load(file=file).settings.node.port, 8001)
+            usual.unlink(missing_ok=True)
+
+    def test_one_of_another_user(self) -> None:
+        file = self.written("port = 8001")
+        self.patch(guard.os, "geteuid", lambda: 4242)
+        self.patch(guard, "ROOT", 4243)
+        self.assertIn(f"{file}: it belongs to ", self.problem(file=file))
+
+    def test_what_is_no_file(self) -> None:
+        pipe = self.home / "pipe"
+        os.mkfifo(pipe)
+        for place, said in (
+            (pipe, "it is a named pipe, not a file"),
+            (self.home, "is a directory"),
+            ("/dev/zero", "it is a device, not a file"),
+        ):
+            self.assertEqual(self.problem(file=place), f"--config: cannot read {place}: {said}")
 
     def test_no_toml(self) -> None:
         for text, words in (

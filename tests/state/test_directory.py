@@ -18,7 +18,8 @@ from kadtwisted.state.directory import (
     StateDirectoryError,
     StateDirectoryInUse,
 )
-from kadtwisted.storage import file_lock, files
+from kadtwisted.storage import file_lock, files, guard
+from kadtwisted.storage.guard import UnsafeFile
 
 KEY = NodeKey.from_seed(bytes(range(32)))
 
@@ -48,6 +49,69 @@ class DirectoryTests(unittest.SynchronousTestCase):
         self.path.chmod(0o750)
         self.state.open()
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o750)
+
+    def test_a_directory_that_other_users_can_change_is_refused(self) -> None:
+        self.path.mkdir(parents=True)
+        path = self.path.absolute()
+        for mode in (0o770, 0o707, 0o777, 0o1777, 0o2775):
+            self.path.chmod(mode)
+            error = self.assertRaises(UnsafeFile, self.state.open)
+            self.assertEqual(
+                str(error),
+                f"the state directory {path} can be changed by other users; run: chmod 700 {path}",
+            )
+        self.assertEqual(os.listdir(self.path), [])
+        self.path.chmod(0o700)
+        self.state.open()
+
+    def test_a_directory_of_another_user_is_refused(self) -> None:
+        self.path.mkdir(parents=True, mode=0o700)
+        self.patch(guard, "ROOT", 4243)
+        self.patch(os, "geteuid", lambda: 4242)
+        for of_any_user in (False, True):
+            state = StateDirectory(self.path, of_any_user=of_any_user)
+            error = self.assertRaises(UnsafeFile, state.open)
+            self.assertIn("belongs to", str(error))
+            self.assertIn("not to 4242, who runs this", str(error))
+        self.assertEqual(os.listdir(self.path), [])
+
+    def test_root_may_look_after_the_directory_of_another_user(self) -> None:
+        """It says so: a daemon of root would do what that user puts there."""
+        self.state.open()
+        self.state.close()
+        root, owner = 4242, os.geteuid()
+        for module in (guard, state_directory):
+            self.patch(module, "ROOT", root)
+        self.patch(os, "geteuid", lambda: root)
+        self.assertNotEqual(root, owner)
+        self.assertRaises(UnsafeFile, self.state.open)
+        tool = StateDirectory(self.path, of_any_user=True)
+        tool.open()
+        self.assertEqual(tool.identity(known_random), KEY)
+        tool.close()
+        self.path.chmod(0o777)
+        self.assertRaises(UnsafeFile, tool.open)
+        self.path.chmod(0o700)
+
+    def test_what_is_no_file_is_an_error_and_no_wait(self) -> None:
+        self.state.open()
+        self.state.close()
+        for each in ("version", "lock"):
+            path = self.path / each
+            path.unlink()
+            os.mkfifo(path)
+            error = self.assertRaises(StateDirectoryError, self.state.open)
+            self.assertIn("it is a named pipe, not a file", str(error))
+            path.unlink()
+
+    def test_a_version_that_other_users_can_write(self) -> None:
+        self.state.open()
+        self.state.close()
+        self.state.version_path.chmod(0o666)
+        error = self.assertRaises(UnsafeFile, self.state.open)
+        self.assertIn(f"run: chmod 600 {self.state.version_path}", str(error))
+        self.state.version_path.chmod(0o600)
+        self.state.open()
 
     def test_a_second_user_is_refused_until_the_first_lets_go(self) -> None:
         self.state.open()

@@ -10,8 +10,9 @@ from twisted.trial import unittest
 
 from kadtwisted.errors import IdentityError, StorageError, UnsupportedVersion
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.state import key_file
 from kadtwisted.state.directory import StateDirectory
-from kadtwisted.storage import files
+from kadtwisted.storage import files, guard
 
 KEY = NodeKey.from_seed(bytes(range(32)))
 
@@ -80,8 +81,28 @@ class IdentityTests(unittest.SynchronousTestCase):
 
     def test_open_to_others(self) -> None:
         self.state.identity(known_random)
-        self.state.key_path.chmod(0o640)
-        self.assertIn("chmod 600", self.assert_refused())
+        for mode in (0o640, 0o604, 0o660, 0o666, 0o620):
+            self.state.key_path.chmod(mode)
+            self.assertIn(
+                f"is open to other users; run: chmod 600 {self.state.key_path}",
+                self.assert_refused(),
+            )
+
+    def test_of_another_user_than_its_directory(self) -> None:
+        self.state.identity(known_random)
+        self.patch(guard, "ROOT", 4243)
+        self.patch(os, "geteuid", lambda: 4242)
+        self.patch(key_file, "owner_of_directory", lambda path: (4242,))
+        self.assertIn("belongs to", self.assert_refused())
+
+    def test_what_is_no_file_is_an_error_and_no_wait(self) -> None:
+        os.mkfifo(self.state.key_path)
+        error = self.assertRaises(IdentityError, self.state.identity, no_random)
+        self.assertIn("it is a named pipe, not a file", str(error))
+        self.state.key_path.unlink()
+        self.state.key_path.symlink_to("/dev/zero")
+        error = self.assertRaises(IdentityError, self.state.identity, no_random)
+        self.assertIn("it is a device, not a file", str(error))
 
     def test_unreadable(self) -> None:
         self.state.key_path.mkdir()

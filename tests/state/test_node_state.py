@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from pathlib import Path
 from unittest import mock
@@ -21,6 +22,7 @@ from kadtwisted.state.directory import StateDirectory, StateDirectoryError
 from kadtwisted.state.node_state import DurableNodeState
 from kadtwisted.storage import files
 from kadtwisted.storage.files import write_atomically
+from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.testing.contracts.node_state import NodeStateContract, known, published
 
 PATIENCE = 20.0
@@ -181,10 +183,17 @@ class DamagedContactsTests(FilesTestCase):
 
     async def test_what_the_disk_cannot_read_any_more(self) -> None:
         self.contacts.write_bytes(self.good)
-        with mock.patch.object(Path, "open", side_effect=OSError(errno.EIO, "I/O error")):
+        with mock.patch.object(
+            node_state, "read_file", side_effect=OSError(errno.EIO, "I/O error")
+        ):
             remembered = self.successResultOf(self.make().open())
         self.assertEqual(remembered.contacts, ())
         self.assertIn("i/o error", self.warnings[0]["what"])
+
+    async def test_what_is_no_file(self) -> None:
+        os.mkfifo(self.contacts)
+        await self.assert_moved_aside()
+        self.assertIn("it is a named pipe, not a file", self.warnings[0]["what"])
 
     def test_publications_are_remembered_all_the_same(self) -> None:
         state = self.make()
@@ -213,10 +222,43 @@ class FatalTests(FilesTestCase):
         self.assertEqual(self.contacts.read_bytes(), b"kad-contacts-2\n")
 
     def test_contacts_that_may_not_be_read(self) -> None:
+        self.contacts.touch()
         denied = PermissionError(errno.EACCES, "Permission denied")
-        with mock.patch.object(Path, "open", side_effect=denied):
+        with mock.patch.object(node_state, "read_file", side_effect=denied):
             error = self.assert_fails(StateDirectoryError)
         self.assertIs(error.__cause__, denied)
+
+    def test_contacts_that_other_users_could_have_written(self) -> None:
+        self.contacts.touch()
+        for mode in (0o660, 0o606, 0o666):
+            self.contacts.chmod(mode)
+            error = self.assert_fails(UnsafeFile)
+            self.assertIn("the contacts file", str(error))
+            said = f"can be changed by other users; run: chmod 600 {self.contacts}"
+            self.assertIn(said, str(error))
+        self.assertTrue(self.contacts.exists())
+
+    def test_publications_that_are_open_to_other_users(self) -> None:
+        path = self.directory.publications_path
+        state = self.make()
+        self.successResultOf(state.open())
+        self.successResultOf(state.close())
+        for mode in (0o660, 0o604, 0o666):
+            path.chmod(mode)
+            error = self.assert_fails(UnsafeFile)
+            self.assertIn(f"{path} is open to other users; run: chmod 600 {path}", str(error))
+
+    def test_publications_that_are_no_file(self) -> None:
+        path = self.directory.publications_path
+        state = self.make()
+        self.successResultOf(state.open())
+        self.successResultOf(state.close())
+        for place in (path.with_name(path.name + "-wal"), path):
+            place.unlink(missing_ok=True)
+            os.mkfifo(place)
+            error = self.assert_fails(StorageError)
+            self.assertIn("it is a named pipe, not a file", str(error))
+            place.unlink()
 
     def test_damaged_contacts_that_cannot_be_moved(self) -> None:
         self.contacts.write_bytes(b"rubbish")
@@ -229,6 +271,7 @@ class FatalTests(FilesTestCase):
     def test_damaged_publications(self) -> None:
         path = self.directory.publications_path
         path.write_bytes(b"rubbish" * 1000)
+        path.chmod(0o600)
         error = self.assert_fails(StorageError)
         self.assertIn(f"{path} is damaged", str(error))
         self.assertIn("to start without the records kept published", str(error))

@@ -35,6 +35,7 @@ from kadtwisted.parameters import Parameters
 from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.lifetime import deadline
+from kadtwisted.storage.guard import open_file
 
 ROUNDING = 0.01
 """Two deadlines that differ by fewer seconds are the same: files and clocks round moments."""
@@ -163,22 +164,18 @@ async def _count(session: Session, stream: IO[bytes]) -> int:
 
 @contextmanager
 def _file(session: Session) -> Iterator[IO[bytes]]:
-    """The file to import; it is copied first if it cannot be read twice."""
+    """The file to import.  Standard input is copied first, because all of it is read twice."""
     name = session.arguments.file
     if name == "-":
         with _copied(session.world.stdin) as copy:
             yield copy
         return
     try:
-        opened = Path(name).open("rb")  # noqa: SIM115
+        opened = open_file(Path(name))
     except OSError as error:
         raise BadExport(f"cannot read {name}: {reason_of(error)}") from error
     with opened:
-        if opened.seekable():
-            yield opened
-        else:
-            with _copied(opened) as copy:
-                yield copy
+        yield opened
 
 
 @contextmanager

@@ -43,7 +43,7 @@ async def opened_storage(
     storage = session.world.find_plugins().storage(settings.storage).make(context)
     if for_reading:
         _check_is_there(storage, state_dir)
-    state = None if state_dir is None else StateDirectory(state_dir)
+    state = None if state_dir is None else StateDirectory(state_dir, of_any_user=True)
     try:
         if state is not None:
             state.open()

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kadtwisted.errors import LocalError, reason_of
+from kadtwisted.storage.guard import read_file
 
 _PARTS: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -26,6 +27,8 @@ _PARTS: Mapping[str, type[Any]] = MappingProxyType(
     }
 )
 """The parts of every document, and their types."""
+RESULT_BYTES = 256 * 1024 * 1024
+"""MAGIC: all figures of the largest experiments have a few megabytes."""
 _FACTS = ("name", "about", "seed", "start", "nodes")
 """What every scenario in a document has."""
 
@@ -37,7 +40,12 @@ class Unreadable(LocalError):
 def read_result(path: Path) -> dict[str, Any]:
     """The document in a file; :class:`Unreadable` if there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = read_file(path, RESULT_BYTES)
+        if len(data) > RESULT_BYTES:
+            raise Unreadable(f"{path} is no result of kad simulate: it is larger than 256 MiB")
+        found = json.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise Unreadable(f"{path} is no result of kad simulate: it is nested too deeply") from None
     except OSError as error:
         raise Unreadable(f"cannot read {path}: {reason_of(error)}") from None
     except ValueError as wrong:  # no UTF-8, or no JSON

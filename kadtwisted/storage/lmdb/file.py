@@ -28,6 +28,7 @@ from kadtwisted.errors import InvalidKey, StorageError, StorageFull, Unsupported
 from kadtwisted.storage.capacity import Capacity
 from kadtwisted.storage.changes import RecordChange
 from kadtwisted.storage.files import sync_directory
+from kadtwisted.storage.guard import STATE, check_if_there, owner_of_directory
 from kadtwisted.storage.lmdb.records import (
     FORMAT,
     FORMAT_KEY,
@@ -84,6 +85,8 @@ class LMDBFile:
         try:
             if not os.path.lexists(path):
                 _make(path, begin)
+            for each in (path, path.with_name(path.name + "-lock")):
+                check_if_there(each, STATE, owners=owner_of_directory(path))
             used = path.stat().st_size
             if not used:  # LMDB would make a new file of it
                 raise _damaged(path, "it is empty")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, reason_of
 from kadtwisted.storage.files import sync_directory
+from kadtwisted.storage.guard import STATE, Access, check_if_there, owner_of_directory
 
 BUSY_SECONDS = 5.0
 """MAGIC: how long a statement waits for another program, perhaps a backup, to end."""
@@ -36,6 +36,9 @@ WAL_BYTES = 16 * 1024 * 1024
 SMALLEST = 512
 """Bytes of the smallest page, and so of the smallest database (https://sqlite.org/fileformat.html)."""
 
+_LOGS = ("-wal", "-shm", "-journal")
+"""What SQLite reads beside a database (https://www.sqlite.org/tempfiles.html)."""
+
 _DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _MAYBE_FULL = frozenset((sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN))
@@ -43,7 +46,7 @@ _IN_USE = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 
 
 class Schema(NamedTuple):
-    """What a database of ours looks like.
+    """What a database of ours looks like, and what others must not be able to do with it.
 
     ``holds`` names what is in it, for error messages.  ``application_id`` is the number in the
     file's header by which it is recognised.  ``versions`` has, for each version of the schema, the
@@ -54,6 +57,7 @@ class Schema(NamedTuple):
     holds: str
     application_id: int
     versions: tuple[tuple[str, ...], ...]
+    access: Access = STATE
 
 
 def open_database(path: Path, schema: Schema, *, make: bool = True) -> sqlite3.Connection:
@@ -151,6 +155,7 @@ def _no_room(path: Path) -> bool:
     """
     probe = _beside(path, ".probe")
     try:
+        probe.unlink(missing_ok=True)  # left by a crash, or no file at all
         probe.write_bytes(bytes(PROBE_BYTES))
     except OSError as error:
         return error.errno in _NO_ROOM
@@ -190,9 +195,11 @@ def _make(path: Path, schema: Schema) -> None:
 
 def _check_file(path: Path, schema: Schema) -> None:
     """Find what SQLite would report less clearly or not at all: it takes a cut-off file for a new
-    database."""
+    database, and waits for what comes out of a pipe."""
+    for each in (path, *(_beside(path, suffix) for suffix in _LOGS)):
+        check_if_there(each, schema.access, owners=owner_of_directory(path))
     status = path.stat()
-    if stat.S_ISREG(status.st_mode) and status.st_size < SMALLEST:
+    if status.st_size < SMALLEST:
         raise damaged(path, schema, f"it has {status.st_size} bytes")
     for place in (path, path.parent):
         if not os.access(place, os.R_OK | os.W_OK):

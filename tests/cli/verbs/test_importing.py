@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -75,15 +74,16 @@ class ImportTests(unittest.SynchronousTestCase):
         self.run_import(stdin=self.export())
         self.assert_same(self.target.all(), self.source.all())
 
-    def test_from_a_pipe(self) -> None:
-        self.source.add(1, a_record(1))
-        data, pipe = self.export(), self.path / "pipe"
+    def test_what_is_no_file_is_an_error_and_no_wait(self) -> None:
+        pipe = self.path / "pipe"
         os.mkfifo(pipe)
-        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
-        writer.start()
-        self.run_import(str(pipe))
-        writer.join()
-        self.assert_same(self.target.all(), self.source.all())
+        for place, said in (
+            (pipe, "it is a named pipe, not a file"),
+            (self.path, "is a directory"),
+            ("/dev/zero", "it is a device, not a file"),
+        ):
+            kad = self.run_import(str(place), code=65)
+            self.assertIn(f"kad: cannot read {place}: {said}", kad.said)
 
     def test_what_wins(self) -> None:
         older, newer = a_record(1, age=100.0), a_record(1, age=50.0)

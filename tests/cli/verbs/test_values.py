@@ -238,11 +238,28 @@ class OwnNodeTests(unittest.SynchronousTestCase):
     def test_network_and_secrets(self) -> None:
         secret = self.path / "secret"
         secret.write_text("new\nold\n")
+        secret.chmod(0o600)
         kad = Kad()
         kad("--network", "fleet", "--network-secret-file", str(secret), "get", *VIA, "--key", "n")
         (settings,) = kad.settings
         self.assertEqual(settings.node.network, "fleet")
         self.assertEqual(settings.node.network_secrets, (b"new", b"old"))
+
+    def test_a_secret_that_other_users_can_read(self) -> None:
+        secret = self.path / "secret"
+        secret.write_text("secret\n")
+        secret.chmod(0o644)
+        kad = Kad()
+        code = kad("--network-secret-file", str(secret), "get", *VIA, "--key", "n")
+        self.assertEqual((code, kad.settings), (78, []))
+        self.assertIn(f"is open to other users; run: chmod 600 {secret}", kad.said)
+
+    def test_a_state_directory_that_other_users_can_change(self) -> None:
+        self.path.chmod(0o777)
+        kad = Kad()
+        code = kad("get", *VIA, "--key", "name", "--state-dir", str(self.path))
+        self.assertEqual((code, kad.node.calls), (78, []))
+        self.assertIn(f"can be changed by other users; run: chmod 700 {self.path}", kad.said)
 
     def test_refusals(self) -> None:
         for options, code in (

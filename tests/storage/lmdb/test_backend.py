@@ -15,6 +15,7 @@ from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage
+from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.lmdb import file as lmdb_file
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.lmdb.records import EXPIRES, FORMAT_KEY, MOMENTS, encode_where
@@ -68,6 +69,25 @@ class TestOpening(LMDBCase):
         self.path.mkdir(parents=True)
         sentence = await error_of(StorageError, self.make().open())
         self.assertIn("is a directory", sentence.lower())
+
+    async def test_what_is_no_file_is_an_error_and_no_wait(self) -> None:
+        self.directory.mkdir()
+        for name in ("records.lmdb", "records.lmdb-lock", "records.lmdb.lock"):
+            place = self.directory / name
+            place.unlink(missing_ok=True)
+            os.mkfifo(place)
+            sentence = await error_of(StorageError, self.make().open())
+            self.assertIn("it is a named pipe, not a file", sentence)
+            place.unlink()
+
+    async def test_one_that_other_users_can_change(self) -> None:
+        storage = await self.opened()
+        await storage.close()
+        for place in (self.path, self.directory / "records.lmdb-lock"):
+            place.chmod(0o606)
+            sentence = await error_of(UnsafeFile, self.make().open())
+            self.assertIn(f"{place} can be changed by other users; run: chmod 600", sentence)
+            place.chmod(0o600)
 
     async def test_what_was_left_unwritten_in_a_whole_file(self) -> None:
         """Pages given up in the transaction that took them are never written: no damage."""

@@ -14,6 +14,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.sqlite import file as sqlite_file
 from kadtwisted.storage.sqlite.file import Schema, check_whole, open_database, transaction
 
@@ -147,7 +148,27 @@ class RecognisingTests(SQLiteFileTestCase):
     def test_a_directory_in_its_place(self) -> None:
         self.path.mkdir()
         error = self.assertRaises(StorageError, self.opened)
-        self.assertIn("unable to open", str(error))
+        self.assertIn("is a directory", str(error))
+
+    def test_what_is_no_file_is_an_error_and_no_wait(self) -> None:
+        self.made()
+        for suffix in ("-wal", "-shm", "-journal", ""):
+            place = self.path.with_name(self.path.name + suffix)
+            place.unlink(missing_ok=True)
+            os.mkfifo(place)
+            error = self.assertRaises(StorageError, self.opened)
+            self.assertIn("it is a named pipe, not a file", str(error))
+            place.unlink()
+
+    def test_one_that_other_users_can_change(self) -> None:
+        self.made()
+        log = self.path.with_name(self.path.name + "-wal")
+        log.touch()
+        for place in (self.path, log):
+            place.chmod(0o606)
+            error = self.assertRaises(UnsafeFile, self.opened)
+            self.assertIn(f"{place} can be changed by other users; run: chmod 600", str(error))
+            place.chmod(0o600)
 
     def test_not_allowed_by_the_system(self) -> None:
         self.made()

@@ -474,7 +474,9 @@ class FamiliesTests(SynchronousTestCase):
 
 class ParameterTests(SynchronousTestCase):
     def test_a_smaller_k_is_a_parameter(self) -> None:
-        swarm = Swarm(12, parameters=Parameters(k=4, alpha=2))
+        """Open networks may store on more than k nodes, private ones do not."""
+        secrets = (b"a secret of a private network...",)
+        swarm = Swarm(12, parameters=Parameters(k=4, alpha=2), network_secrets=secrets)
         receipt = swarm.wait(swarm.nodes[0].put("k", b"v"))
         self.assertLessEqual(receipt.remote_acks, 4)
         swarm.stop()

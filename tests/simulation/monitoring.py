@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RecordingMonitor:
-    """What an experiment said; ``patience`` steps of it are borne."""
+    """Remembers what an experiment said; raises after ``patience`` steps."""
 
     def __init__(self, patience: int | None = None) -> None:
         self.phases: list[str] = []

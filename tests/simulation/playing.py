@@ -1,4 +1,4 @@
-"""The presets on a dozen nodes, for tests of what comes out rather than of what it says."""
+"""The presets on a dozen nodes, for tests of the form of results, not of their figures."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ _OWN = MappingProxyType(
 
 
 def played(preset: str) -> dict[str, Any]:
-    """The document of a preset on a few nodes, as it is when it has been saved and read again."""
+    """The document of a preset on a few nodes, as after saving and reading it."""
     scenario = scenario_of(preset, _TINY | _OWN.get(preset, {}))
     return dict(json.loads(to_json(document(scenario, run(scenario)))))

@@ -1,4 +1,4 @@
-"""``docs/simulation.md`` says what is so: its commands, its scenario, its program, its names."""
+"""``docs/simulation.md`` is true: its commands, its scenario, its program, its names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL_ENOUGH = 150_000
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADINGS_ONLY = _BLOCK.sub(lambda found: found[0].replace("\n# ", "\n"), PAGE)
-"""The page without comments of files, which look as headings do."""
+"""The page without the comments in its files, which look like headings."""
 
 
 def block(language: str) -> str:
@@ -83,7 +83,7 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(len(scenario.churn.cases()), 2)
 
     def test_the_program_prints_what_the_page_says(self) -> None:
-        """But for the numbers, which another version of the protocol may change."""
+        """Except for the numbers, which another version of the protocol may change."""
         printed = io.StringIO()
         with redirect_stdout(printed):
             exec(compile(block("python"), "page", "exec"), {})
@@ -118,7 +118,7 @@ class PresetTests(SynchronousTestCase):
 
 
 class NameTests(SynchronousTestCase):
-    """Whatever can be set or comes out is named, and nothing else is."""
+    """The page names all settings and all figures, and no others."""
 
     def test_settings(self) -> None:
         text = section("Scenario files")

@@ -45,7 +45,7 @@ class HopsTests(SynchronousTestCase):
         self.assertEqual(monitor.rpcs, round(row["rpcs_mean"] * 40))
 
     def test_lookups_that_fail_are_counted(self) -> None:
-        # Nobody hears anybody: every lookup ends with nobody found, and none is exact.
+        # All datagrams are lost: each lookup ends without a node, and none is exact.
         scenario = Scenario(nodes=(20,), operations=3, upkeep=False)
         deaf = replace(scenario, faults=replace(scenario.faults, loss=1.0))
         (row,) = run(deaf).rows

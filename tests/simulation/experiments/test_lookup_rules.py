@@ -18,7 +18,7 @@ from tests.simulation.monitoring import RecordingMonitor
 
 class RoundsTests(SynchronousTestCase):
     def test_rounds_wait_for_everybody(self) -> None:
-        """Of five contacts three are asked; one answers, and still nobody else is asked."""
+        """Three of five contacts are asked; after one answer the lookup still asks no other."""
         population = Population(Scenario(), 6, RecordingMonitor())
         population.grow()
         own, *others = [each.contact for each in population.members]

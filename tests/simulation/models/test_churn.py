@@ -30,8 +30,8 @@ def weibull(spell: Spell) -> Callable[[float], float]:
 
 
 def rests(spell: Spell) -> Callable[[float], float]:
-    """What is left of a time under way is longer than x as often as the tail beyond x is a part of
-    the mean: summed up over quantiles of the tail, each as wide as the other."""
+    """The probability that the rest of a time is longer than x: the part of the mean that lies in
+    the tail beyond x, summed up over quantiles of equal width."""
     steps = 20_000
 
     def distribution(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Models of delay: pure in the pair and the seed, and spread as they say."""
+"""Models of delay: functions of the pair and the seed, with the distributions that they promise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOSTS = [f"20.{number // 256}.{number % 256}.1" for number in range(2001)]
 
 
 def round_trips(seed: int = 1, **settings: object) -> list[float]:
-    """Of 2,000 pairs of hosts."""
+    """The round trips of 2,000 pairs of hosts."""
     latency = Delays(LatencySettings(**settings), seed)  # type: ignore[arg-type]
     return [latency.rtt(one, other) for one, other in pairwise(HOSTS)]
 
@@ -126,5 +126,5 @@ class MeasuredTests(SynchronousTestCase):
 
 
 def site_of(**sites: int) -> object:
-    """Stands in for ``Places.of``: of four sites, the one of that number."""
+    """A replacement for ``Places.of``: puts each host at one of four sites, by number."""
     return lambda self, address: (sites[address] << 62) + 1

@@ -20,7 +20,7 @@ from kadtwisted.testing.network.network import Datagram, Network
 INSIDE = ("20.0.0.1", 8000)
 FRIEND = ("30.0.0.1", 8000)
 NEIGHBOUR = ("30.0.0.1", 9000)
-"""At the friend's address, at another port."""
+"""Another port at the friend's address."""
 STRANGER = ("40.0.0.1", 8000)
 LIFETIME = 60.0
 KINDS = (FULL_CONE, ADDRESS_RESTRICTED, PORT_RESTRICTED, SYMMETRIC)

@@ -1,7 +1,6 @@
-"""Pictures of results: what stands in them, that it can be read, and that it is the same each time.
+"""Pictures of results: what they show, that it can be read, and that it is the same each time.
 
-Every preset is run with a dozen nodes, so that a figure which an experiment calls otherwise one day
-is missed here.
+Every preset is run with a dozen nodes, so that a test fails if an experiment renames a figure.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from tests.simulation.playing import played
 
 
 def lines(axes: Axes) -> dict[str, list[float]]:
-    """What is drawn in a panel: heights by the name of the line."""
+    """The lines of a panel: their heights, by the name of the line."""
     found: dict[str, list[float]] = {}
     for each in axes.get_lines():
         found[str(each.get_label())] = [round(float(y), 3) for y in each.get_ydata()]
@@ -57,7 +56,7 @@ class EveryPictureTests(SynchronousTestCase):
             self.check(drawn[preset], preset)
 
     def check(self, figure: Figure, name: str) -> None:
-        """Named, with units, in letters large enough, and nothing on top of anything else."""
+        """Everything has its name and unit, letters are large enough, and nothing overlaps."""
         with sheet.settings():
             figure.draw_without_rendering()
         title, below = figure.texts
@@ -248,7 +247,7 @@ class AttackTests(SynchronousTestCase):
 
 
 class LookTests(SynchronousTestCase):
-    """Lines are told apart without their colours."""
+    """Lines differ in more than their colours."""
 
     def test_dashes_and_markers_all_differ(self) -> None:
         for one in range(len(sheet.LOOKS)):

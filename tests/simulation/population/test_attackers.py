@@ -1,4 +1,4 @@
-"""What attackers answer; that they are nodes like others in all else."""
+"""The answers of attackers, which otherwise are nodes like all others."""
 
 from __future__ import annotations
 

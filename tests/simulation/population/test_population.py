@@ -1,4 +1,4 @@
-"""Populations: real nodes, made from a seed; who crashes is gone, tables do not know yet."""
+"""Populations: real nodes, made from a seed; crashed nodes are gone, but stay in tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables made from global knowledge, against what the paper says they should hold."""
+"""Tables filled from global knowledge hold what the paper says they should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members that come and go: how many, when, and as whom."""
+"""Members that come and go: how many, when, and with which identity."""
 
 from __future__ import annotations
 

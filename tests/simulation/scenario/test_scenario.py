@@ -1,4 +1,4 @@
-"""Scenarios: read from tables and texts, all mistakes told at once, by key."""
+"""Scenarios: read from tables and texts; all mistakes are reported at once, each with its key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crowd that campaigns are made of, and the machine that stands still."""
+"""The crowd of a campaign, and the machine that stands still."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every campaign in a size that takes seconds: each keeps all its figures."""
+"""Every campaign in a size that takes seconds; each keeps all its figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kadtwisted.testing.campaigns.restart import Restart
 
 class ReducedCampaigns(SynchronousTestCase):
     def play(self, campaign: Campaign, figures: int) -> None:
-        """Play a campaign: so many figures, none of them missed."""
+        """Run a campaign; it must report so many figures, and miss none."""
         out = io.StringIO()
         report = Report(out, lambda: 0.0, 1.0)
         with report.errors_counted():

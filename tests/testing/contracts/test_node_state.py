@@ -58,7 +58,7 @@ class Faithful(RememberedInMemory):
 
 
 class Coarse(RememberedInMemory):
-    """Takes all kinds for one."""
+    """Does not distinguish kinds."""
 
     def keep(self, publication: Publication) -> Deferred[None]:
         return super().keep(publication._replace(where=publication.where._replace(kind=1)))
@@ -72,7 +72,7 @@ class Rounding(RememberedInMemory):
 
 
 class Wordless(RememberedInMemory):
-    """Takes what it will not keep without a word."""
+    """Accepts without an error what it does not keep."""
 
     def keep(self, publication: Publication) -> Deferred[None]:
         return super().keep(publication) if self._is_open else succeed(None)

@@ -29,14 +29,14 @@ class Unsorted(MemoryStorage):
 
 
 class Immortal(MemoryStorage):
-    """Finds records that have expired."""
+    """Returns records that have expired."""
 
     def get(self, kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
         return super().get(kind, key, float("-inf"))
 
 
 class Forgetful(MemoryStorage):
-    """Takes the first deadline of a record for the last."""
+    """Keeps the first deadline of a record when a later put changes it."""
 
     def _store(self, record: StoredRecord) -> None:
         old = self._records.get(record.where)
@@ -44,14 +44,14 @@ class Forgetful(MemoryStorage):
 
 
 class Greedy(MemoryStorage):
-    """Knows no limit."""
+    """Has no limit."""
 
     def _make_room(self, record: StoredRecord, now: float) -> bool:
         return True
 
 
 class Careless(MemoryStorage):
-    """Lets living records give way."""
+    """Removes living records to make room."""
 
     def _make_room(self, record: StoredRecord, now: float) -> bool:
         return super()._make_room(record, float("inf"))
@@ -72,7 +72,7 @@ class Drifting(MemoryStorage):
 
 
 class Paper(MemoryStorage):
-    """Durable: writes all it has down when it is closed, and reads that when it is opened."""
+    """Durable: writes all records down when it is closed, and reads them when it is opened."""
 
     def __init__(self, directory: str, clocks: Clocks) -> None:
         super().__init__(500, 1_000_000)
@@ -138,7 +138,7 @@ class Trusting(Paper):
 
 
 class Unstoppable(Paper):
-    """Does not see that time passed while nobody ran."""
+    """Ignores the time that passes between two processes."""
 
     def read_moment(self, moment: float) -> float:
         anchor, _ = json.loads(self._path.read_text())
@@ -146,7 +146,7 @@ class Unstoppable(Paper):
 
 
 class Locked(Paper):
-    """Is open once and never again."""
+    """Can be opened only once."""
 
     def open(self) -> Deferred[None]:
         if self._path.exists() and not self._clocks.now():

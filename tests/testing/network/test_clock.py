@@ -28,7 +28,7 @@ OPERATIONS = st.lists(
 
 
 class Script:
-    """Runs operations on a clock and writes down what can be seen of it."""
+    """Runs operations on a clock and writes down what it can see."""
 
     def __init__(self, clock: IReactorTime, advance: Callable[[int], None]) -> None:
         self.clock = clock
@@ -202,7 +202,7 @@ class TestHeapClock(SynchronousTestCase):
         self.assertLessEqual(self.clock.heap_size(), 66)
 
     def test_sweeping_while_running(self) -> None:
-        """A call that cancels so many others that the heap is swept does not lose the rest."""
+        """If a call cancels so many others that the heap is cleaned, no other call is lost."""
         victims = [self.clock.callLater(5, self.note, "victim") for _ in range(500)]
         self.clock.callLater(1, lambda: [victim.cancel() for victim in victims])
         self.clock.callLater(2, self.note, "survivor")

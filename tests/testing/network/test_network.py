@@ -189,7 +189,7 @@ class TestPartition(SynchronousTestCase):
         self.hosts = [self.network.host(address) for address in self.addresses]
 
     def reached(self) -> list[str]:
-        """Who hears whom, as 'source>destination' by index; oneself is left out."""
+        """Which hosts hear which others, as 'source>destination', by index."""
         for port in self.ports:
             port.protocol.heard.clear()
             for address in self.addresses:

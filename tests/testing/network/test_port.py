@@ -28,7 +28,7 @@ else:
 
 
 class PortContract(_Case):
-    """What both do: subclasses say how a port is opened and how datagrams and turns go on."""
+    """What both ports do; subclasses say how a port is opened, and how the reactor goes on."""
 
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
@@ -183,7 +183,7 @@ class PortContract(_Case):
 
 
 class TestRealPort(PortContract, SynchronousTestCase):
-    """The contract is true of the real thing."""
+    """The real port keeps the contract."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -210,7 +210,7 @@ class TestRealPort(PortContract, SynchronousTestCase):
 
 
 class TestHostPort(PortContract, SynchronousTestCase):
-    """The contract is true of the fake."""
+    """The fake port keeps the contract."""
 
     def setUp(self) -> None:
         self.clock = HeapClock()

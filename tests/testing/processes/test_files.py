@@ -1,4 +1,4 @@
-"""Looking into a storage's files: what is whole passes, what is not is found out."""
+"""Checking the files of a storage: whole files pass, and faults are found."""
 
 from __future__ import annotations
 

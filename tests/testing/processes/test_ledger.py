@@ -1,4 +1,4 @@
-"""The ledger knows right from wrong, and what may be either."""
+"""The ledger knows which answers are right, wrong, or possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.acknowledged(self.first, 100.5)
 
     def write(self, now: float) -> Write:
-        """The next write; with one key at most, all are of that one."""
+        """The next write; all are under one key, because there is at most one."""
         return self.ledger.next(now)
 
     def judge(self, record: bytes | None, remaining: float = LONG - 100, at: float = 200.0) -> str:

@@ -132,6 +132,7 @@ def of_status(status: NodeStatus) -> Described:
         "network": status.network,
         "private": status.private,
         "uptime_seconds": round(status.uptime, 3),
+        "clock_ahead_seconds": _rounded(status.clock_ahead),
         "links": [_link(each) for each in status.links],
         "stored_records": status.stored_records,
         "stored_bytes": status.stored_bytes,
@@ -187,6 +188,10 @@ def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
     wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     host = wildcards.get(endpoint.host, endpoint.host)
     return str(Address(host, endpoint.port, public_key))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _endpoint(endpoint: Endpoint | None) -> str | None:

@@ -74,7 +74,9 @@ class SupervisedNode(HostedNode):
         super().startService()  # before the first look: a node that has nobody to join is well
         node = self.node
         self._reporter = Reporter(self._notifier, self._reactor.seconds, node.status)
-        self._watch = HealthWatch(self._reactor, node.health, self._reporter.looked)
+        self._watch = HealthWatch(
+            self._reactor, node.health, self._reporter.looked, lambda: node.status().clock_ahead
+        )
         self._watch.start()
 
     def stopService(self) -> Deferred[None]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 
+from kadtwisted.parameters import CLOCK_SKEW_LIMIT
+
+CLOCK_TOLERANCE = CLOCK_SKEW_LIMIT / 2
+"""Seconds that a node's clock may be off; beyond that it may soon refuse what others publish, or
+others what it publishes."""
+
 
 class Health(Enum):
     """What a node is good for now, in one word and one sentence."""
@@ -27,3 +33,11 @@ class Health(Enum):
             if health.word == word:
                 return health
         raise ValueError(f"there is no verdict {word!r}")
+
+
+def clock_fault(ahead: float | None) -> str:
+    """What is wrong with the clock of a node that is so many seconds ``ahead`` of the network's, as
+    the end of a sentence; empty if nothing is, or if it is not known."""
+    if ahead is None or abs(ahead) <= CLOCK_TOLERANCE:
+        return ""
+    return f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the network's"

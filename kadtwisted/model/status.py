@@ -59,7 +59,8 @@ class NodeStatus(NamedTuple):
     datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
     seconds, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
     counts the records kept published, ``own_records_kept`` says whether the budget suffices to
-    publish all of them again before they expire."""
+    publish all of them again before they expire; ``clock_ahead`` is how many seconds the node's
+    clock is ahead of the network's, ``None`` while fewer than three networks have told."""
 
     node_id: NodeID
     public_key: bytes
@@ -69,6 +70,7 @@ class NodeStatus(NamedTuple):
     network: str
     private: bool
     uptime: float
+    clock_ahead: float | None
     links: tuple[LinkStatus, ...]
     stored_records: int
     stored_bytes: int

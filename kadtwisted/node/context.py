@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.counters import Counters, FaultLog
+from kadtwisted.node.network_clock import NetworkClock
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings, Parameters
 
@@ -20,7 +21,7 @@ class NodeContext:
 
     ``reactor`` gives timers and ports, ``world`` clocks, randomness and names.  ``node_id`` is the
     ID of ``public_key`` by the rule of the ``dialect``.  ``counters`` and ``faults`` are where all
-    parts of the node count and report.
+    parts of the node count and report.  ``clock`` is what others say of the time.
     """
 
     reactor: Any
@@ -31,6 +32,7 @@ class NodeContext:
     node_id: NodeID
     counters: Counters
     faults: FaultLog
+    clock: NetworkClock
 
     @classmethod
     def made(
@@ -46,6 +48,7 @@ class NodeContext:
             dialect.identify(dialect.public_key),
             Counters(),
             FaultLog(Logger(namespace="kadtwisted.node"), world.now),
+            NetworkClock(world),
         )
 
     @property

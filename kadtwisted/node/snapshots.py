@@ -42,6 +42,7 @@ def node_status(
         network=settings.network,
         private=not context.open_network,
         uptime=context.world.now() - started_at if running else 0.0,
+        clock_ahead=context.clock.ahead(),
         links=tuple(link_status(link) for link in parts.links.values()),
         stored_records=usage.records,
         stored_bytes=usage.size,

@@ -71,6 +71,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         network="kad",
         private=False,
         uptime=7980.0,
+        clock_ahead=0.25,
         links=(
             LinkStatus(Family.IPV4, Endpoint("0.0.0.0", 8000), None, 0, 57, 2, 1),
             LinkStatus(Family.IPV6, None, Endpoint("2001:db8::1", 8000), 7, 0, 0, 0),

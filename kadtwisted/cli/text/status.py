@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kadtwisted.cli.text.output import Described, count_of, duration, milliseconds, size, table
+from kadtwisted.model.health import clock_fault
 
 _SHOWN_BITS = 16
 """Bits of a k-bucket's prefix that are written out."""
@@ -23,7 +24,9 @@ _NUMBERS = (3, 4, 5, 6)
 def status_text(status: Described) -> str:
     """A running node on one screen, its verdict first."""
     sentence = f"{status['health'].capitalize()}: {status['health_sentence']}."
-    parts = [sentence, _named(_facts(status)), _dropped_text(status["counters"])]
+    fault = clock_fault(status["clock_ahead_seconds"])
+    warning = f"{fault[0].upper()}{fault[1:]}: set it." if fault else ""
+    parts = [sentence, warning, _named(_facts(status)), _dropped_text(status["counters"])]
     return "\n\n".join(part for part in parts if part)
 
 

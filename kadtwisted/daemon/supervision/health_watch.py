@@ -1,4 +1,4 @@
-"""Logs each change of a node's health, once.
+"""Logs each change of a node's health, once, and when its clock is found wrong or right again.
 
 It looks every few seconds, and when it is told to.  What the health is, only
 :func:`~kadtwisted.upkeep.health.verdict` decides; nothing is changed here.  A change that is over
@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
-from kadtwisted.model.health import Health
+from kadtwisted.model.health import Health, clock_fault
 
 T = TypeVar("T")
 
 LOOK_EVERY = 2.0
 """MAGIC: seconds between two looks; nobody needs to hear of a change that is over sooner."""
+
+LOOKS_A_CLOCK = 15
+"""MAGIC: looks in which the clock is looked at once; it is not in a hurry."""
 
 WORRYING = frozenset({Health.ISOLATED, Health.DEGRADED})
 
@@ -26,7 +29,8 @@ WORRYING = frozenset({Health.ISOLATED, Health.DEGRADED})
 class HealthWatch:
     """Watches one node.
 
-    ``reactor`` provides time, ``health`` the node's health now.  ``looked`` is called with the
+    ``reactor`` provides time, ``health`` the node's health now, ``clock_ahead`` how many seconds
+    its clock is ahead of the network's, as far as that is known.  ``looked`` is called with the
     health at each look.
     """
 
@@ -35,12 +39,16 @@ class HealthWatch:
         reactor: Any,
         health: Callable[[], Health],
         looked: Callable[[Health], None] = lambda health: None,
+        clock_ahead: Callable[[], float | None] = lambda: None,
     ) -> None:
         # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.health")
         self._health = health
         self._looked = looked
+        self._clock_ahead = clock_ahead
         self._told: Health | None = None
+        self._clock_is_wrong = False
+        self._looks = 0
         self._looking = LoopingCall(self.look)
         self._looking.clock = reactor
 
@@ -68,7 +76,21 @@ class HealthWatch:
                 sentence=now.sentence,
                 before=None if before is None else before.word,
             )
+        if self._looks % LOOKS_A_CLOCK == 0:
+            self._look_at_clock()
+        self._looks += 1
         self._looked(now)
+
+    def _look_at_clock(self) -> None:
+        """Log that the clock is wrong, or that it is right again; not that nobody can tell."""
+        ahead = self._clock_ahead()
+        fault = clock_fault(ahead)
+        if fault and not self._clock_is_wrong:
+            self._log.warn("{fault}; set it", fault=fault, ahead=ahead)
+        elif self._clock_is_wrong and ahead is not None and not fault:
+            self._log.warn("its clock agrees with the network's again", ahead=ahead)
+        if ahead is not None:
+            self._clock_is_wrong = bool(fault)
 
 
 def _level(before: Health | None, now: Health) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kadtwisted.daemon.supervision.systemd import Notifier
-from kadtwisted.model.health import Health
+from kadtwisted.model.health import Health, clock_fault
 from kadtwisted.model.status import NodeStatus
 
 STATUS_EVERY = 30.0
@@ -53,6 +53,8 @@ class Reporter:
 
 
 def status_line(health: Health, status: NodeStatus) -> str:
-    """What ``systemctl status`` shows: health, contacts, records."""
+    """What ``systemctl status`` shows: health, contacts, records, and a clock that is wrong."""
     contacts = sum(link.contacts + link.tentative for link in status.links)
-    return f"{health.word}: {health.sentence}; contacts {contacts}, records {status.stored_records}"
+    line = f"{health.word}: {health.sentence}; contacts {contacts}, records {status.stored_records}"
+    fault = clock_fault(status.clock_ahead)
+    return f"{line}; {fault}" if fault else line

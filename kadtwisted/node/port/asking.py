@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut, SendFailed
 from kadtwisted.model.contact import Contact, Endpoint
-from kadtwisted.model.messages import Ping, RequestBody
+from kadtwisted.model.messages import Ping, Pong, RequestBody
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.requests import Answer, Requests
@@ -44,6 +44,7 @@ class Asking:
         self._requests = requests
         self._observer = observer
         self._faults = context.faults
+        self._clock = context.clock
         self._most_probes = settings.bounds.concurrent_verifications
         self._first_contact = (
             FirstContact(settings.bounds.endpoints) if context.open_network else None
@@ -130,6 +131,9 @@ class Asking:
 
     def _answered(self, answer: Answer) -> Answer:
         self._heard(answer)
+        body = answer.reply.body
+        if isinstance(body, Pong) and answer.rtt is not None:
+            self._clock.heard(answer.contact.endpoint, body.unix_time, answer.rtt)
         self._admit(answer.contact)
         return answer
 

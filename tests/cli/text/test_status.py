@@ -37,6 +37,17 @@ class StatusTests(unittest.SynchronousTestCase):
             ],
         )
 
+    def test_a_clock_that_is_wrong_is_told_first(self) -> None:
+        for ahead, expected in (
+            (3600.4, "Its clock is 3,600 s ahead of the network's: set it."),
+            (-200.0, "Its clock is 200 s behind the network's: set it."),
+            (150.0, ""),
+            (None, ""),
+        ):
+            lines = self.text(clock_ahead=ahead).splitlines()
+            self.assertEqual(lines[2] if expected else "", expected)
+            self.assertEqual("clock" in "".join(lines), bool(expected))
+
     def test_where_others_see_it(self) -> None:
         for observed, observers, expected in (
             (None, 0, "0.0.0.0:8000"),

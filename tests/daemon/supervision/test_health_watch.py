@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial import unittest
 
-from kadtwisted.daemon.supervision.health_watch import LOOK_EVERY, HealthWatch
+from kadtwisted.daemon.supervision.health_watch import LOOK_EVERY, LOOKS_A_CLOCK, HealthWatch
 from kadtwisted.model.health import Health
 
 
@@ -80,6 +80,25 @@ class HealthWatchTests(unittest.SynchronousTestCase):
         self.become(Health.SERVING)
         watch.stop(None)
         self.assertEqual(looked, [Health.JOINING] + [Health.SERVING] * 4)
+
+    def test_a_wrong_clock_is_told_once_and_so_is_its_end(self) -> None:
+        ahead: float | None = None
+        watch = HealthWatch(self.clock, lambda: self.health, clock_ahead=lambda: ahead)
+        watch.start()
+        self.assertEqual(len(self.told()), 1)
+        lines = []
+        for seen in (400.0, 410.0, None, 420.0, 1.0, None, 2.0):
+            ahead = seen
+            self.clock.pump([LOOK_EVERY] * LOOKS_A_CLOCK)
+            lines += [(e["log_level"].name, formatEvent(e)) for e in self.events]
+            self.events.clear()
+        self.assertEqual(
+            lines,
+            [
+                ("warn", "its clock is 400 s ahead of the network's; set it"),
+                ("warn", "its clock agrees with the network's again"),
+            ],
+        )
 
     def test_stopping_looks_a_last_time(self) -> None:
         self.watch.start()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from kadtwisted.daemon.supervision.reporter import STATUS_EVERY, Reporter
+from kadtwisted.daemon.supervision.reporter import STATUS_EVERY, Reporter, status_line
 from kadtwisted.daemon.supervision.systemd import Notifier
 from kadtwisted.model.health import Health
 from tests.daemon.fakes import a_status
@@ -59,6 +59,10 @@ class ReporterTests(unittest.SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(len(self.looked(Health.JOINING)), 1)
         self.assertEqual(self.looked(Health.JOINING), [])
+
+    def test_a_wrong_clock_is_in_the_line(self) -> None:
+        line = status_line(Health.SERVING, a_status(clock_ahead=-300.0))
+        self.assertEqual(line, f"{SERVING}; its clock is 300 s behind the network's")
 
     def test_reloading_and_ready_again(self) -> None:
         self.looked(Health.SERVING)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Superseded,
         TooManyRequests,
         Unavailable,
+        UnknownKind,
         UnsupportedVersion,
     )
     from kadtwisted.identity.keys import NodeKey, node_id_of
@@ -135,7 +136,7 @@ _HOMES = homes(
             "InvalidKey InvalidLifetime InvalidRecord KadtwistedError LocalError "
             "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
             "RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy StorageError "
-            "StorageFull Superseded TooManyRequests Unavailable UnsupportedVersion"
+            "StorageFull Superseded TooManyRequests Unavailable UnknownKind UnsupportedVersion"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.interfaces": (
@@ -268,6 +269,7 @@ __all__ = [
     "Trace",
     "TraceStep",
     "Unavailable",
+    "UnknownKind",
     "UnsupportedVersion",
     "UpkeepSettings",
     "Value",

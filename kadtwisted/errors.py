@@ -63,6 +63,13 @@ class InvalidRecord(InvalidInput):
         self.reason = reason
 
 
+class UnknownKind(InvalidRecord):
+    """A record of a kind that the network, or this program, does not know."""
+
+    def __init__(self) -> None:
+        super().__init__("unknown-kind")
+
+
 class ConfigurationError(InvalidInput):
     """An option, or a combination of options, cannot be used."""
 

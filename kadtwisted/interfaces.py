@@ -92,6 +92,9 @@ class ISealer(Interface):
     request_overhead: int = Attribute("""Bytes by which a request's datagram exceeds its body.""")
     reply_overhead: int = Attribute("""Bytes by which a reply's datagram exceeds its body.""")
     networks: int = Attribute("""How many network secrets are accepted (at least 1).""")
+    numbered: bool = Attribute(
+        """Whether bytes 1 to 17 of each datagram are random, so that one sent again is known."""
+    )
 
     def inspect(datagram: bytes) -> Header:
         """Check form, length and tag: symmetric work only, under two microseconds.

@@ -36,6 +36,10 @@ NO_TOKEN = bytes(TOKEN_BYTES)
 HAVE_LIMIT = 32
 """Largest number of records that one HAVE asks about."""
 
+REPLAY_WINDOW = 5 * MINUTE
+"""A node of a network with a secret serves a stranger only if the clock that its datagram shows is
+at most this far from its own: as far as a publication time may be ahead."""
+
 CLOCK_SKEW_LIMIT = 5 * MINUTE
 """A holder refuses a record whose publication time is further ahead of its own clock than this."""
 

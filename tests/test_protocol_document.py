@@ -143,6 +143,12 @@ class Opened:
         self.items = loads(self.body)
 
 
+def bitmap(*numbers: int) -> bytes:
+    """The bitmap of some numbers, as PONG has them."""
+    bits = sum(1 << 255 - number for number in numbers)
+    return bits.to_bytes(32, "big").rstrip(b"\0")
+
+
 def seal(form: str, body: bytes, random: bytes, shown: bytes, keys: tuple[bytes, bytes]) -> bytes:
     """A datagram; ``keys`` are those of tag and box."""
     first = bytes([0x88 + FORMS.index(form)])
@@ -222,12 +228,13 @@ class WorkedExample(DocumentTestCase):
         transaction_id = hello.items[1]
         self.assertEqual(hello.token, bytes(8))
         self.assertEqual(len(self.page["hello datagram"]), 216)
-        self.assertEqual(hello.items, [1, transaction_id, 0, bytes(121)])
-        self.assertEqual(len(self.page["answer datagram"]), 109)
+        padding = (1_700_000_000).to_bytes(8, "big") + bytes(112)
+        self.assertEqual(hello.items, [1, transaction_id, 0, padding, b""])
+        self.assertEqual(len(self.page["answer datagram"]), 113)
         observed = bytes([198, 51, 100, 7]) + (50000).to_bytes(2, "big")
         token = self.opened("request").token
         pong = [-1, transaction_id, token, observed, b"\x01", 0, 1_700_000_000, None]
-        self.assertEqual(answer.items, pong)
+        self.assertEqual(answer.items, [*pong, bitmap(1, 2, 3, 4, 5), bitmap(1)])
 
     def test_find_value(self) -> None:
         request, reply = self.opened("request"), self.opened("reply")

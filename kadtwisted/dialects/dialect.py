@@ -48,10 +48,11 @@ class Dialect(ABC):
         return message in self.messages
 
     @abstractmethod
-    def doors(self, count: int) -> Sequence[IDoor]:
+    def doors(self, count: int, unix_time: Callable[[], float]) -> Sequence[IDoor]:
         """The doors of the ports of one run of the node.
 
-        What they share, as tokens and budgets, begins anew with each call.
+        What they share, as tokens and budgets, begins anew with each call.  ``unix_time`` is the
+        clock that datagrams show.
         """
 
 

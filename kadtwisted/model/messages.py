@@ -6,7 +6,9 @@ request means is documented with the class; the bytes are ``wire/``'s.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kadtwisted.model.contact import Contact, Endpoint
@@ -43,6 +45,7 @@ class ErrorCode(IntEnum):
     CAS_CONFLICT = 10
     NOT_ACCEPTED = 11
     INTERNAL = 12
+    UNKNOWN_KIND = 13
 
 
 class Want(IntFlag):
@@ -58,7 +61,13 @@ class Want(IntFlag):
 
 
 class Ping(NamedTuple):
-    """Are you there?  Answered by :class:`Pong`."""
+    """Are you there?  Answered by :class:`Pong`.
+
+    ``recipient`` is used in a HELLO only: the public key of the node that is greeted, empty if the
+    sender does not know it; ``None`` if it is not named at all, as in any other PING.
+    """
+
+    recipient: bytes | None = None
 
 
 class FindNode(NamedTuple):
@@ -117,25 +126,47 @@ class UnknownRequest(NamedTuple):
 
 RequestBody = Ping | FindNode | FindValue | Store | Have | UnknownRequest
 
+METHODS: Mapping[type, Method] = MappingProxyType(
+    {
+        Ping: Method.PING,
+        FindNode: Method.FIND_NODE,
+        FindValue: Method.FIND_VALUE,
+        Store: Method.STORE,
+        Have: Method.HAVE,
+    }
+)
+"""The number of each method's requests and replies."""
+
 
 class Request(NamedTuple):
-    """A request with its envelope.  A read-only sender never enters a table."""
+    """A request with its envelope.  A read-only sender never enters a table.
+
+    ``time`` is the sender's clock in whole Unix seconds, which padding begins with; ``None`` in a
+    request with less than 8 bytes of padding.
+    """
 
     transaction_id: bytes
     body: RequestBody
     read_only: bool = False
+    time: int | None = None
 
 
 # --- Replies ---------------------------------------------------------------------------------
 
 
 class Pong(NamedTuple):
-    """I am: the format versions I speak, a bitmap of features, my clock (Unix seconds), my name."""
+    """I am: the format versions I speak, a bitmap of features, my clock (Unix seconds), my name.
+
+    ``methods`` and ``kinds`` are bitmaps of the numbers that this node serves
+    (:mod:`kadtwisted.model.bitmaps`); an older node may name none.
+    """
 
     formats: bytes
     features: int
     unix_time: int
     agent: str | None = None
+    methods: bytes = b""
+    kinds: bytes = b""
 
 
 class Nodes(NamedTuple):
@@ -174,11 +205,16 @@ class Wanted(NamedTuple):
 
 
 class Error(NamedTuple):
-    """The request was understood and refused; ``retry_after`` is in milliseconds."""
+    """The request was understood and refused; ``retry_after`` is in milliseconds.
+
+    A node that does not know the kind of record which is searched names the closest ``contacts``
+    all the same.
+    """
 
     code: int
     text: str = ""
     retry_after: int = 0
+    contacts: tuple[Contact, ...] = ()
 
 
 ReplyBody = Pong | Nodes | Records | Stored | Wanted | Error

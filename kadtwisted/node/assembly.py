@@ -102,7 +102,7 @@ class _ToUpkeep(LinkObserver):
 
 def _make_links(lasting: LastingParts) -> Links:
     interfaces = interfaces_by_family(lasting.context.settings)
-    doors = lasting.context.dialect.doors(len(interfaces))
+    doors = lasting.context.dialect.doors(len(interfaces), lasting.context.world.unix_time)
     tables = {family: _make_table(lasting.context) for family in interfaces}
     links = Links()
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):

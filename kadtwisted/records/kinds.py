@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from kadtwisted.errors import InvalidInput, InvalidRecord, NotConditional
+from kadtwisted.errors import InvalidInput, InvalidRecord, NotConditional, UnknownKind
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
@@ -153,14 +153,15 @@ class RecordKinds:
     def identify(self, record: bytes) -> tuple[RecordKind, StorageKey]:
         """Check a record; the rules it falls under, and where it is stored.
 
-        :class:`~kadtwisted.errors.InvalidRecord` for bytes that are no record: ``empty``,
-        ``unknown-kind``, or a reason of the kind's own.
+        :class:`~kadtwisted.errors.InvalidRecord` for bytes that are no record: ``empty``, or a
+        reason of the kind's own; :class:`~kadtwisted.errors.UnknownKind` for a kind that the
+        network does not admit.
         """
         if not record:
             raise InvalidRecord("empty")
         rules = self._kinds.get(record[0])
         if rules is None:
-            raise InvalidRecord("unknown-kind")
+            raise UnknownKind
         return rules, rules.identify(record)
 
     def version(self, number: int, record: bytes) -> bytes:

@@ -24,14 +24,21 @@ class Tokens:
     """Issues and examines the tokens of one node.
 
     ``secure_random(n)`` gives n unpredictable bytes.  ``rotation`` is in seconds;
-    :class:`~kadtwisted.errors.InvalidInput` unless it is positive.
+    :class:`~kadtwisted.errors.InvalidInput` unless it is positive.  ``on_rotation`` is called when
+    the secret changes: what was shown with a token then may be forgotten after one more change.
     """
 
-    def __init__(self, secure_random: Callable[[int], bytes], rotation: float = 300.0) -> None:
+    def __init__(
+        self,
+        secure_random: Callable[[int], bytes],
+        rotation: float = 300.0,
+        on_rotation: Callable[[], object] | None = None,
+    ) -> None:
         if not rotation > 0:
             raise InvalidInput(f"tokens must rotate after a positive time, not {rotation} s")
         self._secure_random = secure_random
         self._rotation = rotation
+        self._on_rotation = on_rotation
         # Hashes that already contain the secret: to copy one is cheaper than to make a new one.
         self._previous = self._current = self._fresh()
         self._rotates_at = float("-inf")
@@ -66,6 +73,8 @@ class Tokens:
             self._previous = self._fresh()
             self._rotates_at = now + self._rotation
         self._current = self._fresh()
+        if self._on_rotation is not None:
+            self._on_rotation()
 
     def _fresh(self) -> blake2b:
         return blake2b(digest_size=TOKEN_BYTES, key=self._secure_random(SECRET_BYTES))

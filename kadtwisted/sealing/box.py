@@ -167,6 +167,7 @@ class BoxSealer:
     request_overhead = LAYOUTS[Form.REQUEST].shortest
     reply_overhead = LAYOUTS[Form.REPLY].shortest
     hello_answer_overhead = LAYOUTS[Form.HELLO_ANSWER].shortest
+    numbered = True
 
     def __init__(
         self,

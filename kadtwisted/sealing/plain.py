@@ -55,6 +55,7 @@ class PlainSealer:
     request_overhead = LAYOUTS[Form.REQUEST].shortest
     reply_overhead = LAYOUTS[Form.REPLY].shortest
     hello_answer_overhead = LAYOUTS[Form.HELLO_ANSWER].shortest
+    numbered = False
 
     def __init__(self, public_key: bytes, network_keys: Sequence[bytes]) -> None:
         if len(public_key) != KEY_BYTES:

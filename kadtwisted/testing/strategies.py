@@ -132,7 +132,7 @@ def request_bodies() -> st.SearchStrategy[RequestBody]:
         st.builds(HaveEntry, kinds, ids(), versions), min_size=1, max_size=HAVE_LIMIT
     )
     return st.one_of(
-        st.just(Ping()),
+        st.builds(Ping, st.none() | st.just(b"") | public_keys()),
         st.builds(FindNode, ids(), wants),
         st.builds(FindValue, ids(), kinds, st.just(b"") | versions, cursors, wants),
         st.builds(
@@ -147,8 +147,14 @@ def request_bodies() -> st.SearchStrategy[RequestBody]:
 
 
 def requests() -> st.SearchStrategy[Request]:
-    """Requests in their envelope."""
-    return st.builds(Request, _exactly(TRANSACTION_ID_BYTES), request_bodies(), st.booleans())
+    """Requests in their envelope, with a clock or without."""
+    return st.builds(
+        Request,
+        _exactly(TRANSACTION_ID_BYTES),
+        request_bodies(),
+        st.booleans(),
+        st.none() | _below(1 << 64),
+    )
 
 
 def reply_bodies(identify: Identify = identify_by_prefix) -> st.SearchStrategy[ReplyBody]:
@@ -161,6 +167,8 @@ def reply_bodies(identify: Identify = identify_by_prefix) -> st.SearchStrategy[R
             _below(layout.FEATURES_BOUND),
             _below(layout.UNIX_TIME_BOUND),
             st.none() | texts(layout.AGENT_BYTES),
+            st.binary(max_size=layout.NUMBERS_BYTES),
+            st.binary(max_size=layout.NUMBERS_BYTES),
         ),
         st.builds(Nodes, contact_lists(identify)),
         st.builds(
@@ -177,6 +185,7 @@ def reply_bodies(identify: Identify = identify_by_prefix) -> st.SearchStrategy[R
             _below(layout.METHOD_BOUND),
             texts(layout.TEXT_BYTES),
             _below(layout.RETRY_AFTER_BOUND),
+            st.just(()) | contact_lists(identify),
         ),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from cbor2 import loads
 
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.model.contact import Contact
+from kadtwisted.model.contact import KEY_BYTES, Contact
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
     Error,
@@ -48,12 +48,14 @@ from kadtwisted.wire.layout import (
     FEATURES_BOUND,
     HEADER_ITEMS,
     METHOD_BOUND,
+    NUMBERS_BYTES,
     READ_ONLY,
     RECORD_BYTES,
     RECORDS_LIMIT,
     REMAINING_BOUND,
     RETRY_AFTER_BOUND,
     TEXT_BYTES,
+    TIME_BYTES,
     UNIX_TIME_BOUND,
     VERSION_BYTES,
 )
@@ -99,10 +101,13 @@ def decode_with(data: bytes, unpack: Unpack) -> Message:
 
 def _request(items: Items) -> Request:
     method, transaction_id, flags, padding = items[:HEADER_ITEMS]
+    time = None
     if type(flags) is not int or flags < 0:
         raise MalformedDatagram("flags")
     if type(padding) is not bytes:
         raise MalformedDatagram("padding")
+    if len(padding) >= TIME_BYTES:
+        time = int.from_bytes(padding[:TIME_BYTES], "big")
     body: RequestBody
     known = _REQUESTS.get(method)
     if known is None:
@@ -112,10 +117,14 @@ def _request(items: Items) -> Request:
         if len(items) < length:
             raise MalformedDatagram("missing-items")
         body = read(items)
-    return new_tuple(Request, (transaction_id, body, flags & READ_ONLY == READ_ONLY))
+    return new_tuple(Request, (transaction_id, body, flags & READ_ONLY == READ_ONLY, time))
 
 
 def _ping(items: Items) -> Ping:
+    """The recipient, if one is named; only a HELLO has to name it, so nothing is malformed."""
+    recipient = items[4] if len(items) > 4 else None
+    if type(recipient) is bytes and len(recipient) in (0, KEY_BYTES):
+        return Ping(recipient)
     return PING
 
 
@@ -187,6 +196,8 @@ def _pong(items: Items, unpack: Unpack) -> Pong:
         _uint(features, FEATURES_BOUND, "features"),
         _uint(unix_time, UNIX_TIME_BOUND, "unix-time"),
         None if agent is None else _text(agent, AGENT_BYTES, "agent"),
+        _bytes(items[8], 0, NUMBERS_BYTES, "methods") if len(items) > 8 else b"",
+        _bytes(items[9], 0, NUMBERS_BYTES, "kinds") if len(items) > 9 else b"",
     )
 
 
@@ -230,6 +241,9 @@ def _error(items: Items, unpack: Unpack) -> Error:
         _uint(items[4], METHOD_BOUND, "code"),
         _text(items[5], TEXT_BYTES, "text"),
         _uint(items[6], RETRY_AFTER_BOUND, "retry-after"),
+        unpack_contacts(
+            items[7] if len(items) > 7 else b"", items[8] if len(items) > 8 else b"", unpack
+        ),
     )
 
 

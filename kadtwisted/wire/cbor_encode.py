@@ -7,6 +7,8 @@ because people write them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cbor2 import dumps
 
 from kadtwisted.errors import MalformedDatagram
@@ -29,7 +31,7 @@ from kadtwisted.model.messages import (
     Store,
     Stored,
 )
-from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES
+from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES, TIME_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_entries, pack_observed, split_families
 
 # Plain integers: the CBOR library is slower with members of an enumeration.
@@ -42,14 +44,15 @@ _SHRINKING_HEADS = 4
 def encode_request(request: Request, length: int = 0) -> bytes:
     """The request's bytes, padded to ``length`` bytes if it is shorter.
 
-    It has one byte more where the exact length is impossible: 24 or 257 bytes are missing, and the
-    head of the padding grows by a byte.
+    It has one byte more where the exact length is impossible: the padding would have 24 or 257
+    bytes with its head, and a head of one byte more takes its place.
     """
     items = request_items(request)
     data = dumps(items)
-    missing = length - len(data)
-    if missing > 0:
-        items[PADDING] = bytes(_padding(missing))
+    clock: bytes = items[PADDING]
+    missing = length + len(clock) - len(data)
+    if missing > len(clock):
+        items[PADDING] = clock.ljust(_padding(missing), b"\0")
         data = dumps(items)
     return data
 
@@ -61,18 +64,19 @@ def _padding(missing: int) -> int:
     return max(24, missing - 1) if missing < 257 else max(256, missing - 2)
 
 
-def request_items(request: Request) -> list[object]:
-    """The items of an unpadded request's array."""
-    method, arguments = _request_body(request.body)
-    flags = READ_ONLY if request.read_only else 0
-    return [method, request.transaction_id, flags, b"", *arguments]
+def request_items(request: Request) -> list[Any]:
+    """The items of the request's array; its padding is the clock alone, if it has one."""
+    transaction_id, body, read_only, time = request
+    method, arguments = _request_body(body)
+    clock = b"" if time is None else time.to_bytes(TIME_BYTES, "big")
+    return [method, transaction_id, READ_ONLY if read_only else 0, clock, *arguments]
 
 
 def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, FindNode):
         return _FIND_NODE, (id_to_bytes(body.target), int(body.want))
     if isinstance(body, Ping):
-        return _PING, ()
+        return _PING, () if body.recipient is None else body
     if isinstance(body, FindValue):
         key, kind, known_version, cursor, want = body
         return _FIND_VALUE, (id_to_bytes(key), kind, known_version, cursor, int(want))
@@ -87,8 +91,8 @@ def encode_reply(reply: Reply, limit: int) -> bytes:
     """The reply's bytes, at most ``limit``.
 
     A reply that is too long loses contacts from the end of the longer family (IPv6 if they are
-    equal), so that the closest stay; an error loses the end of its text, PONG its agent.  Fails
-    with :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
+    equal), so that the closest stay; then an error loses the end of its text, and PONG its agent.
+    Fails with :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
     """
     data = dumps(reply_items(reply))
     while len(data) > limit:
@@ -108,23 +112,23 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Nodes):
         return -_FIND_NODE, pack_contacts(body.contacts)
     if isinstance(body, Pong):
-        formats, features, unix_time, agent = body
+        formats, features, unix_time, agent, methods, kinds = body
         name = None if agent is None else clipped(agent, AGENT_BYTES)
-        return -_PING, (formats, features, unix_time, name)
+        return -_PING, (formats, features, unix_time, name, methods, kinds)
     if isinstance(body, Records):
         packed4, packed6 = pack_contacts(body.contacts)
         return -_FIND_VALUE, (body.items, body.cursor, packed4, packed6, body.unchanged)
     if isinstance(body, Stored):
         return -_STORE, body
     if isinstance(body, Error):
-        text = clipped(body.text, TEXT_BYTES)
-        return 0, (int(body.code), text, body.retry_after)
+        told = (int(body.code), clipped(body.text, TEXT_BYTES), body.retry_after)
+        return 0, (*told, *pack_contacts(body.contacts)) if body.contacts else told
     return -_HAVE, body
 
 
 def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
     """The body without what is left out first; call it again until the reply fits."""
-    if isinstance(body, (Nodes, Records)):
+    if isinstance(body, (Nodes, Records)) or (isinstance(body, Error) and body.contacts):
         return body._replace(contacts=_without_farthest(body.contacts, excess))
     if isinstance(body, Error) and body.text:
         kept = len(clipped(body.text, TEXT_BYTES).encode()) - excess
@@ -135,11 +139,16 @@ def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
 
 
 def _without_farthest(contacts: tuple[Contact, ...], excess: int) -> tuple[Contact, ...]:
-    """Leave out at least one contact, and no more than ``excess`` bytes need."""
+    """Leave out at least one contact, and no more than ``excess`` bytes need.
+
+    ``reply-too-long`` if there is none.
+    """
     four, six = split_families(contacts)
     freed = 0
     while freed == 0 or freed + _SHRINKING_HEADS < excess:
         longer = four if len(four) > len(six) else six
+        if not longer and freed:
+            break
         if not longer:
             raise MalformedDatagram("reply-too-long")
         freed += KEY_BYTES + len(longer.pop().compact)

@@ -42,7 +42,7 @@ from kadtwisted.wire.heads import (
     byte_string,
     head,
 )
-from kadtwisted.wire.layout import AGENT_BYTES
+from kadtwisted.wire.layout import AGENT_BYTES, TIME_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_observed
 
 RECENT_ASKERS = 32
@@ -50,9 +50,11 @@ RECENT_ASKERS = 32
 often a busy node answers the same asker again would settle it."""
 
 _PAIR = head(ARRAY, 2)
+_CLOCK_HEAD = 0x48
+"""The head of a byte string of 8 bytes."""
 
 
-# --- Requests: the transaction ID is at 3 to 11; then flags 0, and no padding -------------------
+# --- Requests: the transaction ID is at 3 to 11; then flags 0, and no padding or just a clock ---
 
 
 def read_request(data: bytes) -> Request | None:
@@ -62,28 +64,47 @@ def read_request(data: bytes) -> Request | None:
 
 
 def _read_ping(data: bytes) -> Request | None:
-    return new_tuple(Request, (data[3:11], PING, False)) if data[11:] == b"\x00\x40" else None
+    if data[11:] == b"\x00\x40":
+        return new_tuple(Request, (data[3:11], PING, False, None))
+    return _with_clock(data, 13, _read_ping)
 
 
 def _read_find_node(data: bytes) -> Request | None:
     """Then a target of 20 bytes, and the families that are wanted."""
-    if len(data) != 35 or data[11:14] != b"\x00\x40\x54" or data[34] > 3:
+    if len(data) != 35:
+        return _with_clock(data, 35, _read_find_node)
+    if data[11:14] != b"\x00\x40\x54" or data[34] > 3:
         return None
     body = new_tuple(FindNode, (NodeID(int.from_bytes(data[14:34], "big")), WANTS[data[34]]))
-    return new_tuple(Request, (data[3:11], body, False))
+    return new_tuple(Request, (data[3:11], body, False, None))
 
 
 def _read_find_value(data: bytes) -> Request | None:
     """Then a key of 20 bytes, a kind below 24, no version, no cursor, and the families wanted."""
-    if len(data) != 38 or data[11:14] != b"\x00\x40\x54" or data[35:37] != b"\x40\x40":
+    if len(data) != 38:
+        return _with_clock(data, 38, _read_find_value)
+    if data[11:14] != b"\x00\x40\x54" or data[35:37] != b"\x40\x40":
         return None
     kind, want = data[34], data[37]
     if kind > 23 or want > 3:
         return None
     key = NodeID(int.from_bytes(data[14:34], "big"))
-    return new_tuple(
-        Request, (data[3:11], new_tuple(FindValue, (key, kind, b"", b"", WANTS[want])), False)
-    )
+    body = new_tuple(FindValue, (key, kind, b"", b"", WANTS[want]))
+    return new_tuple(Request, (data[3:11], body, False, None))
+
+
+def _with_clock(
+    data: bytes, length: int, read: Callable[[bytes], Request | None]
+) -> Request | None:
+    """The request if its padding is a clock of 8 bytes and it has ``length`` bytes without."""
+    if len(data) != length + TIME_BYTES or data[12] != _CLOCK_HEAD:
+        return None
+    plain = read(data[:12] + b"\x40" + data[13 + TIME_BYTES :])
+    if plain is None:
+        return None
+    transaction_id, body, read_only, _ = plain
+    clock = int.from_bytes(data[13 : 13 + TIME_BYTES], "big")
+    return new_tuple(Request, (transaction_id, body, read_only, clock))
 
 
 _BY_START: Mapping[bytes, Callable[[bytes], Request | None]] = MappingProxyType(
@@ -105,7 +126,7 @@ class ReplyWriter:
     def __init__(self) -> None:
         self._observed = lru_cache(RECENT_ASKERS)(_observed)
         self._writers: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
-            Pong: (_start(8, Method.PING), lru_cache(1)(_pong)),
+            Pong: (_start(10, Method.PING), lru_cache(1)(_pong)),
             Nodes: (_start(6, Method.FIND_NODE), _nodes),
             Records: (_start(9, Method.FIND_VALUE), _records),
         }
@@ -132,9 +153,10 @@ def _observed(endpoint: Endpoint | None) -> bytes:
 
 
 def _pong(body: Pong) -> bytes:
-    formats, features, unix_time, agent = body
+    formats, features, unix_time, agent, methods, kinds = body
     name = NULL if agent is None else dumps(clipped(agent, AGENT_BYTES))
-    return byte_string(formats) + head(UNSIGNED, features) + head(UNSIGNED, unix_time) + name
+    start = byte_string(formats) + head(UNSIGNED, features) + head(UNSIGNED, unix_time)
+    return start + name + byte_string(methods) + byte_string(kinds)
 
 
 def _nodes(body: Nodes) -> bytes:

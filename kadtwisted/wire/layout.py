@@ -5,7 +5,7 @@ Unknown items after the last known one are ignored, so that a newer program can 
 
 Requests, ``[method, transaction ID, flags, padding, ...]``::
 
-    PING        -
+    PING        recipient (in a HELLO only)
     FIND_NODE   target, want
     FIND_VALUE  key, kind, known version, cursor, want
     STORE       record, remaining seconds, cas or null
@@ -13,12 +13,14 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
 
 Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error begins with 0::
 
-    PING        formats, features, Unix time, agent or null
+    PING        formats, features, Unix time, agent or null, methods, kinds (both may be missing)
     FIND_NODE   contacts4, contacts6, packed: key 32, endpoint 6 or 18 bytes each
     FIND_VALUE  [[record, remaining seconds], ...], cursor, contacts4, contacts6, unchanged
     STORE       remaining seconds
     HAVE        bitmap
-    error       code, text, retry after (milliseconds)
+    error       code, text, retry after (milliseconds), contacts4, contacts6 (both may be missing)
+
+The padding of a request begins with the sender's clock, 8 bytes; a shorter one has no clock.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ HEADER_ITEMS = 4
 """Leading items that every message has."""
 
 PADDING = 3
-"""Position of a request's padding: zeros, which no receiver looks at."""
+"""Position of a request's padding: the sender's clock, then zeros, which no receiver looks at."""
+
+TIME_BYTES = 8
+"""The sender's clock in front of the padding: Unix time in whole seconds."""
 
 READ_ONLY = 1
 """A bit of a request's flags; the others are reserved and ignored."""
@@ -59,6 +64,9 @@ RECORDS_LIMIT = 32
 
 BITMAP_BYTES = 4
 """One bit for each of the 32 entries of a HAVE."""
+
+NUMBERS_BYTES = 32
+"""One bit for each of the 256 numbers that a method or a kind of record may have."""
 
 REMAINING_BOUND = 1 << 32
 CAS_BOUND = 1 << 63

@@ -53,7 +53,7 @@ class Plaintalk(Dialect):
     settings: NodeSettings
     random: Callable[[int], bytes]
 
-    def doors(self, count: int) -> Sequence[IDoor]:
+    def doors(self, count: int, unix_time: Callable[[], float]) -> Sequence[IDoor]:
         return [PlaintalkDoor(self) for _ in range(count)]
 
 

@@ -25,10 +25,18 @@ from kadtwisted.wire.cbor import CBORSerializer
 KEYS = tuple(NodeKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 
 
-def dialect(settings: NodeSettings | None = None, node: int = 0, **more: Any) -> Dialect:
-    """The dialect of one of two nodes."""
-    source = random.Random(node)
-    return native_dialect(KEYS[node], settings or NodeSettings(), source.randbytes, **more)
+def dialect(
+    settings: NodeSettings | None = None,
+    node: int = 0,
+    key: NodeKey | None = None,
+    life: int = 0,
+    **more: Any,
+) -> Dialect:
+    """The dialect of one of two nodes, or of the holder of ``key``; its random bytes are others in
+    another ``life``."""
+    source = random.Random(node + 1000 * life)
+    key = key or KEYS[node]
+    return native_dialect(key, settings or NodeSettings(), source.randbytes, **more)
 
 
 @implementer(ISerializer)

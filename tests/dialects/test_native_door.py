@@ -45,7 +45,7 @@ class Side:
         self.dialect: NativeDialect = native_dialect(
             self.key, settings, random.Random(number).randbytes
         )
-        (door,) = self.dialect.doors(1)
+        (door,) = self.dialect.doors(1, lambda: 0.0)
         assert isinstance(door, NativeDoor)
         self.door = door
         self.endpoint = Endpoint(f"192.0.2.{number}", 8000)
@@ -178,9 +178,14 @@ class GreetingTests(DoorCase):
         self.assertEqual(matched.key, self.bob.key.public_key)
 
     def test_somebody_else_than_expected(self) -> None:
+        anybody = self.alice.greets(self.bob)
+        received = self.heard(Received, self.begun(anybody))
+        self.alice.door.transactions.cancel(anybody.transaction)
         exchange = self.alice.greets(self.bob, pinned=self.alice.key.public_key)
-        received = self.heard(Received, self.begun(exchange))
-        reply = self.bob.door.reply(received, PONG)
+        self.assertEqual(self.heard(Drop, self.begun(exchange)), Drop("not-for-me"))
+        assert exchange.transaction is not None
+        lie = received._replace(transaction_id=exchange.transaction.transaction_id)
+        reply = self.bob.door.reply(lie, PONG)
         self.assertEqual(self.back(Drop, reply), Drop("unmatched-reply"))
 
     def test_a_guest_says_that_it_is_one(self) -> None:

@@ -15,9 +15,11 @@ from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model import bencode
+from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
+    METHODS,
     Error,
     ErrorCode,
     FindNode,
@@ -40,7 +42,7 @@ from kadtwisted.model.messages import (
     Wanted,
 )
 from kadtwisted.model.record import Value
-from kadtwisted.node.serving.handlers import CONTACTS_OF_EACH
+from kadtwisted.node.serving.handlers import CONTACTS_OF_EACH, NO_SUCH_KIND
 from kadtwisted.parameters import (
     DATAGRAM_LIMIT,
     HAVE_LIMIT,
@@ -54,6 +56,8 @@ from kadtwisted.sealing.forms import Form
 from tests.dialects.test_native import KEYS, dialect
 
 UNLIMITED = 100_000
+CLOCK = 2**64 - 1
+"""What a request's padding begins with."""
 TRANSACTION_ID = b"\xff" * 8
 TOKEN = b"\xff" * 8
 LAST_ID = NodeID(2**160 - 1)
@@ -82,8 +86,12 @@ WHOLE_LISTS = {
     "both": contacts(Family.IPV4, CONTACTS_OF_EACH) + contacts(Family.IPV6, CONTACTS_OF_EACH),
 }
 
+GREETING = Ping(b"\xff" * 32)
+"""What a hello says to a node whose key is known."""
+
 REQUESTS: tuple[RequestBody, ...] = (
     Ping(),
+    GREETING,
     FindNode(LAST_ID, Want.BOTH),
     FindValue(LAST_ID, 255, b"\xff" * 8, bytes(64), Want.BOTH),
     Store(RECORD, LONGEST, None),
@@ -91,7 +99,9 @@ REQUESTS: tuple[RequestBody, ...] = (
     Have(tuple(HaveEntry(255, LAST_ID, b"\xff" * 8) for _ in range(HAVE_LIMIT))),
 )
 
-PONG = Pong(FORMATS, 2**64 - 1, 2**40 - 1, "a" * 64)
+NUMBERS = 7
+"""Bytes of each bitmap of a PONG that fit beside the longest agent: 56 numbers."""
+PONG = Pong(FORMATS, 2**64 - 1, 2**40 - 1, "a" * 64, b"\xff" * NUMBERS, b"\xff" * NUMBERS)
 SHORT_REPLIES: tuple[ReplyBody, ...] = (
     PONG,
     Stored(LONGEST),
@@ -101,6 +111,7 @@ SHORT_REPLIES: tuple[ReplyBody, ...] = (
 REPLIES: tuple[ReplyBody, ...] = (
     *SHORT_REPLIES,
     Error(255, "e" * 128, LONGEST),
+    *(Error(ErrorCode.UNKNOWN_KIND, NO_SUCH_KIND, 0, each) for each in WHOLE_LISTS.values()),
     *(Nodes(each) for each in WHOLE_LISTS.values()),
     *(Records((), each, bytes(64), unchanged) for each in WHOLE_LISTS.values()
       for unchanged in (False, True)),
@@ -119,7 +130,8 @@ def sealed_request(
 ) -> bytes:
     """A request as the protocol sends it: without a token it brings what it wants back."""
     length = 0 if token != NO_TOKEN else answer_length(body) - spoken.sealer.request_overhead
-    data = spoken.serializer.encode_request(Request(TRANSACTION_ID, body, True), length)
+    request = Request(TRANSACTION_ID, body, True, CLOCK)
+    data = spoken.serializer.encode_request(request, length)
     recipient = b"" if form is Form.HELLO else KEYS[1].public_key
     return spoken.sealer.seal(form, data, recipient, token, 0)
 
@@ -168,8 +180,9 @@ class LargestTests(SynchronousTestCase):
 
     def test_hello(self) -> None:
         for spoken in dialects():
-            datagram = sealed_request(spoken, Ping(), NO_TOKEN, Form.HELLO)
-            self.assertEqual(len(datagram), SHORT_ANSWER)
+            for body in (Ping(b""), GREETING):
+                datagram = sealed_request(spoken, body, NO_TOKEN, Form.HELLO)
+                self.assertEqual(len(datagram), SHORT_ANSWER)
 
     def test_replies(self) -> None:
         for spoken in dialects():
@@ -231,7 +244,7 @@ class WholeTests(SynchronousTestCase):
         for spoken in dialects():
             for body in REQUESTS:
                 for length in (0, answer_length(body) - spoken.sealer.request_overhead):
-                    request = Request(TRANSACTION_ID, body, True)
+                    request = Request(TRANSACTION_ID, body, True, CLOCK)
                     data = spoken.serializer.encode_request(request, length)
                     self.assertEqual(spoken.serializer.decode(data), request)
 
@@ -249,6 +262,17 @@ class ShortAnswerTests(SynchronousTestCase):
                         repr(body),
                     )
 
+    def test_covers_the_bitmaps_of_this_program_and_of_many_more_numbers(self) -> None:
+        made = dialect()
+        serves = bitmap_of(METHODS.values()), bitmap_of(each.number for each in made.kinds)
+        self.assertLessEqual(max(len(each) for each in serves), NUMBERS)
+
+    def test_the_largest_bitmaps_cost_the_agent_at_most(self) -> None:
+        largest = PONG._replace(methods=b"\xff" * 32, kinds=b"\xff" * 32)
+        for spoken in dialects():
+            data = sealed_reply(spoken, largest, Form.HELLO_ANSWER, limit=SHORT_ANSWER)
+            self.assertLessEqual(len(data), SHORT_ANSWER)
+
     def test_covers_the_pong_that_answers_a_hello(self) -> None:
         for spoken in dialects():
             whole = sealed_reply(spoken, PONG, Form.HELLO_ANSWER)
@@ -260,7 +284,7 @@ class ShortAnswerTests(SynchronousTestCase):
             for body in SHORT_REPLIES:
                 cut = sealed_reply(spoken, body, limit=asked)
                 self.assertEqual(len(cut), len(sealed_reply(spoken, body)), repr(body))
-            hello = len(sealed_request(spoken, Ping(), NO_TOKEN, Form.HELLO))
+            hello = len(sealed_request(spoken, GREETING, NO_TOKEN, Form.HELLO))
             answer = sealed_reply(spoken, PONG, Form.HELLO_ANSWER, limit=hello)
             self.assertEqual(len(answer), len(sealed_reply(spoken, PONG, Form.HELLO_ANSWER)))
 

@@ -16,6 +16,7 @@ from kadtwisted.node.node import Node
 from kadtwisted.parameters import NO_TOKEN, NodeSettings
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.network.host import Host
+from kadtwisted.testing.nodes import EPOCH
 
 
 class Stranger(DatagramProtocol):
@@ -51,8 +52,12 @@ class Stranger(DatagramProtocol):
         form: Form = Form.REQUEST,
         read_only: bool = False,
     ) -> bytes:
-        """A request to ``node`` as a datagram of at least ``length`` bytes."""
-        request = Request(self.random.randbytes(8), body, read_only)
+        """A request to ``node`` as a datagram of at least ``length`` bytes; a longer one shows the
+        clock, and a hello says that it is for anybody."""
+        if form is Form.HELLO and body == Ping():
+            body = Ping(b"")
+        time = int(EPOCH + self.host.clock.seconds()) if length else None
+        request = Request(self.random.randbytes(8), body, read_only, time)
         data = self.dialect.serializer.encode_request(request, max(0, length - 81))
         return self.dialect.sealer.seal(form, data, node.public_key, token, 0)
 

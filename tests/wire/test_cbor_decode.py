@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.model.messages import Message, Reply, Request, UnknownRequest
+from kadtwisted.model.messages import Message, Ping, Reply, Request, UnknownRequest
 from kadtwisted.testing import loose_cbor
 from kadtwisted.testing.loose_cbor import Raw, bombs
 from kadtwisted.testing.strategies import (
@@ -43,6 +43,9 @@ CURSOR_WRONG = (*BYTES, b"x" * 65)
 WANT_WRONG = (*NUMBERS, 4)
 BYTE_WRONG = (*NUMBERS, 256)
 REMAINING_WRONG = (*NUMBERS, 1 << 32)
+NUMBERS_WRONG = (*BYTES, b"x" * 33)
+OPTIONAL = MappingProxyType({"PONG": 2, "ERROR": 2})
+"""Last items that a reply may leave out."""
 
 GRAMMAR = MappingProxyType(
     {
@@ -67,8 +70,15 @@ GRAMMAR = MappingProxyType(
         ),
         "unknown": ([255, TID, 0, b""], REQUEST_WRONG),
         "PONG": (
-            [-1, TID, TOKEN, b"", b"\x01", (1 << 64) - 1, (1 << 40) - 1, "a" * 64],
-            (*REPLY_WRONG, BYTES, NUMBERS, (*NUMBERS, 1 << 40), (0, True, b"a", [], "a" * 65)),
+            [
+                *(-1, TID, TOKEN, b"", b"\x01", (1 << 64) - 1, (1 << 40) - 1, "a" * 64),
+                *(b"\x7c" * 32, b""),
+            ],
+            (
+                *(*REPLY_WRONG, BYTES, NUMBERS, (*NUMBERS, 1 << 40)),
+                (0, True, b"a", [], "a" * 65),
+                *(NUMBERS_WRONG, NUMBERS_WRONG),
+            ),
         ),
         "NODES": (
             [-2, TID, TOKEN, b"6bytes", b"x" * 38 * 20, b"x" * 50 * 2],
@@ -88,8 +98,11 @@ GRAMMAR = MappingProxyType(
         "STORED": ([-4, TID, TOKEN, b"", 0], (*REPLY_WRONG, REMAINING_WRONG)),
         "WANTED": ([-5, TID, TOKEN, b"", b"\xff" * 4], (*REPLY_WRONG, (*BYTES, b"12345"))),
         "ERROR": (
-            [0, TID, TOKEN, b"", 12, "é" * 64, 0],
-            (*REPLY_WRONG, BYTE_WRONG, (0, None, b"text", [], "é" * 65), REMAINING_WRONG),
+            [0, TID, TOKEN, b"", 12, "é" * 64, 0, b"x" * 38, b"x" * 50],
+            (
+                *(*REPLY_WRONG, BYTE_WRONG, (0, None, b"text", [], "é" * 65), REMAINING_WRONG),
+                *(CONTACTS_WRONG, CONTACTS_WRONG),
+            ),
         ),
     }
 )
@@ -131,8 +144,19 @@ class GrammarTests(SynchronousTestCase):
 
     def test_missing_items(self) -> None:
         for name, (items, _) in GRAMMAR.items():
+            least = len(items) - OPTIONAL.get(name, 0)
             for length in range(len(items)):
-                self.assertEqual(reason(items[:length]), "missing-items", (name, length))
+                expected = "missing-items" if length < least else None
+                self.assertEqual(reason(items[:length]), expected, (name, length))
+
+    def test_items_that_may_be_missing_are_empty_then(self) -> None:
+        pong, error = GRAMMAR["PONG"][0], GRAMMAR["ERROR"][0]
+        for length in (8, 9, 10):
+            body = read(dumps(pong[:length])).body
+            self.assertEqual((body.methods, body.kinds), (b"\x7c" * 32 if length > 8 else b"", b""))
+        for length in (7, 8, 9):
+            hosts = [each.family for each in read(dumps(error[:length])).body.contacts]
+            self.assertEqual(hosts, [4, 6][: length - 7])
 
     def test_trailing_items_are_ignored(self) -> None:
         for name, (items, _) in GRAMMAR.items():
@@ -149,8 +173,18 @@ class GrammarTests(SynchronousTestCase):
             message = read(dumps([1, TID, flags, b""]))
             self.assertIs(message.read_only, flags % 2 == 1)
 
-    def test_padding_may_be_anything(self) -> None:
-        self.assertEqual(read(dumps([1, TID, 0, b"no zeros"])), read(dumps([1, TID, 0, b""])))
+    def test_padding_may_be_anything_behind_the_clock(self) -> None:
+        for padding, time in ((b"", None), (b"7 bytes", None), (b"no zeros", 0x6E6F207A65726F73)):
+            self.assertEqual(read(dumps([1, TID, 0, padding])), Request(TID, Ping(), False, time))
+        clock = (1_700_000_000).to_bytes(8, "big")
+        for more in (b"", bytes(100), b"no zeros", b"\xff" * 1000):
+            self.assertEqual(read(dumps([1, TID, 0, clock + more])).time, 1_700_000_000)
+
+    def test_the_recipient_of_a_ping(self) -> None:
+        for good in (b"", b"k" * 32):
+            self.assertEqual(read(dumps([1, TID, 0, b"", good])).body, Ping(good))
+        for other in (None, True, 7, "text", b"x", b"k" * 31, b"k" * 33, []):
+            self.assertEqual(read(dumps([1, TID, 0, b"", other])).body, Ping())
 
 
 class MethodTests(SynchronousTestCase):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.model.contact import Contact
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     Error,
@@ -68,15 +68,38 @@ class PaddingTests(SynchronousTestCase):
             impossible = length - UNPADDED_PING in (24, 257)
             expected = max(UNPADDED_PING, length) + impossible
             self.assertEqual(len(padded), expected, length)
-            self.assertEqual(decode(padded, identify_by_prefix), request)
+            self.assertEqual(decode(padded, identify_by_prefix)._replace(time=None), request)
 
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(requests(), st.integers(0, DATAGRAM_LIMIT))
-    def test_padding_changes_no_message(self, request: Request, length: int) -> None:
+    def test_padding_changes_nothing_but_a_missing_clock(
+        self, request: Request, length: int
+    ) -> None:
         plain, padded = encode_request(request), encode_request(request, length)
-        self.assertEqual(decode(padded, identify_by_prefix), request)
+        read = decode(padded, identify_by_prefix)
+        if request.time is None and read.time is not None:
+            self.assertGreaterEqual(len(padded), len(plain) + 8)
+            read = read._replace(time=None)
+        self.assertEqual(read, request)
         self.assertGreaterEqual(len(padded), length)
         self.assertLessEqual(len(padded), max(len(plain), length + 1))
+
+    def test_every_length_of_a_ping_with_a_clock(self) -> None:
+        request = Request(TID, Ping(b""), False, 1_700_000_000)
+        unpadded = len(encode_request(request))
+        self.assertEqual(unpadded, UNPADDED_PING + 8 + 1)
+        for length in range(DATAGRAM_LIMIT):
+            padded = encode_request(request, length)
+            impossible = length - UNPADDED_PING - 1 in (24, 257)
+            self.assertEqual(len(padded), max(unpadded, length) + impossible, length)
+            self.assertEqual(decode(padded, identify_by_prefix), request)
+
+    def test_padding_begins_with_the_clock(self) -> None:
+        request = Request(TID, Ping(), time=1_700_000_000)
+        clock = (1_700_000_000).to_bytes(8, "big")
+        self.assertEqual(loads(encode_request(request))[3], clock)
+        self.assertEqual(loads(encode_request(request, 60))[3], clock + bytes(38))
+        self.assertEqual(loads(encode_request(request._replace(time=0)))[3], bytes(8))
 
     def test_padding_is_zeros_in_its_place(self) -> None:
         request = Request(TID, FindNode(NodeID(5), Want.IPV6), read_only=True)
@@ -132,6 +155,18 @@ class CutTests(SynchronousTestCase):
         for listed in (tuple(four), tuple(six), (*four[:12], *six[:12])):
             reply = Reply(TID, Nodes(listed), TOKEN, six[0].endpoint)
             self.assertEqual(decode(encode_reply(reply, limit), identify_by_prefix), reply)
+
+    def test_an_error_loses_its_contacts_before_its_text(self) -> None:
+        listed = tuple(Contact.at(identify_by_prefix(bytes([n]) * 32), Endpoint("192.0.2.1", n),
+                                  bytes([n]) * 32) for n in range(1, 4))  # fmt: skip
+        reply = Reply(TID, Error(13, "text", 0, listed), TOKEN)
+        bare = len(encode_reply(reply._replace(body=Error(13, "text")), NO_LIMIT))
+        for limit in range(bare - 4, bare + 3 * 38 + 10):
+            body = decode(encode_reply(reply, limit), identify_by_prefix).body
+            self.assertEqual(body.contacts, listed[: len(body.contacts)])
+            self.assertEqual(body.text == "text", limit >= bare)
+            self.assertTrue(not body.contacts or limit >= bare)
+        self.assertRaises(MalformedDatagram, encode_reply, reply, bare - 5)
 
     def test_records_are_never_left_out(self) -> None:
         reply = Reply(TID, Records((StoredItem(b"r" * 300, 1),), ()), TOKEN)

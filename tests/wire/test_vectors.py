@@ -63,7 +63,7 @@ def item(inputs: Inputs) -> StoredItem:
 
 BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
     {
-        "Ping": lambda i: Ping(),
+        "Ping": lambda i: Ping(None if i["recipient"] is None else bytes.fromhex(i["recipient"])),
         "FindNode": lambda i: FindNode(id_from_hex(i["target"]), Want(i["want"])),
         "FindValue": lambda i: FindValue(
             id_from_hex(i["key"]),
@@ -76,7 +76,12 @@ BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
         "Have": lambda i: Have(tuple(entry(each) for each in i["entries"])),
         "UnknownRequest": lambda i: UnknownRequest(i["method"]),
         "Pong": lambda i: Pong(
-            bytes.fromhex(i["formats"]), i["features"], i["unix_time"], i["agent"]
+            bytes.fromhex(i["formats"]),
+            i["features"],
+            i["unix_time"],
+            i["agent"],
+            bytes.fromhex(i["methods"]),
+            bytes.fromhex(i["kinds"]),
         ),
         "Nodes": lambda i: Nodes(contacts(i)),
         "Records": lambda i: Records(
@@ -87,7 +92,7 @@ BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
         ),
         "Stored": lambda i: Stored(i["remaining"]),
         "Wanted": lambda i: Wanted(bytes.fromhex(i["bitmap"])),
-        "Error": lambda i: Error(i["code"], i["text"], i["retry_after"]),
+        "Error": lambda i: Error(i["code"], i["text"], i["retry_after"], contacts(i)),
     }
 )
 
@@ -97,7 +102,7 @@ def message(inputs: Inputs) -> Message:
     body = BODIES[inputs["body"]](inputs)
     transaction_id = bytes.fromhex(inputs["transaction_id"])
     if "token" not in inputs:
-        return Request(transaction_id, body, inputs["read_only"])
+        return Request(transaction_id, body, inputs["read_only"], inputs["time"])
     observed = inputs["observed"] and Endpoint(*inputs["observed"])
     return Reply(transaction_id, body, bytes.fromhex(inputs["token"]), observed)
 

@@ -10,6 +10,7 @@ from zope.interface.verify import verifyObject
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.door import IDoor
 from kadtwisted.dialects.native.door import NativeDoor
+from kadtwisted.dialects.native.parts import Shared
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import ISealer, ISerializer
@@ -26,6 +27,7 @@ from kadtwisted.model.messages import (
 from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.rpc.limits import Limits
+from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.sealing.box import BoxSealer, network_key
 from kadtwisted.sealing.plain import PlainSealer
@@ -57,11 +59,20 @@ class NativeDialect(Dialect):
         verifyObject(ISerializer, self.serializer)
         verifyObject(ISealer, self.sealer)
 
-    def doors(self, count: int) -> Sequence[IDoor]:
-        """See :meth:`Dialect.doors`: the ports of a node share their tokens and budgets."""
-        tokens = Tokens(self.secure_random, self.parameters.token_rotation)
-        limits = Limits(self.settings.limits)
-        return [NativeDoor(self, tokens, limits) for _ in range(count)]
+    def doors(self, count: int, unix_time: Callable[[], float]) -> Sequence[IDoor]:
+        """See :meth:`Dialect.doors`: the ports of a node share their tokens, their budgets, and
+        what they remember of the datagrams that they served."""
+        once = AnsweredOnce()
+        tokens = Tokens(self.secure_random, self.parameters.token_rotation, once.rotate)
+        numbered = self.sealer.numbered
+        shared = Shared(
+            tokens,
+            Limits(self.settings.limits),
+            once if numbered else None,
+            Strangers() if numbered and self.settings.network_secrets else None,
+            unix_time,
+        )
+        return [NativeDoor(self, shared) for _ in range(count)]
 
 
 def native_dialect(

@@ -5,18 +5,21 @@ fails on the way is dropped with its reason.  A sender that is over its budget i
 is cheap: a proven one that this node is busy, a stranger by a cookie that lets it prove where it
 receives.
 
+What somebody recorded and sends again is dropped without an answer where the answer may be longer,
+and on a network with a secret if it is a stranger's, as is a stranger's whose clock is wrong.  A
+node of such a network gives outsiders no sign of life, so it sends no cookies.
+
 A reply is believed only from the exact endpoint asked, under the key expected, with the transaction
 ID of a request in flight.  A request is sent once more when its token was refused and when a cookie
 asks for proof, each at most once; that it is slow, the port says.
 
-Nothing here waits, sends or knows a clock: ``now`` is an argument.
+Nothing here waits or sends; ``now`` is an argument.  The wall's clock is read for datagrams of
+strangers alone, ours and theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from zope.interface import implementer
 
@@ -30,15 +33,16 @@ from kadtwisted.dialects.door import (
     Received,
     Send,
 )
+from kadtwisted.dialects.native.costs import COSTLY, extra_cost
+from kadtwisted.dialects.native.parts import Parts, Shared
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.interfaces import Header, ISealer, ISerializer
+from kadtwisted.interfaces import Header
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import (
     Error,
     ErrorCode,
     FindNode,
     FindValue,
-    Have,
     Ping,
     Reply,
     ReplyBody,
@@ -51,38 +55,19 @@ from kadtwisted.parameters import (
     NO_TOKEN,
     TOKEN_BYTES,
     TRANSACTION_ID_BYTES,
-    NodeSettings,
-    Parameters,
 )
 from kadtwisted.rpc.endpoints import Endpoints, Patience
-from kadtwisted.rpc.limits import Limits
-from kadtwisted.rpc.tokens import Tokens
+from kadtwisted.rpc.replays import SERVED_REMEMBERED
 from kadtwisted.rpc.transactions import Asked, Transactions
 from kadtwisted.sealing.forms import COOKIE, HELLO, HELLO_ANSWER, REPLY, REQUEST
 
 NONCE = slice(1, 17)
-"""The 16 random bytes of a datagram's nonce: a cookie quotes them."""
+"""The 16 random bytes of a datagram's nonce: a cookie quotes them, and they tell a datagram that is
+sent again."""
 
 _PADDED = frozenset((FindNode, FindValue))
-"""Requests that a sender without a token pads to the length of a whole answer."""
-
-COSTLY = frozenset((Store, Have))
-"""Requests that may take several times the time of a PING."""
-
-BYTES_A_UNIT = 256
-ENTRIES_A_UNIT = 4
-"""So many bytes of a record to check, or entries of a HAVE to look up, take about as long as a
-PING; `python -m kadtwisted.testing.attacks costs` measures it."""
-
-
-def extra_cost(body: RequestBody) -> float:
-    """What a request costs beyond a PING, in PINGs."""
-    if type(body) is Have:
-        return len(body.entries) / ENTRIES_A_UNIT
-    if type(body) is Store:
-        return 1 + len(body.record) / BYTES_A_UNIT
-    return 0.0
-
+"""Requests whose answer may be much longer than they are: a sender without a token pads them, and
+of a sender with one each datagram is answered once."""
 
 _NOT_VALID = Error(ErrorCode.BAD_TOKEN, "the token is not valid here any more")
 _BUSY = Error(ErrorCode.BUSY, "", BUSY_RETRY_MS)
@@ -102,43 +87,11 @@ class _Notes:
     cookie_taken: bool = False
 
 
-class Parts(Protocol):
-    """What a door takes from its dialect, a ``NativeDialect``."""
-
-    @property
-    def serializer(self) -> ISerializer:
-        """Messages to bytes and back."""
-
-    @property
-    def sealer(self) -> ISealer:
-        """Bytes to sealed bytes and back."""
-
-    @property
-    def answer_length(self) -> Callable[[RequestBody], int]:
-        """The length of the datagram that a request wants in answer."""
-
-    @property
-    def settings(self) -> NodeSettings:
-        """Those of the node."""
-
-    @property
-    def parameters(self) -> Parameters:
-        """Those of the network."""
-
-    @property
-    def public_key(self) -> bytes:
-        """The node's own."""
-
-    @property
-    def secure_random(self) -> Callable[[int], bytes]:
-        """So many random bytes that nobody can guess."""
-
-
 @implementer(IDoor)
 class NativeDoor:
-    """The door of one port; the ports of a node may share ``tokens`` and ``limits``."""
+    """The door of one port."""
 
-    def __init__(self, dialect: Parts, tokens: Tokens, limits: Limits) -> None:
+    def __init__(self, dialect: Parts, shared: Shared) -> None:
         settings, sealer = dialect.settings, dialect.sealer
         self._sealer = sealer
         self._serializer = dialect.serializer
@@ -147,8 +100,12 @@ class NativeDoor:
         self._answer_length = dialect.answer_length
         self._public_key = dialect.public_key
         self._read_only = settings.read_only
-        self._tokens = tokens
-        self.limits = limits
+        self._private = bool(settings.network_secrets)
+        self._tokens = shared.tokens
+        self.limits = shared.limits
+        self._once = shared.once
+        self._strangers = shared.strangers
+        self._unix_time = shared.unix_time
         self._reply_overhead = sealer.reply_overhead
         self._reply_room = DATAGRAM_LIMIT - sealer.reply_overhead
         self.transactions: Transactions[Exchange] = Transactions(settings.bounds.pending_requests)
@@ -174,37 +131,70 @@ class NativeDoor:
         if own and key not in self.transactions.expected_keys(endpoint):
             raise MalformedDatagram("own-key")  # and no check of ours whether we can be reached
         proven, token = self._tokens.examine(shown, endpoint, key, now)
+        if not proven:
+            return self._stranger(datagram, header, endpoint, token, now)
         limits = self.limits
-        if proven:
-            refusal = None if limits.admit_proven(endpoint, now) else _BUSY
-            if refusal is not None and not limits.admit_busy(endpoint, now):
-                raise MalformedDatagram("over-budget")
-            if not self._sealer.knows(key) and not limits.admit_secret(endpoint, now):
-                raise MalformedDatagram("secrets-over-budget")
-            room = self._reply_room
-        else:
-            if not limits.admit_stranger(endpoint, now):
-                return self._cookie(datagram, network, token, now)
-            refusal = None
-            room = len(datagram) - self._reply_overhead
-        message = self._serializer.decode(self._sealer.open(datagram, header, key, proven))
+        refusal = None if limits.admit_proven(endpoint, now) else _BUSY
+        if refusal is not None and not limits.admit_busy(endpoint, now):
+            raise MalformedDatagram("over-budget")
+        if not self._sealer.knows(key) and not limits.admit_secret(endpoint, now):
+            raise MalformedDatagram("secrets-over-budget")
+        message = self._serializer.decode(self._sealer.open(datagram, header, key, True))
         if type(message) is not Request:
             raise MalformedDatagram("reply-as-request")
-        transaction_id, body, read_only = message
-        if proven:
-            if type(body) in COSTLY and not (refusal or self._can_afford(endpoint, body, now)):
+        transaction_id, body, read_only, _ = message
+        if type(body) in COSTLY:
+            if not (refusal or self._can_afford(endpoint, body, now)):
                 refusal = _BUSY
-        elif shown != NO_TOKEN and type(body) in _PADDED:
+        elif type(body) in _PADDED and (once := self._once) is not None:
+            random, served = datagram[NONCE], once.current
+            if random in served or random in once.previous:
+                raise MalformedDatagram("replayed")
+            served.add(random)
+            if len(served) >= SERVED_REMEMBERED:
+                once.rotate()
+        if self._networks > 1 and not own:
+            self.endpoints.remember_network(endpoint, network)
+        envelope = REPLY, network, token, self._reply_room
+        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
+        return _new(Received, made)
+
+    def _stranger(
+        self, datagram: bytes, header: Header, endpoint: Endpoint, token: bytes, now: float
+    ) -> Event:
+        """A request of a sender that has not proven where it receives; ``token`` is what it should
+        show from now on."""
+        _, key, shown, network = header
+        if not self._admits_stranger(datagram, endpoint, now):
+            return self._over_budget(datagram, network, token, now)
+        message = self._serializer.decode(self._sealer.open(datagram, header, key, False))
+        if type(message) is not Request:
+            raise MalformedDatagram("reply-as-request")
+        self._check_time(datagram, message.time, now)
+        refusal = None
+        if shown != NO_TOKEN and type(message.body) in _PADDED:
             # Its token has just become invalid, so it did not pad: tell it instead of cutting.
             refusal = _NOT_VALID
-        introduces = proven and not own
-        if introduces and self._networks > 1:
-            self.endpoints.remember_network(endpoint, network)
-        back = REPLY, network, token, room
-        return _new(
-            Received,
-            (body, endpoint, key, transaction_id, read_only, proven, introduces, refusal, back),
+        return Received(
+            message.body,
+            endpoint,
+            key,
+            message.transaction_id,
+            message.read_only,
+            refusal=refusal,
+            envelope=(REPLY, network, token, len(datagram) - self._reply_overhead),
         )
+
+    def _admits_stranger(self, datagram: bytes, endpoint: Endpoint, now: float) -> bool:
+        """Whether the strangers' budgets have room for a datagram that was not served before."""
+        if self._strangers is not None:
+            self._strangers.check_new(datagram[NONCE], now)
+        return self.limits.admit_stranger(endpoint, now)
+
+    def _check_time(self, datagram: bytes, time: int | None, now: float) -> None:
+        """On a network with a secret a stranger is served once, while its clock is near ours."""
+        if self._strangers is not None:
+            self._strangers.serve(datagram[NONCE], time, self._unix_time(), now)
 
     def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:
         """Charge what a costly request takes beyond a PING, and a STORE as a write."""
@@ -216,12 +206,21 @@ class NativeDoor:
     def _hello(self, datagram: bytes, header: Header, endpoint: Endpoint, now: float) -> Event:
         _, key, shown, network = header
         proven, token = self._tokens.examine(shown, endpoint, key, now)
-        admit = self.limits.admit_proven if proven else self.limits.admit_stranger
-        if not admit(endpoint, now):
-            return self._cookie(datagram, network, token, now)
+        if not proven:
+            admitted = self._admits_stranger(datagram, endpoint, now)
+        elif admitted := self.limits.admit_proven(endpoint, now):
+            # Its key is checked, which is public-key work, though a cookie's token has cost none.
+            admitted = self._sealer.knows(key) or self.limits.admit_secret(endpoint, now)
+        if not admitted:
+            return self._over_budget(datagram, network, token, now)
         message = self._serializer.decode(self._sealer.open(datagram, header, key, False))
         if type(message) is not Request or type(message.body) is not Ping:
             raise MalformedDatagram("hello-not-ping")
+        if message.body.recipient is None:
+            raise MalformedDatagram("hello-recipient")
+        if message.body.recipient not in (b"", self._public_key):
+            raise MalformedDatagram("not-for-me")
+        self._check_time(datagram, message.time, now)
         room = len(datagram) - self._reply_overhead - len(key)
         return Received(
             message.body,
@@ -289,10 +288,15 @@ class NativeDoor:
     _RECEIVERS = (_request, _reply, _hello, _hello_answer, _taken_cookie)
     """What takes a datagram of each form, in the order of their numbers."""
 
-    def _cookie(self, datagram: bytes, network: int, token: bytes, now: float) -> Drop:
-        """Ask a stranger to prove that it receives where it says; shorter than its request."""
+    def _over_budget(self, datagram: bytes, network: int, token: bytes, now: float) -> Drop:
+        """Ask a stranger by a cookie to prove that it receives where it says; the cookie is shorter
+        than its request.
+
+        On a network with a secret there is none: nobody has opened the datagram, and an outsider
+        who sends a recorded one must not learn that this node is here.
+        """
         reason = "stranger-over-budget"
-        if not self.limits.admit_cookie(now):
+        if self._private or not self.limits.admit_cookie(now):
             return Drop(reason)
         body = datagram[NONCE] + token
         return Drop(reason, self._sealer.seal(COOKIE, body, b"", NO_TOKEN, network), "cookies.out")
@@ -338,14 +342,20 @@ class NativeDoor:
 
     def _sealed(self, exchange: Exchange, transaction_id: bytes, now: float) -> bytes:
         contact, notes, greets = exchange.contact, exchange.notes, exchange.greets
+        body = exchange.body
         token = NO_TOKEN
         if not greets or notes.cookie_taken:
             token = self.endpoints.token(contact.endpoint, now, contact.key)
-        length = 0
+        length, time = 0, None
         if token == NO_TOKEN or greets:
             # An unproven asker brings at least the bytes it wants back: nobody is amplified.
-            length = self._answer_length(exchange.body) - self._sealer.request_overhead
-        request = Request(transaction_id, exchange.body, self._read_only)
+            length = self._answer_length(body) - self._sealer.request_overhead
+        if length or self._private:
+            # With a secret also beside a token, which may not be valid any more.
+            time = max(0, int(self._unix_time()))
+        if greets:
+            body = Ping(exchange.pinned or b"")
+        request = Request(transaction_id, body, self._read_only, time)
         data = self._serializer.encode_request(request, length)
         form = HELLO if greets else REQUEST
         datagram = self._sealer.seal(form, data, contact.key, token, notes.network)

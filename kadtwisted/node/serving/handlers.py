@@ -25,10 +25,13 @@ from kadtwisted.errors import (
     StorageBusy,
     StorageFull,
     Superseded,
+    UnknownKind,
 )
+from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
+    METHODS,
     Error,
     ErrorCode,
     FindNode,
@@ -58,6 +61,7 @@ CONTACTS_OF_EACH = 12
 
 REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyType(
     {
+        UnknownKind: (ErrorCode.UNKNOWN_KIND, 0),
         InvalidRecord: (ErrorCode.INVALID_RECORD, 0),
         InvalidLifetime: (ErrorCode.BAD_REQUEST, 0),
         ClockSkew: (ErrorCode.CLOCK_SKEW, 0),
@@ -68,12 +72,14 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
         StorageBusy: (ErrorCode.BUSY, BUSY_RETRY_MS),
     }
 )
-"""The error that tells an asker of each failure of its making, and when to try again (ms)."""
+"""The error that tells an asker of each failure of its making, and when to try again (ms).  A
+narrower failure stands before a wider one."""
 
 FEATURES = 0
 """The bitmap of optional features in PONG: none yet."""
 
 NO_ROOM = "there is no room left in the storage"
+NO_SUCH_KIND = "this kind of record is not stored here"
 
 Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
 
@@ -92,8 +98,8 @@ class Handlers:
         self._own = tables[family]
         self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
         self._records = records
-        self._admitted = frozenset(each.number for each in records.kinds)
         self._many = records.kinds.many
+        self._single = frozenset(each.number for each in records.kinds) - self._many
         self._version = records.kinds.version
         self._now = context.world.now
         self._unix_time = context.world.unix_time
@@ -103,6 +109,8 @@ class Handlers:
         self._k = context.parameters.k
         self._read_only = context.read_only
         self._dialect = context.dialect
+        self._methods = bitmap_of(METHODS[each] for each in METHODS if context.dialect.has(each))
+        self._kinds = bitmap_of(each.number for each in records.kinds)
         self._answer_unknown = context.dialect.answer_unknown
         self._by_type: dict[type, tuple[str, bool, bool, Handler]] = {}
         self.serve(Ping, self._ping)
@@ -138,7 +146,8 @@ class Handlers:
         return handler(received)
 
     def _ping(self, _: Ping) -> Pong:
-        return Pong(self._formats, FEATURES, int(self._unix_time()), self._agent)
+        serves = self._methods, self._kinds
+        return Pong(self._formats, FEATURES, int(self._unix_time()), self._agent, *serves)
 
     def _find_node(self, body: FindNode) -> Nodes:
         return Nodes(self._closest(body.target, body.want))
@@ -159,10 +168,8 @@ class Handlers:
 
     def _find_value(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
         kind = body[1]
-        if kind not in self._admitted:
-            return Records((), self._closest(body[0], body[4]))
-        if kind in self._many:
-            return self._find_page(body)
+        if kind not in self._single:
+            return self._find_many(body)
         finding = self._records.find(kind, body[0])
         if finding.called and type(finding.result) is list:
             return self._records_reply(finding.result, body)  # nothing to wait for: save the calls
@@ -179,7 +186,12 @@ class Handlers:
         contacts = self._nearest(key, want, min(CONTACTS_BESIDE_RECORD, self._k))
         return Records((StoredItem(data, remaining_at(expires, self._now())),), contacts)
 
-    def _find_page(self, body: FindValue) -> Deferred[ReplyBody]:
+    def _find_many(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
+        """The next page of a kind of which many stand under a key, or an error: a search for a kind
+        that is not known here must still find those who know it."""
+        if body.kind not in self._many:
+            contacts = self._closest(body.key, body.want)
+            return Error(ErrorCode.UNKNOWN_KIND, NO_SUCH_KIND, 0, contacts)
         finding = self._records.find_page(body.kind, body.key, body.cursor)
         return finding.addCallback(self._page_reply, body)
 
@@ -212,6 +224,8 @@ def _refusal(failure: Failure) -> Error:
     if kind is None:
         failure.raiseException()
     code, retry_after = REFUSALS[kind]
+    if code is ErrorCode.UNKNOWN_KIND:
+        return Error(code, NO_SUCH_KIND)
     # Where our files lie is nobody else's business.
     text = NO_ROOM if code is ErrorCode.STORAGE_FULL else str(failure.value)[:120]
     return Error(code, text, retry_after)

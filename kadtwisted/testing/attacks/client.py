@@ -99,13 +99,15 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a client lives: who runs its time and ports, and what its network is."""
+    """Where a client lives: who runs its time and ports, and what its network is; a ``private`` one
+    has a secret."""
 
     reactor: Any
     random: Random
     unix_time: Callable[[], float]
     network: bytes = network_key()
     plain: bool = False
+    private: bool = False
 
     def form(self, identity: Identity) -> Form:
         """How this identity speaks here."""
@@ -182,7 +184,7 @@ class Client(DatagramProtocol):
             return self.form.seal(REQUEST, dumps([*envelope, padding, *arguments]), to, token)
 
         if token != NO_TOKEN:
-            return made(b"")
+            return made(self._clock() if self.home.private else b"")
         return self._padded(made, LONGEST if envelope[0] in (FIND_NODE, FIND_VALUE) else SHORT)
 
     def greeting(
@@ -198,11 +200,14 @@ class Client(DatagramProtocol):
 
     def _padded(self, made: Callable[[bytes], bytes], length: int) -> bytes:
         """A datagram of at least this length, whose padding begins with our clock."""
-        clock = int(self.home.unix_time()).to_bytes(8, "big")
+        clock = self._clock()
         missing = max(0, length - len(made(clock)))
         while len(datagram := made(clock + bytes(missing))) > length and missing:
             missing -= 1  # a longer head of the byte string has taken its bytes
         return datagram if len(datagram) >= length else made(clock + bytes(missing + 1))
+
+    def _clock(self) -> bytes:
+        return int(self.home.unix_time()).to_bytes(8, "big")
 
     def write(self, datagram: bytes, address: Address) -> None:
         """Put any bytes on the wire."""

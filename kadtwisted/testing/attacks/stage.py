@@ -61,6 +61,7 @@ class Stage(Crowd):
             lambda: EPOCH + self.clock.seconds(),
             self._network,
             self.settings["sealer"] == "plain",
+            "network_secrets" in self.settings,
         )
 
     def attacker(

@@ -60,7 +60,7 @@ class Client(KademliaProtocol):
         world = real_world(reactor)
         dialect = native_dialect(key, settings, os.urandom)
         context = NodeContext.made(reactor, settings, world, dialect)
-        (door,) = dialect.doors(1)
+        (door,) = dialect.doors(1, world.unix_time)
         super().__init__(context, door, _answer_nothing)
         self.datagram = b""
         self._reactor = reactor

@@ -61,7 +61,7 @@ class ObserverTests(SynchronousTestCase):
         settings = NodeSettings(interfaces=(HERE.host,))
         dialect = native_dialect(NodeKey.from_seed(bytes(32)), settings, world.secure_random)
         context = NodeContext.made(self.host, settings, world, dialect)
-        (door,) = dialect.doors(1)
+        (door,) = dialect.doors(1, world.unix_time)
         return Link(context, HERE.host, RoutingTable(context.node_id), door, lambda _: None)
 
     def told(self) -> list[object]:

@@ -127,7 +127,7 @@ class HandlersCase(SynchronousTestCase):
 class ReadTests(HandlersCase):
     def test_ping(self) -> None:
         for proven in (True, False):
-            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1")
+            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7c", b"\x40")
             self.assertEqual(self.answer(Ping(), proven=proven), expected)
 
     def test_a_method_that_is_not_known(self) -> None:
@@ -210,7 +210,14 @@ class FindValueTests(HandlersCase):
         near = tuple(self.closest(Family.IPV4, other, K))
         self.assertEqual(self.find(key=other), Records((), near))
         self.assertEqual(self.find(key=other, known_version=bytes(8)), Records((), near))
-        self.assertEqual(self.find(kind=2), Records((), self.near))
+
+    def test_a_kind_that_is_not_known_here_is_refused_with_contacts(self) -> None:
+        for kind in (0, 2, 255):
+            answer = self.find(kind=kind)
+            self.refused(answer, ErrorCode.UNKNOWN_KIND)
+            self.assertEqual(answer.contacts, self.near)
+        both = self.find(kind=2, want=Want.BOTH).contacts
+        self.assertEqual(both, self.answer(FindNode(KEY, Want.BOTH)).contacts)
 
     def test_what_has_expired_is_not_here(self) -> None:
         self.time += 100
@@ -256,9 +263,15 @@ class StoreTests(HandlersCase):
         self.assertEqual(storage.waiting, [])
 
     def test_what_is_no_record(self) -> None:
-        for bad in (b"\x01", b"\x02" + record(b"a")[1:], record(b"a") + b"x"):
+        for bad in (b"\x01", record(b"a")[:-1], record(b"a") + b"x"):
             text = self.refused(self.answer(Store(bad, 100)), ErrorCode.INVALID_RECORD)
             self.assertIn("not a valid record: ", text)
+        self.assertEqual(self.held(), [])
+
+    def test_a_record_of_a_kind_that_is_not_known(self) -> None:
+        for kind in (0, 2, 255):
+            answer = self.answer(Store(bytes([kind]) + record(b"a")[1:], 100))
+            self.assertIn("kind", self.refused(answer, ErrorCode.UNKNOWN_KIND))
         self.assertEqual(self.held(), [])
 
     def test_a_record_from_the_future(self) -> None:

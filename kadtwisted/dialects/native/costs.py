@@ -1,0 +1,22 @@
+"""What requests cost a node, in PINGs: senders are charged by it."""
+
+from __future__ import annotations
+
+from kadtwisted.model.messages import Have, RequestBody, Store
+
+COSTLY = frozenset((Store, Have))
+"""Requests that may take several times the time of a PING."""
+
+BYTES_A_UNIT = 256
+ENTRIES_A_UNIT = 4
+"""So many bytes of a record to check, or entries of a HAVE to look up, take about as long as a
+PING; `python -m kadtwisted.testing.attacks costs` measures it."""
+
+
+def extra_cost(body: RequestBody) -> float:
+    """What a request costs beyond a PING, in PINGs."""
+    if type(body) is Have:
+        return len(body.entries) / ENTRIES_A_UNIT
+    if type(body) is Store:
+        return 1 + len(body.record) / BYTES_A_UNIT
+    return 0.0

@@ -383,7 +383,7 @@ class NodeSettings:
         Text("a network's name"),
         "Name of the network. Nodes of another network do not answer.",
     )
-    network_secrets: tuple[bytes, ...] = ()
+    network_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """Secrets of a private network, the newest first.  Without one the network is open."""
     allow: tuple[str, ...] = setting(
         (),

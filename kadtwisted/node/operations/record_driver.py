@@ -97,19 +97,23 @@ class RecordDriver(LookupDriver):
     def _judge(self, holder: Contact, body: Records, left: int | None = None) -> list[bytes]:
         """The versions of the records that count; also notes the holder's next page, if any.
 
-        ``left`` is how many more records the holder may send.
+        Records without time left and invalid ones are passed over.  No further page is read of a
+        holder that sent an invalid one.  ``left`` is how many more records the holder may send.
         """
         many = self._findings.rules.many
         left = self._findings.rules.most if left is None else left
         held: list[bytes] = []
-        for item in body.items if many else body.items[:1]:
+        is_honest = True
+        for item in body.items:
+            if not item.remaining:
+                continue
             judged = self._findings.take(item, holder, self._unix_time())
             if judged is None:
-                return held
-            if not judged.doubtful:
+                is_honest = False
+            elif not judged.doubtful:
                 held.append(judged.version)
         left -= max(1, len(body.items))
-        if many and body.cursor and left > 0:
+        if many and is_honest and body.cursor and left > 0:
             self._waiting.append(NextPage(holder, body.cursor, left))
         return held
 

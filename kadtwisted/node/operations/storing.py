@@ -100,9 +100,13 @@ class Storing:
     def _store_at(
         self, link: Link, contact: Contact, body: Store, key: NodeID
     ) -> Deferred[Outcome]:
+        longest = int(self._context.parameters.max_remaining)
+
         def take(answer: Answer) -> Outcome:
             reply = answer.reply.body
-            kept = reply.remaining if isinstance(reply, Stored) else 0
+            kept = min(reply.remaining, longest) if isinstance(reply, Stored) else 0
+            if not kept:
+                return Refusal(str(contact), NotStored("it keeps the record for 0 seconds", {}))
             return Acknowledgement(contact, distance(key, contact.node_id), kept)
 
         def lose(failure: Failure) -> Outcome:

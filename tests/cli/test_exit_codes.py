@@ -45,6 +45,7 @@ EXPECTED = {
     "StorageError": 73,
     "StorageFull": 73,
     "TooManyRequests": 69,
+    "UnknownKind": 65,
     "UnsupportedVersion": 78,
 }
 """Those of this side; every error of the other side is 69 unless it stands here."""

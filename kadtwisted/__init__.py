@@ -122,6 +122,7 @@ if TYPE_CHECKING:
     from kadtwisted.storage.file_lock import FileLock, StorageInUse
     from kadtwisted.storage.files import write_atomically
     from kadtwisted.storage.group_commit import GroupCommit
+    from kadtwisted.storage.guard import UnsafeFile
     from kadtwisted.storage.memory import MemoryStorage
     from kadtwisted.storage.sqlite.backend import SQLiteStorage
     from kadtwisted.storage.timeline import Anchor, Timeline
@@ -167,6 +168,7 @@ _HOMES = homes(
         "kadtwisted.state.directory": "StateDirectory StateDirectoryError StateDirectoryInUse",
         "kadtwisted.state.node_state": "DurableNodeState",
         "kadtwisted.storage.file_lock": "FileLock StorageInUse",
+        "kadtwisted.storage.guard": "UnsafeFile",
         "kadtwisted.storage.files": "write_atomically",
         "kadtwisted.storage.group_commit": "GroupCommit",
         "kadtwisted.storage.memory": "MemoryStorage",
@@ -270,6 +272,7 @@ __all__ = [
     "TraceStep",
     "Unavailable",
     "UnknownKind",
+    "UnsafeFile",
     "UnsupportedVersion",
     "UpkeepSettings",
     "Value",

@@ -47,7 +47,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "world"),
+            ("arguments", "context", "counters", "network_clock", "world"),
             ("port",),
             ("serving",),
             ("operations",),

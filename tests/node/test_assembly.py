@@ -84,5 +84,5 @@ class AssemblyTests(SynchronousTestCase):
         wait_for(self.clock, node.start())
         swarm = Swarm(1, network=self.network)
         wait_for(self.clock, swarm.nodes[0].ping("192.0.2.1:8000"))
-        self.assertEqual(asked, [Ping()])
+        self.assertEqual(asked, [Ping(recipient=b"")])
         swarm.stop()

@@ -245,13 +245,17 @@ class RotationTests(SynchronousTestCase):
         clock = HeapClock()
         network = Network(clock, 1, latency=0.01)
         old, new = b"old secret", b"new secret"
+        starts = iter(range(1000, 2000))
 
         def run(number: int, *secrets: bytes) -> object:
             address = f"192.0.2.{number}"
+            host = network.host(address)
             node = simulated_node(
-                network.host(address),
+                host,
                 number,
                 NodeSettings(port=8000, interfaces=(address,), network_secrets=secrets),
+                # Other random bytes after each start: the same ones would be a replay.
+                world=simulated_world(host, next(starts)),
             )
             wait_for(clock, node.start())
             return node

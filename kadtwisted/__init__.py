@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ClockSkew,
         ConfigurationError,
         ConfigurationProblems,
+        DiskFull,
         ErrorReply,
         IdentityError,
         InvalidAddress,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         StorageError,
         StorageFull,
         Superseded,
+        TooFar,
         TooManyRequests,
         Unavailable,
         UnknownKind,
@@ -133,11 +135,12 @@ _HOMES = homes(
         "kadtwisted.application.service": "NodeService",
         "kadtwisted.errors": (
             "BootstrapFailed CannotListen CasConflict ClockSkew ConfigurationError "
-            "ConfigurationProblems ErrorReply IdentityError InvalidAddress InvalidInput "
+            "ConfigurationProblems DiskFull ErrorReply IdentityError InvalidAddress InvalidInput "
             "InvalidKey InvalidLifetime InvalidRecord KadtwistedError LocalError "
             "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
             "RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy StorageError "
-            "StorageFull Superseded TooManyRequests Unavailable UnknownKind UnsupportedVersion"
+            "StorageFull Superseded TooFar TooManyRequests Unavailable UnknownKind "
+            "UnsupportedVersion"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.interfaces": (
@@ -200,6 +203,7 @@ __all__ = [
     "Contact",
     "ContactStatus",
     "DatedRecord",
+    "DiskFull",
     "DurableNodeState",
     "Endpoint",
     "ErrorReply",
@@ -267,6 +271,7 @@ __all__ = [
     "Superseded",
     "Timeline",
     "Timeouts",
+    "TooFar",
     "TooManyRequests",
     "Trace",
     "TraceStep",

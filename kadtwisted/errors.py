@@ -117,7 +117,11 @@ class StorageError(LocalError):
 
 
 class StorageFull(StorageError):
-    """The storage backend has no room for the record."""
+    """The storage has no room for the record within its own capacity."""
+
+
+class DiskFull(StorageFull):
+    """The disk has no room for what the storage may hold."""
 
 
 class StorageBusy(StorageError):
@@ -196,6 +200,10 @@ class NoContacts(Unavailable):
 
 class NotStored(Unavailable):
     """No node acknowledged the record."""
+
+
+class TooFar(RemoteError):
+    """Another node may not store a record here: so many others are closer to its key."""
 
 
 class ClockSkew(RemoteError):

@@ -143,8 +143,9 @@ class IStorage(Interface):
         """Store or replace the record at ``record.where``.
 
         Expired records give way first.  Fails with :class:`~kadtwisted.errors.StorageFull` when
-        there is no room left, :class:`~kadtwisted.errors.StorageBusy` when too much is queued;
-        then nothing has changed.
+        there is no room left within its bounds, :class:`~kadtwisted.errors.DiskFull` when the disk
+        is full, :class:`~kadtwisted.errors.StorageBusy` when too much is queued; then nothing has
+        changed.
         """
 
     def remove(where: StorageKey) -> Deferred[bool]:

@@ -57,7 +57,8 @@ class NodeStatus(NamedTuple):
     """The whole node: ``health`` is the verdict on it (a word of
     :class:`~kadtwisted.model.health.Health`), ``counters`` are totals since the start, dropped
     datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
-    seconds, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
+    seconds, ``storage_full`` says that the storage has no room for one more large record within its
+    capacity, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
     counts the records kept published, ``own_records_kept`` says whether the budget suffices to
     publish all of them again before they expire; ``clock_ahead`` is how many seconds the node's
     clock is ahead of the network's, ``None`` while fewer than three networks have told."""
@@ -74,6 +75,7 @@ class NodeStatus(NamedTuple):
     links: tuple[LinkStatus, ...]
     stored_records: int
     stored_bytes: int
+    storage_full: bool
     replication_period: float
     replication_kept: bool
     own_records: int

@@ -104,6 +104,7 @@ def _make_links(lasting: LastingParts) -> Links:
     interfaces = interfaces_by_family(lasting.context.settings)
     doors = lasting.context.dialect.doors(len(interfaces), lasting.context.world.unix_time)
     tables = {family: _make_table(lasting.context) for family in interfaces}
+    lasting.records.neighbours.tables = tables
     links = Links()
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):
         handle: Handle = Handlers(lasting.context, family, tables, lasting.records).handle

@@ -46,6 +46,7 @@ def node_status(
         links=tuple(link_status(link) for link in parts.links.values()),
         stored_records=usage.records,
         stored_bytes=usage.size,
+        storage_full=lasting.records.ledger.is_full(),
         replication_period=parts.maintenance.replication_period(),
         replication_kept=parts.maintenance.keeps_up(usage.records),
         own_records=len(parts.upkeep.publisher),

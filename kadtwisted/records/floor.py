@@ -31,6 +31,11 @@ def floor_place(where: StorageKey) -> StorageKey:
     return StorageKey(FLOOR_KIND, where.key, bytes((where.kind,)) + where.sub)
 
 
+def floored_place(floor: StorageKey) -> StorageKey:
+    """The place of the records that left the floor at this one."""
+    return StorageKey(floor.sub[0], floor.key, floor.sub[1:])
+
+
 def floor_among(found: Iterable[StoredRecord], where: StorageKey) -> StoredRecord | None:
     """The floor of this place among those that lie under its key."""
     place = floor_place(where)

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from kadtwisted.errors import StorageBusy, Superseded
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey
-from kadtwisted.records.kinds import RecordKind
+from kadtwisted.records.kinds import RecordKind, Sender
 
 H = TypeVar("H")
 
@@ -32,6 +32,7 @@ class Write(NamedTuple):
     there now, if the write is conditional.
     ``floor_remaining`` is for how long no record that loses to this one may come back, if that is
     longer: it took the place of others that waited, and they had so long to live.
+    ``sender`` stores it here; ``None`` is this node itself.
     """
 
     rules: RecordKind
@@ -40,6 +41,7 @@ class Write(NamedTuple):
     remaining: float
     cas: int | None
     floor_remaining: float = 0.0
+    sender: Sender | None = None
 
     def beats(self, other: Write) -> bool:
         """Whether this record is sure to replace the other one."""

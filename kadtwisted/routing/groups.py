@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.liveness import Entry
-from kadtwisted.routing.nearest import nearest
+from kadtwisted.routing.nearest import count_nearer, nearest
 
 
 class Groups:
@@ -54,6 +54,10 @@ class Groups:
             found += nearest(self.withheld, target, wanted)
             found = sorted(found, key=target.__xor__)[:wanted]
         return found
+
+    def nearer(self, target: NodeID, distance: int) -> int:
+        """How many verified ones are nearer to ``target`` than this."""
+        return count_nearer(self.verified, target, distance)
 
     def _of(self, entry: Entry) -> list[NodeID]:
         if entry.withheld:

@@ -49,6 +49,25 @@ def nearest(ids: list[NodeID], target: NodeID, count: int) -> list[NodeID]:
     return found + run if found else run
 
 
+def count_nearer(ids: list[NodeID], target: NodeID, distance: int) -> int:
+    """How many IDs are nearer to ``target`` than this, by XOR; ``ids`` as in :func:`nearest`.
+
+    It walks down the tree of IDs to the place at just that distance: a few steps of bisection.
+    """
+    place, bit = target ^ distance, distance.bit_length()
+    low = bisect_left(ids, place >> bit << bit)
+    high = bisect_left(ids, (place >> bit) + 1 << bit, low)
+    count = 0
+    while high - low > 1 and bit:
+        bit -= 1
+        middle = bisect_left(ids, (place >> bit | 1) << bit, low, high)
+        upper, nearer_is_upper = place >> bit & 1, target >> bit & 1
+        if upper != nearer_is_upper:  # all of the other half is nearer
+            count += high - middle if nearer_is_upper else middle - low
+        low, high = (middle, high) if upper else (low, middle)
+    return count + sum(each ^ target < distance for each in ids[low:high])
+
+
 def _run_around(ids: list[NodeID], target: NodeID, count: int) -> tuple[int, int]:
     """The range of the IDs that share a prefix with ``target``: a long one that at least ``count``
     IDs share.  ``ids`` must hold more than twice as many.

@@ -157,6 +157,10 @@ class RoutingTable:
         that we :meth:`withhold` among them."""
         return [self._entries[each].contact for each in self._groups.to_ask(target, count)]
 
+    def nearer(self, target: NodeID, distance: int) -> int:
+        """How many verified contacts are nearer to ``target`` than this."""
+        return self._groups.nearer(target, distance)
+
     def wants(self, node_id: NodeID, endpoint: Endpoint) -> bool:
         """Whether it is worth asking this node whether it is there: it would be
         :meth:`introduced`.

@@ -91,7 +91,7 @@ def load_of(node: Node) -> Load:
         requests=sum(len(link.requests) for link in links),
         operations=len(node._operations),
         locks=records.waiting_writes(),
-        vouchers=len(records._vouched),
+        vouchers=records.vouched(),
         endpoints=sum(len(link.protocol.door.endpoints) for link in links),
         contacts=sum(len(link.table) for link in links),
         records=node.status().stored_records,

@@ -27,6 +27,7 @@ EXPECTED = {
     "ClockSkew": 65,
     "ConfigurationError": 78,
     "ConfigurationProblems": 78,
+    "DiskFull": 73,
     "IdentityError": 78,
     "InvalidAddress": 64,
     "InvalidInput": 64,

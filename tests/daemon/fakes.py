@@ -78,6 +78,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         ),
         stored_records=1234,
         stored_bytes=5000,
+        storage_full=False,
         replication_period=3600.0,
         replication_kept=True,
         own_records=0,

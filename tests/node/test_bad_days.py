@@ -14,11 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import (
     BootstrapFailed,
     ClockSkew,
+    DiskFull,
     KadtwistedError,
     NodeStopped,
     NotFound,
     NotStored,
-    StorageFull,
     Unavailable,
 )
 from kadtwisted.model.contact import Family
@@ -70,7 +70,7 @@ class FullDiskTests(SynchronousTestCase):
 
     def test_it_reads_and_says_so_and_heals_by_itself(self) -> None:
         clock = HeapClock()
-        storage = FailingStorage(StorageFull("the disk is full"))
+        storage = FailingStorage(DiskFull("the disk is full"))
         node = simulated_node(Network(clock, 1).host("192.0.2.1"), 1, storage=storage)
         wait_for(clock, node.start())
         with capturedLogs() as told:

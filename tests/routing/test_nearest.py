@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.ids import NodeID
-from kadtwisted.routing.nearest import nearest
+from kadtwisted.routing.nearest import count_nearer, nearest
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 
@@ -58,3 +58,27 @@ class NearestTests(SynchronousTestCase):
         for shift in range(0, 160, 3):
             target = NodeID(own ^ 1 << shift)
             self.assertEqual(nearest(known, target, 20), by_sorting(known, target, 20))
+
+
+class CountTests(SynchronousTestCase):
+    def test_by_hand(self) -> None:
+        ids = [NodeID(each) for each in (0b0001, 0b0100, 0b0111, 0b1000)]
+        self.assertEqual(count_nearer(ids, NodeID(0b0101), 0b0010), 1)
+        self.assertEqual(count_nearer(ids, NodeID(0b0101), 0b0011), 2)
+        self.assertEqual(count_nearer([], NodeID(1), 9), 0)
+
+    @QUICK
+    @given(st.sets(st.integers(0, 255)), st.integers(0, 255), st.integers(0, 255))
+    def test_8_bits(self, ids: set[int], target: int, distance: int) -> None:
+        known = [NodeID(each) for each in sorted(ids)]
+        expected = sum(each ^ target < distance for each in known)
+        self.assertEqual(count_nearer(known, NodeID(target), distance), expected)
+
+    def test_160_bits(self) -> None:
+        source = random.Random(160)
+        for size in (1, 40, 1000):
+            known = sorted(NodeID(source.getrandbits(160)) for _ in range(size))
+            for target in (*known[:5], NodeID(source.getrandbits(160)), NodeID(0)):
+                for place in (known[-1], known[0], NodeID(source.getrandbits(160))):
+                    expected = sum(each ^ target < place ^ target for each in known)
+                    self.assertEqual(count_nearer(known, target, place ^ target), expected)

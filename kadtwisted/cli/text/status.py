@@ -35,13 +35,14 @@ def _facts(status: Described) -> list[tuple[str, str]]:
     access = "private" if status["private"] else "open"
     links = status["links"]
     stored = count_of(status["stored_records"], "record")
+    full = " (full)" if status["storage_full"] else ""
     return [
         ("Network", f"{status['network']} ({access})"),
         ("Uptime", f"{duration(status['uptime_seconds'])}, {kind}"),
         *(("Address", address) for address in status["addresses"]),
         *(("Listening", _listening(link)) for link in links),
         ("Contacts", ", ".join(_contacts(link) for link in links)),
-        ("Stored", f"{stored}, {size(status['stored_bytes'])}"),
+        ("Stored", f"{stored}, {size(status['stored_bytes'])}{full}"),
         ("Own records", _own_records(status)),
         ("Replication", _replication(status)),
         ("Node ID", status["node_id"]),

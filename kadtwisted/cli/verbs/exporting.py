@@ -94,8 +94,20 @@ async def _source(session: Session) -> AsyncIterator[Source]:
             client.close()
         return
     async with opened_storage(session, for_reading=True) as (storage, context):
-        total = (await storage.usage()).records
+        total = (await storage.usage()).records - await _floors(storage)
         yield Source(total, _node_id(session.state_dir), _reading(storage, context))
+
+
+async def _floors(storage: IStorage) -> int:
+    """How many of the records in a storage are floors, which nobody stored."""
+    count, after = 0, None
+    while True:
+        page = await storage.page(after, BATCH)
+        floors = [each.where for each in page if each.where <= FLOORS_END]
+        count += len(floors)
+        if len(floors) < BATCH:
+            return count
+        after = floors[-1]
 
 
 async def _running_node(session: Session) -> ControlClient | None:

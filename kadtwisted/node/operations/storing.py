@@ -121,10 +121,17 @@ class Storing:
 
 def _check_condition(outcomes: Sequence[Outcome]) -> None:
     """:class:`CasConflict` if a conditional store lost: it was refused for the sequence number, and
-    no more than half of all nodes took it."""
+    no more than half of all nodes that store such records took it."""
     acknowledged = sum(isinstance(each, Acknowledgement) for each in outcomes)
-    if 2 * acknowledged <= len(outcomes) and any(_is_conflict(each) for each in outcomes):
+    holders = sum(not _is_no_holder(each) for each in outcomes)
+    if 2 * acknowledged <= holders and any(_is_conflict(each) for each in outcomes):
         raise CasConflict(CONFLICT)
+
+
+def _is_no_holder(outcome: Outcome) -> bool:
+    """Whether a node said that it is not for it to hold this record."""
+    error = outcome.error if isinstance(outcome, Refusal) else None
+    return isinstance(error, ErrorReply) and error.code == ErrorCode.NOT_ACCEPTED
 
 
 def _is_conflict(outcome: Outcome) -> bool:

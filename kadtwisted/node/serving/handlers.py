@@ -25,6 +25,7 @@ from kadtwisted.errors import (
     StorageBusy,
     StorageFull,
     Superseded,
+    TooFar,
     UnknownKind,
 )
 from kadtwisted.model.bitmaps import bitmap_of
@@ -68,6 +69,7 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
         Superseded: (ErrorCode.SUPERSEDED, 0),
         CasConflict: (ErrorCode.CAS_CONFLICT, 0),
         NotConditional: (ErrorCode.BAD_REQUEST, 0),
+        TooFar: (ErrorCode.NOT_ACCEPTED, 0),
         StorageFull: (ErrorCode.STORAGE_FULL, 0),
         StorageBusy: (ErrorCode.BUSY, BUSY_RETRY_MS),
     }
@@ -215,7 +217,8 @@ class Handlers:
 
     def _have(self, received: Received) -> Deferred[ReplyBody]:
         body: Any = received.body
-        return self._records.wanted(body).addCallback(Wanted)
+        sender = Sender(received.endpoint, received.key)
+        return self._records.wanted(body, sender).addCallback(Wanted)
 
 
 def _refusal(failure: Failure) -> Error:

@@ -17,9 +17,11 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.serving.neighbours import Neighbours
 from kadtwisted.node.serving.writer import PROBE, RecordWriter
 from kadtwisted.records.floor import FLOORS_END
 from kadtwisted.records.kinds import Sender
+from kadtwisted.upkeep.vouchers import Vouchers
 from kadtwisted.wire.layout import RECORDS_LIMIT
 
 
@@ -31,8 +33,10 @@ class RecordStore:
         self._storage = storage
         self._now = context.world.now
         self._faults = context.faults
-        self._writer = RecordWriter(context, storage)
-        self._vouched: dict[StorageKey, float] = {}
+        self.neighbours = Neighbours(context)
+        self._vouchers = Vouchers(context.parameters.k, context.world.random)
+        self._writer = RecordWriter(context, storage, self.neighbours, self._vouchers)
+        self.ledger = self._writer.ledger
         self.find = storage_reader(storage, self._now)
 
     # --- Writing -----------------------------------------------------------------------------
@@ -48,7 +52,7 @@ class RecordStore:
 
         ``cas`` is the sequence number that must be stored now, ``sender`` the node that stores the
         record here directly.  Fails with ``InvalidRecord``, ``InvalidLifetime``, ``ClockSkew``,
-        ``Superseded``, ``NotConditional``, ``CasConflict`` or a ``StorageError``.
+        ``Superseded``, ``NotConditional``, ``CasConflict``, ``TooFar`` or a ``StorageError``.
         """
         return self._writer.store(record, remaining, cas, sender)
 
@@ -57,7 +61,7 @@ class RecordStore:
         return len(self._writer.queue)
 
     def is_failing(self) -> bool:
-        """Whether the storage refused the last write for a fault or want of room of its own."""
+        """Whether the storage refused the last write for a fault, or because the disk is full."""
         return self._writer.is_failing()
 
     def try_again(self) -> Deferred[int]:
@@ -74,14 +78,14 @@ class RecordStore:
         If it cannot be read, that is reported, and the node goes on with what it knows.
         """
         try:
-            await self._writer.recall_floors()
+            await self._writer.recall()
         except StorageError as error:
             self._faults.report("storage", f"the stored records cannot be looked through: {error}")
 
     def expire(self, limit: int) -> Deferred[int]:
         """Forget at most ``limit`` records whose time is over; fires with how many."""
         now = self._now()
-        self._writer.forget_floors(now)
+        self._writer.forget_expired(now)
         return self._storage.expire(now, limit)
 
     # --- Reading -----------------------------------------------------------------------------
@@ -97,9 +101,29 @@ class RecordStore:
         behind = FLOORS_END if after is None else max(after, FLOORS_END)
         return self._storage.page(behind, limit)
 
+    def at(self, places: Sequence[StorageKey]) -> Deferred[list[StoredRecord]]:
+        """The unexpired records at these places, read one key after the other."""
+        found: list[StoredRecord] = []
+        wanted = dict.fromkeys(places)
+        keys = list(dict.fromkeys([each[:2] for each in places]))
+
+        def step(held: Sequence[StoredRecord], number: int) -> Any:
+            found.extend(each for each in held if each.where in wanted)
+            if number == len(keys):
+                return found
+            return self.find(*keys[number]).addCallback(step, number + 1)
+
+        return succeed(()).addCallback(step, 0)
+
     def usage(self) -> Deferred[StorageUsage]:
-        """How many records and how many bytes of data the storage holds."""
-        return self._storage.usage()
+        """How many records, and how many bytes of data in them, the storage holds; the floors that
+        they have left do not count."""
+        return self._storage.usage().addCallback(self._without_floors)
+
+    def _without_floors(self, held: StorageUsage) -> StorageUsage:
+        floors = self.ledger.floors()
+        records, size = held.records - floors.records, held.size - floors.size
+        return StorageUsage(max(0, records), max(0, size))
 
     def check_reading(self) -> Deferred[Sequence[StoredRecord]]:
         """Read where nothing is stored; fails as the storage does."""
@@ -111,20 +135,29 @@ class RecordStore:
 
     # --- What other holders say --------------------------------------------------------------
 
-    def confirmed(self, record: StoredRecord) -> float:
-        """When a record last came in, or another holder vouched for the copy that is here."""
-        return max(record.arrived, self._vouched.get(record.where, record.arrived))
+    def is_left_to_others(self, record: StoredRecord, within: float, period: float) -> bool:
+        """Whether a holder that may be believed vouched for the copy that is here, lately."""
+        return self._vouchers.excuse(record.where, self._now(), within, period)
+
+    def believes_others(self, passes: int) -> bool:
+        """Drawn once for neighbouring records: see :meth:`Vouchers.believes`."""
+        return self._vouchers.believes(passes)
 
     def forget_vouchers(self, before: float) -> None:
         """Forget what others vouched for earlier than this; called once a replication period, so
         that no more is remembered than was stored meanwhile."""
-        self._vouched = {w: at for w, at in self._vouched.items() if at >= before}
+        self._vouchers.forget(before)
 
-    def wanted(self, have: Have) -> Deferred[bytes]:
-        """The bitmap of those entries whose version is not among the records stored here.
+    def vouched(self) -> int:
+        """For how many records the word of another holder is remembered."""
+        return len(self._vouchers)
 
-        A holder that offers what is here already vouches for it: this node need not replicate it
-        too.  Each key is read once, however many of its records are offered.
+    def wanted(self, have: Have, sender: Sender | None = None) -> Deferred[bytes]:
+        """The bitmap of those entries whose version is not among the records stored here, and which
+        this node would store.
+
+        A holder that offers what is here already vouches for it, if its word counts: this node need
+        not replicate it too.  Each key is read once, however many of its records are offered.
         """
         bitmap = bytearray((len(have.entries) + 7) // 8)
         offers: dict[tuple[int, NodeID], list[tuple[int, bytes]]] = {}
@@ -135,11 +168,13 @@ class RecordStore:
 
         def compare(found: Sequence[StoredRecord], place: tuple[int, NodeID]) -> None:
             held = {self.version(each): each.where for each in found}
+            voucher = self.neighbours.vouches(place[1], sender) if held else None
+            far = not held and self.neighbours.is_too_far(place[1], sender)
             for index, version in offers[place]:
-                if version in held:
-                    self._vouched[held[version]] = self._now()
-                else:
-                    bitmap[index // 8] |= 0x80 >> index % 8
+                if version not in held:
+                    bitmap[index // 8] |= 0 if far else 0x80 >> index % 8
+                elif voucher is not None:
+                    self._vouchers.vouch(held[version], voucher, self._now())
 
         def step(_: object, number: int) -> Any:
             if number == len(places):

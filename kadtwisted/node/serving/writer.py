@@ -4,31 +4,40 @@ Writes under one key run one after the other, so that comparing and storing is o
 backend; which of those that wait is still done, :mod:`~kadtwisted.records.writes` decides.  A write
 that was refused leaves nothing behind and does nothing later.  A storage that refused a write can
 be tried again: so this node learns that it works, even if nobody stores anything.
+
+What may be stored, and what gives way to it, says the ledger (:mod:`~kadtwisted.records.ledger`).
+It books a record before the record is written, so that no two writes count on the same room.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
     CasConflict,
+    DiskFull,
     InvalidLifetime,
     KadtwistedError,
     StorageBusy,
     StorageFull,
     Superseded,
+    TooFar,
 )
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.record import StorageKey, StoredRecord
+from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.serving.neighbours import Neighbours
 from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left
 from kadtwisted.records.kinds import Sender
+from kadtwisted.records.ledger import OWN, UNKNOWN, Admission, Ledger, Source, source_of
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
 from kadtwisted.records.writes import Pending, Write, WriteQueue
+from kadtwisted.upkeep.vouchers import Vouchers
 from kadtwisted.wire.layout import RECORD_BYTES
 
 PROBE = StorageKey(FLOOR_KIND, NodeID(0))
@@ -44,10 +53,22 @@ PAGE = 512
 class RecordWriter:
     """Writes the records of one node into its storage.
 
-    When the storage refuses a write and did not refuse the one before, that is reported as a fault.
+    When the storage refuses a write and did not refuse the one before, that is reported as a fault,
+    unless it has no room within its own capacity.  ``neighbours`` say what is too far, and
+    ``vouchers`` hear of records that are stored again.
     """
 
-    def __init__(self, context: NodeContext, storage: IStorage) -> None:
+    def __init__(
+        self, context: NodeContext, storage: IStorage, neighbours: Neighbours, vouchers: Vouchers
+    ) -> None:
+        bounds = context.settings.bounds
+        self._neighbours = neighbours
+        self._vouchers = vouchers
+        self.ledger = Ledger(
+            context.node_id,
+            StorageUsage(bounds.stored_records, bounds.stored_bytes),
+            fair=context.open_network,
+        )
         self._kinds = context.dialect.kinds
         self._storage = storage
         self._maximum = context.parameters.max_remaining
@@ -71,29 +92,34 @@ class RecordWriter:
             if remaining < SHORTEST:
                 raise InvalidLifetime("a record must have at least a second left")
             longest = min(self._maximum, rules.longest(record))
-            write = Write(rules, where, record, clamp(remaining, longest), cas)
+            remaining = clamp(remaining, longest)
+            write = Write(rules, where, record, remaining, cas, sender=sender)
             return self._enter(write, bounded=sender is not None)
         except KadtwistedError as error:
             return fail(error)
 
-    async def recall_floors(self) -> None:
-        """Find out which floors an earlier run left; fails as the storage does."""
+    async def recall(self) -> None:
+        """Find out what an earlier run left; fails as the storage does."""
+        self.ledger.clear()
         after: StorageKey | None = None
         while True:
             page = await self._storage.page(after, PAGE)
-            floors = [each for each in page if each.where.kind == FLOOR_KIND]
-            for each in floors:
-                self._note(each)
-            if len(floors) < PAGE:
+            for each in page:
+                if each.where != PROBE:
+                    self.ledger.note(each, UNKNOWN)
+                if each.where.kind == FLOOR_KIND:
+                    self._note(each)
+            if len(page) < PAGE:
                 return
-            after = floors[-1].where
+            after = page[-1].where
 
     def _note(self, floor: StoredRecord) -> None:
         key = floor.where.key
         self._floors[key] = max(floor.expires, self._floors.get(key, floor.expires))
 
-    def forget_floors(self, now: float) -> None:
-        """Forget where floors were that have expired."""
+    def forget_expired(self, now: float) -> None:
+        """Forget what is known of records and floors that have expired."""
+        self.ledger.expire(now)
         self._floors = {key: until for key, until in self._floors.items() if until > now}
 
     # --- One after the other -----------------------------------------------------------------
@@ -151,22 +177,66 @@ class RecordWriter:
             raise Superseded("a newer record was stored here")
         if existing is None and len(found) >= write.rules.most:
             raise StorageFull("as many records as may be are kept under this key")
+        if existing is None and self._neighbours.is_too_far(where.key, write.sender):
+            raise TooFar("many nodes are closer to the key")
         expires = deadline(existing, same, write.remaining, now, self._maximum)
-        record = StoredRecord(where, data, expires, now)
+        arrived = existing.arrived if existing is not None and same else now
+        record = StoredRecord(where, data, expires, arrived)
         until = now + write.floor_remaining
         if existing is not None:
             until = max(until, existing.expires)
-        writing = self._put(record, floor_left(write.rules, record, floor, until), now)
+        needed = floor_left(write.rules, record, floor, until)
+        writing = self._put(record, needed, self._source(write, same), now)
+        if same:
+            writing.addCallback(self._vouched, write)
         left = remaining_at(expires, now)
         return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(left,))
 
-    def _put(self, record: StoredRecord, floor: StoredRecord | None, now: float) -> Deferred[None]:
+    def _source(self, write: Write, same: bool) -> Source:
+        """Who answers for a record: whoever stored it here first, or ourselves if we store it."""
+        if write.sender is None:
+            return OWN
+        first = self.ledger.source(write.where) if same else None
+        return source_of(write.sender.endpoint) if first is None else first
+
+    def _vouched(self, result: None, write: Write) -> None:
+        """Who stores again what is here holds it, too."""
+        voucher = self._neighbours.vouches(write.where.key, write.sender)
+        if voucher is not None:
+            self._vouchers.vouch(write.where, voucher, self._now())
+
+    def _put(
+        self, record: StoredRecord, floor: StoredRecord | None, source: Source, now: float
+    ) -> Deferred[None]:
         """Store a record; before it the floor that it needs, so that no crash comes between."""
-        if floor is None:
-            return self._storage.put(record, now)
-        self._note(floor)
-        writing = self._storage.put(floor, now)
-        return writing.addCallback(lambda _: self._storage.put(record, now))
+        records = [record] if floor is None else [floor, record]
+        self.ledger.expire(now)
+        admission = self.ledger.admit(records, source)
+        if floor is not None:
+            self._note(floor)
+        writing = self._clear(admission.leaving, records, now)
+        return writing.addErrback(self._not_booked, admission)
+
+    def _clear(
+        self, leaving: Sequence[StorageKey], records: Sequence[StoredRecord], now: float
+    ) -> Deferred[None]:
+        """Remove what gives way to records, then store them one after the other."""
+        if not leaving:
+            return self._put_next(None, records, now)
+        removing = [self._storage.remove(each) for each in leaving]
+        clearing: Deferred[Any] = DeferredList(removing, fireOnOneErrback=True, consumeErrors=True)
+        return clearing.addCallback(self._put_next, records, now)
+
+    def _put_next(self, _: object, records: Sequence[StoredRecord], now: float) -> Deferred[None]:
+        writing = self._storage.put(records[0], now)
+        return writing.addCallback(self._put_next, records[1:], now) if records[1:] else writing
+
+    def _not_booked(self, failure: Failure, admission: Admission) -> Failure:
+        """A write that failed takes no room.  One that nobody waits for may still be done."""
+        if not failure.check(CancelledError):
+            self.ledger.undo(admission)
+        error = failure.value
+        return error.subFailure if isinstance(error, FirstError) else failure
 
     def _wrote(self, _: None, left: int) -> int:
         self._failing = False
@@ -176,6 +246,8 @@ class RecordWriter:
         """A write whose caller cancelled it says nothing about the storage."""
         if failure.check(CancelledError):
             return failure
+        if failure.check(StorageFull) and not failure.check(DiskFull):
+            return failure  # it works, and has no room within its bounds
         before, self._failing = self._failing, not failure.check(StorageBusy)
         if self._failing and not before:
             why = failure.getErrorMessage()
@@ -194,7 +266,14 @@ class RecordWriter:
             return succeed(0)
         now = self._now()
         writing = self._storage.put(StoredRecord(PROBE, bytes(RECORD_BYTES), now, now), now)
-        return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(0,))
+        return writing.addCallbacks(self._wrote, self._still_refused, callbackArgs=(0,))
+
+    def _still_refused(self, failure: Failure) -> Failure:
+        """A storage that has no room by now is full.  Whether it fails, the next write will tell,
+        and until there is room there is none."""
+        if failure.check(StorageFull) and not failure.check(DiskFull):
+            self._failing = False
+        return self._refused(failure)
 
 
 def _check_condition(write: Write, existing: StoredRecord | None) -> None:

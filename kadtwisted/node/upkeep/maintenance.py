@@ -9,7 +9,8 @@ come back                 chore   while the node is isolated: try to join again
 seek others               chore   ask contacts that were lost whether they are back
 expire                    chore   remove expired records from the storage
 save contacts             chore   (:mod:`~kadtwisted.node.upkeep.persistence`)
-replicate                 load    offer stored records to the k closest nodes, page by page
+replicate                 load    offer stored records to the k closest nodes, page by page; many
+                                  records of one network take turns with all others
 hand off                  load    offer stored records to a new contact that has stayed
 publish again             load    own records (:mod:`~kadtwisted.node.upkeep.publisher`)
 ========================  ======  ==============================================================
@@ -34,16 +35,11 @@ from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
-from kadtwisted.node.upkeep.replication import Replication
+from kadtwisted.node.upkeep.replication import EVERYBODY, PASSES_A_PERIOD, Lane, Replication
 from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.upkeep.schedule import JITTER
 from kadtwisted.upkeep.sessions import Sessions
-
-PASSES_A_PERIOD = 2
-SKIP_WITHIN = 2 / 3
-"""A holder looks through its records twice a period and skips what was confirmed within two thirds
-of one: so with any number of holders copies are counted at least once a period."""
 
 HAND_OFFS_A_PERIOD = 6
 """A new contact must stay for this part of a period at most before records are handed to it."""
@@ -85,7 +81,7 @@ class Maintenance:
         self._parameters = context.parameters
         self._read_only = context.read_only
         self._sessions = Sessions()
-        self._cursor: StorageKey | None = None
+        self._all_others = TaskFor(self._replicate, EVERYBODY)
 
     # --- Life --------------------------------------------------------------------------------
 
@@ -109,7 +105,7 @@ class Maintenance:
             self._runner.chore_again(self._save_contacts, settings.save_check_every)
         if not self._read_only:
             first = now + self.replication_period() * self._random.random()
-            self._runner.load_at(self._replicate, first)
+            self._runner.load_at(self._all_others, first)
         self._workers.publisher.start()
         self._runner.start()
 
@@ -164,9 +160,9 @@ class Maintenance:
     def _hasten(self, period: float) -> None:
         """Bring the next pass forward if sessions became shorter after it was scheduled."""
         between = period / PASSES_A_PERIOD
-        at, now = self._runner.load_due_at(self._replicate), self._now()
+        at, now = self._runner.load_due_at(self._all_others), self._now()
         if at is not None and at > now + between * (1 + JITTER):
-            self._runner.load_at(self._replicate, now + between * self._random.random())
+            self._runner.load_at(self._all_others, now + between * self._random.random())
 
     async def _refresh(self) -> float:
         self._runner.chore_again(self._refresh, self._settings.refresh_check_every)
@@ -200,19 +196,33 @@ class Maintenance:
 
     # --- Loads -------------------------------------------------------------------------------
 
-    async def _replicate(self) -> float:
-        """One page of a pass through the stored records; then the next page, or the next pass."""
-        period = self.replication_period()
-        self._runner.load_again(self._replicate, period / PASSES_A_PERIOD)
+    async def _replicate(self, lane: Lane) -> float:
+        """One page of a pass along a lane of stored records; then the next page.  The lane of all
+        others is begun again and again, and begins the lanes of networks with many records."""
+        period, replication = self.replication_period(), self._workers.replication
+        if lane == EVERYBODY:
+            self._runner.load_again(self._all_others, period / PASSES_A_PERIOD)
         if self._workers.contacts.is_isolated():
+            replication.give_up(lane)
             return 0.0
-        step = self._workers.replication.step(self._cursor, period * SKIP_WITHIN)
-        self._cursor, cost = await step
-        if self._cursor is not None:
-            self._runner.load_at(self._replicate, self._now())
-        else:
+        if lane == EVERYBODY and not replication.is_under_way(lane):
+            self._begin_lanes()
+        try:
+            more, cost = await replication.step(lane, period)
+        except BaseException:
+            replication.give_up(lane)
+            raise
+        if more:
+            self._runner.load_at(TaskFor(self._replicate, lane), self._now())
+        elif lane == EVERYBODY:
             self._workers.records.forget_vouchers(self._now() - period)
-        return float(cost)
+        return cost
+
+    def _begin_lanes(self) -> None:
+        """Begin passes along the lanes in which none is under way."""
+        for lane in self._workers.replication.lanes():
+            if not self._workers.replication.is_under_way(lane):
+                self._runner.load_at(TaskFor(self._replicate, lane), self._now())
 
     async def _hand_off(self, task: HandOff) -> float:
         """Offer one page of records to a contact that has stayed."""

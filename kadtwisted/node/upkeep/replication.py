@@ -3,11 +3,15 @@
 If the network's dialect has no HAVE, every record is sent by STORE.
 
 A holder passes over its records page by page, and looks up the nodes that should hold them.  What
-arrived, or was vouched for by another holder, within the current period is skipped: one holder's
-pass serves all.  Passing a record on hands over what is left of its life, never more.
+arrived, or was vouched for by another holder that may be believed, within the current period is
+skipped: one holder's pass serves all.  Passing a record on hands over what is left of its life,
+never more.
+
+A pass goes along a *lane*: one for each network from which many records came, and one for all
+others.  Lanes take turns page by page, so nobody holds up the records of others by many of its own.
 
 :meth:`Replication.hand_off` does the same for one node that is new among the closest, for those
-records of which we are the nearest holder.
+records of which we are one of the nearest holders.
 """
 
 from __future__ import annotations
@@ -32,8 +36,26 @@ from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.upkeep.schedule import LOOKUP_COST
 
+Lane = bytes
+"""The source that has it (``records/ledger.py``), or :data:`EVERYBODY`."""
+
 PAGE = 32
 """Records looked at in one step."""
+
+LIGHT = 4 * PAGE
+"""A network from which more records came has a lane of its own.  MAGIC: whoever wants to stretch
+the common lane by 100,000 records needs 780 networks for it."""
+
+EVERYBODY: Lane = b"*"
+"""The lane of all others: no network, whose first bytes are 2 or 4."""
+
+NEAREST_HOLDERS = 3
+"""So many holders offer a record to a newcomer: one of them alone might be a liar."""
+
+PASSES_A_PERIOD = 2
+SKIP_WITHIN = 2 / 3
+"""A holder looks through its records twice a period and skips what was confirmed within two thirds
+of one: so with any number of holders copies are counted at least once a period."""
 
 REACHED_FACTOR = 3
 """Of the nodes that a lookup reached, so many times k at most are considered for its neighbours."""
@@ -53,28 +75,59 @@ class Replication:
         self._records = records
         self._counters = context.counters
         self._rests_until: dict[StorageKey, float] = {}
+        self._passes: dict[Lane, list[StorageKey]] = {}
 
-    async def step(
-        self, after: StorageKey | None, period: float
-    ) -> tuple[StorageKey | None, float]:
-        """Replicate the next page of records that nobody did for ``period`` seconds; where to go on
-        (``None``: the pass is over)."""
-        page = await self._records.page(after, PAGE)
+    def lanes(self) -> list[Lane]:
+        """The lanes of networks from which many records came."""
+        return [source for source, count in self._records.ledger.sources() if count > LIGHT]
+
+    def is_under_way(self, lane: Lane) -> bool:
+        """Whether a pass along this lane has begun and not ended."""
+        return lane in self._passes
+
+    def give_up(self, lane: Lane) -> None:
+        """End the pass along this lane."""
+        self._passes.pop(lane, None)
+
+    async def step(self, lane: Lane, period: float) -> tuple[bool, float]:
+        """Replicate the next page of those records of a lane that nobody did for most of a period;
+        whether more follow in this pass."""
         now = self._context.world.now()
-        if after is None:
-            self._rests_until = {w: at for w, at in self._rests_until.items() if at > now}
-        due = [
-            each
-            for each in page
-            if each.expires > now
-            and now - self._records.confirmed(each) >= period
-            and now >= self._rests_until.get(each.where, now)
-        ]
+        if lane not in self._passes:
+            self._begin(lane, now)
+        left = self._passes[lane]
+        places = [left.pop() for _ in left[-PAGE:]]
+        if not left:
+            del self._passes[lane]
+        within = period * SKIP_WITHIN
+        due: list[StoredRecord] = []
+        excused: list[StoredRecord] = []
+        for each in await self._records.at(places):
+            if now - each.arrived >= within and now >= self._rests_until.get(each.where, now):
+                skip = self._records.is_left_to_others(each, within, period)
+                (excused if skip else due).append(each)
         cost = 0.0
         for link in self._links.connected():
-            for records in self._neighbours(link, due):
-                cost += await self._spread(link, records, period)
-        return (page[-1].where if len(page) == PAGE else None), cost
+            for records in self._neighbours(link, due) + self._disbelieved(link, excused):
+                cost += await self._spread(link, records, within)
+        return bool(left), cost
+
+    def _begin(self, lane: Lane, now: float) -> None:
+        """Begin a pass: the places along a lane, in the order of their keys, the last one first."""
+        ledger = self._records.ledger
+        crowded = dict.fromkeys(self.lanes())
+        light = (source for source, _ in ledger.sources() if source not in crowded)
+        sources = list(light) if lane == EVERYBODY else [lane]
+        places = [where for source in sources for where in ledger.places(source)]
+        places.sort(reverse=True, key=lambda where: (where.key, where.kind))
+        self._passes[lane] = places
+        if lane == EVERYBODY:
+            self._rests_until = {w: at for w, at in self._rests_until.items() if at > now}
+
+    def _disbelieved(self, link: Link, excused: list[StoredRecord]) -> list[list[StoredRecord]]:
+        """Those groups of records that are replicated although others vouched for them."""
+        groups = self._neighbours(link, excused)
+        return [each for each in groups if not self._records.believes_others(PASSES_A_PERIOD)]
 
     def _neighbours(self, link: Link, due: Sequence[StoredRecord]) -> list[list[StoredRecord]]:
         """The records in groups whose keys have the same nearest node, by what our table knows."""
@@ -123,7 +176,7 @@ class Replication:
     async def hand_off(
         self, link: Link, contact: Contact, after: StorageKey | None
     ) -> tuple[StorageKey | None, int]:
-        """Offer a new contact the next page's records that it should hold and we are nearest to."""
+        """Offer a new contact the next page's records that it should hold and we are near to."""
         page = await self._records.page(after, PAGE)
         now = self._context.world.now()
         mine = [
@@ -135,14 +188,14 @@ class Replication:
         return (page[-1].where if len(page) == PAGE else None), cost
 
     def _is_ours_to_hand_off(self, link: Link, contact: Contact, record: StoredRecord) -> bool:
-        """Whether the contact should hold a record and nobody nearer to it than we seems alive."""
+        """Whether the contact should hold a record, and few that seem alive are nearer than we."""
         key = record.where.key
         closest = link.table.closest(key, self._context.parameters.k)
         if contact not in closest:
             return False
         own = self._context.node_id ^ key
         nearer = [each for each in closest if each.node_id ^ key < own and each != contact]
-        return all(_is_suspect(link, each) for each in nearer)
+        return sum(not _is_suspect(link, each) for each in nearer) < NEAREST_HOLDERS
 
     async def _offer(self, link: Link, targets: Mapping[Contact, Sequence[StoredRecord]]) -> int:
         """Offer each contact its records, all contacts at once; the datagrams sent."""

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import lmdb
 from lmdb.verify import VerifyError, verify
 
-from kadtwisted.errors import InvalidKey, StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.errors import DiskFull, InvalidKey, StorageError, UnsupportedVersion, reason_of
 from kadtwisted.storage.capacity import Capacity
 from kadtwisted.storage.changes import RecordChange
 from kadtwisted.storage.files import sync_directory
@@ -71,7 +71,7 @@ class LMDBFile:
     """An open file: one thread reads, another commits, one :meth:`commit` at a time.
 
     The file is made (mode 0600, with the anchor ``begin``) if it is missing.  Fails with
-    :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`; then nothing is left
+    :class:`StorageError`, :class:`DiskFull` or :class:`UnsupportedVersion`; then nothing is left
     open.  ``anchor`` is the one of the last commit.  The map begins with ``first_map`` bytes and
     grows by at most ``most_map``.
     """
@@ -134,10 +134,10 @@ class LMDBFile:
                 raise explained(error, self._path) from error
 
     def _grow(self) -> None:
-        """Double the map; ``StorageFull`` where that would be more than all bounds explain."""
+        """Double the map; ``DiskFull`` where that would be more than all bounds explain."""
         size = self._environment.info()["map_size"]
         if size >= self._most_map:
-            raise StorageFull(
+            raise DiskFull(
                 f"{self._path} has grown to {size} bytes, more than its records can need; stop the "
                 "node and make it smaller with LMDB's tool `mdb_copy -nc`"
             )
@@ -267,7 +267,7 @@ def explained(error: OSError | lmdb.Error | struct.error | InvalidKey, path: Pat
         return StorageError(f"a write to {path} failed; the next one opens it again: {error}")
     code = getattr(error, "code", 0)
     if code in _FULL or (code == errno.EIO and _disk_is_full(path)):
-        return StorageFull(f"there is no room left on the disk for {path}")
+        return DiskFull(f"there is no room left on the disk for {path}")
     return StorageError(f"cannot use {path}: {error}")
 
 

@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion, reason_of
+from kadtwisted.errors import DiskFull, StorageError, UnsupportedVersion, reason_of
 from kadtwisted.storage.files import sync_directory
 from kadtwisted.storage.guard import STATE, Access, check_if_there, owner_of_directory
 
@@ -65,7 +65,7 @@ def open_database(path: Path, schema: Schema, *, make: bool = True) -> sqlite3.C
 
     Transactions are explicit (:func:`transaction`).  Before an older schema is upgraded the
     database is copied to ``PATH.backup-vN``, where N is its version; the last such copy is kept.
-    Fails with :class:`StorageError`, :class:`StorageFull` or :class:`UnsupportedVersion`; then
+    Fails with :class:`StorageError`, :class:`DiskFull` or :class:`UnsupportedVersion`; then
     nothing is left open.
     """
     try:
@@ -165,8 +165,8 @@ def _no_room(path: Path) -> bool:
     return False
 
 
-def _full(path: Path) -> StorageFull:
-    return StorageFull(f"there is no room left on the disk for {path}")
+def _full(path: Path) -> DiskFull:
+    return DiskFull(f"there is no room left on the disk for {path}")
 
 
 # --- Making and opening ------------------------------------------------------------------------

@@ -101,8 +101,9 @@ class HandlersCase(SynchronousTestCase):
     ) -> None:
         settings = NodeSettings(agent="agent/1", read_only=read_only, parameters=Parameters(k=k))
         context = make_context(self.world, settings, self.kinds)
-        self.counters = context.counters
-        self.handlers = Handlers(context, family, self.tables, RecordStore(context, storage))
+        self.context, self.counters = context, context.counters
+        self.records = RecordStore(context, storage)
+        self.handlers = Handlers(context, family, self.tables, self.records)
 
     def handle(self, body: RequestBody, *, proven: bool = True) -> Any:
         received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), proven=proven)

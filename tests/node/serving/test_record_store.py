@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
     ClockSkew,
+    DiskFull,
     InvalidLifetime,
     InvalidRecord,
     StorageBusy,
@@ -19,13 +20,17 @@ from kadtwisted.errors import (
     StorageFull,
     Superseded,
 )
+from kadtwisted.identity.keys import node_id_of
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.serving.record_store import RecordStore, storage_reader
 from kadtwisted.parameters import HOUR, MINUTE
+from kadtwisted.records.kinds import Sender
 from kadtwisted.records.value import encode, tombstone_of, wins
 from kadtwisted.records.version import version_of as version
+from kadtwisted.routing.table import RoutingTable
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.contexts import make_context
 from tests.node.serving.cases import KEY, UNIX_NOW, StoreCase, record
@@ -125,7 +130,7 @@ class WinnerTests(StoreCase):
         self.assertEqual(self.successResultOf(self.records.store(record(b"a"), 10)), 70)
         self.assertEqual(self.successResultOf(self.records.store(record(b"a"), 90)), 90)
         found = self.successResultOf(self.records.find(Kind.VALUE, KEY))
-        self.assertEqual((found[0].expires, found[0].arrived), (620.0, 530.0))
+        self.assertEqual((found[0].expires, found[0].arrived), (620.0, 500.0))
 
     def test_an_expired_record_has_no_say(self) -> None:
         self.successResultOf(self.records.store(record(b"new", 1), 10))
@@ -346,38 +351,66 @@ class WantedTests(StoreCase):
 
 
 class VouchedTests(StoreCase):
-    """Who offers what is here already spares this node to replicate it."""
-
-    def moments(self) -> list[float]:
-        """When each record under the key was last confirmed."""
-        found = self.successResultOf(self.records.find(Kind.VALUE, KEY))
-        return [self.records.confirmed(each) for each in found]
-
-    def offer(self, data: bytes) -> None:
-        entry = HaveEntry(Kind.VALUE, KEY, version(data))
-        self.successResultOf(self.records.wanted(Have((entry,))))
+    """A holder whose word counts spares this node to replicate what it holds, too."""
 
     def setUp(self) -> None:
         super().setUp()
         self.successResultOf(self.records.store(record(b"a"), 1000))
         self.time = 600.0
+        self.near = Sender(Endpoint("192.0.2.1", 8000), b"n" * 32)
+        self.table = RoutingTable(NodeID(1 << 159))
+        self.records.neighbours.tables = {Family.IPV4: self.table}
+        self.know(self.near)
 
-    def test_a_record_is_confirmed_by_its_arrival_and_by_an_offer_of_the_same(self) -> None:
-        self.assertEqual(self.moments(), [500.0])
-        self.offer(record(b"other"))
-        self.assertEqual(self.moments(), [500.0])
-        self.offer(record(b"a"))
-        self.assertEqual(self.moments(), [600.0])
-        self.time = 700.0
-        self.successResultOf(self.records.store(record(b"a"), 1000))
-        self.assertEqual(self.moments(), [700.0])
+    def know(self, sender: Sender) -> None:
+        contact = Contact.at(node_id_of(sender.key), sender.endpoint, sender.key)
+        self.table.answered(contact, 0.0)
+
+    def is_left(self) -> bool:
+        (found,) = self.successResultOf(self.records.find(Kind.VALUE, KEY))
+        return self.records.is_left_to_others(found, 100.0, 150.0)
+
+    def offer(self, data: bytes, sender: Sender | None) -> None:
+        entry = HaveEntry(Kind.VALUE, KEY, version(data))
+        self.successResultOf(self.records.wanted(Have((entry,)), sender))
+
+    def test_an_offer_of_the_same_version_vouches(self) -> None:
+        self.offer(record(b"other"), self.near)
+        self.assertFalse(self.is_left())
+        self.offer(record(b"a"), self.near)
+        self.assertTrue(self.is_left())
+        self.time += 100
+        self.assertFalse(self.is_left())
+
+    def test_a_store_of_the_same_record_vouches_and_is_no_arrival(self) -> None:
+        self.successResultOf(self.records.store(record(b"a"), 1000, None, self.near))
+        self.assertTrue(self.is_left())
+        (found,) = self.successResultOf(self.records.find(Kind.VALUE, KEY))
+        self.assertEqual(found.arrived, 500.0)
+
+    def test_a_store_of_another_record_is_an_arrival(self) -> None:
+        self.successResultOf(self.records.store(record(b"b", 1), 1000, None, self.near))
+        self.assertFalse(self.is_left())
+        (found,) = self.successResultOf(self.records.find(Kind.VALUE, KEY))
+        self.assertEqual(found.arrived, 600.0)
+
+    def test_the_word_of_others_does_not_count(self) -> None:
+        for sender in (
+            None,
+            Sender(Endpoint("192.0.2.9", 8000), b"x" * 32),  # nobody knows it
+            Sender(Endpoint("192.0.2.1", 8001), self.near.key),  # not where it is known
+            Sender(Endpoint("2001:db8::1", 8000), self.near.key),  # in a family that we have not
+        ):
+            self.offer(record(b"a"), sender)
+            self.successResultOf(self.records.store(record(b"a"), 1000, None, sender))
+            self.assertFalse(self.is_left(), sender)
 
     def test_old_vouchers_are_forgotten(self) -> None:
-        self.offer(record(b"a"))
+        self.offer(record(b"a"), self.near)
         self.records.forget_vouchers(600.0)
-        self.assertEqual(self.moments(), [600.0])
+        self.assertEqual((self.is_left(), self.records.vouched()), (True, 1))
         self.records.forget_vouchers(600.5)
-        self.assertEqual(self.moments(), [500.0])
+        self.assertEqual((self.is_left(), self.records.vouched()), (False, 0))
 
 
 class FailingTests(StoreCase):
@@ -387,8 +420,10 @@ class FailingTests(StoreCase):
         self.assertFalse(self.records.is_failing())
         for error, failing in (
             (StorageError("broken"), True),
-            (StorageBusy("busy"), False),
             (StorageFull("full"), True),
+            (StorageBusy("busy"), False),
+            (StorageFull("full"), False),
+            (DiskFull("full"), True),
         ):
             storage.error = error
             self.failureResultOf(self.records.store(record(b"a"), 10))
@@ -401,10 +436,12 @@ class FailingTests(StoreCase):
         context = make_context(self.world)
         told: list[str] = []
         self.patch(context.faults, "report", lambda kind, text: told.append(f"{kind}: {text}"))
-        storage = FailingStorage(StorageFull("full"))
+        storage = FailingStorage(StorageFull("within its bounds"))
         self.records = RecordStore(context, storage)
+        self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
+        storage.error = DiskFull("full")
         for _ in range(2):
-            self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
+            self.failureResultOf(self.records.store(record(b"a"), 10), DiskFull)
         self.assertEqual(told, ["storage: records cannot be stored: full"])
         storage.error = StorageBusy("busy")
         self.failureResultOf(self.records.store(record(b"a"), 10), StorageBusy)
@@ -423,10 +460,10 @@ class FailingTests(StoreCase):
         self.assertFalse(self.records.is_failing())
 
     def test_a_storage_that_failed_is_tried_again(self) -> None:
-        storage = FailingStorage(StorageFull("full"))
+        storage = FailingStorage(DiskFull("full"))
         self.records = self.make(storage)
-        self.failureResultOf(self.records.store(record(b"a"), 10), StorageFull)
-        self.failureResultOf(self.records.try_again(), StorageFull)
+        self.failureResultOf(self.records.store(record(b"a"), 10), DiskFull)
+        self.failureResultOf(self.records.try_again(), DiskFull)
         self.assertTrue(self.records.is_failing())
         storage.error = None
         self.successResultOf(self.records.try_again())
@@ -435,6 +472,14 @@ class FailingTests(StoreCase):
         self.assertEqual(len(probe.data), 1151)  # as large as a record may be
         self.assertEqual(self.successResultOf(self.records.find(*probe.where[:2])), [])
         self.assertEqual(self.successResultOf(storage.expire(self.time, 9)), 1)
+
+    def test_a_storage_that_has_no_room_by_now_does_not_fail_any_more(self) -> None:
+        storage = FailingStorage(DiskFull("full"))
+        self.records = self.make(storage)
+        self.failureResultOf(self.records.store(record(b"a"), 10), DiskFull)
+        storage.error = StorageFull("within its bounds")
+        self.failureResultOf(self.records.try_again(), StorageFull)
+        self.assertFalse(self.records.is_failing())
 
     def test_a_storage_that_works_is_left_alone(self) -> None:
         self.successResultOf(self.records.store(record(b"a"), 10))

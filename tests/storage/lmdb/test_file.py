@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import ConfigurationError, StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.errors import ConfigurationError, DiskFull, StorageError, UnsupportedVersion
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.plugins.builtin import lmdb as plugin
@@ -123,7 +123,7 @@ class TestGrowth(LMDBCase):
     async def test_no_further_than_the_bounds_explain(self) -> None:
         storage = await self.opened(self.make_small(2 * SMALL_MAP))
         await storage.put(stored(1), 0.0)
-        sentence = await error_of(StorageFull, storage.put(stored(2, bytes(400_000)), 0.0))
+        sentence = await error_of(DiskFull, storage.put(stored(2, bytes(400_000)), 0.0))
         self.assertIn("mdb_copy", sentence)
         await storage.put(stored(3), 0.0)
         self.assertEqual((await storage.usage()).records, 2)
@@ -160,8 +160,8 @@ class TestSentences(SynchronousTestCase):
             lmdb.CorruptedError("get"): (StorageError, "is damaged"),
             lmdb.PanicError("commit"): (StorageError, "opens it again"),
             lmdb.VersionMismatchError("open"): (UnsupportedVersion, "version of LMDB"),
-            failed(lmdb.DiskError, errno.ENOSPC): (StorageFull, "no room left"),
-            failed(lmdb.Error, errno.EDQUOT): (StorageFull, "no room left"),
+            failed(lmdb.DiskError, errno.ENOSPC): (DiskFull, "no room left"),
+            failed(lmdb.Error, errno.EDQUOT): (DiskFull, "no room left"),
             lmdb.ReadersFullError("begin"): (StorageError, "cannot use"),
             OSError(errno.EACCES, "Permission denied"): (StorageError, "permission denied"),
         }
@@ -178,7 +178,7 @@ class TestSentences(SynchronousTestCase):
         halfway = failed(lmdb.Error, errno.EIO)
         self.assertIs(type(self.told(halfway)), StorageError)
         free = 4096
-        self.assertIs(type(self.told(halfway)), StorageFull)
+        self.assertIs(type(self.told(halfway)), DiskFull)
 
     def test_without_the_library(self) -> None:
         for name in [each for each in sys.modules if each.startswith("kadtwisted.storage.lmdb")]:

@@ -13,7 +13,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.errors import DiskFull, StorageError, UnsupportedVersion
 from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.sqlite import file as sqlite_file
 from kadtwisted.storage.sqlite.file import Schema, check_whole, open_database, transaction
@@ -237,7 +237,7 @@ class TransactionTests(SQLiteFileTestCase):
         self.connection.execute("PRAGMA max_page_count = 3")
         big = "x" * 100_000
         error = self.assertRaises(
-            StorageFull,
+            DiskFull,
             self.within,
             lambda: self.connection.execute("INSERT INTO sheep VALUES (?)", (big,)),
         )
@@ -275,7 +275,7 @@ class ExplanationTests(SQLiteFileTestCase):
     def test_a_disk_without_room(self) -> None:
         for number in (errno.ENOSPC, errno.EDQUOT):
             with mock.patch.object(sqlite_file.os, "open", side_effect=OSError(number, "Full")):
-                self.assertRaises(StorageFull, open_database, self.path, SCHEMA)
+                self.assertRaises(DiskFull, open_database, self.path, SCHEMA)
 
     def test_a_disk_that_cannot_be_written(self) -> None:
         read_only = OSError(errno.EROFS, "Read-only file system")
@@ -306,14 +306,14 @@ class Sentences(SynchronousTestCase):
 
     def test_an_error_of_the_disk(self) -> None:
         error = self.said(sqlite3.SQLITE_IOERR_WRITE)
-        self.assertNotIsInstance(error, StorageFull)
+        self.assertNotIsInstance(error, DiskFull)
         self.assertIn("disk i/o error", str(error).lower())
 
     def test_a_quota_that_is_used_up(self) -> None:
         with mock.patch.object(Path, "write_bytes", side_effect=OSError(122, "Quota")):
-            self.assertIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), StorageFull)
+            self.assertIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), DiskFull)
         with mock.patch.object(Path, "write_bytes", side_effect=OSError(5, "I/O error")):
-            self.assertNotIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), StorageFull)
+            self.assertNotIsInstance(self.said(sqlite3.SQLITE_IOERR_WRITE), DiskFull)
 
     def test_another_program(self) -> None:
         self.assertIn("another program", str(self.said(sqlite3.SQLITE_BUSY)))

@@ -1,36 +1,48 @@
 """The control socket: a Unix socket of mode 0600 that speaks JSON lines over :class:`INode`.
 
-A request is one line, ``{"id": ANY, "verb": VERB, ...arguments}``; its answer is one line,
-``{"id": ANY, "result": {...}}`` or ``{"id": ANY, "error": {"type": ..., "message": ...}}``, in the
-order in which requests end.  The verbs are those of
+A request is one line, ``{"id": ID, "verb": VERB, ...arguments}`` with a short text, a number or
+null as ID; its answer is one line, ``{"id": ID, "result": {...}}`` or ``{"id": ID, "error":
+{"type": ..., "message": ...}}``, in the order in which requests end.  What is said to a connection
+and not of a request has the ID null.  The verbs are those of
 :class:`~kadtwisted.api.operations.Operations`.
 
-Rules: a process that may open the socket may do everything, so only its user may.  Lines,
-connections and requests in flight are bounded.  While a client does not read its answers, nothing
-more is read from it.  When a client goes away, its requests are cancelled.  Nothing that a client
-sends raises an exception here.
+Rules: who may use the socket may do everything, so only root and the user of the node may
+(:mod:`kadtwisted.api.peers`).  Lines, connections, requests in flight and answers that wait to be
+read are bounded: while a client does not read its answers, nothing more is read from it, and no
+line that has come is looked at.  A client that waits for nothing and says nothing is hung up on
+after a minute, or before if another one needs its place.  When a client goes away, its requests are
+cancelled.  Nothing that a client sends raises an exception here.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IListeningPort
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IListeningPort,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
-from twisted.protocols.basic import LineOnlyReceiver
+from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kadtwisted.api import describe
+from kadtwisted.api.arguments import InvalidRequest
 from kadtwisted.api.describe import Described
-from kadtwisted.api.operations import InvalidRequest, Operations
+from kadtwisted.api.operations import Operations
+from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
 from kadtwisted.errors import CannotListen, KadtwistedError, TooManyRequests
+from kadtwisted.storage.guard import user_name
 
 MAX_LINE = 65536
 """Bytes of a request line: a value of 1,000 bytes in base64 and a long name fit many times."""
@@ -38,11 +50,21 @@ MAX_CONNECTIONS = 32
 """MAGIC: one person and a few scripts."""
 MAX_IN_FLIGHT = 16
 """MAGIC: requests of one connection that wait for an answer."""
+MAX_ID = 128
+"""MAGIC: characters of a request's ID; our own client counts."""
+IDLE_SECONDS = 60.0
+"""MAGIC: a client may think for so long between two requests."""
+LEAVE_SECONDS = 5.0
+"""MAGIC: the time that a client has to read its last answers."""
 
 
 @implementer(IHalfCloseableProtocol)
-class ControlProtocol(LineOnlyReceiver):
-    """One client's connection."""
+class ControlProtocol(LineReceiver):
+    """One client's connection.
+
+    ``idle_since`` is the moment since which it has said nothing and waits for nothing; ``None``
+    while it waits for an answer.
+    """
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_LINE
@@ -50,66 +72,142 @@ class ControlProtocol(LineOnlyReceiver):
     transport: Any
 
     def __init__(self) -> None:
+        self.idle_since: float | None = None
         self._in_flight: dict[int, Deferred[Any]] = {}
         self._serial = 0
-        self._closing = False
+        self._no_more_requests = False
+        self._is_closed = False
+        self._is_turned_away = False
+        self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self.factory.connections.add(self)
-        # The transport is its own producer: it pauses itself while answers wait to be read.
-        self.transport.registerProducer(self.transport, True)
+        # It pauses, and with it the transport, while answers wait to be read.
+        self.transport.registerProducer(self, True)
+        refusal = self.factory.admit(self)
+        if refusal is None:
+            self._look_at_the_time()
+        else:
+            self._turn_away(refusal)
+
+    def _turn_away(self, refusal: KadtwistedError) -> None:
+        """Say why.  The connection stays for what the client is just sending: on a closed one that
+        would fail, before the client has read the answer."""
+        self._answer(None, Failure(refusal))
+        if not self.factory.lingers(self):
+            self.close()
+            return
+        self._is_turned_away = True
+        self._arm(LEAVE_SECONDS, self.abort)
 
     def lineReceived(self, line: bytes) -> None:
+        if self._is_turned_away:
+            self.close()
+        if self._is_closed:
+            return
         try:
-            request = _parse_request(line)
+            identifier, verb, arguments = _parse_request(line)
         except InvalidRequest as error:
             self._answer(None, Failure(error))
-            return
-        identifier = request.pop("id", None)
-        if len(self._in_flight) >= MAX_IN_FLIGHT:
-            self._answer(
-                identifier,
-                Failure(TooManyRequests("too many requests at once; wait for an answer first")),
-            )
-            return
-        self._perform(identifier, request)
+        else:
+            self._perform(identifier, verb, arguments)
+        self._look_at_the_time()
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        self._answer(None, Failure(InvalidRequest(f"a line has at most {MAX_LINE} bytes")))
-        self.close()
+        if self._is_turned_away:
+            self.close()
+        if not self._is_closed:
+            self._answer(None, Failure(InvalidRequest(f"a line has at most {MAX_LINE} bytes")))
+            self.close()
+
+    def resumeProducing(self) -> None:
+        """The client has read its answers: look at the lines that have come meanwhile."""
+        ended, self._no_more_requests = self._no_more_requests, False
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        self._no_more_requests = self._no_more_requests or ended
+        self._close_when_done()
 
     def readConnectionLost(self) -> None:
-        self._closing = True
-        self._close_when_idle()
+        self._no_more_requests = True
+        self._close_when_done()
 
     def writeConnectionLost(self) -> None:
         self.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.connections.discard(self)
+        self._is_closed = True
+        self._disarm()
+        self.factory.forget(self)
         for deferred in tuple(self._in_flight.values()):
             deferred.cancel()
 
     def close(self) -> None:
-        """Write all answers that there are, then close the connection."""
+        """Write all answers that there are, then close the connection; without them, if the client
+        does not read."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.idle_since = None
+        self._arm(LEAVE_SECONDS, self.abort)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def _perform(self, identifier: Any, request: dict[str, Any]) -> None:
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._is_closed = True
+        self._disarm()
+        self.factory.forget(self)
+        self.transport.abortConnection()
+
+    # --- Time ----------------------------------------------------------------------------------
+
+    def _look_at_the_time(self) -> None:
+        """Whether this client is idle from now on."""
+        if self._is_closed:
+            return
+        if self._in_flight:
+            self.idle_since = None
+            self._disarm()
+        else:
+            self.idle_since = self.factory.clock.seconds()
+            self._arm(IDLE_SECONDS, self._idle_for_long)
+
+    def _idle_for_long(self) -> None:
+        self.factory.log.info(
+            "closed a connection to the control socket that was idle for {seconds:g} s",
+            seconds=IDLE_SECONDS,
+        )
+        self.abort()
+
+    def _arm(self, seconds: float, then: Any) -> None:
+        self._disarm()
+        self._timer = self.factory.clock.callLater(seconds, then)
+
+    def _disarm(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    # --- Requests ------------------------------------------------------------------------------
+
+    def _perform(self, identifier: Any, verb: str, arguments: dict[str, Any]) -> None:
+        if len(self._in_flight) >= MAX_IN_FLIGHT:
+            busy = TooManyRequests("too many requests at once; wait for an answer first")
+            self._answer(identifier, Failure(busy))
+            return
         self._serial += 1
         serial = self._serial
-        verb = request.pop("verb")
-        operation = self.factory.operations.perform(verb, request)
+        operation = self.factory.operations.perform(verb, arguments)
         self._in_flight[serial] = operation
         operation.addBoth(self._ended, serial, identifier)
 
     def _ended(self, result: Described | Failure, serial: int, identifier: Any) -> None:
         del self._in_flight[serial]
         self._answer(identifier, result)
-        self._close_when_idle()
+        self._look_at_the_time()
+        self._close_when_done()
 
-    def _close_when_idle(self) -> None:
-        if self._closing and not self._in_flight:
+    def _close_when_done(self) -> None:
+        if self._no_more_requests and not self._in_flight and not self.paused:
             self.close()
 
     def _answer(self, identifier: Any, result: Described | Failure) -> None:
@@ -128,25 +226,69 @@ class ControlProtocol(LineOnlyReceiver):
 
 
 class ControlFactory(Factory):
-    """Accepts at most :data:`MAX_CONNECTIONS` clients at a time."""
+    """Serves root and the user of this process, at most :data:`MAX_CONNECTIONS` at a time.
+
+    ``clock`` provides ``IReactorTime``; ``peer`` says whose connection it is.
+    """
 
     noisy = False
     log = Logger(namespace="kadtwisted.api.control")
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, clock: Any, peer: PeerUser = peer_user) -> None:
         self.operations = operations
+        self.clock = clock
         self.connections: set[ControlProtocol] = set()
+        self._turned_away: set[ControlProtocol] = set()
+        self._peer = peer
+        self._sparingly = Sparingly(clock.seconds)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        if len(self.connections) >= MAX_CONNECTIONS:
-            return None  # the reactor closes the connection
         protocol = ControlProtocol()
         protocol.factory = self
         return protocol
 
+    def admit(self, connection: ControlProtocol) -> KadtwistedError | None:
+        """Take a new connection in, or say why not."""
+        user = self._peer(connection.transport)
+        refusal = refusal_of(user)
+        if refusal is not None:
+            if user is not None and self._sparingly.is_due(user):
+                self.log.warn(
+                    "refused {user} at the control socket: {reason}",
+                    user=user_name(user),
+                    reason=str(refusal),
+                )
+            return refusal
+        if len(self.connections) >= MAX_CONNECTIONS and not self._made_room():
+            return TooManyRequests("all connections to the node are busy; try again later")
+        self.connections.add(connection)
+        return None
+
+    def lingers(self, connection: ControlProtocol) -> bool:
+        """Whether a connection that is not admitted may stay for a few seconds."""
+        if len(self._turned_away) >= MAX_CONNECTIONS:
+            return False
+        self._turned_away.add(connection)
+        return True
+
+    def forget(self, connection: ControlProtocol) -> None:
+        """A connection is over."""
+        self.connections.discard(connection)
+        self._turned_away.discard(connection)
+
+    def _made_room(self) -> bool:
+        """Whether an idle connection, the one idle for longest, has given way."""
+        idle = [(e.idle_since, id(e), e) for e in self.connections if e.idle_since is not None]
+        if not idle:
+            return False
+        _, _, longest = min(idle)
+        self.log.info("closed the connection to the control socket that was idle for longest")
+        longest.abort()
+        return True
+
     def close(self) -> None:
         """Close every connection."""
-        for connection in tuple(self.connections):
+        for connection in (*self.connections, *self._turned_away):
             connection.close()
 
 
@@ -174,11 +316,29 @@ def _is_socket(path: Path) -> bool:
         return False
 
 
-def _parse_request(line: bytes) -> dict[str, Any]:
+def _parse_request(line: bytes) -> tuple[Any, str, dict[str, Any]]:
+    """A request's ID, its verb and its arguments."""
     try:
-        request = json.loads(line)
+        request = json.loads(line, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise InvalidRequest("a request is one line of JSON") from None
     if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
         raise InvalidRequest('a request is a JSON object with a "verb"')
-    return request
+    identifier = request.pop("id", None)
+    if not _is_id(identifier):
+        raise InvalidRequest(f'an "id" is a number, null, or text of at most {MAX_ID} characters')
+    return identifier, request.pop("verb"), request
+
+
+def _no_number(name: str) -> NoReturn:
+    """NaN and the infinities, which Python's ``json`` would take."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_id(value: Any) -> bool:
+    """Short enough to be said again, and JSON again."""
+    if isinstance(value, str):
+        return len(value) <= MAX_ID
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < 1 << 64)

@@ -1,15 +1,18 @@
 """The client of a control socket: performs verbs at a running node of another process.
 
-It trusts the node, whose socket only its user can open, but not blindly: the length of answers is
-bounded, and a malformed answer ends the connection.
+It sends nothing before it knows whose socket it is (:mod:`kadtwisted.api.peers`).  Then it trusts
+the node, but not blindly: the length of answers is bounded, and a malformed answer ends the
+connection.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -19,8 +22,16 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from kadtwisted import errors
+from kadtwisted.api.arguments import Arguments, InvalidRequest
 from kadtwisted.api.describe import Described
-from kadtwisted.api.operations import Arguments, InvalidRequest
+from kadtwisted.api.peers import (
+    ControlRefused,
+    PeerUser,
+    check_listener,
+    check_place,
+    no_permission,
+    peer_user,
+)
 from kadtwisted.errors import (
     ConfigurationProblems,
     ErrorReply,
@@ -29,6 +40,7 @@ from kadtwisted.errors import (
     Unavailable,
 )
 from kadtwisted.model.printable import LINE_LIMIT, printable
+from kadtwisted.storage.guard import UnsafeFile
 
 MAX_REPLY = 64 * 1024 * 1024
 """MAGIC: bytes of an answer that a client accepts; full routing tables have about 2 MB."""
@@ -48,9 +60,13 @@ class ControlClient(Protocol):
         self._waiting: dict[int, Deferred[Described]] = {}
         self._serial = 0
         self._lost = False
+        self._refusal: KadtwistedError | None = None
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
-        """As :meth:`Operations.perform`; also fails with :class:`ControlUnavailable`."""
+        """As :meth:`Operations.perform`; also fails with :class:`ControlUnavailable`, or with what
+        the node said before it closed the connection."""
+        if self._refusal is not None:
+            return fail(self._refusal)
         if self._lost:
             return fail(ControlUnavailable("the connection to the node is closed"))
         self._serial += 1
@@ -82,6 +98,13 @@ class ControlClient(Protocol):
         """Close the connection."""
         self.transport.loseConnection()
 
+    def _refused(self, error: KadtwistedError) -> None:
+        """The node says something of the whole connection, and then closes it."""
+        self._refusal = error
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.errback(error)
+
     def _forget(self, serial: int) -> None:
         self._waiting.pop(serial, None)
 
@@ -89,7 +112,11 @@ class ControlClient(Protocol):
         try:
             answer = json.loads(line)
             outcome = error_from(answer["error"]) if "error" in answer else answer["result"]
-            waiting = self._waiting.pop(answer["id"], None)
+            identifier = answer["id"]
+            if identifier is None and isinstance(outcome, KadtwistedError):
+                self._refused(outcome)
+                return
+            waiting = self._waiting.pop(identifier, None)
         except (ValueError, LookupError, TypeError, RecursionError):
             self.transport.abortConnection()  # no node of ours answers so
             return
@@ -119,28 +146,52 @@ def error_from(described: Mapping[str, Any]) -> KadtwistedError:
 
 
 def _kind_of_error(name: str) -> type[KadtwistedError]:
-    kind = {"CancelledError": NodeStopped, "InvalidRequest": InvalidRequest}.get(name)
-    kind = kind or getattr(errors, name, None)
+    kind = _OTHER_KINDS.get(name) or getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, KadtwistedError):
         return kind
     return KadtwistedError
 
 
-def connect(reactor: Any, path: Path) -> Deferred[ControlClient]:
+_OTHER_KINDS: Mapping[str, type[KadtwistedError]] = MappingProxyType(
+    {
+        "CancelledError": NodeStopped,
+        "InvalidRequest": InvalidRequest,
+        "ControlRefused": ControlRefused,
+    }
+)
+"""Those that do not stand in :mod:`kadtwisted.errors` under their names."""
+
+
+def connect(reactor: Any, path: Path, peer: PeerUser = peer_user) -> Deferred[ControlClient]:
     """A client of the node whose control socket is at ``path``.
 
-    Fails with :class:`ControlUnavailable` if none listens there.
+    Fails with :class:`ControlUnavailable` if none listens there, and with :class:`ControlRefused`
+    or :class:`~kadtwisted.storage.guard.UnsafeFile` if it may be the socket of somebody else; then
+    nothing was sent.  ``peer`` says whose program listens.
     """
+    try:
+        owner = check_place(path)
+    except (ControlRefused, UnsafeFile) as error:
+        return fail(error)
+
+    def connected(client: ControlClient) -> ControlClient:
+        try:
+            check_listener(path, owner, peer(client.transport))
+        except ControlRefused:
+            client.transport.abortConnection()
+            raise
+        return client
 
     connecting: Deferred[ControlClient] = connectProtocol(
         UNIXClientEndpoint(reactor, str(path)), ControlClient()
     )
-    return connecting.addErrback(_refused, path)
+    return connecting.addCallbacks(connected, _not_connected, errbackArgs=(path,))
 
 
-def _refused(failure: Failure, path: Path) -> ControlClient:
+def _not_connected(failure: Failure, path: Path) -> ControlClient:
     failure.trap(ConnectError)
     number = getattr(failure.value, "osError", None) or 0
-    raise ControlUnavailable(f"no running node answers at {path}") from OSError(
-        number, os.strerror(number)
-    )
+    cause = OSError(number, os.strerror(number))
+    if number in (errno.EACCES, errno.EPERM):
+        raise no_permission(path, cause) from cause
+    raise ControlUnavailable(f"no running node answers at {path}") from cause

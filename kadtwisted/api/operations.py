@@ -1,37 +1,27 @@
 """The verbs of a node, from JSON arguments to JSON results.
 
 The control socket performs them for other processes; ``kad`` performs them at a node of its own.
-Both take the same arguments, give the same answers and fail in the same way.  Arguments are checked
-here, because they come from outside.  Then the node is called.
+Both take the same arguments, give the same answers and fail in the same way.  Arguments come from
+outside, so :mod:`kadtwisted.api.arguments` reads them first.  Then the node is called.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from kadtwisted.api import describe
+from kadtwisted.api.arguments import Arguments, InvalidRequest, read_arguments
 from kadtwisted.api.describe import Described
 from kadtwisted.errors import InvalidInput
-from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes, key_of_name
+from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import StorageKey
 
 if TYPE_CHECKING:
     from kadtwisted.interfaces import INode
-
-T = TypeVar("T")
-
-Arguments = Mapping[str, Any]
-
-MAX_RECORDS = 32
-"""MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
-
-
-class InvalidRequest(InvalidInput):
-    """A request to a running node is malformed."""
+    from kadtwisted.lookup.records import Mode
 
 
 class Performer(Protocol):
@@ -45,7 +35,7 @@ class Operations:
 
     def __init__(self, node: INode) -> None:
         self._node = node
-        self._verbs: dict[str, Callable[[Arguments], Deferred[Described]]] = {
+        self._verbs: dict[str, Callable[..., Deferred[Described]]] = {
             "status": self._status,
             "routing": self._routing,
             "ping": self._ping,
@@ -60,89 +50,60 @@ class Operations:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
         as 40 hexadecimal digits or ``key``), ``get`` (``key``, ``mode``), ``put`` (``key``,
         ``value_base64``, ``lifetime``, ``keep``), ``delete`` (``key``) or ``records`` (``limit``
-        of at most :data:`MAX_RECORDS`, ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
+        of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, ``after`` as ``[KIND, KEY_HEX,
+        SUB_HEX]``).
 
-        Fails as the :class:`INode` method does, or with :class:`InvalidRequest`.  A key is a name,
-        or a 20-byte key as ``key_hex`` instead of ``key``.
+        Fails as the :class:`INode` method does, or with
+        :class:`~kadtwisted.api.arguments.InvalidRequest`.  A key is a name, or a 20-byte key as
+        ``key_hex`` instead of ``key``.
         """
-        action = self._verbs.get(verb)
-        if action is None:
-            known = ", ".join(self._verbs)
-            return fail(InvalidRequest(f"there is no verb {verb!r}; choose one of {known}"))
-        return maybeDeferred(action, arguments)
+        try:
+            values = read_arguments(verb, arguments)
+        except InvalidInput as error:
+            return fail(error)
+        return maybeDeferred(self._verbs[verb], **values)
 
-    def _status(self, arguments: Arguments) -> Deferred[Described]:
+    def _status(self) -> Deferred[Described]:
         return succeed(describe.of_status(self._node.status()))
 
-    def _routing(self, arguments: Arguments) -> Deferred[Described]:
+    def _routing(self) -> Deferred[Described]:
         return succeed(describe.of_routing(self._node.routing()))
 
-    def _ping(self, arguments: Arguments) -> Deferred[Described]:
-        return self._node.ping(_required(arguments, "address", str)).addCallback(describe.of_ping)
+    def _ping(self, address: str) -> Deferred[Described]:
+        return self._node.ping(address).addCallback(describe.of_ping)
 
-    def _find_node(self, arguments: Arguments) -> Deferred[Described]:
-        return self._node.find_node(_target(arguments)).addCallback(describe.of_nodes)
+    def _find_node(self, target: NodeID | None, key: str | None) -> Deferred[Described]:
+        _check_one_of(target=target, key=key)
+        wanted = key_of_name(key or "") if target is None else target
+        return self._node.find_node(wanted).addCallback(describe.of_nodes)
 
-    def _get(self, arguments: Arguments) -> Deferred[Described]:
-        mode = arguments.get("mode", "latest")
-        if mode not in ("first", "latest"):
-            raise InvalidRequest("the mode is first or latest")
-        return self._node.get(_key(arguments), mode=mode).addCallback(describe.of_get)
+    def _get(self, key: str | None, key_hex: bytes | None, mode: Mode) -> Deferred[Described]:
+        return self._node.get(_key(key, key_hex), mode=mode).addCallback(describe.of_get)
 
-    def _put(self, arguments: Arguments) -> Deferred[Described]:
-        lifetime = arguments.get("lifetime")
-        if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float, type(None))):
-            raise InvalidRequest("the lifetime is a number of seconds")
-        keep = arguments.get("keep", False)
-        if not isinstance(keep, bool):
-            raise InvalidRequest("the argument 'keep' is true or false")
-        storing = self._node.put(_key(arguments), _value(arguments), lifetime=lifetime, keep=keep)
+    def _put(
+        self,
+        key: str | None,
+        key_hex: bytes | None,
+        value_base64: bytes,
+        lifetime: float | None,
+        keep: bool,
+    ) -> Deferred[Described]:
+        storing = self._node.put(_key(key, key_hex), value_base64, lifetime=lifetime, keep=keep)
         return storing.addCallback(describe.of_receipt)
 
-    def _delete(self, arguments: Arguments) -> Deferred[Described]:
-        return self._node.delete(_key(arguments)).addCallback(describe.of_receipt)
+    def _delete(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
+        return self._node.delete(_key(key, key_hex)).addCallback(describe.of_receipt)
 
-    def _records(self, arguments: Arguments) -> Deferred[Described]:
-        limit = arguments.get("limit", MAX_RECORDS)
-        if type(limit) is not int or not 1 <= limit <= MAX_RECORDS:
-            raise InvalidRequest(f"the limit is a number from 1 to {MAX_RECORDS}")
-        reading = self._node.records(_after(arguments), limit)
-        return reading.addCallback(describe.of_records)
+    def _records(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
+        return self._node.records(after, limit).addCallback(describe.of_records)
 
 
-def _required(arguments: Arguments, name: str, kind: type[T]) -> T:
-    value = arguments.get(name)
-    if not isinstance(value, kind):
-        raise InvalidRequest(f"the argument {name!r} is missing or of the wrong type")
-    return value
+def _key(key: str | None, key_hex: bytes | None) -> str | bytes:
+    _check_one_of(key=key, key_hex=key_hex)
+    return key if key is not None else key_hex or b""
 
 
-def _key(arguments: Arguments) -> str | bytes:
-    if "key_hex" in arguments:
-        return id_to_bytes(id_from_hex(_required(arguments, "key_hex", str)))
-    return _required(arguments, "key", str)
-
-
-def _target(arguments: Arguments) -> NodeID:
-    if "target" in arguments:
-        return id_from_hex(_required(arguments, "target", str))
-    return key_of_name(_required(arguments, "key", str))
-
-
-def _after(arguments: Arguments) -> StorageKey | None:
-    after = arguments.get("after")
-    if after is None:
-        return None
-    try:
-        kind, key, sub = after
-        return StorageKey(bytes([kind])[0], id_from_hex(key), bytes.fromhex(sub))
-    except (TypeError, ValueError):
-        raise InvalidRequest("the argument 'after' is [KIND, KEY_HEX, SUB_HEX]") from None
-
-
-def _value(arguments: Arguments) -> bytes:
-    encoded = _required(arguments, "value_base64", str)
-    try:
-        return b64decode(encoded, validate=True)
-    except ValueError:
-        raise InvalidRequest("the argument 'value_base64' is not base64") from None
+def _check_one_of(**given: Any) -> None:
+    """:class:`InvalidRequest` unless exactly one of these arguments is there."""
+    if sum(value is not None for value in given.values()) != 1:
+        raise InvalidRequest(f"give one of the arguments {' and '.join(map(repr, given))}")

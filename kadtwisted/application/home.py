@@ -6,7 +6,9 @@ that a program ends with a sentence before its reactor runs; then nothing is lef
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from kadtwisted.errors import NodeStopped
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.state.directory import StateDirectory
+from kadtwisted.storage.guard import ROOT, open_directory_above
 
 MakeNode = Callable[[NodeKey], INode]
 """Makes the node, not yet started, once its identity is known."""
@@ -91,6 +94,16 @@ class Home:
         """Whether the node has started."""
         return self._is_up
 
+    def is_of_another_user(self) -> bool:
+        """Whether we are root, and the state directory, or the one that it would be made in, is
+        not root's."""
+        if self._state_dir is None or os.geteuid() != ROOT:
+            return False
+        for each in (self._state_dir, *self._state_dir.absolute().parents):
+            with suppress(OSError):
+                return each.stat().st_uid != ROOT
+        return False
+
     def open(self) -> Deferred[bool]:
         """Open everything, and start the node.
 
@@ -111,7 +124,7 @@ class Home:
         if failures:
             failures[0].raiseException()
         if self._directory is not None and self._control_socket:
-            factory = control.ControlFactory(Operations(node))
+            factory = control.ControlFactory(Operations(node), self._reactor)
             port = control.listen(self._reactor, self._directory.socket_path, factory)
             self._control = (port, factory)
         return starting.addCallback(lambda _: self._started(node, failures))
@@ -128,7 +141,18 @@ class Home:
         if self._state_dir is not None:
             self._directory = StateDirectory(self._state_dir)
             self._directory.open()
+            self._warn_of_what_is_above(self._state_dir)
         return self._identity(self._directory)
+
+    def _warn_of_what_is_above(self, state_dir: Path) -> None:
+        """A node whose directory was moved away would begin again, as another node."""
+        if above := open_directory_above(state_dir.absolute()):
+            self._log.warn(
+                "other users can move the state directory {path} away, because all can write in "
+                "{above}; run: chmod o-w {above}",
+                path=str(state_dir),
+                above=str(above),
+            )
 
     def close(self, begun: Callable[[], None] = lambda: None) -> Deferred[None]:
         """Hang up on the control socket, stop the node, let go of the lock.  Idempotent.

@@ -65,16 +65,18 @@ class HostedNode(Service):
     def privilegedStartService(self) -> None:
         """Take the state directory, load the identity, open the storage, bind the ports.
 
-        Raises a :class:`~kadtwisted.errors.LocalError` whose message is the sentence to show; then
-        nothing is left open.
+        Where that is for another user, who this process is yet to become (``twistd --uid``),
+        :meth:`startService` does all of it.  Raises a :class:`~kadtwisted.errors.LocalError` whose
+        message is the sentence to show; then nothing is left open.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        self._home.open().addCallbacks(self._opened, self._not_opened)
+        if not self._waits_for_its_user():
+            self._open()
 
     def startService(self) -> None:
         """Join the network in the background; what was not opened before is opened first."""
         if not self._home.is_open:
-            self.privilegedStartService()
+            self._open()
         super().startService()  # type: ignore[no-untyped-call]
         self._run()
 
@@ -97,6 +99,9 @@ class HostedNode(Service):
         if self._home.is_up and self.running:
             self._joining.stop()
             self._join()
+
+    def _open(self) -> None:
+        self._home.open().addCallbacks(self._opened, self._not_opened)
 
     def _opened(self, is_up: bool) -> None:
         if not is_up:  # it was told to stop meanwhile
@@ -131,6 +136,10 @@ class HostedNode(Service):
             self._joined.come(BootstrapResult((), {}, known))
 
     # --- For subclasses ----------------------------------------------------------------------
+
+    def _waits_for_its_user(self) -> bool:
+        """Whether what is opened as root now would be the wrong user's."""
+        return self._home.is_of_another_user()
 
     def _serving(self) -> None:
         """The node is up, the service runs, and joining has begun."""

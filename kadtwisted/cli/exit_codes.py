@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kadtwisted.api.control_client import ControlUnavailable
+from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.export_file import BadExport
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.errors import (
@@ -44,7 +44,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_CANTCREAT: "the storage or the state directory cannot be opened or is in use, is "
         "damaged, or is full",
         os.EX_TEMPFAIL: "nodes answered, but the time was over before the verb was done",
-        os.EX_NOPERM: "permission denied",
+        os.EX_NOPERM: "permission denied, for example because the node belongs to another user",
         os.EX_CONFIG: "the configuration, the network or the identity cannot be used, other users "
         "can change or read the state, or a newer version of this program is needed",
         INTERRUPTED: "interrupted",
@@ -56,6 +56,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (NotFound, NOT_FOUND),
+    (ControlRefused, os.EX_NOPERM),
     (RecordTooLarge, os.EX_DATAERR),
     (InvalidRecord, os.EX_DATAERR),
     (BadExport, os.EX_DATAERR),
@@ -72,8 +73,6 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def exit_code_of(error: BaseException) -> int:
     """The exit code for an error: the most precise one that fits."""
-    if isinstance(error, ControlUnavailable) and startup_exit_code(error) == os.EX_NOPERM:
-        return os.EX_NOPERM
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code

@@ -41,12 +41,14 @@ class DaemonService(SupervisedNode):
 
     ``read_settings`` gives the settings as they are now; with it the service handles SIGHUP while
     it runs.  ``set_log_level`` is called when the level changes.  ``output`` is our own log, if
-    ``twistd`` was not given another one.
+    ``twistd`` was not given another one.  ``user`` is the user that ``twistd`` becomes before it
+    calls :meth:`startService`, if any.
     """
 
     read_settings: Callable[[], DaemonSettings] | None = None
     set_log_level: Callable[[str], None] | None = None
     output: Log | None = None
+    user: int | None = None
     _before: tuple[tuple[int, Any], ...] = ()
 
     def setServiceParent(self, parent: Any) -> None:
@@ -56,8 +58,11 @@ class DaemonService(SupervisedNode):
         if self.output is not None:
             parent.setComponent(ILogObserver, self.output)
 
-    def privilegedStartService(self) -> None:
-        """As :meth:`SupervisedNode.privilegedStartService`, but ends the process if that fails.
+    def _waits_for_its_user(self) -> bool:
+        return self.user not in (None, os.geteuid()) or super()._waits_for_its_user()
+
+    def _open(self) -> None:
+        """As :meth:`SupervisedNode._open`, but ends the process if that fails.
 
         From now on SIGHUP reads the settings again, since it may be sent as soon as others see that
         the service has started.  SIGUSR1 begins a new log file; without a log file it is ignored.
@@ -69,7 +74,7 @@ class DaemonService(SupervisedNode):
                 signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.hang_up)
             )
         try:
-            super().privilegedStartService()
+            super()._open()
         except LocalError as error:
             self._stopped(None)
             give_up(error)
@@ -186,6 +191,8 @@ def makeService(options: Options) -> IService:
     configuration = options.configuration
     if configuration is not None:
         daemon.read_settings = lambda: configuration.load().settings
+    if twistd is not None:
+        daemon.user = twistd.get("uid")
     if twistd is not None and not twistd["logger"]:
         daemon.output = make_log(options.settings.log, twistd, os.environ, reactor)
         daemon.set_log_level = daemon.output.set_level

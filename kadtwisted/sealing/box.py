@@ -137,6 +137,9 @@ class PairKeys(NamedTuple):
     opens: bytes
     tags: bytes
 
+    def __repr__(self) -> str:
+        return "PairKeys(...)"
+
 
 class Outgoing(NamedTuple):
     """How a form is sealed: its first byte, the key that it shows, whether a token follows, and the

@@ -151,9 +151,10 @@ class StateDirectory:
         )
 
     def _unusable(self, error: OSError) -> StateDirectoryError:
-        return StateDirectoryError(
-            f"cannot use the state directory {self.path}: {reason_of(error)}"
-        )
+        """The error for the directory, or for the file in it that the system names."""
+        named = str(error.filename or self.path)
+        what = named if named != str(self.path) else f"the state directory {named}"
+        return StateDirectoryError(f"cannot use {what}: {reason_of(error)}")
 
     def close(self) -> None:
         """Release the lock.  Idempotent.  The lock file stays: to remove it would be a race."""

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from kadtwisted.errors import StorageError, reason_of
-from kadtwisted.storage.guard import check_kind
+from kadtwisted.storage.guard import check_kind, status_if_there
 
 
 class FileLock:
@@ -28,8 +28,7 @@ class FileLock:
         ``OSError`` if there can be no lock on this file.
         """
         place = Path(path)
-        if os.path.exists(place):
-            check_kind(place, place.stat())
+        status_if_there(place)  # before it is opened
         flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         descriptor = os.open(place, flags, 0o600)
         try:
@@ -67,4 +66,5 @@ def lock_storage(path: str | os.PathLike[str]) -> FileLock:
             f"the storage {path} is in use by another node; stop it, or choose another file"
         ) from None
     except OSError as error:
-        raise StorageError(f"cannot lock the storage {path}: {reason_of(error)}") from error
+        place = error.filename or path
+        raise StorageError(f"cannot lock the storage with {place}: {reason_of(error)}") from error

@@ -12,6 +12,7 @@ What is in the file, and how, is the business of a :class:`RecordFile`.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -72,7 +73,7 @@ class RecordFile(Protocol):
 
 
 @implementer(IStorage)
-class FileStorage:
+class FileStorage(ABC):
     """The records in the file ``path``, within the bounds of ``context``; base of the backends.
 
     Directories that are missing above the file are made (mode 0700).  The lock is the file
@@ -89,10 +90,10 @@ class FileStorage:
         self._commits: GroupCommit[RecordChange] | None = None
         self._log = Logger(namespace="kadtwisted.storage")
 
+    @abstractmethod
     def _open_file(self, timeline: Timeline) -> RecordFile:
         """Open the file, or make it, and resume the time line from it: ``StorageError``, and then
         nothing is left open."""
-        raise NotImplementedError("a backend says what its file is")
 
     def open(self) -> Deferred[None]:
         """Lock and open the file, make it if it is missing, all before this returns.

@@ -3,7 +3,9 @@
 Rules: a pipe, a socket, a device or a directory in the place of a file is an error at once, never a
 wait.  Reading is bounded.  A file that other users could have written, or may read although it is
 secret, is refused, and the sentence says what to do.  root is not another user: it can do
-everything anyway.  Nothing is changed here.
+everything anyway.  In a container a file may belong to a user of the host whom the container does
+not know (user_namespaces(7)).  Nobody inside can be that user, so this owner is not another user
+either: whoever started the container put the file there.  Nothing is changed here.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ from kadtwisted.errors import StorageError
 
 ROOT = 0
 """The user ID of root."""
+EVERYBODY = 4294967295
+"""How many user IDs there are (user_namespaces(7))."""
+UNKNOWN_OWNER = Path("/proc/sys/fs/overflowuid")
+KNOWN_USERS = Path("/proc/self/uid_map")
+"""Linux says here which owner is shown for those whom a container does not know, and whom it does
+know: lines of first ID inside, first ID outside, how many."""
 
 
 class Access(NamedTuple):
@@ -108,12 +116,24 @@ def open_file(path: Path) -> BinaryIO:
 
 def check_if_there(path: Path, access: Access, owners: Collection[int] = ()) -> None:
     """As :func:`check_kind` and :func:`check_access` say, if there is anything at ``path``."""
+    status = status_if_there(path)
+    if status is not None:
+        check_access(path, status, access, owners=owners)
+
+
+def status_if_there(path: Path) -> os.stat_result | None:
+    """The status of a regular file, ``None`` if there is nothing; ``OSError`` for anything else.
+
+    A link to nothing is something: what is made at its name appears where it leads.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
-        return
+        if path.is_symlink():
+            raise OSError(errno.ENOENT, "it is a link to nothing", str(path)) from None
+        return None
     check_kind(path, status)
-    check_access(path, status, access, owners=owners)
+    return status
 
 
 def check_kind(path: Path, status: os.stat_result) -> None:
@@ -122,7 +142,8 @@ def check_kind(path: Path, status: os.stat_result) -> None:
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind != stat.S_IFREG:
-        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'something else')}, not a file")
+        said = f"it is {_KINDS.get(kind, 'something else')}, not a file"
+        raise OSError(errno.EINVAL, said, str(path))
 
 
 _KINDS: Mapping[int, str] = MappingProxyType(
@@ -151,13 +172,26 @@ def check_access(
 
 def _owner_clause(path: Path, owner: int, owners: Collection[int]) -> str:
     ours = os.geteuid()
-    if owner in (ours, ROOT) or owner in owners:
+    if owner in (ours, ROOT) or owner in owners or is_of_the_host(owner):
         return ""
     us = user_name(ours)
     return (
         f"belongs to {user_name(owner)}, not to {us}, who runs this; run as root: "
         f"chown {us} {shlex.quote(str(path))}"
     )
+
+
+def is_of_the_host(owner: int) -> bool:
+    """Whether this is how a container shows an owner whom it does not know."""
+    try:
+        if owner != int(UNKNOWN_OWNER.read_text()):
+            return False
+        known = [line.split() for line in KNOWN_USERS.read_text().splitlines()]
+        ranges = [(int(first), int(count)) for first, _, count in known]
+    except (OSError, ValueError):
+        return False  # no Linux, or no /proc
+    is_whole = sum(count for _, count in ranges) >= EVERYBODY
+    return not is_whole and not any(first <= owner < first + count for first, count in ranges)
 
 
 def _mode_clause(path: Path, status: os.stat_result, access: Access) -> str:
@@ -167,6 +201,21 @@ def _mode_clause(path: Path, status: os.stat_result, access: Access) -> str:
     if not status.st_mode & refused:
         return ""
     return f"{access.said}; run: chmod {access.chmod} {shlex.quote(str(path))}"
+
+
+def open_directory_above(path: Path) -> Path | None:
+    """A directory above in which every user can move anything away, and so what leads to ``path``.
+
+    Not one with the sticky bit, as ``/tmp``: there only the owner of a thing can move it.
+    """
+    for each in path.parents:
+        try:
+            mode = each.stat().st_mode
+        except OSError:
+            continue
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return each
+    return None
 
 
 def user_name(number: int) -> str:

@@ -1,57 +1,46 @@
-"""The control socket: JSON lines, bounded, for this user alone."""
+"""The server of the control socket: JSON lines, bounded, for root and the node's user."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
-import stat
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
-from kadtwisted.api import control
 from kadtwisted.api.control import (
+    IDLE_SECONDS,
+    LEAVE_SECONDS,
     MAX_CONNECTIONS,
+    MAX_ID,
     MAX_IN_FLIGHT,
     MAX_LINE,
     ControlFactory,
     ControlProtocol,
-    listen,
 )
-from kadtwisted.api.control_client import (
-    ControlClient,
-    ControlUnavailable,
-    connect,
-    error_from,
-)
-from kadtwisted.api.operations import InvalidRequest, Operations
-from kadtwisted.errors import (
-    BootstrapFailed,
-    CannotListen,
-    ErrorReply,
-    InvalidRecord,
-    KadtwistedError,
-    NodeStopped,
-    NotFound,
-)
+from kadtwisted.api.operations import Operations
+from kadtwisted.api.peers import HOUR
+from kadtwisted.errors import NotFound
 from tests.daemon.fakes import FakeNode
 
+US = os.geteuid()
+ALICE, BOB = 4242, 4343
 
-class ServerTests(unittest.SynchronousTestCase):
+
+class ControlTestCase(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         self.node = FakeNode()
-        self.factory = ControlFactory(Operations(self.node))
+        self.clock = Clock()
+        self.user: int | None = US
+        self.factory = ControlFactory(Operations(self.node), self.clock, lambda _: self.user)
         self.protocol, self.transport = self.connected()
 
     def connected(self) -> tuple[ControlProtocol, StringTransport]:
@@ -75,11 +64,18 @@ class ServerTests(unittest.SynchronousTestCase):
         (answer,) = self.answers()
         return answer["error"]
 
+
+class ServerTests(ControlTestCase):
     def test_an_answer_carries_its_requests_id(self) -> None:
-        for identifier in (7, "seven", None, [7]):
+        for identifier in (7, -1, 1.5, "seven", None, True, "x" * MAX_ID):
             answer = self.ask(id=identifier, verb="get", key="name")
             self.assertEqual(answer["id"], identifier)
             self.assertEqual(answer["result"]["value"], "value")
+
+    def test_an_id_is_short_and_can_be_said_again(self) -> None:
+        for written in ("[7]", "{}", "1" * 40, "1e999", "NaN", "-Infinity", f'"{"x" * 129}"'):
+            line = f'{{"id":{written},"verb":"status"}}\n'.encode()
+            self.assertEqual(self.error_of(line)["type"], "InvalidRequest", written)
 
     def test_answers_come_in_the_order_in_which_requests_end(self) -> None:
         first: Deferred[Any] = Deferred()
@@ -99,6 +95,9 @@ class ServerTests(unittest.SynchronousTestCase):
             b'{"verb":1}\n',
             b"\xff\n",
             b"[" * 9999 + b"\n",
+            b'{"id":' + b"[" * 900 + b"]" * 900 + b',"verb":"status"}\n',
+            b'{"verb":"put","key":"k","value_base64":"","lifetime":NaN}\n',
+            b'{"verb":"put","key":"k","value_base64":"","lifetime":' + b"9" * 5000 + b"}\n",
         ):
             self.assertEqual(self.error_of(line)["type"], "InvalidRequest")
         self.assertEqual(self.error_of(b'{"verb":"reboot"}\n')["type"], "InvalidRequest")
@@ -122,12 +121,6 @@ class ServerTests(unittest.SynchronousTestCase):
         self.assertEqual(self.answers(), [])
         self.assertEqual(self.ask(id=99, verb="status")["error"]["type"], "TooManyRequests")
 
-    def test_connections_are_bounded(self) -> None:
-        others = [self.connected()[0] for _ in range(MAX_CONNECTIONS - 1)]
-        self.assertIsNone(self.factory.buildProtocol(None))
-        others[0].connectionLost(Failure(ConnectionDone()))
-        self.assertIsNotNone(self.factory.buildProtocol(None))
-
     def test_requests_of_a_lost_connection_are_cancelled(self) -> None:
         cancelled: list[object] = []
         self.node.answers["get"] = Deferred(cancelled.append)
@@ -136,8 +129,24 @@ class ServerTests(unittest.SynchronousTestCase):
         self.assertEqual(len(cancelled), 1)
 
     def test_a_client_that_does_not_read_is_not_read_from(self) -> None:
-        self.assertIs(self.transport.producer, self.transport)
+        self.assertIs(self.transport.producer, self.protocol)
         self.assertTrue(self.transport.streaming)
+
+    def test_lines_that_have_come_wait_while_answers_are_not_read(self) -> None:
+        self.protocol.pauseProducing()  # as the transport does when it has enough to write
+        self.protocol.dataReceived(b'{"verb":"status"}\n' * 3)
+        self.protocol.readConnectionLost()
+        self.assertEqual(self.answers(), [])
+        self.assertFalse(self.transport.disconnecting)
+        self.protocol.resumeProducing()
+        self.assertEqual(len(self.answers()), 3)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_after_a_line_that_is_too_long_nothing_is_heard(self) -> None:
+        self.protocol.dataReceived(b"x" * (MAX_LINE + 1))
+        self.answers()
+        self.protocol.dataReceived(b'\n{"verb":"get","key":"name"}\n' + b"x" * (MAX_LINE + 1))
+        self.assertEqual((self.answers(), self.node.calls), ([], []))
 
     def test_a_client_may_close_its_side_before_the_answer(self) -> None:
         verifyObject(IHalfCloseableProtocol, self.protocol)
@@ -163,200 +172,127 @@ class ServerTests(unittest.SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting and other.disconnecting)
 
 
-class ClientTests(unittest.SynchronousTestCase):
-    def setUp(self) -> None:
-        self.client = ControlClient()
-        self.transport = StringTransport()
-        self.client.makeConnection(self.transport)
+class PlaceTests(ControlTestCase):
+    """Who has a place, and for how long."""
 
-    def reply(self, **answer: Any) -> None:
-        self.client.dataReceived(json.dumps(answer).encode() + b"\n")
+    def all_places(self) -> list[tuple[ControlProtocol, StringTransport]]:
+        """One a second, the first of which has been there for longest."""
+        others = []
+        for _ in range(MAX_CONNECTIONS - 1):
+            self.clock.advance(1)
+            others.append(self.connected())
+        return [(self.protocol, self.transport), *others]
 
-    def test_request_line(self) -> None:
-        self.client.perform("get", {"key": "name"})
-        self.assertEqual(
-            json.loads(self.transport.value()), {"id": 1, "verb": "get", "key": "name"}
-        )
+    def said(self, transport: StringTransport) -> dict[str, Any]:
+        (line,) = transport.value().splitlines()
+        answer: dict[str, Any] = json.loads(line)
+        self.assertIsNone(answer["id"])
+        return answer["error"]
 
-    def test_answers_find_their_requests(self) -> None:
-        first = self.client.perform("status", {})
-        second = self.client.perform("status", {})
-        self.reply(id=2, result={"n": 2})
-        self.reply(id=1, result={"n": 1})
-        self.assertEqual(self.successResultOf(first), {"n": 1})
-        self.assertEqual(self.successResultOf(second), {"n": 2})
+    def test_who_idles_is_hung_up_on(self) -> None:
+        with capturedLogs() as logged:
+            self.clock.advance(IDLE_SECONDS - 1)
+            self.ask(verb="status")
+            self.clock.advance(IDLE_SECONDS - 1)
+            self.assertFalse(self.transport.disconnected)
+            self.assertEqual(logged, [])
+            self.clock.advance(1)
+        self.assertTrue(self.transport.disconnected)
+        (event,) = logged
+        self.assertIn("idle for 60 s", formatEvent(event))
+        self.assertEqual(self.factory.connections, set())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_an_answer_in_pieces(self) -> None:
-        waiting = self.client.perform("status", {})
-        self.client.dataReceived(b'{"id":1,"res')
-        self.assertNoResult(waiting)
-        self.client.dataReceived(b'ult":{}}\n')
-        self.assertEqual(self.successResultOf(waiting), {})
-
-    def test_errors_come_back_as_themselves(self) -> None:
-        waiting = self.client.perform("get", {"key": "name"})
-        self.reply(id=1, error={"type": "NotFound", "message": "gone"})
-        self.assertEqual(self.failureResultOf(waiting, NotFound).getErrorMessage(), "gone")
-
-    def test_a_late_answer_is_dropped(self) -> None:
-        waiting = self.client.perform("status", {})
-        waiting.addErrback(lambda failure: None)
-        waiting.cancel()
-        self.reply(id=1, result={})
-        self.assertFalse(self.transport.disconnecting)
-
-    def test_what_is_no_answer_ends_the_connection(self) -> None:
-        for data in (b"{\n", b"[]\n", b"7\n", b'{"id":1}\n', b'{"id":[],"result":{}}\n',
-                     b'{"id":1,"error":{}}\n', b'{"id":1,"error":7}\n'):  # fmt: skip
-            self.setUp()
-            waiting = self.client.perform("status", {})
-            self.client.dataReceived(data)
-            self.assertTrue(self.transport.disconnected, data)
-            self.client.connectionLost()
-            self.failureResultOf(waiting, ControlUnavailable)
-
-    def test_an_endless_answer_ends_the_connection(self) -> None:
-        self.patch(control_client_module(), "MAX_REPLY", 10)
-        self.client.dataReceived(b"x" * 11)
+    def test_half_a_line_is_no_request(self) -> None:
+        for _ in range(round(IDLE_SECONDS)):
+            self.protocol.dataReceived(b" ")
+            self.clock.advance(1)
         self.assertTrue(self.transport.disconnected)
 
-    def test_after_the_connection_is_lost(self) -> None:
-        waiting = self.client.perform("status", {})
-        self.client.connectionLost()
-        self.failureResultOf(waiting, ControlUnavailable)
-        self.failureResultOf(self.client.perform("status", {}), ControlUnavailable)
+    def test_who_waits_for_an_answer_does_not_idle(self) -> None:
+        waiting: Deferred[Any] = Deferred()
+        self.node.answers["get"] = waiting
+        self.protocol.dataReceived(b'{"verb":"get","key":"name"}\n')
+        self.clock.advance(100 * IDLE_SECONDS)
+        self.assertFalse(self.transport.disconnected)
+        waiting.errback(NotFound("gone"))
+        self.assertEqual(len(self.answers()), 1)
+        self.clock.advance(IDLE_SECONDS)
+        self.assertTrue(self.transport.disconnected)
 
+    def test_last_answers_that_nobody_reads_are_given_up(self) -> None:
+        self.protocol.close()
+        self.assertFalse(self.transport.disconnected)
+        self.clock.advance(LEAVE_SECONDS)
+        self.assertTrue(self.transport.disconnected)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
-def control_client_module() -> Any:
-    from kadtwisted.api import control_client
+    def test_idle_connections_lock_nobody_out(self) -> None:
+        everybody = self.all_places()
+        (busy, _), (idle, idle_transport), *_ = everybody
+        self.node.answers["get"] = Deferred()
+        busy.dataReceived(b'{"verb":"get","key":"name"}\n')
+        with capturedLogs() as logged:
+            self.protocol, self.transport = self.connected()
+        self.assertIn("idle for longest", formatEvent(logged[0]))
+        self.assertTrue(idle_transport.disconnected)
+        self.assertNotIn(idle, self.factory.connections)
+        self.assertIn(busy, self.factory.connections)
+        self.assertEqual(self.ask(verb="status")["result"]["network"], "kad")
+        self.assertEqual(len(self.factory.connections), MAX_CONNECTIONS)
 
-    return control_client
+    def test_busy_connections_are_bounded(self) -> None:
+        everybody = self.all_places()
+        self.node.answers["get"] = [Deferred() for _ in everybody]
+        for protocol, _ in everybody:
+            protocol.dataReceived(b'{"verb":"get","key":"name"}\n')
+        _, transport = self.connected()
+        self.assertEqual(self.said(transport)["type"], "TooManyRequests")
+        self.clock.advance(LEAVE_SECONDS)
+        self.assertTrue(transport.disconnected)
+        everybody[0][0].connectionLost(Failure(ConnectionDone()))
+        _, transport = self.connected()
+        self.assertFalse(transport.disconnecting)
 
+    def test_root_our_user_and_where_nobody_can_tell(self) -> None:
+        for self.user in (0, US, None):
+            self.protocol, self.transport = self.connected()
+            self.assertIn("result", self.ask(verb="status"))
 
-class RevivalTests(unittest.SynchronousTestCase):
-    def test_types(self) -> None:
-        for name, kind in (
-            ("NotFound", NotFound),
-            ("ErrorReply", ErrorReply),
-            ("InvalidRecord", InvalidRecord),
-            ("InvalidRequest", InvalidRequest),
-            ("CancelledError", NodeStopped),
-            ("InternalError", KadtwistedError),
-            ("Mapping", KadtwistedError),
-        ):
-            error = error_from({"type": name, "message": "the sentence"})
-            self.assertIs(type(error), kind)
-            self.assertEqual(str(error), "the sentence")
+    def test_other_users_are_refused(self) -> None:
+        there = len(self.factory.connections)
+        self.user = ALICE
+        self.protocol, self.transport = self.connected()
+        error = self.said(self.transport)
+        self.assertEqual(error["type"], "ControlRefused")
+        self.assertIn("and root, not 4242; run kad with sudo, or as", error["message"])
+        self.assertFalse(self.transport.disconnecting)  # or a client that writes reads no answer
+        self.protocol.dataReceived(b'{"verb":"put","key":"k","value_base64":""}\n')
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.node.calls, [])
+        self.assertEqual(len(self.factory.connections), there)
 
-    def test_reasons(self) -> None:
-        error = error_from(
-            {"type": "BootstrapFailed", "message": "x", "reasons": {"a:1": "silent"}}
-        )
-        assert isinstance(error, BootstrapFailed)
-        self.assertEqual(error.reasons, {"a:1": "silent"})
-        bare = error_from({"type": "BootstrapFailed", "message": "x"})
-        assert isinstance(bare, BootstrapFailed)
-        self.assertEqual(bare.reasons, {})
+    def test_other_users_take_no_places(self) -> None:
+        everybody = self.all_places()
+        self.user = ALICE
+        refused = [self.connected() for _ in range(2 * MAX_CONNECTIONS)]
+        self.assertEqual(len(self.factory.connections), len(everybody))
+        at_once = [transport.disconnecting for _, transport in refused]
+        self.assertEqual(at_once, [False] * MAX_CONNECTIONS + [True] * MAX_CONNECTIONS)
+        self.factory.close()
+        self.assertTrue(all(transport.disconnecting for _, transport in refused))
 
+    def test_a_refusal_is_logged_once_in_an_hour_for_each_user(self) -> None:
+        def refusals() -> list[str]:
+            return [said for each in logged if "refused" in (said := formatEvent(each) or "")]
 
-class SocketTests(unittest.TestCase):
-    """A real Unix socket and the real reactor."""
-
-    def setUp(self) -> None:
-        # Not mktemp(): trial's paths may be longer than the path of a socket can be.
-        directory = tempfile.TemporaryDirectory(prefix="kad")
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name) / "control.sock"
-        self.node = FakeNode()
-        self.factory = ControlFactory(Operations(self.node))
-
-    def listen(self) -> Any:
-        port = listen(reactor, self.path, self.factory)
-        self.addCleanup(port.stopListening)
-        return port
-
-    async def closed(self, client: ControlClient) -> None:
-        gone: Deferred[None] = Deferred()
-        lost = client.connectionLost
-
-        def connection_lost(reason: Failure) -> None:
-            lost(reason)
-            gone.callback(None)
-
-        client.connectionLost = connection_lost  # type: ignore[assignment]
-        client.close()
-        await gone
-
-    async def test_conversation(self) -> None:
-        self.listen()
-        client = await connect(reactor, self.path)
-        found = await client.perform("get", {"key": "name"})
-        self.assertEqual(found["value"], "value")
-        with self.assertRaises(InvalidRequest):
-            await client.perform("get", {})
-        await self.closed(client)
-
-    def test_mode_and_removal(self) -> Any:
-        port = self.listen()
-        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
-
-        def stopped(_: object) -> None:
-            self.assertFalse(self.path.exists())
-
-        return port.stopListening().addCallback(stopped)
-
-    async def test_the_socket_of_a_dead_node_is_replaced(self) -> None:
-        with socket.socket(socket.AF_UNIX) as dead:
-            dead.bind(str(self.path))
-        with self.assertRaises(ControlUnavailable):
-            await connect(reactor, self.path)
-        self.listen()
-        client = await connect(reactor, self.path)
-        await self.closed(client)
-
-    def test_another_file_is_not_replaced(self) -> None:
-        self.path.write_text("precious")
-        error = self.assertRaises(CannotListen, self.listen)
-        self.assertIn("control socket", str(error))
-        self.assertEqual(self.path.read_text(), "precious")
-
-    def test_a_directory_that_is_gone(self) -> None:
-        os.rmdir(self.path.parent)
-        self.assertRaises(CannotListen, self.listen)
-        self.path.parent.mkdir()
-
-    async def test_nobody_there(self) -> None:
-        with self.assertRaises(ControlUnavailable) as caught:
-            await connect(reactor, self.path)
-        self.assertIn(str(self.path), str(caught.exception))
-
-    async def test_a_client_of_another_language_closes_its_side_at_once(self) -> None:
-        self.listen()
-        received = await _ask_and_close(self.path, b'{"verb":"status"}\n')
-        self.assertEqual(json.loads(received)["result"]["network"], "kad")
-
-
-class _Raw(Protocol):
-    def __init__(self, request: bytes) -> None:
-        self.request = request
-        self.received = b""
-        self.done: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.write(self.request)
-        transport.loseWriteConnection()
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure = control.connectionDone) -> None:
-        self.done.callback(self.received)
-
-
-async def _ask_and_close(path: Path, request: bytes) -> bytes:
-    from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
-
-    protocol = _Raw(request)
-    await connectProtocol(UNIXClientEndpoint(reactor, str(path)), protocol)
-    return await protocol.done
+        with capturedLogs() as logged:
+            for self.user in (ALICE, BOB, ALICE, BOB):
+                self.connected()
+            self.clock.advance(HOUR - LEAVE_SECONDS)
+            self.connected()
+            self.assertEqual(len(refusals()), 2)
+            self.clock.advance(LEAVE_SECONDS)
+            self.connected()
+        self.assertEqual(len(refusals()), 3)
+        self.assertIn("refused 4242 at the control socket", refusals()[0])

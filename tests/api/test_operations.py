@@ -8,7 +8,8 @@ from typing import Any
 from twisted.trial import unittest
 
 from kadtwisted.api import describe
-from kadtwisted.api.operations import MAX_RECORDS, InvalidRequest, Operations
+from kadtwisted.api.arguments import MAX_RECORDS, InvalidRequest
+from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidKey, NotFound
 from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey

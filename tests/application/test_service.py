@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.state.directory import SOCKET_FILE, StateDirectory, StateDirectoryInUse
+from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
@@ -284,6 +286,39 @@ class StateTests(unittest.TestCase):
         status = await client.perform("status", {})
         client.close()
         self.assertEqual(status["node_id"], f"{service.node.node_id:040x}")
+
+    async def test_a_directory_that_everybody_can_move_away(self) -> None:
+        above = self.path.parent / "above"
+        above.mkdir()
+        above.chmod(0o777)
+        with capturedLogs() as logged:
+            self.service(state_dir=above / "state", storage="memory").startService()
+        said = [formatEvent(each) or "" for each in logged]
+        self.assertEqual(sum(f"run: chmod o-w {above}" in each for each in said), 1, said)
+
+    async def test_root_waits_until_it_is_the_directorys_user(self) -> None:
+        self.path.mkdir(mode=0o700)
+        theirs, geteuid = self.path.stat().st_uid + 1, os.geteuid
+        self.patch(os, "geteuid", lambda: 0)
+        real = Path.stat
+
+        def stat(path: Path, **how: Any) -> Any:
+            found = real(path, **how)
+            if path != self.path:
+                return found
+            return os.stat_result((*found[:4], theirs, *found[5:]))
+
+        service = self.service(storage="memory")
+        self.patch(Path, "stat", stat)
+        service.privilegedStartService()
+        self.assertEqual(list(self.path.iterdir()), [])
+        self.assertRaises(NodeStopped, lambda: service.node)
+        error = self.assertRaises(UnsafeFile, service.startService)
+        self.assertIn("belongs to", str(error))
+        self.patch(Path, "stat", real)
+        self.patch(os, "geteuid", geteuid)
+        service.startService()
+        self.assertIn("identity.key", [each.name for each in self.path.iterdir()])
 
     async def test_without_a_control_socket(self) -> None:
         self.service(control_socket=False).startService()

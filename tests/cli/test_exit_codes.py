@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-from pathlib import Path
-from typing import Any
-
-from twisted.internet.error import ConnectError
-from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from kadtwisted import errors
-from kadtwisted.api.control_client import ControlUnavailable, connect
+from kadtwisted.api.control_client import ControlUnavailable
+from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.exit_codes import (
     BROKEN_PIPE,
     INTERRUPTED,
@@ -20,6 +15,7 @@ from kadtwisted.cli.exit_codes import (
     exit_code_of,
 )
 from kadtwisted.errors import KadtwistedError
+from kadtwisted.storage.guard import UnsafeFile
 
 EXPECTED = {
     "CannotListen": 71,
@@ -65,13 +61,8 @@ class ExitCodeTests(unittest.SynchronousTestCase):
         self.assertEqual(exit_code_of(RuntimeError()), 70)
 
     def test_a_control_socket_of_somebody_else(self) -> None:
-        class Reactor:
-            def connectUNIX(self, path: str, factory: Any, **options: object) -> None:
-                factory.clientConnectionFailed(None, Failure(ConnectError(osError=errno.EACCES)))
-
-        connecting = connect(Reactor(), Path("/somewhere"))
-        error = self.failureResultOf(connecting, ControlUnavailable).value
-        self.assertEqual(exit_code_of(error), 77)
+        self.assertEqual(exit_code_of(ControlRefused("not yours")), 77)
+        self.assertEqual(exit_code_of(UnsafeFile("the directory", "is open")), 78)
         self.assertEqual(exit_code_of(ControlUnavailable("no")), 69)
 
     def test_constants(self) -> None:

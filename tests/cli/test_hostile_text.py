@@ -10,7 +10,7 @@ import json
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +19,6 @@ from twisted.internet.defer import fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
-from twisted.trial import unittest
 
 from kadtwisted.api import describe
 from kadtwisted.api.control_client import error_from
@@ -38,36 +37,16 @@ from kadtwisted.errors import (
     KadtwistedError,
     NotStored,
 )
-from kadtwisted.model.printable import LINE_LIMIT, printable
 from kadtwisted.model.status import NodeStatus
 from kadtwisted.node.counters import FaultLog
 from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.plugin_registry import Plugin, PluginRegistry
 from tests.cli.harness import Kad, Terminal
+from tests.cli.hostile import HOSTILE_TEXTS, VIA, HarmlessTestCase, Sink
 from tests.daemon.fakes import CONTACT, FakeNode, a_get, a_ping, a_receipt, a_status
-from tests.model.test_printable import HOSTILE
-
-VIA = ("--bootstrap", "192.0.2.7:8000")
-EACH = "".join(HOSTILE)
-HOSTILE_TEXTS = (
-    f"x{EACH}y",
-    "no\nkad: joined the network\r\n<0>kernel: forged\x85\u2028end",
-    "\x1b]0;title\x07\x1b[2J" * 1000,
-)
-Sink = Callable[[str], str]
-"""Gives a text to something that writes, and returns all that it wrote."""
 
 
-class SinkTests(unittest.SynchronousTestCase):
-    def assert_harmless(self, sink: Sink) -> None:
-        lines = len(sink("harmless").split("\n"))
-        for text in HOSTILE_TEXTS:
-            written = sink(text)
-            self.assertEqual(len(written.split("\n")), lines, ascii(written[:500]))
-            for line in written.split("\n"):
-                longest = len(line) if line.startswith("{") else LINE_LIMIT + 100
-                self.assertTrue(printable(line, longest) == line, ascii(line[:500]))
-
+class SinkTests(HarmlessTestCase):
     # --- kad: what other nodes say ------------------------------------------------------------
 
     def kad(self, *argv: str, node: FakeNode | None = None, terminal: bool = False) -> str:

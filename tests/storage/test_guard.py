@@ -99,6 +99,31 @@ class AccessTests(unittest.SynchronousTestCase):
             self.assertIn("chmod 600", self.clause(status(mode, ROOT), SECRET))
         self.assertIn("chmod 600", self.clause(status(0o440, ROOT), OWN))
 
+    def test_owners_whom_a_container_does_not_know(self) -> None:
+        place = Path(self.mktemp())
+        place.mkdir()
+        shown, known = place / "overflowuid", place / "uid_map"
+        self.patch(guard, "UNKNOWN_OWNER", shown)
+        self.patch(guard, "KNOWN_USERS", known)
+        shown.write_text("65534\n")
+        for ranges, is_of_the_host in (
+            ("0 1000 1\n", True),
+            ("0 1000 1\n1 100000 65533\n", True),
+            ("0 1000 1\n1 100000 65534\n", False),  # rootless Podman: it has its own nobody
+            ("0 0 4294967295\n", False),  # no container
+            ("no numbers\n", False),
+            ("", True),
+        ):
+            known.write_text(ranges)
+            clause = self.clause(status(0o644, 65534), TRUSTED)
+            self.assertEqual(clause == "", is_of_the_host, ranges)
+        known.write_text("0 1000 1\n")
+        self.assertIn("belongs to", self.clause(status(0o644, BOB), TRUSTED))
+        self.assertIn("can be changed", self.clause(status(0o646, 65534), TRUSTED))
+        self.assertIn("is open", self.clause(status(0o640, 65534), SECRET))
+        known.unlink()
+        self.assertIn("belongs to", self.clause(status(0o644, 65534), TRUSTED))
+
     def test_names_of_users(self) -> None:
         self.assertEqual((user_name(ROOT), user_name(4_000_000)), ("root", "4000000"))
 
@@ -153,6 +178,18 @@ class FileTests(unittest.SynchronousTestCase):
         self.patch(guard.os, "open", lambda path, flags: real(pipe, flags))
         error = self.assertRaises(OSError, open_file, self.path)
         self.assertIn("named pipe", str(error))
+
+    def test_a_directory_above_in_which_everybody_can_move_things(self) -> None:
+        above = self.path.parent / "above"
+        place = above / "one" / "two"
+        place.mkdir(parents=True)
+        self.assertIsNone(guard.open_directory_above(place))
+        above.chmod(0o777)
+        self.assertEqual(guard.open_directory_above(place), above)
+        self.assertEqual(guard.open_directory_above(place / "missing"), above)
+        above.chmod(0o1777)
+        self.assertIsNone(guard.open_directory_above(place))
+        self.assertIsNone(guard.open_directory_above(above))
 
     def test_nothing_there(self) -> None:
         self.assertRaises(FileNotFoundError, read_file, self.path, 10)

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from kadtwisted.api.arguments import MAX_RECORDS
 from kadtwisted.api.control_client import ControlClient, ControlUnavailable
-from kadtwisted.api.operations import MAX_RECORDS
 from kadtwisted.cli.export_file import Writer, record_from
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
@@ -117,9 +117,7 @@ async def _running_node(session: Session) -> ControlClient | None:
         return None
     try:
         return await session.control(state_dir)
-    except ControlUnavailable as error:
-        if isinstance(error.__cause__, PermissionError):
-            raise
+    except ControlUnavailable:
         return None
 
 

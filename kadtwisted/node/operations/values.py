@@ -46,10 +46,19 @@ def encode_value(value: bytes) -> bytes:
 
 def check_lifetime(lifetime: float, maximum: float) -> None:
     """:class:`InvalidLifetime` unless the lifetime is positive and within the network's cap."""
-    if not 0 < lifetime <= maximum:
+    number = isinstance(lifetime, int | float) and not isinstance(lifetime, bool)
+    if not number or not 0 < lifetime <= maximum:
         raise InvalidLifetime(
-            f"a lifetime is more than 0 and at most {maximum / 3600:g} hours, not {lifetime:g} s"
+            f"a lifetime is more than 0 and at most {maximum / 3600:g} hours, "
+            f"not {_shown(lifetime) if number else type(lifetime).__name__}"
         )
+
+
+def _shown(seconds: float) -> str:
+    try:
+        return f"{seconds:g} s"
+    except OverflowError:  # an integer beyond all floats
+        return "longer than anything"
 
 
 class Values:

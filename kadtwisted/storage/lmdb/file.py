@@ -256,7 +256,7 @@ def _environment(path: Path, map_size: int) -> lmdb.Environment:
 def explained(error: OSError | lmdb.Error | struct.error | InvalidKey, path: Path) -> StorageError:
     """The error in words that a user understands."""
     if isinstance(error, OSError):
-        return StorageError(f"cannot use {path}: {reason_of(error)}")
+        return StorageError(f"cannot use {error.filename or path}: {reason_of(error)}")
     if isinstance(error, (struct.error, InvalidKey)):
         return _damaged(path, "an entry has a wrong length")
     if isinstance(error, lmdb.VersionMismatchError):

@@ -128,7 +128,7 @@ def explained(error: OSError | sqlite3.Error, path: Path, schema: Schema) -> Sto
     if isinstance(error, OSError):
         if error.errno in _NO_ROOM:
             return _full(path)
-        return StorageError(f"cannot use {path}: {reason_of(error)}")
+        return StorageError(f"cannot use {error.filename or path}: {reason_of(error)}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _DAMAGED:
         return damaged(path, schema, str(error))

@@ -1,0 +1,178 @@
+"""The arguments of each verb: which there are, and which values are good.
+
+Everything that comes over the control socket passes :func:`read_arguments`, and nothing else looks
+at it.  So a value of the wrong type, a number beyond all bounds, NaN or an infinity is an
+:class:`InvalidRequest` with a sentence, and no operation ever sees one.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from kadtwisted.errors import InvalidInput
+from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
+from kadtwisted.model.record import StorageKey
+
+Arguments = Mapping[str, Any]
+
+MAX_RECORDS = 32
+"""MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
+MAX_SUB = 255
+"""Bytes of the last part of a record's place; no storage takes more."""
+
+
+class InvalidRequest(InvalidInput):
+    """A request to a running node is malformed."""
+
+
+class Field(NamedTuple):
+    """One argument.
+
+    ``read`` gives the value from its JSON form, or raises ``TypeError``, ``ValueError`` or
+    ``OverflowError``; ``said`` ends the sentence "the argument 'x' is …".  An argument that is not
+    given has the ``default``; a ``needed`` one has none.
+    """
+
+    read: Callable[[Any], Any]
+    said: str
+    default: Any = None
+    needed: bool = False
+
+
+def read_arguments(verb: str, given: Arguments) -> dict[str, Any]:
+    """The values of all arguments of a verb; :class:`InvalidRequest`, or the more precise
+    :class:`~kadtwisted.errors.InvalidInput` of a value."""
+    fields = FIELDS.get(verb)
+    if fields is None:
+        raise InvalidRequest(f"there is no verb {verb!r:.100}; choose one of {_listed(FIELDS)}")
+    for name in given:
+        if name not in fields:
+            known = f"its arguments are {_listed(fields)}" if fields else "it takes none"
+            raise InvalidRequest(f"{verb} has no argument {name!r:.100}; {known}")
+    return {name: _value(name, field, given) for name, field in fields.items()}
+
+
+def _value(name: str, field: Field, given: Arguments) -> Any:
+    if name not in given:
+        if field.needed:
+            raise InvalidRequest(f"the argument {name!r} is missing")
+        return field.default
+    try:
+        return field.read(given[name])
+    except InvalidInput:
+        raise
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidRequest(f"the argument {name!r} is {field.said}") from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+# --- Single values -----------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _id(value: Any) -> NodeID:
+    return id_from_hex(_text(value))
+
+
+def _key_bytes(value: Any) -> bytes:
+    return id_to_bytes(_id(value))
+
+
+def _bytes(value: Any) -> bytes:
+    return b64decode(_text(value), validate=True)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _mode(value: Any) -> str:
+    if value not in ("first", "latest"):
+        raise ValueError
+    return _text(value)
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    seconds = float(value)  # of a huge integer: OverflowError
+    if not math.isfinite(seconds):
+        raise ValueError
+    return seconds
+
+
+def _whole(value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError
+    return value
+
+
+def _limit(value: Any) -> int:
+    return _whole(value, 1, MAX_RECORDS)
+
+
+def _place(value: Any) -> StorageKey | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    try:
+        kind, key, sub = value
+        place = StorageKey(_whole(kind, 0, 255), _id(key), bytes.fromhex(_text(sub)))
+    except InvalidInput:
+        raise ValueError from None
+    if len(place.sub) > MAX_SUB:
+        raise ValueError
+    return place
+
+
+_KEY = MappingProxyType(
+    {
+        "key": Field(_text, "a name"),
+        "key_hex": Field(_key_bytes, "40 hexadecimal digits"),
+    }
+)
+"""A key: a name, or its 20 bytes."""
+
+FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
+    {
+        "status": {},
+        "routing": {},
+        "ping": {"address": Field(_text, "an address HOST:PORT", needed=True)},
+        "find-node": {
+            "target": Field(_id, "40 hexadecimal digits"),
+            "key": Field(_text, "a name"),
+        },
+        "get": {**_KEY, "mode": Field(_mode, "first or latest", "latest")},
+        "put": {
+            **_KEY,
+            "value_base64": Field(_bytes, "bytes in base64", needed=True),
+            "lifetime": Field(_seconds, "a number of seconds"),
+            "keep": Field(_truth, "true or false", False),
+        },
+        "delete": _KEY,
+        "records": {
+            "limit": Field(_limit, f"a number from 1 to {MAX_RECORDS}", MAX_RECORDS),
+            "after": Field(_place, "[KIND, KEY_HEX, SUB_HEX]"),
+        },
+    }
+)
+"""All verbs, and the arguments of each."""

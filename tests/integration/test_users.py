@@ -1,0 +1,187 @@
+"""Several users of one machine: who may run a node, who may talk to it, and what is whose.
+
+As root this is about real users.  Without root there is one user, and the same tests say what that
+one may do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import stat
+import sys
+from pathlib import Path
+
+from tests.integration.processes import KAD, TWISTD, ProcessTestCase, Program, Result
+
+IS_ROOT = os.geteuid() == 0
+SERVANT = "daemon" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
+"""The user of the node; a name that every Linux has."""
+STRANGER = "bin"
+"""Another user, who should get nothing."""
+
+_BECOME = """
+import os, pkgutil, pwd, socket, sys
+from importlib import import_module
+import kadtwisted.cli
+from twisted.internet import reactor
+for each in pkgutil.walk_packages(kadtwisted.cli.__path__, "kadtwisted.cli."):
+    if not each.name.endswith("__main__"):
+        import_module(each.name)
+user = pwd.getpwnam(sys.argv[1])
+if os.geteuid() != user.pw_uid:
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+"""
+"""Everything is imported first: another user need not be able to read root's Python."""
+_KAD = (
+    _BECOME
+    + """
+from kadtwisted.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+)
+_ASK = (
+    _BECOME
+    + """
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect(sys.argv[2])
+    asking.sendall(b'{"verb":"status"}\\n')
+    sys.stdout.write(asking.makefile().readline())
+"""
+)
+
+
+def with_umask(mask: str) -> tuple[str, ...]:
+    """Before a command: what it makes is open to others unless it says otherwise."""
+    return "sh", "-c", f'umask {mask}; exec "$@"', "sh"
+
+
+def modes_below(path: Path) -> dict[str, str]:
+    """The modes of a directory and of all in it that are not 0700 or 0600."""
+    found = {each: stat.S_IMODE(each.stat().st_mode) for each in (path, *path.rglob("*"))}
+    right = {each: 0o700 if each.is_dir() else 0o600 for each in found}
+    return {str(each): oct(mode) for each, mode in found.items() if mode != right[each]}
+
+
+class UsersTestCase(ProcessTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory.chmod(0o755)  # other users can go through it
+        self.state = self.directory / "state"
+
+    async def daemon(self, *twistd: str, through: tuple[str, ...] = ()) -> Program:
+        program = self.start(*through, *TWISTD[:-1], *twistd, *self.options())
+        await program.says("serves the network")
+        return program
+
+    def options(self) -> tuple[str, ...]:
+        where = ("--interface", "127.0.0.1", "--port", "0")
+        return "kademlia", "--state-dir", str(self.state), *where
+
+    async def kad_as(self, user: str, *argv: str) -> Result:
+        command = (sys.executable, "-c", _KAD, user, *argv)
+        result = await self.run_to_end(*command, "--state-dir", str(self.state))
+        self.assertNotIn("Traceback", result.err)
+        return result
+
+
+class UserTests(UsersTestCase):
+    """``twistd --uid`` with a state directory of that user."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.state.mkdir(mode=0o700)
+        if IS_ROOT:
+            os.chown(self.state, pwd.getpwnam(SERVANT).pw_uid, pwd.getpwnam(SERVANT).pw_gid)
+
+    async def test_a_node_of_another_user(self) -> None:
+        twistd = ("--uid", SERVANT) if IS_ROOT else ()
+        daemon = await self.daemon(*twistd)
+        for each in self.state.iterdir():
+            self.assertEqual(each.owner(), SERVANT, each)
+        self.assertEqual(modes_below(self.state), {})
+        for user in (SERVANT, "root" if IS_ROOT else SERVANT):
+            result = await self.kad_as(user, "status", "--json")
+            self.assertEqual(result.code, 0, result.err)
+            self.assertIn("node_id", json.loads(result.out))
+        self.assertEqual(
+            (await self.kad_as(SERVANT, "store", "--key", "k", "--value", "v")).code, 0
+        )
+        if IS_ROOT:
+            await self.strangers(daemon)
+        await daemon.end()
+        self.assertNotIn(b"Traceback", daemon.output)
+        self.assertNotIn(b"Unhandled", daemon.output)
+        again = await self.daemon(*twistd)
+        self.assertEqual((await self.kad_as(SERVANT, "get", "--key", "k")).out, b"v")
+        await again.end()
+
+    async def strangers(self, daemon: Program) -> None:
+        """What another user gets: nothing, and whoever opens the way changes nothing."""
+        refused = await self.kad_as(STRANGER, "status")
+        self.assertEqual(refused.code, 77, refused)
+        self.assertIn(f"run kad with sudo, or as {SERVANT}", refused.err)
+        self.state.chmod(0o755)
+        socket = self.state / "control.sock"
+        socket.chmod(0o666)
+        for _ in range(2):
+            asked = await self.run_to_end(sys.executable, "-c", _ASK, STRANGER, str(socket))
+            error = json.loads(asked.out)["error"]
+            self.assertEqual(error["type"], "ControlRefused")
+        self.assertEqual(daemon.output.count(b"refused bin at the control socket"), 1)
+        self.assertEqual((await self.kad_as("root", "status")).code, 78)
+        socket.chmod(0o600)
+        self.state.chmod(0o700)
+
+    async def test_a_node_of_another_user_that_is_not_said_so(self) -> None:
+        """Without ``--uid`` root does not take the directory of somebody else for its own."""
+        program = self.start(*TWISTD[:-1], *self.options())
+        if not IS_ROOT:
+            await program.says("serves the network")
+            return
+        result = await program.ended
+        self.assertEqual(result.code, 78, result)
+        self.assertIn(f"belongs to {SERVANT}, not to root", result.err)
+        self.assertEqual(list(self.state.iterdir()), [])
+
+    async def test_a_directory_that_the_user_cannot_make(self) -> None:
+        self.state = self.state / "none" if not IS_ROOT else self.directory / "none"
+        twistd = ("--uid", SERVANT) if IS_ROOT else ()
+        if not IS_ROOT:
+            self.state.parent.chmod(0o500)
+            self.addCleanup(self.state.parent.chmod, 0o700)
+        result = await self.run_to_end(*TWISTD[:-1], *twistd, *self.options())
+        self.assertEqual(result.code, 77, result)
+        self.assertIn(f"cannot use the state directory {self.state}: permission denied", result.err)
+        self.assertFalse(self.state.exists())
+
+
+class UmaskTests(UsersTestCase):
+    """What the node makes is its user's alone, whatever the caller's umask allows."""
+
+    async def test_all_umasks(self) -> None:
+        for mask, storage in (("000", "sqlite"), ("002", "lmdb")):
+            self.state = self.directory / mask / "deep" / "state"
+            daemon = await self.daemon_with(mask, storage)
+            stored = await self.run_to_end(*KAD, *self.stored())
+            self.assertEqual(stored.code, 0, stored.err)
+            self.assertEqual(modes_below(self.directory / mask), {}, mask)
+            await daemon.end()
+            self.assertEqual(modes_below(self.directory / mask), {}, mask)
+        target = self.directory / "records.kad"
+        state = ("--state-dir", str(self.state), "--storage", f"lmdb:{self.state}/records.lmdb")
+        exported = await self.run_to_end(*with_umask("000"), *KAD, "export", *state, str(target))
+        self.assertEqual(exported.code, 0, exported.err)
+        self.assertEqual(stat.S_IMODE(target.stat().st_mode), 0o600)
+
+    async def daemon_with(self, mask: str, storage: str) -> Program:
+        program = self.start(*with_umask(mask), *TWISTD[:-1], *self.options(), "--storage", storage)
+        await program.says("serves the network")
+        return program
+
+    def stored(self) -> tuple[str, ...]:
+        what = ("store", "--key", "k", "--value", "v", "--keep")
+        return *what, "--state-dir", str(self.state)

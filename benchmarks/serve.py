@@ -60,9 +60,13 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Kind, Value
 from kadtwisted.records.value import encode
+from kadtwisted.rpc.replays import SERVED_REMEMBERED
 
 DATAGRAMS = 256
 """Different datagrams of one measurement; the generator cycles through them."""
+DATAGRAMS_PROVEN = 3 * SERVED_REMEMBERED
+"""The same for a sender with a token: a node remembers the datagrams of two generations, and does
+not answer them again."""
 STRANGERS = 64
 LARGE = f"{MANY_CONTACTS:,}"
 """The name of the sealed node with many contacts."""
@@ -112,7 +116,7 @@ class NodeUnderTest:
         self.asker.renew_token()
         self.asker.close()
         writer, token = self.asker.writer, self.asker.token
-        return [writer.request(make(), token) for _ in range(DATAGRAMS)]
+        return [writer.request(make(), token) for _ in range(DATAGRAMS_PROVEN)]
 
     def padded(self, make: Callable[[], RequestBody]) -> list[bytes]:
         """Requests of strangers in turn, as long as the answers they want."""

@@ -77,18 +77,24 @@ def endpoint_from_compact(raw: bytes) -> Endpoint:
 class Contact:
     """What is passed on about a node: its ID, where it is, and the public key that proves the ID.
 
-    ``compact`` is the endpoint in network byte order, kept because every answer needs it.
+    ``packed`` is the key and the endpoint in network byte order (:func:`compact`), kept because
+    every answer needs them.
     """
 
     node_id: NodeID
     endpoint: Endpoint
     key: bytes
-    compact: bytes
+    packed: bytes
 
     @classmethod
     def at(cls, node_id: NodeID, endpoint: Endpoint, key: bytes = b"") -> Contact:
         """The contact of a node at an endpoint; :class:`InvalidAddress` if that is none."""
-        return cls(node_id, endpoint, key, compact(endpoint))
+        return cls(node_id, endpoint, key, key + compact(endpoint))
+
+    @property
+    def compact(self) -> bytes:
+        """The endpoint in network byte order, 6 or 18 bytes."""
+        return self.packed[len(self.key) :]
 
     @property
     def family(self) -> Family:

@@ -36,8 +36,6 @@ from typing import NamedTuple
 
 from nacl.bindings import (
     crypto_scalarmult,
-    crypto_secretbox,
-    crypto_secretbox_open,
     crypto_sign_ed25519_pk_to_curve25519,
     crypto_sign_ed25519_sk_to_curve25519,
     crypto_sign_seed_keypair,
@@ -60,13 +58,12 @@ from kadtwisted.sealing.forms import (
     Form,
     layouts,
 )
+from kadtwisted.sealing.secret_box import MAC_BYTES, SecretBox
 
 NETWORK_KEY_BYTES = 32
 RANDOM_BYTES = 16
 """The random part of a nonce: two of 2^48 datagrams under one key agree with a chance of 2^-33."""
 TAG_BYTES = 8
-MAC_BYTES = 16
-"""Poly1305 (RFC 8439, section 2.5)."""
 
 RANDOM_END = 1 + RANDOM_BYTES
 NONCE_END = RANDOM_END + TAG_BYTES
@@ -191,6 +188,7 @@ class BoxSealer:
         self._secrets: OrderedDict[bytes, tuple[PairKeys, ...]] = OrderedDict()
         self._aside: tuple[bytes, tuple[PairKeys, ...]] | None = None
         self._randoms = random_parts(secure_random)
+        self._box = SecretBox()
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
         to_me, to_all = self._prepared(self.public_key), self._prepared(b"")
         self._incoming: dict[int, Incoming] = {
@@ -255,7 +253,7 @@ class BoxSealer:
         keys_used = (known or self._keys_with(sender))[network]
         box = datagram[LAYOUTS[form].header_end :]
         try:
-            body = crypto_secretbox_open(box, datagram[1:NONCE_END], keys_used.opens)
+            body = self._box.open(box, datagram[1:NONCE_END], keys_used.opens)
         except CryptoError:
             raise MalformedDatagram("bad-box") from None
         if to_all is not None:
@@ -285,7 +283,7 @@ class BoxSealer:
         random = next(self._randoms)
         start = first + random
         tag = blake2b(start + shown, digest_size=TAG_BYTES, key=tags).digest()
-        return start + tag + shown + crypto_secretbox(body, random + tag, seals)
+        return start + tag + shown + self._box.seal(body, random + tag, seals)
 
     def _keys_with_recipient(self, recipient: bytes, form: int) -> tuple[PairKeys, ...]:
         try:

@@ -27,13 +27,13 @@ from kadtwisted.wire.layout import CONTACT_IPV4, CONTACT_IPV6, HAVE_ENTRY, VERSI
 
 def pack_contacts(contacts: Sequence[Contact]) -> tuple[bytes, bytes]:
     """The IPv4 contacts, 38 bytes each, and the IPv6 contacts, 50 bytes each, in their order."""
-    together = b"".join([each.key + each.compact for each in contacts])
+    together = b"".join([each.packed for each in contacts])
     if len(together) == CONTACT_IPV4 * len(contacts):
         return together, b""
     four, six = split_families(contacts)
     return (
-        b"".join([each.key + each.compact for each in four]),
-        b"".join([each.key + each.compact for each in six]),
+        b"".join([each.packed for each in four]),
+        b"".join([each.packed for each in six]),
     )
 
 
@@ -46,8 +46,8 @@ def split_families(contacts: Sequence[Contact]) -> tuple[list[Contact], list[Con
 
 def unpack_contact(packed: bytes, identify: Callable[[bytes], NodeID]) -> Contact:
     """One contact of 38 or 50 bytes; ``identify`` turns its public key into its node ID."""
-    key, raw = packed[:KEY_BYTES], packed[KEY_BYTES:]
-    return Contact(identify(key), endpoint_from_compact(raw), key, raw)
+    key = packed[:KEY_BYTES]
+    return Contact(identify(key), endpoint_from_compact(packed[KEY_BYTES:]), key, packed)
 
 
 def unpack_contacts(

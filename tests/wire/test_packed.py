@@ -55,7 +55,7 @@ class ContactTests(SynchronousTestCase):
             *pack_contacts([FOUR]), lambda packed: unpack_contact(packed, identify)
         )
         self.assertEqual(seen, [FOUR.key])
-        self.assertEqual(contact, Contact(NodeID(7), FOUR.endpoint, FOUR.key, FOUR.compact))
+        self.assertEqual(contact, Contact.at(NodeID(7), FOUR.endpoint, FOUR.key))
 
     def test_every_entry_is_kept(self) -> None:
         martian = Contact.at(NodeID(0), Endpoint("0.0.0.0", 0), bytes(32))

@@ -243,7 +243,7 @@ class Requests:
             return
         contact = asked.contact
         if contact.key != key:  # its key, and so its ID, were not known when it was asked
-            contact = Contact(self._identify(key), contact.endpoint, key, contact.compact)
+            contact = Contact.at(self._identify(key), contact.endpoint, key)
         asked.waiter.callback(Answer(contact, reply, rtt))
 
     def _take_error(self, asked: _Asked, error: Error) -> None:

@@ -123,8 +123,8 @@ class Limits:
         """Charge a datagram to an endpoint with a valid token; says whether to serve it."""
         sources = self._sources
         groups = self._hosts_of(endpoint[0])
-        for group, budget in groups:
-            if sources.get(group, now) > now + budget.allowance:
+        for group, (_, allowance) in groups:
+            if sources.get(group, now) > now + allowance:
                 return False
         full_at = sources.get(endpoint)
         if full_at is None:
@@ -135,9 +135,9 @@ class Limits:
         else:
             sources[endpoint] = (full_at if full_at > now else now) + self._interval
             sources.move_to_end(endpoint)
-        for group, budget in groups:
+        for group, (interval, _) in groups:
             full_at = sources.get(group, now)
-            sources[group] = (full_at if full_at > now else now) + budget.interval
+            sources[group] = (full_at if full_at > now else now) + interval
             sources.move_to_end(group)
         return True
 

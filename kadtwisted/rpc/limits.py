@@ -123,7 +123,7 @@ class Limits:
         """Charge a datagram to an endpoint with a valid token; says whether to serve it."""
         sources = self._sources
         groups = self._hosts_of(endpoint[0])
-        for group, (_, allowance) in groups:
+        for group, _, allowance in groups:
             if sources.get(group, now) > now + allowance:
                 return False
         full_at = sources.get(endpoint)
@@ -135,7 +135,7 @@ class Limits:
         else:
             sources[endpoint] = (full_at if full_at > now else now) + self._interval
             sources.move_to_end(endpoint)
-        for group, (interval, _) in groups:
+        for group, interval, _ in groups:
             full_at = sources.get(group, now)
             sources[group] = (full_at if full_at > now else now) + interval
             sources.move_to_end(group)
@@ -154,8 +154,11 @@ class Limits:
     def admit_cost(self, endpoint: Endpoint, cost: float, now: float) -> bool:
         """Charge what a request of a proven endpoint costs, in PINGs, beyond the one that it was
         admitted for; says whether to handle it."""
-        own = BucketShape(self._interval, self._allowance)
-        return self._admit(((endpoint, own), *self._hosts_of(endpoint[0])), cost, now)
+        own: Endpoint | str = endpoint
+        charges = [(own, BucketShape(self._interval, self._allowance))]
+        for group, interval, allowance in self._hosts_of(endpoint[0]):
+            charges.append((group, BucketShape(interval, allowance)))
+        return self._admit(charges, cost, now)
 
     def admit_write(self, endpoint: Endpoint, now: float) -> bool:
         """Charge a STORE to the writes of its host; says whether to handle it."""
@@ -236,9 +239,10 @@ class Limits:
             (":".join(groups[:3]), self._site),
         )
 
-    def _proven_groups(self, host: str) -> tuple[tuple[str, BucketShape], ...]:
-        """The groups at which a proven sender of a host is charged, and the budget of each."""
+    def _proven_groups(self, host: str) -> tuple[tuple[str, float, float], ...]:
+        """The groups at which a proven sender of a host is charged, and the interval and the
+        allowance of each: in plain tuples, because each datagram reads them."""
         if is_loopback(host.rpartition(":")[2] if "." in host else host):
-            return ((f"{host} proven", self._host),)
-        groups = [f"{group} proven" for group, _ in self._charges(Endpoint(host, 0))]
-        return tuple(zip(groups, (self._host, self._host_site), strict=False))
+            return ((f"{host} proven", *self._host),)
+        charged = zip(self._charges(Endpoint(host, 0)), (self._host, self._host_site), strict=False)
+        return tuple((f"{group} proven", *budget) for (group, _), budget in charged)

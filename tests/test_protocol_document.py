@@ -230,11 +230,12 @@ class WorkedExample(DocumentTestCase):
         self.assertEqual(len(self.page["hello datagram"]), 216)
         padding = (1_700_000_000).to_bytes(8, "big") + bytes(112)
         self.assertEqual(hello.items, [1, transaction_id, 0, padding, b""])
-        self.assertEqual(len(self.page["answer datagram"]), 113)
+        self.assertEqual(len(self.page["answer datagram"]), 120)
         observed = bytes([198, 51, 100, 7]) + (50000).to_bytes(2, "big")
         token = self.opened("request").token
         pong = [-1, transaction_id, token, observed, b"\x01", 0, 1_700_000_000, None]
-        self.assertEqual(answer.items, [*pong, bitmap(1, 2, 3, 4, 5), bitmap(1)])
+        own = bytes([203, 0, 113, 9]) + (8000).to_bytes(2, "big")
+        self.assertEqual(answer.items, [*pong, bitmap(1, 2, 3, 4, 5), bitmap(1), own])
 
     def test_find_value(self) -> None:
         request, reply = self.opened("request"), self.opened("reply")

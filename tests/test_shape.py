@@ -21,7 +21,6 @@ MOST_FILES = 15
 LONG_FILES: Mapping[str, str] = MappingProxyType(
     {
         "kadtwisted/parameters.py": "all defaults in one place",
-        "kadtwisted/routing/table.py": "one table: whom it takes, keeps, replaces and names",
     }
 )
 """Files of the package that may have more lines, and why."""

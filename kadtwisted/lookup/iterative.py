@@ -5,7 +5,8 @@ departs from the paper's rounds: every event frees its slot at once.  A contact 
 patience frees its slot too, and the search goes on as if it had failed, but its reply still counts
 until the lookup is over, and after :meth:`Lookup.failed` as well.  At most three times alpha
 requests are in flight.  What other nodes tell is followed only until as many contacts were tried as
-the shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.
+the shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.  A
+request that was not sent does not count: whoever holds it back must not end the lookup.
 
 It never sends, waits, reads a clock or draws a random number.  After every event the driver calls
 :meth:`Lookup.next`, reports each contact it asks by :meth:`Lookup.asked`, and calls again at
@@ -43,6 +44,8 @@ as many that crowd around the target; a simulation of such crowds would settle i
 
 WAITING = "waiting"
 LATE = "late"
+UNSENT = "failed"
+"""What a trace calls a request that was not sent."""
 
 
 class Attempt:
@@ -120,6 +123,7 @@ class Lookup:
         self._hearsay = HearsayBudget(by_block) if sharing is None else sharing.hearsay
         self._taken = None if sharing is None else sharing.taken
         self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
+        self._unsent = 0
         self._holding: list[Attempt] = []
 
     # --- Whom next? --------------------------------------------------------------------------
@@ -198,7 +202,7 @@ class Lookup:
             return None
         if candidate.own:
             return candidate.own[0]
-        if len(self._attempts) + besides.contacts >= self.shortlist.capacity:
+        if self._tried() + besides.contacts >= self.shortlist.capacity:
             return None
         for contact in candidate.told:
             if self._hearsay.admits(contact, besides):
@@ -210,9 +214,12 @@ class Lookup:
         """Whether an endpoint is left that may be tried, now or when its host has answered."""
         if candidate.own:
             return True
-        return len(self._attempts) < self.shortlist.capacity and any(
+        return self._tried() < self.shortlist.capacity and any(
             not self._hearsay.exhausted(each) for each in candidate.told
         )
+
+    def _tried(self) -> int:
+        return len(self._attempts) - self._unsent
 
     # --- What happened -----------------------------------------------------------------------
 
@@ -267,7 +274,11 @@ class Lookup:
             return
         if attempt.outcome == WAITING:
             self._settle(attempt)
-            if attempt.charged:
+            self._unsent += outcome == UNSENT
+            if attempt.charged and outcome == UNSENT:
+                attempt.charged = False
+                self._hearsay.unsent(contact)
+            elif attempt.charged:
                 self._hearsay.failed(contact)
         if attempt.answered is None:
             attempt.outcome = outcome

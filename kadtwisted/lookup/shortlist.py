@@ -228,7 +228,8 @@ class HearsayBudget:
     if ``by_block``.
 
     An answer gives its share back: who answers is no victim, and many nodes may live at one
-    address.  Failures do not.  Loopback addresses are no one else's and are exempt.
+    address.  So does a request that was not sent.  Failures do not.  Loopback addresses are no one
+    else's and are exempt.
     """
 
     __slots__ = ("_by_block", "_failed", "_in_flight")
@@ -262,6 +263,9 @@ class HearsayBudget:
     def answered(self, contact: Contact) -> None:
         for network, _ in self._limits(contact):
             self._in_flight[network] -= 1
+
+    unsent = answered
+    """A request was not sent after all."""
 
     def failed(self, contact: Contact) -> None:
         for network, _ in self._limits(contact):

@@ -159,6 +159,9 @@ class Pong(NamedTuple):
 
     ``methods`` and ``kinds`` are bitmaps of the numbers that this node serves
     (:mod:`kadtwisted.model.bitmaps`); an older node may name none.
+
+    ``own`` is where this node can be reached, as far as it knows: others have told it.  Its port is
+    0 if they do not agree on one.
     """
 
     formats: bytes
@@ -167,6 +170,7 @@ class Pong(NamedTuple):
     agent: str | None = None
     methods: bytes = b""
     kinds: bytes = b""
+    own: Endpoint | None = None
 
 
 class Nodes(NamedTuple):

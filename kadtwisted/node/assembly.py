@@ -34,6 +34,7 @@ from kadtwisted.node.world import ip_literal
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.diversity import diversity_for
 from kadtwisted.routing.liveness import Liveness
+from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.upkeep.publishing import PublicationSchedule
 
@@ -107,10 +108,12 @@ def _make_links(lasting: LastingParts) -> Links:
     lasting.records.neighbours.tables = tables
     links = Links()
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):
-        handle: Handle = Handlers(lasting.context, family, tables, lasting.records).handle
+        reach = Reach(lasting.context.settings.allow, interface)
+        handlers = Handlers(lasting.context, family, tables, lasting.records, reach)
+        handle: Handle = handlers.handle
         if lasting.wrap_handler is not None:
             handle = lasting.wrap_handler(handle)
-        links[family] = Link(lasting.context, interface, tables[family], door, handle)
+        links[family] = Link(lasting.context, interface, tables[family], door, handle, reach)
     return links
 
 

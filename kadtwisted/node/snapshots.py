@@ -12,8 +12,8 @@ from kadtwisted.model.record import StorageUsage
 from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus, NodeStatus
 from kadtwisted.node.assembly import Assembly, LastingParts
 from kadtwisted.node.port.link import Link
+from kadtwisted.routing.buckets import BucketView
 from kadtwisted.routing.liveness import Entry
-from kadtwisted.routing.table import BucketView
 from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.upkeep.health import Signs, verdict
 

@@ -17,9 +17,25 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 and 2.4):
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from kadtwisted.model.ids import NodeID, RandomBits, common_prefix, random_id_with_prefix
 from kadtwisted.routing.kbucket import KBucket
+from kadtwisted.routing.liveness import Entry
+
+
+class BucketView(NamedTuple):
+    """A bucket from outside: it covers the IDs that share the first ``length`` bits of ``prefix``.
+
+    ``replacements`` counts its replacement cache; ``last_lookup`` is the moment a lookup last went
+    through it, minus infinity if none did.
+    """
+
+    prefix: NodeID
+    length: int
+    entries: tuple[Entry, ...]
+    replacements: int
+    last_lookup: float
 
 
 class Buckets:
@@ -76,6 +92,18 @@ class Buckets:
         length = index + differs
         free = self._bits - length
         return NodeID((self._own_id >> free ^ differs) << free), length
+
+    def views(self) -> list[BucketView]:
+        """Every bucket from outside, farthest first; their ranges are the whole space."""
+        return [
+            BucketView(
+                *self.range_of(index),
+                tuple(each.entries),
+                len(each.candidates),
+                each.last_lookup,
+            )
+            for index, each in enumerate(self._buckets)
+        ]
 
     def random_id_in(self, index: int, random: RandomBits) -> NodeID:
         """An ID drawn evenly from a bucket's range; ``IndexError`` if there is no such bucket."""

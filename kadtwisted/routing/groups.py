@@ -2,7 +2,8 @@
 
 * *Verified* ones are passed on, suspects too, until they are dropped.
 * *Tentative* ones only fill up what is missing.
-* *Withheld* ones are never passed on; lookups of our own may start from them.
+* *Withheld* ones, displaced ones among them, are never passed on; lookups of our own may start
+  from them.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class Groups:
         ids = self._of(entry)
         del ids[bisect_left(ids, entry.contact.node_id)]
 
-    def regroup(self, entry: Entry, *, tentative: bool, withheld: bool = False) -> None:
+    def regroup(
+        self, entry: Entry, *, tentative: bool, withheld: bool = False, displaced: bool = False
+    ) -> None:
         """Move a listed entry to another group."""
         self.remove(entry)
-        entry.tentative, entry.withheld = tentative, withheld
+        entry.tentative, entry.withheld, entry.displaced = tentative, withheld, displaced
         self.add(entry)
 
     def passed_on(self, target: NodeID, wanted: int) -> list[NodeID]:
@@ -60,6 +63,6 @@ class Groups:
         return count_nearer(self.verified, target, distance)
 
     def _of(self, entry: Entry) -> list[NodeID]:
-        if entry.withheld:
+        if entry.withheld or entry.displaced:
             return self.withheld
         return self.tentative if entry.tentative else self.verified

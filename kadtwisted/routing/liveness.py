@@ -9,6 +9,8 @@ The rules of this file:
   failure.
 * A suspect is dropped after several failures in a row that are spread over some time.  So one lost
   datagram, or one short outage, drops no contact.
+* Only a PONG makes up for a PING that failed: whoever hands a node's datagrams on could drop just
+  those in which it says where it is.
 * No contact is asked twice within a short time for the same reason.
 
 Nothing here knows buckets, and nothing here asks: the table names the contact to ask, and its
@@ -38,7 +40,9 @@ class Entry:
 
     ``failures`` counts failures in a row, the first of them at ``first_failure``; ``probed`` is
     when the table last named it to be asked, or when it last failed.  ``diversity`` decides whether
-    it is ``surplus``; a contact that is ``withheld`` is not passed on.
+    it is ``surplus``; a contact that is ``withheld`` is not passed on, nor is one that is
+    ``displaced``: it said itself that it is not there.  ``ponged`` is when it last answered a PING
+    without saying that; ``unanswered_ping`` says that the last one since then failed.
     """
 
     contact: Contact
@@ -50,6 +54,9 @@ class Entry:
     probed: float = NEVER
     surplus: bool = False
     withheld: bool = False
+    displaced: bool = False
+    ponged: float = NEVER
+    unanswered_ping: bool = False
 
     @property
     def suspect(self) -> bool:
@@ -66,8 +73,8 @@ class Liveness:
     verification_quiet: float = _DEFAULTS.verification_quiet
     check_after: float = CHECK_AFTER
 
-    def answered(self, entry: Entry, now: float) -> bool:
-        """Note an answer.  True if it makes a tentative entry verified.
+    def answered(self, entry: Entry, now: float, by_pong: bool = True) -> bool:
+        """Note an answer, ``by_pong`` or another one.  True if it makes a tentative entry verified.
 
         That takes a silence before the answer: ``verification_quiet`` seconds, or as many as the
         caller asked for when the table listed the entry, if nothing was heard of it since.
@@ -76,11 +83,15 @@ class Liveness:
             entry.probed > entry.last_seen or now - entry.last_seen >= self.verification_quiet
         )
         entry.last_seen = now
-        entry.failures = 0
+        if by_pong:
+            entry.ponged, entry.unanswered_ping = now, False
+        if not entry.unanswered_ping:
+            entry.failures = 0
         return believed
 
-    def failed(self, entry: Entry, now: float) -> bool:
-        """Note a request that failed.  True if the entry must be dropped."""
+    def failed(self, entry: Entry, now: float, ping: bool = True) -> bool:
+        """Note a request that failed, a ``ping`` or another.  True if the entry must be dropped."""
+        entry.unanswered_ping |= ping
         if not entry.failures:
             entry.first_failure = now
         entry.failures += 1

@@ -17,6 +17,8 @@ of this file:
   :mod:`~kadtwisted.routing.votes`).  An observer at a public address votes for its provider; one at
   another address for itself: an attacker elsewhere has no such address.  On this machine each port
   has a vote.
+* Where others see us we tell who asks, but only while the last answer agrees with the verdict: a
+  node that has moved must not send others to where it was.
 
 What is public is said in :mod:`~kadtwisted.model.networks`.  Hosts are IP addresses in their
 shortest text form, as sockets and codecs give them.
@@ -73,6 +75,8 @@ class Reach:
         "bound_tells",
         "changes",
         "is_public",
+        "own",
+        "told_to_others",
     )
 
     def __init__(self, allow: Iterable[str] = (), bound: str = "0.0.0.0") -> None:
@@ -87,15 +91,11 @@ class Reach:
         """Whether our own address is known to be public."""
         self.changes = 0
         """How often that has changed."""
-
-    @property
-    def own(self) -> Endpoint | None:
+        self.own: Endpoint | None = None
         """The endpoint at which others see us by their votes, ``None`` as long as there are not
         enough.  Its port is 0 if they do not agree on one, as behind some NATs."""
-        host, endpoint = self._host.answer, self._endpoint.answer
-        if host is None:
-            return None
-        return endpoint if endpoint is not None and endpoint.host == host else Endpoint(host, 0)
+        self.told_to_others: Endpoint | None = None
+        """The same, ``None`` while the last answer said something else."""
 
     def observers(self, now: float) -> int:
         """How many have said lately that our address is the one in ``own``."""
@@ -105,15 +105,26 @@ class Reach:
         """A node saw us at ``own``; whether the verdict about our endpoint is another one now."""
         voter = voter_of(by)
         changed = self._endpoint.cast(voter, own, now)
-        if self._host.cast(voter, own.host, now):
+        moved = self._host.cast(voter, own.host, now)
+        if moved:
             self._decide()
-            return True
-        return changed and own.host == self._host.answer
+        if moved or changed:
+            self.own = self._verdict()
+        host = self._host.answer
+        self.told_to_others = self.own if own.host == host else None
+        return moved or (changed and own.host == host)
+
+    def _verdict(self) -> Endpoint | None:
+        host, endpoint = self._host.answer, self._endpoint.answer
+        if host is None:
+            return None
+        return endpoint if endpoint is not None and endpoint.host == host else Endpoint(host, 0)
 
     def start_anew(self) -> None:
         """Forget what others said: we know nobody any more and may be in another network."""
         self._host.clear()
         self._endpoint.clear()
+        self.own = self.told_to_others = None
         self._decide()
 
     def _decide(self) -> None:

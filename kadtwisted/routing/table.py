@@ -11,12 +11,14 @@ The rules of this file (Maymounkov and Mazieres 2002, sections 2.2 to 2.4 and 4.
   ones.
 * A known ID at another endpoint is accepted only when the known endpoint has failed several times
   (``moves``).
+* A contact that says itself that it is not where it was asked is *displaced*: it is not passed on,
+  moves as soon as it answers where it says it is, and leaves as if it had failed.
 * Contacts that others could not reach can be withheld: they are not passed on.
 * Our own ID never enters.
 
 The table sends nothing and has no clock.  Every method that may change it returns a
-:class:`Change`: what entered, what left, and which contact the caller should ask now.  ``buckets``
-decides which bucket covers what, and when one is split.
+:class:`Change`: what entered, what left, and which contact the caller should ask now.  ``roster``
+has the places, ``buckets`` decides which bucket covers what, and when one is split.
 """
 
 from __future__ import annotations
@@ -27,18 +29,16 @@ from typing import NamedTuple
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, RandomBits
-from kadtwisted.model.networks import address_of
 from kadtwisted.parameters import Parameters
-from kadtwisted.routing.buckets import Buckets
-from kadtwisted.routing.diversity import Census, Diversity
-from kadtwisted.routing.groups import Groups
+from kadtwisted.routing.buckets import BucketView
+from kadtwisted.routing.diversity import Diversity
 from kadtwisted.routing.kbucket import KBucket
 from kadtwisted.routing.liveness import NEVER, Entry, Liveness
 from kadtwisted.routing.moves import Moves
+from kadtwisted.routing.roster import Roster
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()
-_UNLIMITED = 1 << 62
 
 
 class Change(NamedTuple):
@@ -55,20 +55,6 @@ class Change(NamedTuple):
 _NOTHING = Change()
 
 
-class BucketView(NamedTuple):
-    """A bucket from outside: it covers the IDs that share the first ``length`` bits of ``prefix``.
-
-    ``replacements`` counts its replacement cache; ``last_lookup`` is the moment a lookup last went
-    through it, minus infinity if none did.
-    """
-
-    prefix: NodeID
-    length: int
-    entries: tuple[Entry, ...]
-    replacements: int
-    last_lookup: float
-
-
 class RoutingTable:
     """The contacts of the node ``own_id``: IDs of ``bits`` bits, buckets of ``k`` entries, each
     with a cache of ``replacements`` candidates.  ``diversity`` limits contacts by address.
@@ -79,14 +65,12 @@ class RoutingTable:
 
     __slots__ = (
         "_buckets",
-        "_census",
         "_entries",
         "_groups",
         "_k",
         "_liveness",
         "_moves",
-        "_replacements",
-        "_spare",
+        "_roster",
         "own_id",
     )
 
@@ -106,15 +90,10 @@ class RoutingTable:
             raise InvalidInput("a k-bucket needs room for one contact, a cache for none or more")
         self.own_id = own_id
         self._k = k
-        self._replacements = replacements
         self._liveness = liveness
-        self._buckets = buckets = Buckets(own_id, bits, k)
-        self._census = Census(diversity, lambda node_id: buckets.of(node_id).entries)
         self._moves = Moves()
-        # A table with fewer contacts than this lets surplus in.
-        self._spare = diversity.spare * k if diversity is not None else _UNLIMITED
-        self._entries: dict[NodeID, Entry] = {}
-        self._groups = Groups()
+        self._roster = roster = Roster(own_id, bits, k, replacements, diversity)
+        self._buckets, self._entries, self._groups = roster.buckets, roster.entries, roster.groups
 
     # --- Asking the table ------------------------------------------------------------------------
 
@@ -174,41 +153,40 @@ class RoutingTable:
                 entry.failures > 0
                 and entry.contact.endpoint != endpoint
                 and not self._moves.is_heard_elsewhere(node_id)
-                and self._may_move(entry, endpoint)
+                and self._roster.may_move(entry, endpoint)
             )
-        if node_id == self.own_id or not self._buckets.has_room(node_id):
-            return False
-        if len(self._entries) < self._spare:
-            return True
-        return self._census.fits(node_id, address_of(endpoint.host))
+        return self._roster.has_room(node_id, endpoint)
 
     # --- What happened ---------------------------------------------------------------------------
 
-    def answered(self, contact: Contact, now: float) -> Change:
-        """The contact answered a request of ours.
+    def answered(self, contact: Contact, now: float, *, by_pong: bool = True) -> Change:
+        """The contact answered a request of ours; ``by_pong``: with a PONG that names no other
+        place.
 
         ``ping`` names the contact whose place it would take if that one does not answer any more.
         """
         entry = self._entries.get(contact.node_id)
         if entry is not None:
-            return self._known_answered(entry, contact, now)
+            return self._known_answered(entry, contact, now, by_pong)
         if contact.node_id == self.own_id:
             return _NOTHING
-        bucket = self._bucket_for(contact.node_id)
-        newcomer = Entry(contact, now, now)
-        fits = self._census.fits(contact.node_id, contact.compact[:-2])
+        roster = self._roster
+        bucket = roster.bucket_for(contact.node_id)
+        newcomer = Entry(contact, now, now, ponged=now if by_pong else NEVER)
+        fits = roster.fits(contact)
         if len(bucket.entries) < self._k:
-            if fits or len(self._entries) < self._spare:
+            if fits or len(self._entries) < roster.spare:
                 return self._trimmed(self._add(bucket, newcomer))
-            self._wait(bucket, newcomer)
+            roster.wait(bucket, newcomer)
             return _NOTHING
-        may_replace = fits or len(self._entries) <= self._spare
+        may_replace = fits or len(self._entries) <= roster.spare
         leaving = bucket.gives_way(fits=fits) if may_replace else None
         if leaving is None:
-            self._wait(bucket, newcomer)
+            roster.wait(bucket, newcomer)
             ask_again = self._liveness.ask_again
             return self._check(bucket.stalest(lambda each: ask_again(each, now)), now)
-        self._send_away(bucket, leaving, newcomer)
+        self._moves.settled(leaving.contact.node_id)
+        roster.send_away(bucket, leaving, newcomer)
         return self._trimmed(Change((contact,), (leaving.contact,)))
 
     def introduced(self, contact: Contact, now: float) -> Change:
@@ -222,21 +200,39 @@ class RoutingTable:
         if contact.node_id in self._entries:
             self._moves.heard_elsewhere(contact, now, tentative=True)
             return _NOTHING
-        bucket = self._bucket_for(contact.node_id)
-        return self._add(bucket, Entry(contact, now, now, tentative=True))
+        bucket = self._roster.bucket_for(contact.node_id)
+        return self._add(bucket, Entry(contact, now, now, tentative=True, ponged=now))
 
-    def placed(self, contact: Contact, now: float) -> Change:
-        """The node itself said, where we asked it, that this is where it can be reached."""
+    def placed(self, contact: Contact, now: float, *, exactly: bool = True) -> Change:
+        """The node itself said, where we asked it, that this is where it can be reached; not
+        ``exactly``: it named the address, and another port or none.
+
+        It moves here from any other endpoint; from another port only if it is displaced there.
+        """
         entry = self._entries.get(contact.node_id)
         if entry is None:
             return _NOTHING
         if entry.contact.endpoint != contact.endpoint:
-            if not self._may_move(entry, contact.endpoint):
+            sure = exactly or entry.displaced
+            if not sure or not self._roster.may_move(entry, contact.endpoint):
                 return _NOTHING
             self._moves.settled(contact.node_id)
             return self._move(entry, contact, now)
         self._moves.settled(contact.node_id)
         return _NOTHING
+
+    def displaced(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
+        """The node itself said, where we asked it, that it is at another address: whoever is here
+        only hands its datagrams on.
+
+        A contact here is not passed on any more, and leaves as if it had failed here.
+        """
+        entry = self._entries.get(node_id)
+        if entry is not None and entry.contact.endpoint == endpoint:
+            self._groups.regroup(
+                entry, tentative=entry.tentative, withheld=entry.withheld, displaced=True
+            )
+        return self.failed(node_id, endpoint, now)
 
     def heard(self, node_id: NodeID, endpoint: Endpoint, now: float) -> None:
         """A request of this node arrived: a tentative contact's silence starts anew."""
@@ -244,8 +240,11 @@ class RoutingTable:
         if entry is not None and entry.tentative and entry.contact.endpoint == endpoint:
             entry.last_seen = now
 
-    def failed(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
-        """A request to this node at this endpoint failed.
+    def failed(
+        self, node_id: NodeID, endpoint: Endpoint, now: float, *, ping: bool = True
+    ) -> Change:
+        """A request to this node at this endpoint failed; ``ping``: it was a PING, and only a PONG
+        makes up for it.
 
         A failure at one endpoint does not count against a contact known at another.  A contact that
         is to be dropped, but was heard elsewhere meanwhile, moves there.  When one is dropped, the
@@ -262,16 +261,18 @@ class RoutingTable:
         if entry.contact.endpoint != endpoint:
             self._moves.silent(node_id, endpoint)
             return _NOTHING
-        if not self._liveness.failed(entry, now):
+        if not self._liveness.failed(entry, now, ping):
             return _NOTHING
         elsewhere = self._moves.take(node_id)
-        if elsewhere is not None and self._may_move(entry, elsewhere.contact.endpoint):
-            self._moves.left(entry.contact, now)
+        if elsewhere is not None and self._roster.may_move(entry, elsewhere.contact.endpoint):
+            if not entry.displaced:
+                self._moves.left(entry.contact, now)
             self._groups.regroup(entry, tentative=elsewhere.tentative)
             change = self._move(entry, elsewhere.contact, elsewhere.last_seen)
             return self._check(entry, now, change) if not entry.tentative else change
-        self._remove(bucket, entry)
-        promoted = self._move_up(bucket, now)
+        self._moves.settled(node_id)
+        self._roster.remove(bucket, entry)
+        promoted = self._roster.move_up(bucket, now)
         if promoted is None:
             return Change(removed=(entry.contact,))
         return Change((promoted,), (entry.contact,), ping=promoted)
@@ -283,23 +284,9 @@ class RoutingTable:
         tentative ones and candidates are dropped.  Candidates move up into the free places as
         tentative contacts; :meth:`verify_due` names them as it names all others.
         """
-        for bucket in self._buckets:
-            for each in [e for e in bucket.candidates.values() if unwanted(e.contact)]:
-                del bucket.candidates[each.contact.node_id]
-        gone: list[Contact] = []
-        added: list[Contact] = []
-        for each in list(self._entries.values()):
-            if not unwanted(each.contact):
-                self._groups.regroup(each, tentative=each.tentative)
-            elif not each.tentative:
-                self._groups.regroup(each, tentative=False, withheld=True)
-            else:
-                gone.append(each.contact)
-                bucket = self._buckets.of(each.contact.node_id)
-                self._remove(bucket, each)
-                promoted = self._move_up(bucket)
-                if promoted is not None:
-                    added.append(promoted)
+        added, gone = self._roster.withhold(unwanted)
+        for each in gone:
+            self._moves.settled(each.node_id)
         return Change(tuple(added), tuple(gone))
 
     # --- What is due -----------------------------------------------------------------------------
@@ -321,6 +308,17 @@ class RoutingTable:
             each.probed = now
         return [each.contact for each in due] + self._moves.due(now)
 
+    def unplaced(self, now: float, period: float) -> list[Contact]:
+        """The verified contacts of whom no PONG has come for ``period`` seconds from where we know
+        them, those of whom there was none at all first: an answer of another kind does not say
+        whether somebody only hands it on.  Suspects are asked anyway."""
+        due = [
+            each
+            for each in self._entries.values()
+            if now - each.ponged >= period and not (each.failures or each.tentative)
+        ]
+        return [each.contact for each in sorted(due, key=lambda each: each.ponged)]
+
     def looked_up(self, target: NodeID, now: float) -> None:
         """A lookup for ``target`` was made."""
         self._buckets.of(target).looked_up(target, now)
@@ -338,15 +336,7 @@ class RoutingTable:
 
     def buckets(self) -> list[BucketView]:
         """Every bucket, farthest from our own ID first; their ranges are the whole space."""
-        return [
-            BucketView(
-                *self._buckets.range_of(index),
-                tuple(each.entries),
-                len(each.candidates),
-                each.last_lookup,
-            )
-            for index, each in enumerate(self._buckets)
-        ]
+        return self._buckets.views()
 
     def random_id_in(self, index: int, random: RandomBits) -> NodeID:
         """An ID drawn evenly from a bucket's range; ``IndexError`` if there is no such bucket."""
@@ -354,20 +344,24 @@ class RoutingTable:
 
     # --- Entries ---------------------------------------------------------------------------------
 
-    def _known_answered(self, entry: Entry, contact: Contact, now: float) -> Change:
+    def _known_answered(self, entry: Entry, contact: Contact, now: float, by_pong: bool) -> Change:
         if entry.contact.endpoint == contact.endpoint:
+            if entry.displaced:
+                if not by_pong:
+                    return _NOTHING
+                self._groups.regroup(entry, tentative=entry.tentative, withheld=entry.withheld)
             if entry.failures:
                 self._moves.take(contact.node_id)
-            if self._liveness.answered(entry, now):
+            if self._liveness.answered(entry, now, by_pong):
                 self._groups.regroup(entry, tentative=False)
                 return self._trimmed(_NOTHING)
             return _NOTHING
-        if self._moves.goes_back(contact, now) and self._may_move(entry, contact.endpoint):
+        if self._moves.goes_back(contact, now) and self._roster.may_move(entry, contact.endpoint):
             self._moves.settled(contact.node_id)
             self._groups.regroup(entry, tentative=False)
             return self._move(entry, contact, now)
         if entry.failures:
-            if self._may_move(entry, contact.endpoint):
+            if self._roster.may_move(entry, contact.endpoint):
                 self._moves.heard_elsewhere(contact, now, tentative=False)
             return _NOTHING
         # It may have moved: ask at the known endpoint, so that failures there can let it in here.
@@ -381,86 +375,16 @@ class RoutingTable:
 
     def _move(self, entry: Entry, contact: Contact, now: float) -> Change:
         change = Change(added=(contact,), removed=(entry.contact,))
-        self._census.move(entry, contact)
-        self._groups.regroup(entry, tentative=entry.tentative)
-        entry.last_seen, entry.probed, entry.failures = now, NEVER, 0
+        self._roster.move(entry, contact, now)
         return change
 
     def _add(self, bucket: KBucket, entry: Entry) -> Change:
-        self._census.enter(entry)
-        return self._list(bucket, entry)
-
-    def _list(self, bucket: KBucket, entry: Entry) -> Change:
-        node_id = entry.contact.node_id
-        bucket.entries.append(entry)
-        bucket.candidates.pop(node_id, None)
-        self._entries[node_id] = entry
-        self._groups.add(entry)
+        self._roster.add(bucket, entry)
         return Change(added=(entry.contact,))
-
-    def _remove(self, bucket: KBucket, entry: Entry, heir: Entry | None = None) -> None:
-        """Take an entry out; its place is free, or is at once that of ``heir``."""
-        bucket.entries.remove(entry)
-        del self._entries[entry.contact.node_id]
-        self._moves.settled(entry.contact.node_id)
-        self._groups.remove(entry)
-        self._census.leave(entry, heir)
-        if heir is not None:
-            self._list(bucket, heir)
-
-    def _wait(self, bucket: KBucket, entry: Entry) -> None:
-        """Put an entry into the replacement cache."""
-        candidates = bucket.candidates
-        if len(candidates) >= self._replacements and entry.contact.node_id not in candidates:
-            oldest = self._census.crowded_out(entry, candidates.values())
-            if oldest is not None:
-                del candidates[oldest.contact.node_id]
-        bucket.wait(entry, self._replacements)
-
-    def _move_up(self, bucket: KBucket, probed: float = NEVER) -> Contact | None:
-        """Give a free place to a candidate that may have it, if there is one."""
-        fits = self._census.fits
-        found = bucket.newest_candidate(
-            lambda each: fits(each.contact.node_id, each.contact.compact[:-2])
-        )
-        if found is None and len(self._entries) < self._spare:
-            found = bucket.newest_candidate(lambda _: True)
-        if found is None:
-            return None
-        found.tentative = True
-        found.probed = probed
-        self._add(bucket, found)
-        return found.contact
-
-    # --- Surplus ---------------------------------------------------------------------------------
-
-    def _bucket_for(self, node_id: NodeID) -> KBucket:
-        """The bucket for a newcomer, after splitting: then more may fit into each half."""
-        buckets = len(self._buckets)
-        bucket = self._buckets.split_for(node_id)
-        if len(self._buckets) > buckets:
-            self._census.promote()
-        return bucket
-
-    def _may_move(self, entry: Entry, endpoint: Endpoint) -> bool:
-        """Whether an entry may stand at another endpoint; as surplus, only in a small table."""
-        if len(self._entries) <= self._spare:
-            return True
-        return self._census.fits_elsewhere(entry, address_of(endpoint.host))
 
     def _trimmed(self, change: Change) -> Change:
         """A verified contact's change, and the surplus that leaves a table that is too large."""
-        gone: list[Contact] = []
-        while len(self._entries) > self._spare:
-            entry = self._census.farthest_surplus(self.own_id)
-            if entry is None:
-                break
-            self._send_away(self._buckets.of(entry.contact.node_id), entry)
-            gone.append(entry.contact)
+        gone = self._roster.trim()
+        for each in gone:
+            self._moves.settled(each.node_id)
         return change._replace(removed=(*change.removed, *gone)) if gone else change
-
-    def _send_away(self, bucket: KBucket, entry: Entry, heir: Entry | None = None) -> None:
-        """Take an entry's place away; if it is known to be alive, it waits for another one."""
-        self._remove(bucket, entry, heir)
-        if not entry.tentative and not entry.failures:
-            self._wait(bucket, entry)

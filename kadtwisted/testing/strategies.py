@@ -169,6 +169,7 @@ def reply_bodies(identify: Identify = identify_by_prefix) -> st.SearchStrategy[R
             st.none() | texts(layout.AGENT_BYTES),
             st.binary(max_size=layout.NUMBERS_BYTES),
             st.binary(max_size=layout.NUMBERS_BYTES),
+            st.none() | endpoints(),
         ),
         st.builds(Nodes, contact_lists(identify)),
         st.builds(

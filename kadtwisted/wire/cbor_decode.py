@@ -62,8 +62,8 @@ from kadtwisted.wire.layout import (
 from kadtwisted.wire.packed import (
     unpack_contact,
     unpack_contacts,
+    unpack_endpoint,
     unpack_entries,
-    unpack_observed,
 )
 from kadtwisted.wire.strict_scan import scan
 
@@ -184,7 +184,7 @@ def _reply(items: Items, unpack: Unpack) -> Reply:
     length, read = known
     if len(items) < length:
         raise MalformedDatagram("missing-items")
-    return Reply(transaction_id, read(items, unpack), token, unpack_observed(observed))
+    return Reply(transaction_id, read(items, unpack), token, unpack_endpoint(observed, "observed"))
 
 
 def _pong(items: Items, unpack: Unpack) -> Pong:
@@ -198,6 +198,7 @@ def _pong(items: Items, unpack: Unpack) -> Pong:
         None if agent is None else _text(agent, AGENT_BYTES, "agent"),
         _bytes(items[8], 0, NUMBERS_BYTES, "methods") if len(items) > 8 else b"",
         _bytes(items[9], 0, NUMBERS_BYTES, "kinds") if len(items) > 9 else b"",
+        unpack_endpoint(items[10], "own") if len(items) > 10 else None,
     )
 
 

@@ -32,7 +32,7 @@ from kadtwisted.model.messages import (
     Stored,
 )
 from kadtwisted.wire.layout import AGENT_BYTES, PADDING, READ_ONLY, TEXT_BYTES, TIME_BYTES
-from kadtwisted.wire.packed import pack_contacts, pack_entries, pack_observed, split_families
+from kadtwisted.wire.packed import pack_contacts, pack_endpoint, pack_entries, split_families
 
 # Plain integers: the CBOR library is slower with members of an enumeration.
 _PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(Method)[:5])
@@ -91,7 +91,8 @@ def encode_reply(reply: Reply, limit: int) -> bytes:
     """The reply's bytes, at most ``limit``.
 
     A reply that is too long loses contacts from the end of the longer family (IPv6 if they are
-    equal), so that the closest stay; then an error loses the end of its text, and PONG its agent.
+    equal), so that the closest stay; then an error loses the end of its text, and PONG its agent,
+    then its own endpoint.
     Fails with :class:`MalformedDatagram` (``reply-too-long``) if that is not enough.
     """
     data = dumps(reply_items(reply))
@@ -105,16 +106,16 @@ def reply_items(reply: Reply) -> list[object]:
     """The items of a reply's array, with nothing left out."""
     transaction_id, body, token, observed = reply
     number, items = _reply_body(body)
-    return [number, transaction_id, token, pack_observed(observed), *items]
+    return [number, transaction_id, token, pack_endpoint(observed), *items]
 
 
 def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Nodes):
         return -_FIND_NODE, pack_contacts(body.contacts)
     if isinstance(body, Pong):
-        formats, features, unix_time, agent, methods, kinds = body
+        formats, features, unix_time, agent, methods, kinds, own = body
         name = None if agent is None else clipped(agent, AGENT_BYTES)
-        return -_PING, (formats, features, unix_time, name, methods, kinds)
+        return -_PING, (formats, features, unix_time, name, methods, kinds, pack_endpoint(own))
     if isinstance(body, Records):
         packed4, packed6 = pack_contacts(body.contacts)
         return -_FIND_VALUE, (body.items, body.cursor, packed4, packed6, body.unchanged)
@@ -135,6 +136,8 @@ def _shorter(body: ReplyBody, excess: int) -> ReplyBody:
         return body._replace(text=clipped(body.text, max(0, kept)))
     if isinstance(body, Pong) and body.agent is not None:
         return body._replace(agent=None)
+    if isinstance(body, Pong) and body.own is not None:
+        return body._replace(own=None)
     raise MalformedDatagram("reply-too-long")
 
 

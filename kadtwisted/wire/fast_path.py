@@ -43,7 +43,7 @@ from kadtwisted.wire.heads import (
     head,
 )
 from kadtwisted.wire.layout import AGENT_BYTES, TIME_BYTES
-from kadtwisted.wire.packed import pack_contacts, pack_observed
+from kadtwisted.wire.packed import pack_contacts, pack_endpoint
 
 RECENT_ASKERS = 32
 """Askers whose endpoint is packed once for many replies.  MAGIC: as many as a few lookups have; how
@@ -124,9 +124,9 @@ class ReplyWriter:
     """Writes whole replies: nothing is left out to make them shorter."""
 
     def __init__(self) -> None:
-        self._observed = lru_cache(RECENT_ASKERS)(_observed)
+        self._observed = lru_cache(RECENT_ASKERS)(_endpoint)
         self._writers: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
-            Pong: (_start(10, Method.PING), lru_cache(1)(_pong)),
+            Pong: (_start(11, Method.PING), lru_cache(1)(_pong)),
             Nodes: (_start(6, Method.FIND_NODE), _nodes),
             Records: (_start(9, Method.FIND_VALUE), _records),
         }
@@ -148,15 +148,15 @@ def _start(items: int, method: int) -> bytes:
     return head(ARRAY, items) + head(NEGATIVE, method - 1)
 
 
-def _observed(endpoint: Endpoint | None) -> bytes:
-    return byte_string(pack_observed(endpoint))
+def _endpoint(endpoint: Endpoint | None) -> bytes:
+    return byte_string(pack_endpoint(endpoint))
 
 
 def _pong(body: Pong) -> bytes:
-    formats, features, unix_time, agent, methods, kinds = body
+    formats, features, unix_time, agent, methods, kinds, own = body
     name = NULL if agent is None else dumps(clipped(agent, AGENT_BYTES))
     start = byte_string(formats) + head(UNSIGNED, features) + head(UNSIGNED, unix_time)
-    return start + name + byte_string(methods) + byte_string(kinds)
+    return start + name + byte_string(methods) + byte_string(kinds) + _endpoint(own)
 
 
 def _nodes(body: Nodes) -> bytes:

@@ -13,7 +13,8 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
 
 Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error begins with 0::
 
-    PING        formats, features, Unix time, agent or null, methods, kinds (both may be missing)
+    PING        formats, features, Unix time, agent or null, methods, kinds, own endpoint (the last
+                three may be missing)
     FIND_NODE   contacts4, contacts6, packed: key 32, endpoint 6 or 18 bytes each
     FIND_VALUE  [[record, remaining seconds], ...], cursor, contacts4, contacts6, unchanged
     STORE       remaining seconds

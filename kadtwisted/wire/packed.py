@@ -1,4 +1,4 @@
-"""Byte strings inside messages: packed contacts, entries of a HAVE, observed endpoints.
+"""Byte strings inside messages: packed contacts, entries of a HAVE, endpoints.
 
 Many small values in one byte string are one item to the strict scan and to the CBOR library.
 Nothing is judged here: the rooms above deal with martians, port 0 and contacts that are listed
@@ -85,8 +85,8 @@ def unpack_entries(packed: object) -> tuple[HaveEntry, ...]:
     )
 
 
-def pack_observed(endpoint: Endpoint | None) -> bytes:
-    """The endpoint that a request came from, 6 or 18 bytes; empty if there is none to tell.
+def pack_endpoint(endpoint: Endpoint | None) -> bytes:
+    """An endpoint at which somebody is seen, 6 or 18 bytes; empty if there is none to tell.
 
     An endpoint that has a meaning on this machine only (``fe80::1%eth0``) is not told.
     """
@@ -103,9 +103,9 @@ def pack_observed(endpoint: Endpoint | None) -> bytes:
         return b""
 
 
-def unpack_observed(raw: object) -> Endpoint | None:
-    """The endpoint that :func:`pack_observed` packed; :class:`MalformedDatagram` (``observed``) for
-    other lengths and types."""
+def unpack_endpoint(raw: object, reason: str) -> Endpoint | None:
+    """The endpoint that :func:`pack_endpoint` packed; :class:`MalformedDatagram` with this reason
+    for other lengths and types."""
     if type(raw) is not bytes or len(raw) not in (0, COMPACT_IPV4, COMPACT_IPV6):
-        raise MalformedDatagram("observed")
+        raise MalformedDatagram(reason)
     return endpoint_from_compact(raw) if raw else None

@@ -462,7 +462,7 @@ class PropertyTests(SynchronousTestCase):
     @given(st.integers(0, 10**6), st.integers(0, 3))
     def test_shares_and_counters(self, seed: int, spare: int) -> None:
         player = Player(spare)
-        census = player.table._census
+        census = player.table._roster.census
         for each in history(seed):
             player.play(each)
             self.assertEqual(player.excess(), [])
@@ -506,7 +506,7 @@ class PropertyTests(SynchronousTestCase):
                 self.assertLessEqual(size - (entry.contact.node_id in known), player.limit)
             if len(player.table) - player.table.tentative > verified:
                 over = len(player.table) > player.limit
-                self.assertFalse(over and player.table._census.surplus)
+                self.assertFalse(over and player.table._roster.census.surplus)
 
     @QUICK
     @given(st.integers(0, 10**6), st.integers(0, 3))

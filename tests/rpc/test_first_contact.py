@@ -75,22 +75,22 @@ class AddressTests(SynchronousTestCase):
 
     def test_ipv4_addresses_do_not_share(self) -> None:
         first_contact = FirstContact()
-        neighbours = [Endpoint(f"192.0.2.{number}", 1) for number in range(100)]
-        self.assertEqual(allowed(first_contact, neighbours, 0.0), 100)
+        others = [Endpoint(f"192.0.{number}.2", 1) for number in range(1, 101)]
+        self.assertEqual(allowed(first_contact, others, 0.0), 100)
 
     def test_a_whole_ipv6_64_shares(self) -> None:
         first_contact = FirstContact()
         one = [Endpoint(f"2001:db8:1:2:{number:x}::1", 1) for number in range(1, 101)]
         self.assertEqual(allowed(first_contact, one, 0.0), 5)
         self.assertFalse(first_contact.may_ask(Endpoint("2001:db8:1:2::", 1), 0.0))
-        other = [Endpoint(f"2001:db8:1:{number:x}::1", 1) for number in range(100, 200)]
-        self.assertEqual(allowed(first_contact, other, 0.0), 100)
+        other = [Endpoint(f"2001:db8:2:{number:x}::1", 1) for number in range(100, 120)]
+        self.assertEqual(allowed(first_contact, other, 0.0), 20)
 
     def test_ten_thousand_names_of_a_victim_are_five_datagrams_a_second(self) -> None:
         first_contact = FirstContact()
         victim = ports("198.51.100.1", 10_000)
-        sent = sum(allowed(first_contact, victim, float(second)) for second in range(10))
-        self.assertEqual(sent, 50)
+        sent = [allowed(first_contact, victim, float(second)) for second in range(10)]
+        self.assertEqual(sent, [5] * 4 + [0] * 6)  # then its block has had enough
 
     def test_loopback_knows_no_victim(self) -> None:
         for host in ("127.0.0.1", "127.9.9.9", "::1"):
@@ -108,6 +108,70 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(allowed(first_contact, ports("192.0.2.1", 100, 1000), 7.0), 0)
 
 
+class BlockTests(SynchronousTestCase):
+    """What lists name with ever new addresses of one block."""
+
+    def carpet(self, block: str, count: int = 90, port: int = 1) -> list[Endpoint]:
+        return [Endpoint(block.format(number), port) for number in range(1, 1 + count)]
+
+    def test_twenty_a_minute_into_one_24_or_48(self) -> None:
+        for block in ("198.51.100.{}", "2001:db8:bad:{}::1"):
+            first_contact = FirstContact()
+            self.assertEqual(allowed(first_contact, self.carpet(block), 0.0), 20)
+            self.assertEqual(allowed(first_contact, self.carpet(block, port=2), 59.9), 0)
+            self.assertEqual(allowed(first_contact, self.carpet(block, port=3), 60.0), 20)
+
+    def test_in_no_minute_more_wherever_it_begins(self) -> None:
+        first_contact = FirstContact()
+        sent: list[float] = []
+        for second in range(600):
+            hosts = self.carpet("198.51.100.{}", 3, port=1 + second)
+            sent += [float(second)] * allowed(first_contact, hosts, float(second))
+        for start in range(600):
+            self.assertLessEqual(sum(start <= at < start + 60 for at in sent), 20)
+        self.assertGreater(len(sent), 180)
+
+    def test_neighbouring_blocks_do_not_share(self) -> None:
+        first_contact = FirstContact()
+        for block in ("198.51.100.{}", "198.51.101.{}", "2001:db8:1:{}::1", "2001:db8:2:{}::1"):
+            self.assertEqual(allowed(first_contact, self.carpet(block), 0.0), 20)
+
+    def test_who_is_refused_for_the_block_is_not_put_off_for_a_minute(self) -> None:
+        first_contact = FirstContact()
+        first, later = self.carpet("198.51.100.{}", 20), self.carpet("198.51.100.{}", 1, port=2)
+        self.assertEqual(allowed(first_contact, first[:10], 0.0), 10)
+        self.assertEqual(allowed(first_contact, first[10:], 30.0), 10)
+        self.assertEqual(allowed(first_contact, later, 59.0), 0)
+        self.assertEqual(allowed(first_contact, later, 60.0), 1)
+
+    def test_who_is_refused_for_the_block_costs_the_address_nothing(self) -> None:
+        first_contact = FirstContact()
+        self.assertEqual(allowed(first_contact, self.carpet("198.51.100.{}", 20), 0.0), 20)
+        for _ in range(20):
+            self.assertEqual(allowed(first_contact, self.carpet("198.51.100.{}", 1, 9), 59.0), 0)
+        self.assertEqual(allowed(first_contact, ports("198.51.100.1", 9, 10), 60.0), 5)
+
+    def test_a_site_joins_at_full_speed(self) -> None:
+        """Only nodes of the same site are believed about its addresses."""
+        for block in ("10.7.7.{}", "192.168.1.{}", "169.254.9.{}", "fd00:7:7:{}::1", "fe80::{}"):
+            first_contact = FirstContact()
+            sent = [allowed(first_contact, [each], 0.2 * n)
+                    for n, each in enumerate(self.carpet(block, 100))]  # fmt: skip
+            self.assertEqual(sum(sent), 100, block)
+
+    def test_a_site_has_the_other_limits(self) -> None:
+        first_contact = FirstContact()
+        self.assertEqual(allowed(first_contact, ports("10.7.7.7", 100), 0.0), 5)
+        self.assertFalse(first_contact.may_ask(Endpoint("10.7.7.7", 1), 1.0))
+
+    def test_who_has_proven_its_address_is_no_victim(self) -> None:
+        first_contact = FirstContact()
+        crowd = self.carpet("198.51.100.{}")
+        self.assertTrue(all(first_contact.may_meet(each, 0.0) for each in crowd))
+        self.assertFalse(any(first_contact.may_meet(each, 59.0) for each in crowd))
+        self.assertEqual(allowed(first_contact, self.carpet("198.51.100.{}", port=2), 0.0), 20)
+
+
 class BoundTests(SynchronousTestCase):
     def test_little_is_remembered(self) -> None:
         first_contact = FirstContact(capacity=50)
@@ -115,6 +179,13 @@ class BoundTests(SynchronousTestCase):
             first_contact.may_ask(Endpoint(f"10.0.{number // 250}.{number % 250}", 1), 0.0)
             self.assertLessEqual(len(first_contact), 100)
         self.assertEqual(len(first_contact), 100)
+
+    def test_little_is_remembered_of_blocks(self) -> None:
+        first_contact = FirstContact(capacity=50)
+        for number in range(1_000):
+            first_contact.may_ask(Endpoint(f"100.{number // 250}.{number % 250}.1", 1), 0.0)
+            self.assertLessEqual(len(first_contact), 150)
+        self.assertEqual(len(first_contact), 150)
 
     def test_the_oldest_goes_first(self) -> None:
         first_contact = FirstContact(capacity=3)

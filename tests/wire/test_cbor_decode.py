@@ -31,7 +31,8 @@ BYTES = (8, True, None, "text", [b"x"])
 VERSION_WRONG = (*BYTES, b"7 bytes", b"9 bytes..")
 TID_WRONG = (*BYTES, b"", b"7 bytes", b"9 bytes..")
 REQUEST_WRONG = (TID_WRONG, NUMBERS, BYTES)
-REPLY_WRONG = (TID_WRONG, TID_WRONG, (*BYTES, b"5byte", b"x" * 17))
+ENDPOINT_WRONG = (*BYTES, b"5byte", b"x" * 17)
+REPLY_WRONG = (TID_WRONG, TID_WRONG, ENDPOINT_WRONG)
 ID_WRONG = (*BYTES, b"", b"x" * 19, b"x" * 21)
 CONTACTS_WRONG = (*BYTES, b"x", b"x" * 190 + b"x")
 RECORD_WRONG = (*BYTES, b"", b"x" * 1152)
@@ -44,7 +45,7 @@ WANT_WRONG = (*NUMBERS, 4)
 BYTE_WRONG = (*NUMBERS, 256)
 REMAINING_WRONG = (*NUMBERS, 1 << 32)
 NUMBERS_WRONG = (*BYTES, b"x" * 33)
-OPTIONAL = MappingProxyType({"PONG": 2, "ERROR": 2})
+OPTIONAL = MappingProxyType({"PONG": 3, "ERROR": 2})
 """Last items that a reply may leave out."""
 
 GRAMMAR = MappingProxyType(
@@ -72,12 +73,12 @@ GRAMMAR = MappingProxyType(
         "PONG": (
             [
                 *(-1, TID, TOKEN, b"", b"\x01", (1 << 64) - 1, (1 << 40) - 1, "a" * 64),
-                *(b"\x7c" * 32, b""),
+                *(b"\x7c" * 32, b"", b"6bytes"),
             ],
             (
                 *(*REPLY_WRONG, BYTES, NUMBERS, (*NUMBERS, 1 << 40)),
                 (0, True, b"a", [], "a" * 65),
-                *(NUMBERS_WRONG, NUMBERS_WRONG),
+                *(NUMBERS_WRONG, NUMBERS_WRONG, ENDPOINT_WRONG),
             ),
         ),
         "NODES": (
@@ -151,8 +152,9 @@ class GrammarTests(SynchronousTestCase):
 
     def test_items_that_may_be_missing_are_empty_then(self) -> None:
         pong, error = GRAMMAR["PONG"][0], GRAMMAR["ERROR"][0]
-        for length in (8, 9, 10):
+        for length in (8, 9, 10, 11):
             body = read(dumps(pong[:length])).body
+            self.assertEqual(body.own is None, length < 11)
             self.assertEqual((body.methods, body.kinds), (b"\x7c" * 32 if length > 8 else b"", b""))
         for length in (7, 8, 9):
             hosts = [each.family for each in read(dumps(error[:length])).body.contacts]

@@ -126,7 +126,9 @@ class ReplyWriterTests(SynchronousTestCase):
         """PONGs of one node or of several, in any order."""
         for second, program in turns:
             agent = (None, "a", "b", "a" * 99)[program]
-            self.check(Reply(TID, Pong(bytes(program), 1 << program, second, agent), TOKEN))
+            pong = Pong(bytes(program), 1 << program, second, agent)
+            self.check(Reply(TID, pong, TOKEN))
+            self.check(Reply(TID, pong._replace(own=Endpoint("192.0.2.9", second)), TOKEN))
 
     @settings(max_examples=50, deadline=None, derandomize=True, database=None)
     @given(st.lists(endpoints() | st.none(), min_size=1, max_size=8), st.randoms())

@@ -13,12 +13,12 @@ from kadtwisted.model.messages import HaveEntry
 from kadtwisted.testing.strategies import contacts, endpoints, identify_by_prefix
 from kadtwisted.wire.packed import (
     pack_contacts,
+    pack_endpoint,
     pack_entries,
-    pack_observed,
     unpack_contact,
     unpack_contacts,
+    unpack_endpoint,
     unpack_entries,
-    unpack_observed,
 )
 
 FOUR = Contact.at(NodeID(4), Endpoint("192.0.2.4", 4000), b"4" * 32)
@@ -96,25 +96,25 @@ class EntryTests(SynchronousTestCase):
             self.assertEqual(caught.exception.reason, "entries")
 
 
-class ObservedTests(SynchronousTestCase):
+class EndpointTests(SynchronousTestCase):
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(endpoints())
     def test_round_trip(self, endpoint: Endpoint) -> None:
-        packed = pack_observed(endpoint)
+        packed = pack_endpoint(endpoint)
         self.assertEqual(packed, compact(endpoint))
-        self.assertEqual(unpack_observed(packed), endpoint)
+        self.assertEqual(unpack_endpoint(packed, "own"), endpoint)
 
     def test_nothing_to_tell(self) -> None:
-        self.assertEqual(pack_observed(None), b"")
-        self.assertIsNone(unpack_observed(b""))
+        self.assertEqual(pack_endpoint(None), b"")
+        self.assertIsNone(unpack_endpoint(b"", "own"))
 
     def test_what_means_nothing_elsewhere_is_not_told(self) -> None:
         for host in ("fe80::1%eth0", "node.example", "1.2.3", "1.2.3.4.5", "1.2.3.256"):
-            self.assertEqual(pack_observed(Endpoint(host, 4000)), b"", host)
-        self.assertEqual(pack_observed(Endpoint("192.0.2.1", 65536)), b"")
+            self.assertEqual(pack_endpoint(Endpoint(host, 4000)), b"", host)
+        self.assertEqual(pack_endpoint(Endpoint("192.0.2.1", 65536)), b"")
 
     def test_other_lengths_and_types(self) -> None:
         for wrong in (b"12345", b"1234567", b"x" * 17, b"x" * 19, "123456", None, 6):
             with self.assertRaises(MalformedDatagram) as caught:
-                unpack_observed(wrong)
-            self.assertEqual(caught.exception.reason, "observed")
+                unpack_endpoint(wrong, "own")
+            self.assertEqual(caught.exception.reason, "own")

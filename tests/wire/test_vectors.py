@@ -82,6 +82,7 @@ BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
             i["agent"],
             bytes.fromhex(i["methods"]),
             bytes.fromhex(i["kinds"]),
+            i["own"] and Endpoint(*i["own"]),
         ),
         "Nodes": lambda i: Nodes(contacts(i)),
         "Records": lambda i: Records(

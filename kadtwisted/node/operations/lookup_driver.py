@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import ErrorReply, KadtwistedError, NodeStopped, RequestTimedOut
 from kadtwisted.lookup.disjoint import AnyLookup
+from kadtwisted.lookup.iterative import UNSENT
 from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, Nodes, RequestBody
@@ -24,10 +25,21 @@ from kadtwisted.node.port.requests import Answer
 
 
 class LookupDriver:
-    """Runs one lookup over one link; :meth:`run` fires when it is over."""
+    """Runs one lookup over one link; :meth:`run` fires when it is over.
 
-    def __init__(self, context: NodeContext, link: Link, lookup: AnyLookup | RecordSearch) -> None:
+    It asks ``gently`` if nobody waits for it: see :meth:`Link.ask`.
+    """
+
+    def __init__(
+        self,
+        context: NodeContext,
+        link: Link,
+        lookup: AnyLookup | RecordSearch,
+        *,
+        gently: bool = False,
+    ) -> None:
         self.lookup = lookup
+        self._gently = gently
         self._link = link
         self._now = context.world.now
         self._own_key = context.public_key
@@ -80,6 +92,7 @@ class LookupDriver:
             body,
             on_soft=self._advance,
             known=known is not None and known.contact.endpoint == contact.endpoint,
+            gently=self._gently,
         )
         self._watch(asking, self._take, self._lose, contact)
 
@@ -112,7 +125,8 @@ class LookupDriver:
         self.lookup.replied(answer.contact, self._usable(answer.contact, contacts), self._now())
 
     def _usable(self, giver: Contact, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts of our family that are not ourselves and may be written to: no martians.
+        """Contacts of our family that are not ourselves and may be written to: no martians, and
+        nobody where it said that it is not.
 
         Most replies name the same contacts, so each endpoint is judged once for each kind of
         giver, until we learn that our own address is public, or is not.
@@ -129,7 +143,7 @@ class LookupDriver:
             if good is None:
                 good = each.family is link.family and link.reach.believes(scope, each.endpoint)
                 judged[each.compact] = good
-            if good and each.key != own:
+            if good and each.key != own and not link.is_displaced(each):
                 usable.append(each)
         return usable
 
@@ -157,4 +171,4 @@ def _outcome(failure: Failure) -> str:
     """What a trace calls this failure."""
     if failure.check(RequestTimedOut):
         return "silent"
-    return "refused" if failure.check(ErrorReply) else "failed"
+    return "refused" if failure.check(ErrorReply) else UNSENT

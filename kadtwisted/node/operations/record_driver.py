@@ -54,8 +54,10 @@ class RecordDriver(LookupDriver):
         search: RecordSearch,
         findings: Findings,
         pages_at_once: int = 0,
+        *,
+        gently: bool = False,
     ) -> None:
-        super().__init__(context, link, search)
+        super().__init__(context, link, search, gently=gently)
         self._pages_at_once = pages_at_once
         self._findings = findings
         self._unix_time = context.world.unix_time

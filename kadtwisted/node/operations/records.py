@@ -218,9 +218,15 @@ class RecordOperations:
         Fails with ``InvalidRecord`` or ``NotConditional``, with ``Superseded`` if a record that
         wins over this one was found at its place, or as :meth:`Storing.store` does.
         """
+        return await self._put(record, lifetime, cas)
+
+    async def _put(
+        self, record: bytes, lifetime: float, cas: int | None = None, *, gently: bool = False
+    ) -> Published:
         rules, where = self._context.dialect.kinds.identify(record)
         rules.check_condition(cas)
-        founds = await self._search_to_write(Query(rules, where.key, "latest", whole=False))
+        query = Query(rules, where.key, "latest", whole=False, gently=gently)
+        founds = await self._search_to_write(query)
         for winner in self._read(rules, founds, ()).winners:
             if winner.where == where and rules.supersedes(winner.record, record):
                 raise Superseded("another record has taken the place of this one")
@@ -228,8 +234,9 @@ class RecordOperations:
         return await self._store(rules, where, body, founds)
 
     async def publish_again(self, record: bytes, lifetime: float) -> None:
-        """Store a record of our own anew, with a fresh lifetime; fails as :meth:`put_record`."""
-        await self.put_record(record, lifetime)
+        """Store a record of our own anew, with a fresh lifetime, while nobody waits for it; fails
+        as :meth:`put_record`."""
+        await self._put(record, lifetime, gently=True)
 
     async def _search_to_write(self, query: Query) -> list[Found]:
         """Search what is there; find out meanwhile how large the network is, if that is unknown."""

@@ -42,13 +42,15 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """What to search: the records of one kind under one key.
 
-    ``whole`` says whether all of many records are wanted, or those of the first answers suffice.
+    ``whole`` says whether all of many records are wanted, or those of the first answers suffice;
+    ``gently`` that nobody waits for it.
     """
 
     rules: RecordKind
     key: NodeID
     mode: Mode
     whole: bool = True
+    gently: bool = False
 
 
 class Found(NamedTuple):
@@ -71,21 +73,25 @@ class Found(NamedTuple):
         return self.search.without_record(version)
 
 
-def find_nodes(context: NodeContext, link: Link, target: NodeID) -> Deferred[Lookup]:
-    """Look up the nodes closest to ``target`` over one link."""
+def find_nodes(
+    context: NodeContext, link: Link, target: NodeID, *, gently: bool = False
+) -> Deferred[Lookup]:
+    """Look up the nodes closest to ``target`` over one link; ``gently`` if nobody waits for it."""
     lookup = Lookup(target, breadth_of(context), context.world.now())
-    driver = LookupDriver(context, link, lookup)
+    driver = LookupDriver(context, link, lookup, gently=gently)
     return driver.run().addCallback(lambda _: lookup)
 
 
-def refresh_bucket(context: NodeContext, link: Link, index: int) -> Deferred[None]:
+def refresh_bucket(
+    context: NodeContext, link: Link, index: int, *, gently: bool = False
+) -> Deferred[None]:
     """Look up a random ID in this bucket, and learn the size of the network from what is there."""
     target = link.table.random_id_in(index, context.world.random)
 
     def ended(lookup: Lookup) -> None:
         note_size(context, link, target, lookup.closest())
 
-    return find_nodes(context, link, target).addCallback(ended)
+    return find_nodes(context, link, target, gently=gently).addCallback(ended)
 
 
 def measure_network(context: NodeContext, link: Link) -> Deferred[None]:
@@ -94,7 +100,7 @@ def measure_network(context: NodeContext, link: Link) -> Deferred[None]:
         return succeed(None)
 
     def measure(target: NodeID) -> Deferred[None]:
-        looking = find_nodes(context, link, target)
+        looking = find_nodes(context, link, target, gently=True)
         return looking.addCallback(lambda e: note_size(context, link, target, e.closest()))
 
     random, bits = context.world.random, context.parameters.id_bits
@@ -119,7 +125,7 @@ def find_records(
     search = _record_search(context, link, query, paths, started)
     findings = Findings(query.rules, query.key, context.parameters.max_remaining)
     pages_at_once = context.parameters.alpha if query.whole else 0
-    driver = RecordDriver(context, link, search, findings, pages_at_once)
+    driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
 
     def ended(_: None) -> Found:
         trace = search.trace(context.world.now())

@@ -3,11 +3,15 @@
 Who answers enters the table, who is silent is suspected, and whoever the table wants asked before
 it decides is asked.  An endpoint that never answered, and is only known from a contact list, gets
 one request at a time: a hostile list must not aim this node at a victim.
+
+Whoever says in a PONG that it is at another address than the one at which it was asked is no
+contact here (:mod:`~kadtwisted.routing.displaced`).  It is pinged once where it says that it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
@@ -15,9 +19,12 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut, SendFailed
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Pong, RequestBody
+from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.requests import Answer, Requests
+from kadtwisted.routing.displaced import Displaced, is_elsewhere
+from kadtwisted.routing.liveness import NEVER, Entry
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import Change, RoutingTable
 from kadtwisted.rpc.first_contact import FirstContact
@@ -33,11 +40,12 @@ class Asking:
         table: RoutingTable,
         requests: Requests,
         observer: LinkObserver,
-        interface: str = "0.0.0.0",
+        reach: Reach,
     ) -> None:
         settings = context.settings
         self.table = table
-        self.reach = Reach(settings.allow, interface)
+        self.reach = reach
+        self.displaced = Displaced()
         self.told: Endpoint | None = None
         self._now = context.world.now
         self.uplink = Uplink(self._now())
@@ -61,6 +69,7 @@ class Asking:
         *,
         on_soft: Callable[[], None] | None = None,
         known: bool = False,
+        gently: bool = False,
     ) -> Deferred[Answer]:
         """Ask a contact and let the table know how it went; see :meth:`Link.ask`."""
         endpoint = contact.endpoint
@@ -69,12 +78,16 @@ class Asking:
         first = self._first_requests.get(endpoint)
         if first is not None:
             waiting = first.wait(on_soft)
-            return waiting.addCallback(lambda _: self.ask(contact, body, on_soft=on_soft))
+            again = partial(self.ask, contact, body, on_soft=on_soft, gently=gently)
+            return waiting.addCallback(lambda _: again())
         if not self._first_contact.may_ask(endpoint, self._now()):
-            return fail(SendFailed(f"{endpoint} never answered, and was asked just now"))
+            return fail(SendFailed(f"{endpoint} never answered; it, or others near it, were asked"))
         first = self._first_requests[endpoint] = _FirstRequest(on_soft)
-        asking = self._request(contact, body, first.on_soft, retransmit=False)
-        return asking.addBoth(self._first_ended, endpoint)
+        asking = self._request(contact, Ping() if gently else body, first.on_soft, retransmit=False)
+        asking.addBoth(self._first_ended, endpoint)
+        if gently and type(body) is not Ping:
+            asking.addCallback(lambda _: self.ask(contact, body, on_soft=on_soft))
+        return asking
 
     def _first_ended(self, result: Answer | Failure, endpoint: Endpoint) -> Answer | Failure:
         self._first_requests.pop(endpoint).end()
@@ -88,15 +101,26 @@ class Asking:
         retransmit: bool,
     ) -> Deferred[Answer]:
         asking = self._requests.request(contact, body, retransmit=retransmit, on_soft=on_soft)
-        return asking.addCallbacks(self._answered, self._failed, errbackArgs=(contact, self._now()))
+        asked = contact, self._now(), type(body) is Ping
+        return asking.addCallbacks(self._answered, self._failed, errbackArgs=asked)
 
     def greet(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
-        """Ask an endpoint that a user gave us who it is."""
-        return self._requests.greet(endpoint, pinned).addCallback(self._answered)
+        """Ask an endpoint that a user gave us who it is.
+
+        A node that says that it is elsewhere serves as a way into the network all the same, until
+        it has been asked there.
+        """
+
+        def answered(answer: Answer) -> Answer:
+            if _is_elsewhere(answer) and self.reach.admits(answer.contact.endpoint):
+                self.changed(self.table.answered(answer.contact, self._now(), by_pong=False))
+            return self._answered(answer)
+
+        return self._requests.greet(endpoint, pinned).addCallback(answered)
 
     def may_meet(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint that asked us, and that we never asked, may be asked now."""
-        return self._first_contact is None or self._first_contact.may_ask(endpoint, self._now())
+        return self._first_contact is None or self._first_contact.may_meet(endpoint, self._now())
 
     def meet(self, contact: Contact) -> Deferred[None]:
         """Ask the sender of a request once whether it is there: if so, it enters the table as
@@ -108,11 +132,15 @@ class Asking:
 
     def _heard(self, answer: Answer) -> None:
         """Somebody is there, and saw us somewhere."""
-        self.uplink.heard(self._now())
-        if self._first_contact is not None:
-            self._first_contact.answered(answer.contact.endpoint)
+        self._proven(answer.contact.endpoint)
         if answer.reply.observed is not None:
             self._seen(answer.contact.endpoint, answer.reply.observed)
+
+    def _proven(self, endpoint: Endpoint) -> None:
+        """Somebody is there."""
+        self.uplink.heard(self._now())
+        if self._first_contact is not None:
+            self._first_contact.answered(endpoint)
 
     def _seen(self, by: Endpoint, own: Endpoint) -> None:
         """If our address turns out to be public, martians are not passed on: no use to others.
@@ -130,24 +158,85 @@ class Asking:
             self.changed(self.table.withhold(lambda each: not reach.admits(each.endpoint)))
 
     def _answered(self, answer: Answer) -> Answer:
+        if _is_elsewhere(answer):
+            self._ask_elsewhere(answer)
+            return answer
         self._heard(answer)
-        body = answer.reply.body
-        if isinstance(body, Pong) and answer.rtt is not None:
-            self._clock.heard(answer.contact.endpoint, body.unix_time, answer.rtt)
-        self._admit(answer.contact)
+        body, contact = answer.reply.body, answer.contact
+        if isinstance(body, Pong):
+            if answer.rtt is not None:
+                self._clock.heard(contact.endpoint, body.unix_time, answer.rtt)
+            self._placed(contact, body.own)
+        self._admit(contact, by_pong=isinstance(body, Pong))
         return answer
 
-    def _admit(self, contact: Contact) -> None:
-        """A contact answered: it may enter the table, unless it is a martian."""
-        if self.reach.admits(contact.endpoint):
-            self.changed(self.table.answered(contact, self._now()))
+    def _placed(self, contact: Contact, own: Endpoint | None) -> None:
+        """A contact does not say that it is elsewhere; if it says that it is here, it is."""
+        self.displaced.forget(contact)
+        here = contact.endpoint
+        if own is not None and own.host == here.host and self.reach.admits(here):
+            self.changed(self.table.placed(contact, self._now(), exactly=own == here))
+
+    def _admit(self, contact: Contact, by_pong: bool = False) -> None:
+        """A contact answered: it may enter the table, unless it is a martian, or has said that it
+        is not there."""
+        now = self._now()
+        if self.reach.admits(contact.endpoint) and (
+            by_pong or not self.displaced.holds(contact, now)
+        ):
+            self.changed(self.table.answered(contact, now, by_pong=by_pong))
 
     def _introduced(self, answer: Answer) -> None:
+        if _is_elsewhere(answer):
+            self._ask_elsewhere(answer)
+            return
         self._heard(answer)
+        self.displaced.forget(answer.contact)
         if self.reach.admits(answer.contact.endpoint):
             self.changed(self.table.introduced(answer.contact, self._now()))
 
-    def _failed(self, failure: Failure, contact: Contact, asked_at: float) -> Failure:
+    # --- Who is elsewhere --------------------------------------------------------------------
+
+    def _ask_elsewhere(self, answer: Answer) -> None:
+        """A node answered that says that it is at another address: it is no contact here, and what
+        it sees of us is no vote for this address.  It is pinged there, if that may change anything.
+
+        Only the holder of the key can say so, but it may be a liar who wants to aim us at somebody:
+        so this is as any other request on hearsay, except that no former answer from there makes it
+        free, and what comes of it leads nowhere else.
+        """
+        contact, body, now = answer.contact, answer.reply.body, self._now()
+        self._proven(contact.endpoint)
+        self.displaced.note(contact, now)
+        self.changed(self.table.displaced(contact.node_id, contact.endpoint, now))
+        own = body.own if isinstance(body, Pong) else None
+        if own is not None and self._may_ask_elsewhere(contact, own, now):
+            there = Contact.at(contact.node_id, own, contact.key)
+            self._probing[own] = None
+            asking = self._requests.request(there, Ping(), retransmit=False)
+            asking.addCallback(self._found_elsewhere).addBoth(self.probed, own, self._probing)
+
+    def _may_ask_elsewhere(self, contact: Contact, own: Endpoint, now: float) -> bool:
+        entry = self.table.get(contact.node_id)
+        if entry is None:
+            wanted = self.table.wants(contact.node_id, own)
+        else:
+            wanted = entry.contact.endpoint != own
+        return (
+            wanted
+            and self.reach.believes(scope_of(contact.endpoint.host), own)
+            and own not in self._probing
+            and self.has_room(self._probing)
+            and (self._first_contact is None or self._first_contact.may_ask(own, now))
+        )
+
+    def _found_elsewhere(self, answer: Answer) -> None:
+        if not _is_elsewhere(answer):
+            self._answered(answer)
+
+    # --- Who is silent -----------------------------------------------------------------------
+
+    def _failed(self, failure: Failure, contact: Contact, asked_at: float, ping: bool) -> Failure:
         """Silence is charged to the contact while others are heard; an error is an answer too."""
         now = self._now()
         if failure.check(ErrorReply):
@@ -155,9 +244,9 @@ class Asking:
             self._admit(contact)
         elif failure.check(RequestTimedOut) and self.uplink.failed(contact.endpoint, asked_at):
             entry = self.table.get(contact.node_id)
-            change = self.table.failed(contact.node_id, contact.endpoint, now)
+            change = self.table.failed(contact.node_id, contact.endpoint, now, ping=ping)
             gone = change.removed and contact.node_id not in self.table
-            if entry is not None and gone and not entry.tentative:
+            if entry is not None and gone and _was_there(entry):
                 self._observer.removed(entry.contact, entry.last_seen - entry.first_seen)
             self.changed(change)
         return failure
@@ -186,6 +275,18 @@ class Asking:
         probes.pop(endpoint, None)
         if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
             self._faults.report("probe", "a contact could not be probed", result)
+
+
+def _was_there(entry: Entry) -> bool:
+    """Whether it is the end of a session that this entry has gone: a tentative one had none, and a
+    relay that stood for a node tells nothing of that node's."""
+    return not (entry.tentative or entry.displaced) and entry.ponged > NEVER
+
+
+def _is_elsewhere(answer: Answer) -> bool:
+    """Whether a node says that it is not at the address at which it was asked."""
+    body = answer.reply.body
+    return isinstance(body, Pong) and is_elsewhere(answer.contact.endpoint, body.own)
 
 
 class _FirstRequest:

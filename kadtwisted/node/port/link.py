@@ -25,6 +25,7 @@ from kadtwisted.node.port.learning import Learning
 from kadtwisted.node.port.observer import LinkObserver, Observers
 from kadtwisted.node.port.protocol import Handle, KademliaProtocol
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.endpoints import Patience
@@ -37,8 +38,8 @@ LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
 class Link:
     """What a node has in one address family.
 
-    ``handle`` answers the requests that come in.  ``reach`` says which endpoints may be contacted,
-    ``sizes`` how many nodes the network has.
+    ``handle`` answers the requests that come in.  ``reach`` says where others see this port and
+    which endpoints may be contacted, ``sizes`` how many nodes the network has.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Link:
         table: RoutingTable,
         door: IDoor,
         handle: Handle,
+        reach: Reach | None = None,
     ) -> None:
         self.family = Family.IPV6 if ":" in interface else Family.IPV4
         self.table = table
@@ -55,11 +57,11 @@ class Link:
         self._observers = Observers()
         self.protocol = KademliaProtocol(context, door, handle)
         self.requests = self.protocol.requests
-        self._asking = Asking(context, table, self.requests, self._observers, interface)
+        self.reach = reach or Reach(context.settings.allow, interface)
+        self._asking = Asking(context, table, self.requests, self._observers, self.reach)
         self._binding = Binding(context, interface, self.protocol, self._observers)
         self.protocol.learn = Learning(context, self._asking).learn
         self.protocol.on_death = self._binding.revive
-        self.reach = self._asking.reach
         self.sizes = SizeEstimates()
 
     def watch(self, observer: LinkObserver) -> None:
@@ -95,15 +97,19 @@ class Link:
         *,
         on_soft: Callable[[], None] | None = None,
         known: bool = False,
+        gently: bool = False,
     ) -> Deferred[Answer]:
         """Ask a contact and let the table know how it went.
 
         An endpoint that never answered and is not ``known`` (from our table, or given by a user)
-        is asked once, without retransmission, and not again for a minute: then this fails with
+        is asked once, without retransmission, and only as often as
+        :class:`~kadtwisted.rpc.first_contact.FirstContact` allows: else this fails with
         ``SendFailed`` at once.  While that one request is under way, others wait for its end.
+        ``gently``, such an endpoint gets a short PING first, and the request, which would have to
+        be padded, when it has answered.
         Otherwise this fails as :meth:`Requests.request` does.
         """
-        return self._asking.ask(contact, body, on_soft=on_soft, known=known)
+        return self._asking.ask(contact, body, on_soft=on_soft, known=known, gently=gently)
 
     def greet(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is.
@@ -136,6 +142,10 @@ class Link:
         is not known; the port is 0 while others do not agree on it."""
         reach = self.reach
         return reach.own or (self.listening if reach.bound_tells else None)
+
+    def is_displaced(self, contact: Contact) -> bool:
+        """Whether a contact has said lately that it is not at this endpoint."""
+        return self._asking.displaced.holds(contact, self._now())
 
     def observers(self) -> int:
         """How many networks and neighbours have said lately that we are seen there."""

@@ -29,7 +29,7 @@ from kadtwisted.errors import (
     UnknownKind,
 )
 from kadtwisted.model.bitmaps import bitmap_of
-from kadtwisted.model.contact import Contact, Family
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     METHODS,
@@ -55,6 +55,7 @@ from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, page_of
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.records.kinds import Sender
 from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
 
 CONTACTS_OF_EACH = 12
@@ -87,7 +88,10 @@ Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
 
 
 class Handlers:
-    """Answers the requests that come in at one port."""
+    """Answers the requests that come in at one port.
+
+    ``reach`` knows where others see that port.
+    """
 
     def __init__(
         self,
@@ -95,7 +99,9 @@ class Handlers:
         family: Family,
         tables: Mapping[Family, RoutingTable],
         records: RecordStore,
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = Reach() if reach is None else reach
         self._tables = tables
         self._own = tables[family]
         self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
@@ -113,6 +119,7 @@ class Handlers:
         self._dialect = context.dialect
         self._methods = bitmap_of(METHODS[each] for each in METHODS if context.dialect.has(each))
         self._kinds = bitmap_of(each.number for each in records.kinds)
+        self._pong = self._made_pong(0, None)
         self._answer_unknown = context.dialect.answer_unknown
         self._by_type: dict[type, tuple[str, bool, bool, Handler]] = {}
         self.serve(Ping, self._ping)
@@ -148,8 +155,15 @@ class Handlers:
         return handler(received)
 
     def _ping(self, _: Ping) -> Pong:
+        time, own = int(self._unix_time()), self._reach.told_to_others
+        pong = self._pong
+        if pong.unix_time != time or pong.own is not own:
+            self._pong = pong = self._made_pong(time, own)
+        return pong
+
+    def _made_pong(self, time: int, own: Endpoint | None) -> Pong:
         serves = self._methods, self._kinds
-        return Pong(self._formats, FEATURES, int(self._unix_time()), self._agent, *serves)
+        return Pong(self._formats, FEATURES, time, self._agent, *serves, own)
 
     def _find_node(self, body: FindNode) -> Nodes:
         return Nodes(self._closest(body.target, body.want))

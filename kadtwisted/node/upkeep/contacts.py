@@ -1,7 +1,8 @@
 """The upkeep of contacts: keeps the routing tables true.
 
 * Tentative contacts are verified, and suspects are asked again.
-* A contact that was silent for a while is pinged.
+* A contact that was silent for a while is pinged, and so is one that has not said for a while, or
+  never, where it is: only a PONG says that.
 * A bucket that no lookup went through is refreshed.
 * An isolated node tries to join again.
 * A contact that was lost is asked from time to time whether it is back, so that a network that fell
@@ -126,14 +127,17 @@ class ContactUpkeep:
         return float(len(pings))
 
     def _unheard(self, link: Link, now: float, session: float) -> list[Contact]:
-        """The contacts that were silent for too long, the longest silence first."""
+        """The contacts of which no PONG has come for too long, then those that were silent for too
+        long, the longest silence first."""
+        unplaced = link.table.unplaced(now, self._settings.ping_after)
         longest = min(self._settings.ping_after, session / PINGS_A_SESSION)
         waiting = [
             entry
             for entry in _entries(link)
             if not entry.tentative and now - entry.last_seen >= _patience(entry, longest)
         ]
-        return [entry.contact for entry in sorted(waiting, key=lambda each: each.last_seen)]
+        waiting.sort(key=lambda each: each.last_seen)
+        return list(dict.fromkeys([*unplaced, *(each.contact for each in waiting)]))
 
     def _vouchers(self, link: Link, due: list[Contact]) -> list[Contact]:
         """Some contacts that are most likely alive, drawn at random.
@@ -157,7 +161,7 @@ class ContactUpkeep:
         for link in self._links.connected():
             due = link.table.refresh_due(now, self._context.parameters.refresh_period)
             if due:
-                await refresh_bucket(self._context, link, due[0])
+                await refresh_bucket(self._context, link, due[0], gently=True)
                 return LOOKUP_COST
         return 0.0
 
@@ -264,7 +268,7 @@ class ContactUpkeep:
         met = [succeeded for succeeded, _ in await DeferredList(pings, consumeErrors=True)]
         if not any(met):
             return 1.0 + len(pings)
-        await find_nodes(self._context, link, self._context.node_id)
+        await find_nodes(self._context, link, self._context.node_id, gently=True)
         return 1.0 + len(pings) + LOOKUP_COST
 
 

@@ -145,7 +145,7 @@ class Replication:
         These are looked up: a table is full of dead contacts after a crash, and even at its best
         knows only k of the nodes in each of its ranges.  One lookup serves all the neighbours.
         """
-        lookup = await find_nodes(self._context, link, records[0].where.key)
+        lookup = await find_nodes(self._context, link, records[0].where.key, gently=True)
         reached = lookup.closest(REACHED_FACTOR * self._context.parameters.k)
         if not reached:
             return LOOKUP_COST

@@ -3,7 +3,8 @@
 It speaks kad/1 by ``docs/protocol.md`` alone (:mod:`kadtwisted.testing.attacks.datagrams`), on a
 host of the simulated network or on a real UDP port.  It keeps the tokens it is given, pads what it
 sends without one, and answers like a node of few words.  A subclass lies by overriding
-``observed``, ``contacts``, ``records`` or ``answer``.  It sends nothing that it is not told to.
+``observed``, ``own``, ``contacts``, ``records`` or ``answer``.  It sends nothing that it is not
+told to.
 """
 
 from __future__ import annotations
@@ -285,7 +286,7 @@ class Client(DatagramProtocol):
         arguments = asked.arguments
         if asked.method == PING:
             now = int(self.home.unix_time())
-            return PING, [b"\x01", 0, now, None, METHODS, KINDS]
+            return PING, [b"\x01", 0, now, None, METHODS, KINDS, self.own(asked)]
         if asked.method == FIND_NODE:
             return FIND_NODE, [*self._packed(asked, arguments[0])]
         if asked.method == FIND_VALUE:
@@ -300,6 +301,10 @@ class Client(DatagramProtocol):
     def observed(self, asked: Asked) -> bytes:
         """At which address it says that it sees the asker."""
         return packed(asked.address)
+
+    def own(self, asked: Asked) -> bytes:
+        """At which address it says that it is."""
+        return packed(self.peer.address)
 
     def contacts(self, asked: Asked, target: int) -> list[Peer]:
         """Whom it names."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from twisted.internet.protocol import DatagramProtocol
 
 from kadtwisted.testing.attacks.client import Asked, Client, Peer
-from kadtwisted.testing.attacks.datagrams import Address, node_id_of
+from kadtwisted.testing.attacks.datagrams import SHORT, Address, node_id_of
 from kadtwisted.testing.attacks.stage import Stage
 from kadtwisted.testing.campaigns.crowd import MINUTE
 from kadtwisted.testing.campaigns.report import Report
@@ -23,6 +23,13 @@ from kadtwisted.testing.nodes import PORT, Member
 
 MOST = 5
 """Per cent of a newcomer's contacts that may be at relays."""
+MUTED = ("", "pings", "pongs")
+"""What relays may drop."""
+
+
+PING_LENGTH, PONG_LENGTH = 75, 150
+"""In the plain form of simulations a PING with a token has 62 bytes, a FIND_NODE 85; a PONG has
+fewer than 100, and NODES with a few contacts more than 150."""
 
 
 class Guide(Client):
@@ -35,13 +42,17 @@ class Guide(Client):
 @dataclass(frozen=True, slots=True)
 class Relays:
     """Among ``nodes`` nodes, each with a relay at another address, ``newcomers`` join through the
-    attacker; after ``minutes``, in which ``loss`` of all datagrams is lost, their tables count."""
+    attacker; after ``minutes``, in which ``loss`` of all datagrams is lost, their tables count.
+
+    Relays drop what is as short as "pings" or "pongs", if ``mute`` says so.
+    """
 
     lasts: ClassVar[str] = "about a minute"
     nodes: int = 60
     newcomers: int = 4
     minutes: float = 60.0
     loss: float = 0.02
+    mute: str = ""
     seed: int = 1
 
     def run(self, report: Report) -> None:
@@ -75,7 +86,8 @@ class Relays:
 
     def _relay(self, stage: Stage, number: int) -> Relay:
         address = f"{100 + number // 250}.{number % 250}.7.1"
-        return Relay(stage.network.host(address), stage.peer(stage.members[number]))
+        honest = stage.peer(stage.members[number])
+        return Relay(stage.network.host(address), honest, self.mute)
 
     def _note(
         self, report: Report, members: list[Member], addresses: set[str], when: str
@@ -93,12 +105,18 @@ class Relays:
 
 
 class Relay(DatagramProtocol):
-    """Stands for one honest node at an address of its own, with a port for each who asks."""
+    """Stands for one honest node at an address of its own, with a port for each who asks.
+
+    It cannot read what it hands on, but it can drop it by its length.
+    """
 
     noisy = False
     transport: Any
 
-    def __init__(self, host: Host, honest: Peer) -> None:
+    def __init__(self, host: Host, honest: Peer, mute: str = "") -> None:
+        if mute not in MUTED:
+            raise ValueError(f"a relay can be mute to one of {MUTED}, not {mute!r}")
+        self.mute = mute
         self.honest = honest
         self.peer = Peer(honest.key, (host.addresses[0], PORT))
         self.handed_on = 0
@@ -107,6 +125,8 @@ class Relay(DatagramProtocol):
         self._port = host.listenUDP(PORT, self, host.addresses[0])
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if self.mute == "pings" and (len(datagram) < PING_LENGTH or len(datagram) == SHORT):
+            return
         address: Address = (addr[0], addr[1])
         if address not in self._out:
             self._out[address] = out = _Out(self, address)
@@ -133,5 +153,7 @@ class _Out(DatagramProtocol):
         self._asker = asker
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if self._relay.mute == "pongs" and len(datagram) < PONG_LENGTH:
+            return
         self._relay.handed_on += 1
         self._relay.transport.write(datagram, self._asker)

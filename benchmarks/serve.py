@@ -44,9 +44,10 @@ from benchmarks.harness.load import (
 from benchmarks.harness.others_datagrams import OTHERS, Bmuller, Libtorrent, Make
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.servers.nodes import CONTACTS, MANY_CONTACTS, settings
+from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model import bencode
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     FindNode,
     FindValue,
@@ -72,16 +73,20 @@ LARGE = f"{MANY_CONTACTS:,}"
 """The name of the sealed node with many contacts."""
 ANY = "127.0.0.1:0"
 VALUE = bytes(100)
-KEY = key_of_name("benchmark")
 ECHOED = bytes(100)
 """Payload of the echo: the length of a sealed PING, to ten bytes."""
 K = 20
 
-BODIES: tuple[tuple[str, Callable[[], RequestBody]], ...] = (
-    ("PING", Ping),
-    ("FIND_NODE", lambda: FindNode(NodeID(int.from_bytes(os.urandom(20), "big")))),
-    ("FIND_VALUE", lambda: FindValue(KEY, Kind.VALUE)),
-)
+MakeBody = Callable[[], RequestBody]
+
+
+def bodies(key: NodeID) -> dict[str, MakeBody]:
+    """The requests of the scenarios, by method; the record stands under ``key``."""
+    return {
+        "PING": Ping,
+        "FIND_NODE": lambda: FindNode(NodeID(int.from_bytes(os.urandom(20), "big"))),
+        "FIND_VALUE": lambda: FindValue(key, Kind.VALUE),
+    }
 
 
 class NodeUnderTest:
@@ -94,6 +99,9 @@ class NodeUnderTest:
         key = bytes.fromhex(process.told["key"])
         server = Server(Endpoint("127.0.0.1", process.port), key)
         self.asker = Asker(server, self._settings)
+        # Right beside its ID: a node refuses records that others are much closer to.
+        self._key = NodeID(node_id_of(key) ^ 1)
+        self.bodies = bodies(self._key)
         self._strangers = [Writer(server, self._settings) for _ in range(STRANGERS)]
         self._prepare()
 
@@ -101,16 +109,16 @@ class NodeUnderTest:
         """Store the record, and see that every answer is the one meant."""
         self.asker.renew_token()
         published = int(time.time() * 1e6)
-        record = encode(Value(KEY, published, False, bencode.encode(VALUE)))
+        record = encode(Value(self._key, published, False, bencode.encode(VALUE)))
         expect(Stored, self.asker.ask(Store(record, 24 * 3600)).body)
         expect(Pong, self.asker.ask(Ping()).body)
-        nodes = expect(Nodes, self.asker.ask(BODIES[1][1]()).body)
-        found = expect(Records, self.asker.ask(FindValue(KEY, Kind.VALUE)).body)
+        nodes = expect(Nodes, self.asker.ask(self.bodies["FIND_NODE"]()).body)
+        found = expect(Records, self.asker.ask(self.bodies["FIND_VALUE"]()).body)
         if len(nodes.contacts) != K or [each.record for each in found.items] != [record]:
             raise SystemExit(f"{self.name}: a FIND answer is not the one to be measured")
         self.asker.close()
 
-    def proven(self, make: Callable[[], RequestBody]) -> list[bytes]:
+    def proven(self, make: MakeBody) -> list[bytes]:
         """Requests of one sender, with a token just given out."""
         self.asker.open()
         self.asker.renew_token()
@@ -118,7 +126,7 @@ class NodeUnderTest:
         writer, token = self.asker.writer, self.asker.token
         return [writer.request(make(), token) for _ in range(DATAGRAMS_PROVEN)]
 
-    def padded(self, make: Callable[[], RequestBody]) -> list[bytes]:
+    def padded(self, make: MakeBody) -> list[bytes]:
         """Requests of strangers in turn, as long as the answers they want."""
         turns = itertools.islice(itertools.cycle(self._strangers), DATAGRAMS)
         return [writer.request(make()) for writer in turns]
@@ -139,8 +147,8 @@ def node_scenarios(nodes: Sequence[NodeUnderTest], generator: Generator) -> dict
 
     def scenario(
         node: NodeUnderTest,
-        datagrams: Callable[[Callable[[], RequestBody]], list[bytes]],
-        make: Callable[[], RequestBody],
+        datagrams: Callable[[MakeBody], list[bytes]],
+        make: MakeBody,
     ) -> Measure:
         port, pid = node.process.port, node.process.pid
         bind_to = str(node.asker.endpoint)
@@ -148,11 +156,12 @@ def node_scenarios(nodes: Sequence[NodeUnderTest], generator: Generator) -> dict
 
     found = {}
     for node in nodes:
-        bodies = BODIES[1:2] if node.name == LARGE else BODIES
+        methods = ["FIND_NODE"] if node.name == LARGE else list(node.bodies)
         ways = (("token", node.proven), ("padded", node.padded))
         for way, datagrams in ways[: 1 if node.name == LARGE else 2]:
-            for method, make in bodies:
-                found[f"{node.name} {method} {way}"] = scenario(node, datagrams, make)
+            for method in methods:
+                measure = scenario(node, datagrams, node.bodies[method])
+                found[f"{node.name} {method} {way}"] = measure
     return found
 
 

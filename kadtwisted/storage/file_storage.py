@@ -30,6 +30,7 @@ from kadtwisted.storage.changes import Expire, Put, RecordChange, Remove
 from kadtwisted.storage.file_lock import FileLock, lock_storage
 from kadtwisted.storage.files import make_directory
 from kadtwisted.storage.group_commit import GroupCommit
+from kadtwisted.storage.guard import check_directory_of
 from kadtwisted.storage.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class FileStorage(ABC):
             make_directory(self.path.parent)
         except OSError as error:
             raise StorageError(f"cannot use {self.path}: {reason_of(error)}") from error
+        check_directory_of(self.path, "the storage")
         lock = lock_storage(self.path)
         try:
             file = self._open_file(Timeline(self._context.now, self._context.unix_time))

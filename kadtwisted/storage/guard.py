@@ -114,6 +114,31 @@ def open_file(path: Path) -> BinaryIO:
     return file
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a pipe or a device stands where something is to be written; it is written to, where a
+    file is replaced.
+
+    :class:`UnsafeFile` for a link, a pipe or a device of another user.  Somebody who can write in
+    the same directory, as everybody can in ``/tmp``, may have put it there so as to read what comes
+    out, or to have another file of ours replaced.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode) and found.st_uid not in (os.geteuid(), ROOT):
+        raise UnsafeFile(str(path), f"was put there by {user_name(found.st_uid)}; write elsewhere")
+    return path.exists() and not path.is_file()
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """A pipe or device, open for writing; ``OSError`` if nobody reads the pipe, which would keep us
+    waiting."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "wb")
+
+
 def check_if_there(path: Path, access: Access, owners: Collection[int] = ()) -> None:
     """As :func:`check_kind` and :func:`check_access` say, if there is anything at ``path``."""
     status = status_if_there(path)
@@ -203,19 +228,31 @@ def _mode_clause(path: Path, status: os.stat_result, access: Access) -> str:
     return f"{access.said}; run: chmod {access.chmod} {shlex.quote(str(path))}"
 
 
+def check_directory_of(path: Path, noun: str) -> None:
+    """:class:`UnsafeFile` if every user can move what is in the directory of ``path`` away, and put
+    something else there."""
+    for above in (path.parent, Path(os.path.realpath(path)).parent):
+        if _is_for_everybody(above):
+            raise UnsafeFile(
+                f"the directory of {noun} {path}",
+                f"can be changed by all users; run: chmod o-w {shlex.quote(str(above))}",
+            )
+
+
 def open_directory_above(path: Path) -> Path | None:
     """A directory above in which every user can move anything away, and so what leads to ``path``.
 
     Not one with the sticky bit, as ``/tmp``: there only the owner of a thing can move it.
     """
-    for each in path.parents:
-        try:
-            mode = each.stat().st_mode
-        except OSError:
-            continue
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return each
-    return None
+    return next(filter(_is_for_everybody, path.parents), None)
+
+
+def _is_for_everybody(directory: Path) -> bool:
+    try:
+        mode = directory.stat().st_mode
+    except OSError:
+        return False
+    return bool(mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
 
 
 def user_name(number: int) -> str:

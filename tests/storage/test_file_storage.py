@@ -20,6 +20,7 @@ from kadtwisted.model.record import StorageKey, StorageUsage
 from kadtwisted.storage.file_lock import FileLock, StorageInUse
 from kadtwisted.storage.file_storage import FileStorage
 from kadtwisted.storage.group_commit import WAITING
+from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.lmdb.backend import LMDBStorage
 from kadtwisted.storage.sqlite.backend import SQLiteStorage
 from kadtwisted.testing.contracts.durable_storage import Clocks
@@ -118,6 +119,18 @@ class OpeningTests(Harness):
             told = await error_of(StorageError, self.make(self.directory / path).open())
             self.assertIn("not a directory", told)
             self.assertIn(str(self.directory / path), told)
+
+    async def test_a_directory_that_everybody_can_change(self) -> None:
+        elsewhere, link = self.directory / "elsewhere", self.directory / "link"
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+        link.symlink_to(elsewhere / "file")
+        (elsewhere / "file").touch(mode=0o600)
+        for path in (elsewhere / "file", link):
+            told = await error_of(UnsafeFile, self.make(path).open())
+            self.assertIn(f"can be changed by all users; run: chmod o-w {elsewhere}", told)
+        elsewhere.chmod(0o1777)  # as /tmp
+        await self.opened(elsewhere / "another")
 
     async def test_a_file_system_without_locks(self) -> None:
         with mock.patch.object(FileLock, "take", side_effect=OSError(95, "No locks")):

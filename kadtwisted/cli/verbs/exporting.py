@@ -34,6 +34,7 @@ from kadtwisted.records.floor import FLOORS_END
 from kadtwisted.state.directory import KEY_FILE
 from kadtwisted.state.key_file import load_key
 from kadtwisted.storage.files import sync_directory
+from kadtwisted.storage.guard import is_stream, open_stream
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
 """Some records, those that come next after a place."""
@@ -159,8 +160,8 @@ def _target(session: Session, name: str) -> Iterator[BinaryIO]:
         return
     path = Path(name)
     try:
-        if path.exists() and not path.is_file():  # a rename would replace the device
-            with path.open("wb") as stream:
+        if is_stream(path):  # a rename would replace it
+            with open_stream(path) as stream:
                 yield stream
             return
         path = Path(os.path.realpath(path))  # a link stays; its target is written

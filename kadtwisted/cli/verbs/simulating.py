@@ -23,6 +23,7 @@ from kadtwisted.simulation.results.results import document, to_csv, to_json
 from kadtwisted.simulation.results.saved import read_result
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import Scenario
+from kadtwisted.storage.guard import is_stream, open_stream
 
 _WRITERS = MappingProxyType({".json": to_json, ".csv": to_csv})
 SAVED = ".json"
@@ -112,6 +113,8 @@ def _run(session: Session, scenario: Scenario) -> dict[str, Any]:
 
 def _write(path: Path, found: Mapping[str, Any]) -> None:
     try:
-        path.write_text(_WRITERS[path.suffix](found), encoding="utf-8")
+        data = _WRITERS[path.suffix](found).encode()
+        with open_stream(path) if is_stream(path) else path.open("wb") as stream:
+            stream.write(data)
     except OSError as error:
         raise CannotWrite(path, error) from None

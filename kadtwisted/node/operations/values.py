@@ -58,7 +58,7 @@ def _shown(seconds: float) -> str:
     try:
         return f"{seconds:g} s"
     except OverflowError:  # an integer beyond all floats
-        return "longer than anything"
+        return "an integer beyond all bounds"
 
 
 class Values:

@@ -23,6 +23,7 @@ from kadtwisted.model.ids import id_to_hex
 from kadtwisted.model.record import DatedRecord, RecordsPage, dated_page
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.state.directory import StateDirectory
+from kadtwisted.storage import guard
 from tests.cli.harness import Kad
 from tests.cli.shelf import Shelf, a_record, kad_with, patiently
 from tests.cli.verbs.test_running import FakeClient
@@ -108,6 +109,28 @@ class StorageTests(ExportTestCase):
         self.assertTrue(pipe.is_fifo())
         self.file.write_bytes(os.read(reader, 65536))
         self.assertEqual(len(self.read(self.file)), 1)
+
+    def test_a_pipe_that_nobody_reads_keeps_nobody_waiting(self) -> None:
+        pipe = self.path / "pipe"
+        os.mkfifo(pipe)
+        kad = kad_with(self.shelf)
+        self.assertEqual(kad("export", "--storage", "shelf", str(pipe)), 73)
+        self.assertIn(f"cannot write {pipe}: ", kad.said)
+
+    def test_what_somebody_else_put_there(self) -> None:
+        """As in ``/tmp``: a link to a file of ours, or a pipe that they read."""
+        self.file.write_text("precious")
+        link, pipe = self.path / "link", self.path / "pipe"
+        link.symlink_to(self.file)
+        os.mkfifo(pipe)
+        us = os.geteuid()
+        self.patch(os, "geteuid", lambda: us + 1)
+        self.patch(guard, "ROOT", us + 1)
+        for place in (link, pipe):
+            kad = kad_with(self.shelf)
+            self.assertEqual(kad("export", "--storage", "shelf", str(place)), 78)
+            self.assertIn("was put there by", kad.said)
+        self.assertEqual(self.file.read_text(), "precious")
 
     def test_a_link_stays_one(self) -> None:
         self.shelf.add(1, a_record(1))

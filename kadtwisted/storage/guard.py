@@ -199,11 +199,9 @@ def _owner_clause(path: Path, owner: int, owners: Collection[int]) -> str:
     ours = os.geteuid()
     if owner in (ours, ROOT) or owner in owners or is_of_the_host(owner):
         return ""
-    us = user_name(ours)
-    return (
-        f"belongs to {user_name(owner)}, not to {us}, who runs this; run as root: "
-        f"chown {us} {shlex.quote(str(path))}"
-    )
+    us, command = user_name(ours), f"chown {user_name(ours)} {shlex.quote(str(path))}"
+    way = f"run this as {user_name(owner)}, or: " if ours == ROOT else "run as root: "
+    return f"belongs to {user_name(owner)}, not to {us}, who runs this; {way}{command}"
 
 
 def is_of_the_host(owner: int) -> bool:

@@ -183,6 +183,25 @@ class HangUpTests(unittest.SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
 
+    def test_the_node_waits_until_twistd_has_become_its_user(self) -> None:
+        user = os.geteuid() + 1
+        self.service.user = user
+        self.service.privilegedStartService()
+        self.assertEqual(self.node.names(), [])
+        self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
+        self.patch(os, "geteuid", lambda: user)
+        self.service.startService()
+        self.assertEqual(self.node.names()[0], "start")
+        self.successResultOf(self.service.stopService())
+
+    def test_a_start_that_fails_after_twistd_has_become_its_user(self) -> None:
+        self.patch(sys, "__stderr__", io.StringIO())
+        self.service.user = os.geteuid() + 1
+        self.node.answers["start"] = CannotListen("cannot bind UDP port 8000: in use")
+        self.service.privilegedStartService()
+        self.assertRaises(SystemExit, self.service.startService)
+        self.assertEqual(signal.getsignal(signal.SIGHUP), self.before)
+
     def test_a_log_that_cannot_be_rotated(self) -> None:
         for before, after in ((signal.SIG_DFL, signal.SIG_IGN), (print, print)):
             self.addCleanup(signal.signal, signal.SIGUSR1, signal.getsignal(signal.SIGUSR1))

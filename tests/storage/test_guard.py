@@ -88,7 +88,11 @@ class AccessTests(unittest.SynchronousTestCase):
 
     def test_root_trusts_other_users_as_little(self) -> None:
         self.patch(os, "geteuid", lambda: ROOT)
-        self.assertIn("belongs to 4343", self.clause(status(0o600, BOB), TRUSTED))
+        self.assertEqual(
+            self.clause(status(0o600, BOB), TRUSTED),
+            "belongs to 4343, not to root, who runs this; run this as 4343, or: "
+            "chown root '/srv/a file'",
+        )
 
     def test_secrets_that_a_service_manager_hands_over(self) -> None:
         """systemd's credentials and secret volumes of Kubernetes are files of root that a group

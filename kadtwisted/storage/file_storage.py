@@ -30,7 +30,7 @@ from kadtwisted.storage.changes import Expire, Put, RecordChange, Remove
 from kadtwisted.storage.file_lock import FileLock, lock_storage
 from kadtwisted.storage.files import make_directory
 from kadtwisted.storage.group_commit import GroupCommit
-from kadtwisted.storage.guard import check_directory_of
+from kadtwisted.storage.guard import check_directory_of, status_if_there
 from kadtwisted.storage.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class FileStorage(ABC):
     def _open(self) -> None:
         try:
             make_directory(self.path.parent)
+            status_if_there(self.path)  # the lock lies beside what a link leads to
         except OSError as error:
             raise StorageError(f"cannot use {self.path}: {reason_of(error)}") from error
         check_directory_of(self.path, "the storage")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Unavailable,
         UnknownKind,
         UnsupportedVersion,
+        WrongReply,
     )
     from kadtwisted.identity.keys import NodeKey, node_id_of
     from kadtwisted.interfaces import (
@@ -140,7 +141,7 @@ _HOMES = homes(
             "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
             "RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy StorageError "
             "StorageFull Superseded TooFar TooManyRequests Unavailable UnknownKind "
-            "UnsupportedVersion"
+            "UnsupportedVersion WrongReply"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.interfaces": (
@@ -282,6 +283,7 @@ __all__ = [
     "UpkeepSettings",
     "Value",
     "World",
+    "WrongReply",
     "bencode",
     "distance",
     "id_from_bytes",

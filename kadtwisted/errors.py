@@ -8,6 +8,7 @@ what to do about it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kadtwisted.model.printable import LINE_LIMIT, printable
 
@@ -163,19 +164,29 @@ class RequestTimedOut(RemoteError):
     """No valid reply arrived in time."""
 
 
+class WrongReply(RequestTimedOut):
+    """What arrived in time was no valid reply: of another method, or of a node that speaks another
+    version of the protocol."""
+
+
 class ErrorReply(RemoteError):
     """The other node answered with an error.
 
     ``code`` is the number on the wire (:class:`kadtwisted.model.messages.ErrorCode`),
     ``retry_after`` is in seconds, 0 if the other side named none.  ``text`` is what the other node
-    said, byte for byte; the message has it as one line that forges nothing.
+    said, byte for byte; the message has it as one line that forges nothing.  ``contacts`` are the
+    :class:`~kadtwisted.model.contact.Contact` values that it named all the same, in the answer to a
+    search for a kind of record that it does not know.
     """
 
-    def __init__(self, code: int, text: str, retry_after: float = 0.0) -> None:
+    def __init__(
+        self, code: int, text: str, retry_after: float = 0.0, contacts: tuple[Any, ...] = ()
+    ) -> None:
         super().__init__(f"the other node answered: {printable(text)} (code {code})")
         self.code = code
         self.text = text
         self.retry_after = retry_after
+        self.contacts = contacts
 
 
 class NotFound(RemoteError, LookupError):

@@ -102,6 +102,7 @@ def of_receipt(receipt: Receipt) -> Described:
         "remote_acks": receipt.remote_acks,
         "acknowledged": [_acknowledgement(each) for each in receipt.acknowledged],
         "failures": dict(receipt.failures),
+        "passed_over": [str(each) for each in receipt.passed_over],
         "trace": of_trace(receipt.trace),
     }
 

@@ -182,6 +182,11 @@ class DisjointLookup:
         found = {each.node_id: each for path in self._paths for each in path.closest(wanted)}
         return sorted(found.values(), key=self._distance)[:wanted]
 
+    def passed_over(self) -> list[Contact]:
+        """Who answered on any path that it does not serve what the lookup is for."""
+        found = {each.node_id: each for path in self._paths for each in path.passed_over()}
+        return sorted(found.values(), key=self._distance)
+
     def trace(self, now: float) -> Trace:
         """As in every lookup; ``hops`` is the depth on the path that found the closest."""
         traces = [path.trace(now) for path in self._paths]

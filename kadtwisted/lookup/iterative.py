@@ -7,6 +7,8 @@ until the lookup is over, and after :meth:`Lookup.failed` as well.  At most thre
 requests are in flight.  What other nodes tell is followed only until as many contacts were tried as
 the shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.  A
 request that was not sent does not count: whoever holds it back must not end the lookup.
+A node may answer and yet be passed over, because it does not serve what the lookup is for: then the
+next closest takes its place, as if it had failed, and its contacts are followed all the same.
 
 It never sends, waits, reads a clock or draws a random number.  After every event the driver calls
 :meth:`Lookup.next`, reports each contact it asks by :meth:`Lookup.asked`, and calls again at
@@ -41,6 +43,9 @@ the slots up."""
 WIDEST = 3
 """The most nodes that a lookup takes for close, per k.  MAGIC: it finds k honest ones among twice
 as many that crowd around the target; a simulation of such crowds would settle it."""
+
+PASSED_OVER = "unknown-kind"
+"""The word in a trace for an answer that does not count, but names contacts."""
 
 WAITING = "waiting"
 LATE = "late"
@@ -144,14 +149,14 @@ class Lookup:
     def finished(self) -> bool:
         """Whether the closest known, k or all within the radius, have all answered or failed.
 
-        Who failed is no longer among them: the next closest steps in.
+        Who failed or is passed over is no longer among them: the next closest steps in.
         """
         found = 0
         for candidate in self.shortlist.candidates:
             if found >= self.k and self._is_beyond(candidate, found):
                 return True
             if candidate.winner is not None:
-                found += 1
+                found += not candidate.passed_over
             elif candidate.in_flight or self._hopeful(candidate):
                 return False
         return True
@@ -193,7 +198,7 @@ class Lookup:
                 chosen.append(contact)
                 if len(chosen) == free:
                     break
-            nearer += 1
+            nearer += not candidate.passed_over
         return chosen
 
     def _askable(self, candidate: Candidate, besides: Round) -> Contact | None:
@@ -253,12 +258,14 @@ class Lookup:
         """The contact answered, naming ``contacts``; late replies and second ones count as well.
 
         ``outcome`` is its word in the trace; ``late`` instead if the contact had failed before.
+        With ``PASSED_OVER`` it does not serve what the lookup is for.
         """
         attempt = self.attempt(contact) or self._begin_settled(contact, now)
         if attempt is None:
             return
         if attempt.answered is None:
             self._answered(attempt, now, outcome)
+            attempt.candidate.passed_over = outcome == PASSED_OVER
         self.shortlist.tell(contacts, attempt.candidate.depth + 1)
 
     def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
@@ -327,10 +334,22 @@ class Lookup:
     # --- What came out -----------------------------------------------------------------------
 
     def closest(self, count: int | None = None) -> list[Contact]:
-        """The ``count`` (default: k) closest that answered, closest first; fewer if fewer did."""
+        """The ``count`` (default: k) closest that answered, closest first; fewer if fewer did.
+
+        None of them is passed over.
+        """
         wanted = self.k if count is None else count
-        winners = (each.winner for each in self.shortlist.candidates if each.winner is not None)
+        winners = (
+            each.winner
+            for each in self.shortlist.candidates
+            if each.winner is not None and not each.passed_over
+        )
         return list(islice(winners, wanted))
+
+    def passed_over(self) -> list[Contact]:
+        """Who answered that it does not serve what the lookup is for, closest first."""
+        candidates = self.shortlist.candidates
+        return [e.winner for e in candidates if e.winner is not None and e.passed_over]
 
     def trace(self, now: float) -> Trace:
         """Who was asked, when it answered (s since the start), with what, up to ``now``.

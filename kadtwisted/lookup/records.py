@@ -34,12 +34,15 @@ class RecordSearch:
             raise InvalidInput(f"the mode must be first or latest, not {mode!r}")
         self.mode = mode
         self.target = lookup.target
+        self.k = lookup.k
         self.seeds = lookup.seeds
         self.add, self.asked, self.failed = lookup.add, lookup.asked, lookup.failed
         self.replied, self.wakes_at = lookup.replied, lookup.wakes_at
         self.closest, self.trace = lookup.closest, lookup.trace
+        self.passed_over = lookup.passed_over
         self._lookup = lookup
         self._holders: dict[bytes, dict[NodeID, Contact]] = {}
+        self._claimed: dict[bytes, dict[NodeID, None]] = {}
 
     # --- Whom next? --------------------------------------------------------------------------
 
@@ -80,6 +83,11 @@ class RecordSearch:
         for version in versions:
             self._holders.setdefault(version, {})[contact.node_id] = contact
 
+    def claims(self, contact: Contact, version: bytes) -> None:
+        """The contact returned a record of this version that may not be believed: if it is, in the
+        end, the contact does not lack it."""
+        self._claimed.setdefault(version, {})[contact.node_id] = None
+
     # --- What came out -----------------------------------------------------------------------
 
     def versions(self) -> list[bytes]:
@@ -96,4 +104,6 @@ class RecordSearch:
         another one; without ``version``, who has none at all.  Closest first."""
         wanted = self._holders if version is None else (version,)
         holders = {node_id for each in wanted for node_id in self._holders.get(each, {})}
+        if version is not None:
+            holders.update(self._claimed.get(version, ()))
         return [each for each in self.closest() if each.node_id not in holders]

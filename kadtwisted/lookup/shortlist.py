@@ -38,6 +38,7 @@ class Candidate:
     ``own`` and ``told`` hold the contacts not tried yet, in the order to try them; ``endpoints``
     all that take a place, tried or not.  ``fresh`` counts the requests within their soft patience,
     ``in_flight`` all that are not decided; ``winner`` is the contact that answered, if any.
+    One that is ``passed_over`` answered, but does not serve what the lookup is for.
     ``depth`` is 1 for what this side knew, else one more than that of the node that told of it.
     """
 
@@ -49,6 +50,7 @@ class Candidate:
         "in_flight",
         "named",
         "own",
+        "passed_over",
         "told",
         "tried",
         "winner",
@@ -62,6 +64,7 @@ class Candidate:
         self.told: tuple[Contact, ...] = ()
         self.endpoints: tuple[Endpoint, ...] = ()
         self.tried = False
+        self.passed_over = False
         self.fresh = 0
         self.in_flight = 0
         self.winner: Contact | None = None

@@ -14,6 +14,9 @@ COMPACT_IPV4 = 6
 """Bytes of an IPv4 address and port in network byte order (BEP 5)."""
 COMPACT_IPV6 = 18
 """Bytes of an IPv6 address and port in network byte order (BEP 32)."""
+_MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins that is written as IPv6 (RFC 4291, 2.5.5.2).  It would be a second
+name of the same endpoint, and no socket of ours sees it: so nobody may use it."""
 KEY_BYTES = 32
 """Bytes of an Ed25519 public key (RFC 8032)."""
 
@@ -46,14 +49,18 @@ def compact(endpoint: Endpoint) -> bytes:
     """Address and port in network byte order, 6 or 18 bytes (BEP 5, BEP 32).
 
     :class:`InvalidAddress` for a host that is no plain IP address (a scoped ``fe80::1%eth0``
-    means something on one machine only) or a port outside 0 to 65535.
+    means something on one machine only) or an IPv4 address written as IPv6, and for a port outside
+    0 to 65535.
     """
     try:
         if "%" in endpoint.host:  # ipaddress would take it, and drop the scope
             raise ValueError
-        return ipaddress.ip_address(endpoint.host).packed + endpoint.port.to_bytes(2, "big")
+        raw = ipaddress.ip_address(endpoint.host).packed + endpoint.port.to_bytes(2, "big")
     except (ValueError, OverflowError):
         raise InvalidAddress(f"{endpoint} is no IP address and port") from None
+    if raw.startswith(_MAPPED) and len(raw) == COMPACT_IPV6:
+        raise InvalidAddress(f"{endpoint} is an IPv4 address written as IPv6: write it as IPv4")
+    return raw
 
 
 def is_loopback(host: str) -> bool:
@@ -63,10 +70,13 @@ def is_loopback(host: str) -> bool:
 
 
 def endpoint_from_compact(raw: bytes) -> Endpoint:
-    """The endpoint written as 6 or 18 bytes; other lengths are :class:`InvalidAddress`."""
+    """The endpoint written as 6 or 18 bytes; :class:`InvalidAddress` for other lengths and for an
+    IPv4 address written as IPv6."""
     if len(raw) == COMPACT_IPV4:
         host = "%d.%d.%d.%d" % (raw[0], raw[1], raw[2], raw[3])
     elif len(raw) == COMPACT_IPV6:
+        if raw.startswith(_MAPPED):
+            raise InvalidAddress("an IPv4 address is written as IPv6")
         host = str(ipaddress.IPv6Address(raw[:16]))
     else:
         raise InvalidAddress(f"a compact endpoint has 6 or 18 bytes, not {len(raw)}")

@@ -11,8 +11,8 @@ from kadtwisted.model.record import StorageKey, ValueRecord
 
 class TraceStep(NamedTuple):
     """One contact of a lookup: when it was asked and answered (seconds since the lookup's start),
-    and with what: ``nodes``, ``record``, ``unchanged``, ``silent``, ``late``, ``refused``,
-    ``failed`` or ``waiting``."""
+    and with what: ``nodes``, ``record``, ``unchanged``, ``unknown-kind``, ``silent``, ``late``,
+    ``refused``, ``failed`` or ``waiting``."""
 
     contact: Contact
     asked: float
@@ -105,7 +105,8 @@ class Receipt(NamedTuple):
 
     ``record`` is what the record says, as its kind decodes it; of :meth:`INode.put` and ``delete``
     a :class:`~kadtwisted.model.record.Value`.  ``failures`` says why each other node did not
-    acknowledge.
+    acknowledge.  ``passed_over`` are nodes near the key that do not know this kind of record,
+    closest first: others keep it in their stead.
     """
 
     key: NodeID
@@ -113,6 +114,7 @@ class Receipt(NamedTuple):
     acknowledged: tuple[Acknowledgement, ...]
     failures: dict[str, str]
     trace: Trace
+    passed_over: tuple[Contact, ...] = ()
 
     @property
     def remote_acks(self) -> int:

@@ -17,6 +17,10 @@ JUMP = 5.0
 """Seconds by which the wall clock must have moved against the monotonic one so that all votes are
 void: it was set, or the machine slept."""
 
+PRECISION = 2.0
+"""Seconds within which our own clock is as good as what others tell: half a round trip, and whole
+seconds."""
+
 HALF_A_SECOND = 0.5
 """What a PONG's whole seconds leave out, on average."""
 
@@ -46,6 +50,13 @@ class NetworkClock:
         ahead = self.ahead()
         wall = self._world.unix_time()
         return wall if ahead is None or abs(ahead) <= CLOCK_TOLERANCE else wall - ahead
+
+    def network_time(self) -> float:
+        """The time by the network's clock as far as it is known, else by our own: for what others
+        judge by theirs."""
+        ahead = self.ahead()
+        wall = self._world.unix_time()
+        return wall if ahead is None or abs(ahead) <= PRECISION else wall - ahead
 
     def _forget_if_set(self) -> None:
         wall_ahead = self._world.unix_time() - self._world.now()

@@ -56,6 +56,7 @@ from kadtwisted.node.assembly import LastingParts, WrapHandler, assemble, choose
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
+from kadtwisted.node.operations.patience import ask_patiently
 from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
@@ -238,7 +239,10 @@ class Node:
         if isinstance(address, Contact):
             if address.family not in self._links:
                 raise Unavailable(f"this node has no IPv{address.family:d} port")
-            answer = await self._links[address.family].ask(address, Ping(), known=True)
+            link = self._links[address.family]
+            answer = await ask_patiently(
+                self._context, lambda: link.ask(address, Ping(), known=True)
+            )
         else:
             answer = await self._bootstrap.hello(parse_address(address))
         return _ping_result(answer, self._context.world.now() - started)

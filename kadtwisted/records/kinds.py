@@ -69,7 +69,9 @@ class RecordKind(NamedTuple):
     publish: Callable[[Any, Sequence[bytes], float], bytes]
     """``publish(wanted, seen, unix_now)``: the next record to publish, from what its writer wants
     (a value of the kind's own choice) and the winning records seen under the key, one a place.  It
-    supersedes the one among them that stands at its own place."""
+    supersedes the one among them that stands at its own place; if none can,
+    :class:`~kadtwisted.errors.Superseded` is raised.  A later ``unix_now`` makes no lesser record.
+    """
     check: Callable[[bytes, float], None] = _accept
     """``check(record, unix_now)`` raises :class:`~kadtwisted.errors.ClockSkew` for a record from
     the future by a clock in Unix seconds."""

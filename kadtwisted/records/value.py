@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from kadtwisted.errors import ClockSkew, InvalidRecord, RecordTooLarge
+from kadtwisted.errors import ClockSkew, InvalidRecord, RecordTooLarge, Superseded
 from kadtwisted.model import bencode
 from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
 from kadtwisted.model.record import Kind, StorageKey, Value
@@ -127,10 +127,17 @@ def publication_time(unix_now: float, seen: int | None = None) -> int:
 def publish(wanted: Value, seen: Sequence[bytes], unix_now: float) -> bytes:
     """The bytes of the record to publish: what is ``wanted``, with the time of its publication.
 
-    ``seen`` is the newest record that the writer found, if any.  Fails as :func:`encode`.
+    ``seen`` is the newest record that the writer found, if any.  Fails as :func:`encode`, and with
+    :class:`Superseded` if that was published at the end of time.
     """
     newest = max((_published(each) for each in seen), default=None)
-    return encode(wanted._replace(published=publication_time(unix_now, newest)))
+    published = publication_time(unix_now, newest)
+    if newest is not None and published >= _TIME_END:
+        raise Superseded(
+            "a record from the end of time stands under this key: nothing can take its place "
+            "before it expires"
+        )
+    return encode(wanted._replace(published=published))
 
 
 def value_of(key: NodeID, value: bytes, published: int) -> Value:

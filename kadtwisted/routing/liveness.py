@@ -5,8 +5,8 @@ The rules of this file:
 * An entry is *verified* (it answered a request that we chose to send), *tentative* (it answered
   only while its own request may have held its NAT's mapping open for us), or *suspect*: verified,
   and every request since it was last heard of failed.
-* A tentative entry becomes verified when it answers after a silence.  It is dropped at its first
-  failure.
+* A tentative entry becomes verified when it answers after a silence, or when it has been tentative
+  for long: then it is of use to us, whatever it is to others.  It is dropped at its first failure.
 * A suspect is dropped after several failures in a row that are spread over some time.  So one lost
   datagram, or one short outage, drops no contact.
 * Only a PONG makes up for a PING that failed: whoever hands a node's datagrams on could drop just
@@ -30,6 +30,11 @@ NEVER = float("-inf")
 CHECK_AFTER = 60.0
 """MAGIC: a contact heard of within this many seconds is not asked whether it still lives when
 another one wants its place.  Settled by the session lengths measured on a live network."""
+
+TENTATIVE_AT_MOST = 900.0
+"""MAGIC: seconds after which an answer verifies a tentative contact though it was never silent.  A
+node that has so much to ask of us is hardly ever behind a NAT that lets nobody else in; a census of
+NATs would settle it."""
 
 _DEFAULTS = Parameters()
 
@@ -77,10 +82,13 @@ class Liveness:
         """Note an answer, ``by_pong`` or another one.  True if it makes a tentative entry verified.
 
         That takes a silence before the answer: ``verification_quiet`` seconds, or as many as the
-        caller asked for when the table listed the entry, if nothing was heard of it since.
+        caller asked for when the table listed the entry, if nothing was heard of it since.  Without
+        a silence it takes ``TENTATIVE_AT_MOST`` seconds.
         """
         believed = entry.tentative and (
-            entry.probed > entry.last_seen or now - entry.last_seen >= self.verification_quiet
+            entry.probed > entry.last_seen
+            or now - entry.last_seen >= self.verification_quiet
+            or now - entry.first_seen >= TENTATIVE_AT_MOST
         )
         entry.last_seen = now
         if by_pong:

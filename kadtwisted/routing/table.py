@@ -33,7 +33,7 @@ from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import BucketView
 from kadtwisted.routing.diversity import Diversity
 from kadtwisted.routing.kbucket import KBucket
-from kadtwisted.routing.liveness import NEVER, Entry, Liveness
+from kadtwisted.routing.liveness import NEVER, TENTATIVE_AT_MOST, Entry, Liveness
 from kadtwisted.routing.moves import Moves
 from kadtwisted.routing.roster import Roster
 
@@ -292,9 +292,14 @@ class RoutingTable:
     # --- What is due -----------------------------------------------------------------------------
 
     def verify_due(self, now: float, quiet: float) -> list[Contact]:
-        """The tentative contacts not heard of for ``quiet`` seconds: an answer verifies each."""
+        """The tentative contacts not heard of for ``quiet`` seconds, or tentative for too long: an
+        answer verifies each."""
         due = [self._entries[each] for each in self._groups.tentative]
-        due = [each for each in due if now - each.last_seen >= quiet]
+        due = [
+            each
+            for each in due
+            if now - each.last_seen >= quiet or now - each.first_seen >= TENTATIVE_AT_MOST
+        ]
         for each in due:
             each.probed = now
         return [each.contact for each in due]

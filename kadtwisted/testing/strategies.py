@@ -64,8 +64,10 @@ def endpoints_v4() -> st.SearchStrategy[Endpoint]:
 
 
 def endpoints_v6() -> st.SearchStrategy[Endpoint]:
-    """IPv6 endpoints of every kind, in their shortest text form."""
-    hosts = st.integers(0, (1 << 128) - 1).map(lambda raw: str(ipaddress.IPv6Address(raw)))
+    """IPv6 endpoints of every kind, in their shortest text form; no IPv4 address is among them."""
+    written_as_ipv4 = 0xFFFF
+    numbers = st.integers(0, (1 << 128) - 1).filter(lambda raw: raw >> 32 != written_as_ipv4)
+    hosts = numbers.map(lambda raw: str(ipaddress.IPv6Address(raw)))
     return st.builds(Endpoint, hosts, st.integers(0, 65535))
 
 

@@ -1,8 +1,8 @@
 """Byte strings inside messages: packed contacts, entries of a HAVE, endpoints.
 
 Many small values in one byte string are one item to the strict scan and to the CBOR library.
-Nothing is judged here: the rooms above deal with martians, port 0 and contacts that are listed
-twice.
+Little is judged here: an IPv4 address written as IPv6 is refused, because it would be a second name
+of an endpoint.  The rooms above deal with martians, port 0 and contacts that are listed twice.
 """
 
 from __future__ import annotations
@@ -56,13 +56,16 @@ def unpack_contacts(
     """All contacts, IPv4 before IPv6; ``unpack`` makes a contact from its 38 or 50 bytes.
 
     Fails with :class:`MalformedDatagram` (``contacts``) unless both are byte strings of whole
-    contacts.
+    contacts, none of them at an IPv4 address written as IPv6.
     """
     contacts: list[Contact] = []
     for packed, size in ((packed4, CONTACT_IPV4), (packed6, CONTACT_IPV6)):
         if type(packed) is not bytes or len(packed) % size:
             raise MalformedDatagram("contacts")
-        contacts += [unpack(packed[at : at + size]) for at in range(0, len(packed), size)]
+        try:
+            contacts += [unpack(packed[at : at + size]) for at in range(0, len(packed), size)]
+        except InvalidAddress:
+            raise MalformedDatagram("contacts") from None
     return tuple(contacts)
 
 
@@ -105,7 +108,10 @@ def pack_endpoint(endpoint: Endpoint | None) -> bytes:
 
 def unpack_endpoint(raw: object, reason: str) -> Endpoint | None:
     """The endpoint that :func:`pack_endpoint` packed; :class:`MalformedDatagram` with this reason
-    for other lengths and types."""
-    if type(raw) is not bytes or len(raw) not in (0, COMPACT_IPV4, COMPACT_IPV6):
+    for other lengths and types, and for an IPv4 address written as IPv6."""
+    if type(raw) is not bytes:
         raise MalformedDatagram(reason)
-    return endpoint_from_compact(raw) if raw else None
+    try:
+        return endpoint_from_compact(raw) if raw else None
+    except InvalidAddress:
+        raise MalformedDatagram(reason) from None

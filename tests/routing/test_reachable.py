@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.model.contact import Endpoint, endpoint_from_compact
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.networks import EVERYBODY, LINK, MACHINE, SITE, is_public, scope_of
 from kadtwisted.routing.reachable import Reach, may_contact, parse_prefixes, voter_of
 
@@ -73,8 +73,8 @@ ADDRESSES = st.one_of(
 
 
 def endpoint_of(address: Address) -> Endpoint:
-    """The endpoint as the codec makes it."""
-    return endpoint_from_compact(address.packed + b"\x1f\x40")
+    """The endpoint as the codec makes it, and as it would make those that it refuses."""
+    return Endpoint(str(address), 8000)
 
 
 class OracleTests(SynchronousTestCase):

@@ -130,6 +130,7 @@ def receipt_text(receipt: Described, name: str) -> str:
         who = each["endpoint"] or "this node"
         lines.append(f"  {who} keeps {kept} for {duration(each['remaining_seconds'])}")
     lines += [f"  {who} did not: {why}" for who, why in receipt["failures"].items()]
+    lines += [f"  {who} does not know this kind of record" for who in receipt["passed_over"]]
     return "\n".join(lines)
 
 

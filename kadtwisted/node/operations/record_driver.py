@@ -8,6 +8,9 @@ cursor.  It is asked for more until it has no more, or until it has sent as many
 under one key.  A holder that sends one invalid record is not asked again.  At most alpha holders
 are asked for more at the same time.  The search is over when the lookup is over and all holders
 have been read.
+
+A node that does not know the kind names contacts all the same.  It lives, but is passed over: the
+records are kept by the closest nodes that know their kind.
 """
 
 from __future__ import annotations
@@ -19,10 +22,11 @@ from typing import NamedTuple
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import KadtwistedError, NodeStopped
+from kadtwisted.errors import ErrorReply, KadtwistedError, NodeStopped
+from kadtwisted.lookup.iterative import PASSED_OVER
 from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.messages import FindValue, Records, RequestBody
+from kadtwisted.model.messages import ErrorCode, FindValue, Records, RequestBody
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.port.link import Link
@@ -60,7 +64,7 @@ class RecordDriver(LookupDriver):
         super().__init__(context, link, search, gently=gently)
         self._pages_at_once = pages_at_once
         self._findings = findings
-        self._unix_time = context.world.unix_time
+        self._unix_time = context.clock.network_time
         self._named: dict[Contact, bytes] = {}
         self._waiting: deque[NextPage] = deque()
         self._reading: dict[Contact, NextPage] = {}
@@ -96,6 +100,15 @@ class RecordDriver(LookupDriver):
             self.lookup.replied(contact, contacts, self._now())
         self._read_on()
 
+    def _lose(self, failure: Failure, contact: Contact) -> None:
+        error = failure.value
+        if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_KIND:
+            self._link.refused_kind(contact, self._findings.rules.number)
+            contacts = self._usable(contact, error.contacts)
+            self.lookup.replied(contact, contacts, self._now(), PASSED_OVER)
+        else:
+            super()._lose(failure, contact)
+
     def _judge(self, holder: Contact, body: Records, left: int | None = None) -> list[bytes]:
         """The versions of the records that count; also notes the holder's next page, if any.
 
@@ -112,7 +125,9 @@ class RecordDriver(LookupDriver):
             judged = self._findings.take(item, holder, self._unix_time())
             if judged is None:
                 is_honest = False
-            elif not judged.doubtful:
+            elif judged.doubtful:
+                self.lookup.claims(holder, judged.version)
+            else:
                 held.append(judged.version)
         left -= max(1, len(body.items))
         if many and is_honest and body.cursor and left > 0:

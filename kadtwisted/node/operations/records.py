@@ -34,13 +34,21 @@ from kadtwisted.node.operations.searches import (
     merge_traces,
 )
 from kadtwisted.node.operations.sizes import disjoint_paths
-from kadtwisted.node.operations.storing import Refusal, Storing
+from kadtwisted.node.operations.storing import (
+    Outcome,
+    Refusal,
+    Storing,
+    check_stored,
+    is_acknowledged,
+    is_contested,
+)
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.records.findings import Finding, merged
 from kadtwisted.records.kinds import RecordKind
 from kadtwisted.records.lifetime import remaining_at
+from kadtwisted.records.publishing import last_resort, records_to_try
 
 
 class Published(NamedTuple):
@@ -49,6 +57,13 @@ class Published(NamedTuple):
     where: StorageKey
     record: bytes
     receipt: Receipt
+
+
+class _Attempt(NamedTuple):
+    """What was asked of holders, and every node's outcome."""
+
+    body: Store
+    outcomes: list[Outcome]
 
 
 class Read(NamedTuple):
@@ -62,7 +77,7 @@ class Read(NamedTuple):
     @property
     def answered(self) -> bool:
         """Whether any other node answered, or none was asked."""
-        return not self.founds or any(each.closest for each in self.founds)
+        return not self.founds or any(each.answered for each in self.founds)
 
     @property
     def trace(self) -> Trace:
@@ -203,20 +218,38 @@ class RecordOperations:
     ) -> Published:
         """Make the next record under a key and store it.
 
-        ``wanted`` is what the kind's ``publish`` takes.  Fails as :meth:`Storing.store` does.
+        ``wanted`` is what the kind's ``publish`` takes.  It is tried again with a later time if
+        nodes say that it is superseded (:mod:`~kadtwisted.records.publishing`).  Fails as
+        :func:`check_stored` and the kind's ``publish`` do.
         """
         founds = await self._search_to_write(Query(rules, key, "latest", whole=False))
         read = self._read(rules, founds, await self._local(rules, key))
         seen = [each.record for each in read.winners]
-        data = rules.publish(wanted, seen, self._context.world.unix_time())
+        unix_now = self._context.clock.network_time()
+        best: _Attempt | None = None
+        for data in records_to_try(rules, wanted, seen, unix_now):
+            attempt = await self._attempt(rules, data, lifetime, founds)
+            if best is None or is_acknowledged(attempt.outcomes):
+                best = attempt
+            if not is_contested(attempt.outcomes):
+                break
+        assert best is not None, "there is always one record to try"
+        if is_contested(best.outcomes) and not is_acknowledged(best.outcomes):
+            last = last_resort(rules, wanted, seen, unix_now)
+            best = best if last is None else await self._attempt(rules, last, lifetime, founds)
+        return self._published(rules, best, founds)
+
+    async def _attempt(
+        self, rules: RecordKind, data: bytes, lifetime: float, founds: Sequence[Found]
+    ) -> _Attempt:
         body = Store(data, self._remaining(rules, data, lifetime))
-        return await self._store(rules, rules.identify(data), body, founds)
+        return _Attempt(body, await self._storing.store(founds, rules.identify(data).key, body))
 
     async def put_record(self, record: bytes, lifetime: float, cas: int | None = None) -> Published:
         """Store a record as it is, on condition of the sequence number ``cas`` if one is given.
 
         Fails with ``InvalidRecord`` or ``NotConditional``, with ``Superseded`` if a record that
-        wins over this one was found at its place, or as :meth:`Storing.store` does.
+        wins over this one was found at its place, or as :func:`check_stored` does.
         """
         return await self._put(record, lifetime, cas)
 
@@ -231,7 +264,8 @@ class RecordOperations:
             if winner.where == where and rules.supersedes(winner.record, record):
                 raise Superseded("another record has taken the place of this one")
         body = Store(record, self._remaining(rules, record, lifetime), cas)
-        return await self._store(rules, where, body, founds)
+        outcomes = await self._storing.store(founds, where.key, body)
+        return self._published(rules, _Attempt(body, outcomes), founds)
 
     async def publish_again(self, record: bytes, lifetime: float) -> None:
         """Store a record of our own anew, with a fresh lifetime, while nobody waits for it; fails
@@ -250,16 +284,20 @@ class RecordOperations:
         longest = min(self._context.parameters.max_remaining, rules.longest(record))
         return math.ceil(min(lifetime, longest))
 
-    async def _store(
-        self, rules: RecordKind, where: StorageKey, body: Store, founds: Sequence[Found]
+    def _published(
+        self, rules: RecordKind, attempt: _Attempt, founds: Sequence[Found]
     ) -> Published:
-        outcomes = await self._storing.store(founds, where.key, body)
+        """What was stored, and where; fails as :func:`check_stored` does."""
+        body, outcomes = attempt
+        check_stored(outcomes, founds, body)
+        where = rules.identify(body.record)
         receipt = Receipt(
             where.key,
             rules.decode(body.record),
             tuple(each for each in outcomes if isinstance(each, Acknowledgement)),
             {each.where: str(each.error) for each in outcomes if isinstance(each, Refusal)},
             merge_traces([each.trace for each in founds]),
+            tuple(dict.fromkeys(c for each in founds for c in self._storing.passed_over(each))),
         )
         return Published(where, body.record, receipt)
 

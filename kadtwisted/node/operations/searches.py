@@ -6,6 +6,10 @@ On a network without a secret anyone may join and lie.  So a search that reads a
 begins with one) runs over disjoint paths there, and so does the second search that confirms a miss.
 How many paths there are, and how far from the key a record belongs, follows from the number of
 nodes (:mod:`~kadtwisted.node.operations.sizes`).
+
+Nodes that do not know a kind of record are passed over in a search for it.  The others tell of the
+k closest nodes, whoever these are; so where too few of them know the kind, the search goes on
+farther away, where the next closest are.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.lookup.disjoint import DisjointLookup
+from kadtwisted.lookup.farther import Farther
 from kadtwisted.lookup.iterative import WIDEST, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.ids import NodeID, random_id
+from kadtwisted.model.ids import NodeID, distance, random_id
 from kadtwisted.model.results import Trace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import LookupDriver
@@ -67,6 +72,20 @@ class Found(NamedTuple):
         """Who should keep a new record, closest first: the k closest, and maybe some more."""
         reached = self.search.closest(WIDEST * context.parameters.k)
         return keepers_of(context, self.link, self.search.target, reached)
+
+    @property
+    def answered(self) -> bool:
+        """Whether any node answered, be it one that does not know the kind."""
+        return bool(self.closest or self.search.passed_over())
+
+    def passed_over(self, keepers: Sequence[Contact]) -> list[Contact]:
+        """Who would have been one of these keepers, but does not know the kind."""
+        target, k = self.search.target, self.search.k
+        passed = self.search.passed_over()
+        if len(keepers) < k:
+            return passed
+        farthest = max(distance(each.node_id, target) for each in keepers)
+        return [each for each in passed if distance(each.node_id, target) < farthest]
 
     def lacking(self, version: bytes) -> list[Contact]:
         """Who of the closest does not hold this version."""
@@ -123,15 +142,34 @@ def find_records(
     """
     started = context.world.now() if since is None else since
     search = _record_search(context, link, query, paths, started)
+    return Deferred.fromCoroutine(_find_records(context, link, query, search))
+
+
+async def _find_records(
+    context: NodeContext, link: Link, query: Query, search: RecordSearch
+) -> Found:
     findings = Findings(query.rules, query.key, context.parameters.max_remaining)
     pages_at_once = context.parameters.alpha if query.whole else 0
     driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
+    await driver.run()
+    farther = Farther(query.key, search.k, context.parameters.id_bits)
+    farther.found(each.node_id for each in (*search.passed_over(), *search.closest()))
+    while _lacks_nodes(search, farther) and (target := farther.next()) is not None:
+        found = (await find_nodes(context, link, target, gently=query.gently)).closest()
+        farther.found(each.node_id for each in found)
+        search.add(found, context.world.now())
+        driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
+        await driver.run()
+    trace = search.trace(context.world.now())
+    return Found(link, search, driver.winners(), tuple(search.closest()), trace)
 
-    def ended(_: None) -> Found:
-        trace = search.trace(context.world.now())
-        return Found(link, search, driver.winners(), tuple(search.closest()), trace)
 
-    return driver.run().addCallback(ended)
+def _lacks_nodes(search: RecordSearch, farther: Farther) -> bool:
+    """Whether nodes that know the kind may be closer than some of those found: then some were
+    passed over, and the others have told of the nodes around the key alone."""
+    if search.satisfied or not search.passed_over():
+        return False
+    return not farther.enough(each.node_id for each in search.closest())
 
 
 def _record_search(

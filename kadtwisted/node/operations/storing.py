@@ -27,11 +27,13 @@ from kadtwisted.model.ids import NodeID, distance
 from kadtwisted.model.messages import ErrorCode, Store, Stored
 from kadtwisted.model.results import Acknowledgement
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.patience import ask_patiently
 from kadtwisted.node.operations.searches import Found, all_of
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 
+NO_SUCH_KIND = "it does not know this kind of record"
 CONFLICT = "another sequence number is stored than the one that the record was to replace"
 
 
@@ -54,11 +56,7 @@ class Storing:
 
     async def store(self, founds: Sequence[Found], key: NodeID, body: Store) -> list[Outcome]:
         """Store a record on the nodes that a search of its key found for it; every node's outcome,
-        the closest acknowledgement first.
-
-        Fails with ``NotStored``, ``Superseded``, ``ClockSkew``, ``CasConflict`` or ``NoContacts``
-        if nobody acknowledged; a conditional one also with ``CasConflict`` if nodes refused it for
-        the sequence number and no more than half of all acknowledged.
+        the closest acknowledgement first.  What they say fails by :func:`check_stored`.
         """
         storing = [
             self._store_at(found.link, contact, body, key)
@@ -67,14 +65,14 @@ class Storing:
         ]
         outcomes: list[Outcome] = await all_of(storing)
         alone = not founds
-        if self._is_holder(key, founds) and (alone or _acknowledged(outcomes)):
+        if self._is_holder(key, founds) and (alone or is_acknowledged(outcomes)):
             outcomes.append(await self._store_here(key, body))
-        if not _acknowledged(outcomes):
-            raise _not_stored(outcomes, founds)
-        if body.cas is not None:
-            _check_condition(outcomes)
         outcomes.sort(key=lambda each: each[1] if isinstance(each, Acknowledgement) else 0)
         return outcomes
+
+    def passed_over(self, found: Found) -> list[Contact]:
+        """Who would keep a record of the kind that was searched, if it knew that kind."""
+        return found.passed_over(found.keepers(self._context))
 
     def _is_holder(self, key: NodeID, founds: Sequence[Found]) -> bool:
         """Whether this node is among the k closest of any family, by the search just made."""
@@ -116,7 +114,26 @@ class Storing:
             assert isinstance(error, KadtwistedError)
             return Refusal(str(contact), error)
 
-        return link.ask(contact, body, known=True).addCallbacks(take, lose)
+        asking = ask_patiently(self._context, lambda: link.ask(contact, body, known=True))
+        return asking.addCallbacks(take, lose)
+
+
+def check_stored(outcomes: Sequence[Outcome], founds: Sequence[Found], body: Store) -> None:
+    """Fails with ``NotStored``, ``Superseded``, ``ClockSkew``, ``CasConflict`` or ``NoContacts`` if
+    nobody acknowledged; for a conditional store also with ``CasConflict`` if nodes refused it for
+    the sequence number and no more than half of all acknowledged.
+    """
+    if not is_acknowledged(outcomes):
+        raise _not_stored(outcomes, founds)
+    if body.cas is not None:
+        _check_condition(outcomes)
+
+
+def is_contested(outcomes: Sequence[Outcome]) -> bool:
+    """Whether some node said that the record is superseded, and no more than half took it."""
+    acknowledged = sum(isinstance(each, Acknowledgement) for each in outcomes)
+    refusals = (each for each in outcomes if isinstance(each, Refusal))
+    return 2 * acknowledged <= len(outcomes) and any(map(_is_superseded, refusals))
 
 
 def _check_condition(outcomes: Sequence[Outcome]) -> None:
@@ -148,7 +165,8 @@ def _is_superseded(refusal: Refusal) -> bool:
     return isinstance(error, Superseded)
 
 
-def _acknowledged(outcomes: Sequence[Outcome]) -> bool:
+def is_acknowledged(outcomes: Sequence[Outcome]) -> bool:
+    """Whether any node keeps the record."""
     return any(isinstance(each, Acknowledgement) for each in outcomes)
 
 
@@ -157,6 +175,9 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
     refusals = [each for each in outcomes if isinstance(each, Refusal)]
     if not refusals and not founds:
         return NoContacts("no other node is known: bootstrap first")
+    if not refusals and any(found.answered for found in founds):
+        passed = {str(e): NO_SUCH_KIND for f in founds for e in f.search.passed_over()}
+        return NotStored(f"none of the {len(passed)} nodes that answered knows this kind", passed)
     if not refusals:
         silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
         return NotStored(f"none of the {len(silent)} nodes asked answered", silent)

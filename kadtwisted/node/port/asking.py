@@ -16,7 +16,7 @@ from functools import partial
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut, SendFailed
+from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut, SendFailed, WrongReply
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Pong, RequestBody
 from kadtwisted.model.networks import scope_of
@@ -28,6 +28,7 @@ from kadtwisted.routing.liveness import NEVER, Entry
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import Change, RoutingTable
 from kadtwisted.rpc.first_contact import FirstContact
+from kadtwisted.rpc.served_kinds import ServedKinds
 from kadtwisted.upkeep.uplink import Uplink
 
 
@@ -47,6 +48,7 @@ class Asking:
         self.reach = reach
         self.displaced = Displaced()
         self.told: Endpoint | None = None
+        self.kinds = ServedKinds(settings.bounds.endpoints)
         self._now = context.world.now
         self.uplink = Uplink(self._now())
         self._requests = requests
@@ -164,6 +166,7 @@ class Asking:
         self._heard(answer)
         body, contact = answer.reply.body, answer.contact
         if isinstance(body, Pong):
+            self.kinds.told(contact.key, body.kinds)
             if answer.rtt is not None:
                 self._clock.heard(contact.endpoint, body.unix_time, answer.rtt)
             self._placed(contact, body.own)
@@ -239,6 +242,8 @@ class Asking:
     def _failed(self, failure: Failure, contact: Contact, asked_at: float, ping: bool) -> Failure:
         """Silence is charged to the contact while others are heard; an error is an answer too."""
         now = self._now()
+        if failure.check(WrongReply):
+            self.uplink.heard(now)
         if failure.check(ErrorReply):
             self.uplink.heard(now)
             self._admit(contact)

@@ -62,6 +62,7 @@ class Link:
         self._binding = Binding(context, interface, self.protocol, self._observers)
         self.protocol.learn = Learning(context, self._asking).learn
         self.protocol.on_death = self._binding.revive
+        self._kinds = self._asking.kinds
         self.sizes = SizeEstimates()
 
     def watch(self, observer: LinkObserver) -> None:
@@ -150,6 +151,14 @@ class Link:
     def observers(self) -> int:
         """How many networks and neighbours have said lately that we are seen there."""
         return self.reach.observers(self._now())
+
+    def refused_kind(self, contact: Contact, kind: int) -> None:
+        """A contact answered that it does not know this kind of record."""
+        self._kinds.refused(contact.key, kind, self._now())
+
+    def knows_kind(self, contact: Contact, kind: int) -> bool | None:
+        """Whether a contact knows this kind of record; ``None`` if it has not told."""
+        return self._kinds.knows(contact.key, kind, self._now())
 
     @property
     def told(self) -> Endpoint | None:

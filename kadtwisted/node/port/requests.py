@@ -24,12 +24,12 @@ from kadtwisted.errors import (
     NodeStopped,
     RequestTimedOut,
     SendFailed,
+    WrongReply,
 )
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     Error,
-    ErrorCode,
     FindNode,
     FindValue,
     Have,
@@ -38,6 +38,7 @@ from kadtwisted.model.messages import (
     Pong,
     Records,
     Reply,
+    ReplyBody,
     RequestBody,
     Store,
     Stored,
@@ -89,6 +90,7 @@ class Requests:
         self._reactor = context.reactor
         self._now = context.world.now
         self._identify = context.dialect.identify
+        self._formats = context.dialect.formats
         self._counts = context.counters.counts
         self._door = door
         self._transactions = door.transactions
@@ -231,27 +233,43 @@ class Requests:
         """The door has matched a reply to a request."""
         transaction, reply, key = matched
         asked = _ended(transaction)
+        wrong = self._is_wrong(asked, reply.body)
+        if wrong:
+            self._counts["replies.wrong"] += 1
+            self._endpoints.failed(transaction.endpoint, now)
+            asked.waiter.errback(WrongReply(f"{transaction.endpoint} {wrong}"))
+            return
         rtt = transaction.rtt(now) if asked.measured else None
         self._endpoints.answered(transaction.endpoint, rtt, now)
         if type(reply.body) is Error:
             self._take_error(asked, reply.body)
-            return
-        if type(reply.body) is not _ANSWERS[type(asked.body)]:
-            self._counts["replies.wrong"] += 1
-            wrong = f"{type(reply.body).__name__} to a {type(asked.body).__name__}"
-            asked.waiter.errback(ErrorReply(ErrorCode.BAD_REQUEST, f"answered {wrong}"))
             return
         contact = asked.contact
         if contact.key != key:  # its key, and so its ID, were not known when it was asked
             contact = Contact.at(self._identify(key), contact.endpoint, key)
         asked.waiter.callback(Answer(contact, reply, rtt))
 
+    def _is_wrong(self, asked: _Asked, body: ReplyBody) -> str:
+        """What is wrong with a reply, so that its sender is as good as silent; empty if it is
+        right.  An error is right, whatever it says."""
+        wanted = _ANSWERS[type(asked.body)]
+        if type(body) is Pong and wanted is Pong:
+            known = self._formats
+            if not known or any(each in known for each in body.formats):
+                return ""
+            spoken = body.formats.hex(" ") or "no format that it names"
+            return f"speaks other formats of the protocol than this node: {spoken}"
+        if type(body) is wanted or type(body) is Error:
+            return ""
+        return f"answered {type(body).__name__} to a {type(asked.body).__name__}"
+
     def _take_error(self, asked: _Asked, error: Error) -> None:
         self._counts["errors.in"] += 1
-        if self._door.renews(asked, error):
+        if not asked.greets and self._door.renews(asked, error):
             self._begin(asked)
             return
-        asked.waiter.errback(ErrorReply(error.code, error.text, error.retry_after / 1000.0))
+        code, text, retry_after, contacts = error
+        asked.waiter.errback(ErrorReply(code, text, retry_after / 1000.0, contacts))
 
 
 def _ended(transaction: Transaction[_Asked]) -> _Asked:

@@ -12,6 +12,9 @@ others.  Lanes take turns page by page, so nobody holds up the records of others
 
 :meth:`Replication.hand_off` does the same for one node that is new among the closest, for those
 records of which we are one of the nearest holders.
+
+Nodes that are known not to know a kind of record are passed over for it, and the next closest take
+their place (:mod:`~kadtwisted.node.upkeep.kinds`).
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.upkeep.kinds import closest_that_know, may_know, reach_knowing
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.upkeep.schedule import LOOKUP_COST
@@ -146,26 +150,30 @@ class Replication:
         knows only k of the nodes in each of its ranges.  One lookup serves all the neighbours.
         """
         lookup = await find_nodes(self._context, link, records[0].where.key, gently=True)
-        reached = lookup.closest(REACHED_FACTOR * self._context.parameters.k)
+        reached: Sequence[Contact] = lookup.closest(REACHED_FACTOR * self._context.parameters.k)
         if not reached:
             return LOOKUP_COST
+        reached, cost = await reach_knowing(self._context, link, records, reached)
+        cost += LOOKUP_COST
         now = self._context.world.now()
         targets: dict[Contact, list[StoredRecord]] = {}
         for record in records:
-            holders = self._holders(link, record.where.key, reached)
+            holders = self._holders(link, record.where, reached)
             for contact in holders:
                 targets.setdefault(contact, []).append(record)
             beyond = self._is_beyond(record.where.key, holders)
             rest = period * (BEYOND_FACTOR if beyond else 1)
             self._rests_until[record.where] = now + rest
-        return LOOKUP_COST + await self._offer(link, targets)
+        return cost + await self._offer(link, targets)
 
-    def _holders(self, link: Link, key: NodeID, reached: Sequence[Contact]) -> list[Contact]:
-        """The k closest to a key of those just reached and those in our table that seem alive."""
-        k = self._context.parameters.k
-        known = {each.node_id: each for each in link.table.closest(key, k)}
-        alive = {n: each for n, each in known.items() if not _is_suspect(link, each)}
-        alive.update((each.node_id, each) for each in reached)
+    def _holders(self, link: Link, where: StorageKey, reached: Sequence[Contact]) -> list[Contact]:
+        """The k closest to a record that may know its kind, of those just reached and those in our
+        table that seem alive."""
+        key, k = where.key, self._context.parameters.k
+        known = closest_that_know(link, where, k)
+        alive = {each.node_id: each for each in known if not _is_suspect(link, each)}
+        knowing = (each for each in reached if may_know(link, each, where.kind))
+        alive.update((each.node_id, each) for each in knowing)
         return [alive[node_id] for node_id in nsmallest(k, alive, key=key.__xor__)]
 
     def _is_beyond(self, key: NodeID, holders: Sequence[Contact]) -> bool:
@@ -190,7 +198,7 @@ class Replication:
     def _is_ours_to_hand_off(self, link: Link, contact: Contact, record: StoredRecord) -> bool:
         """Whether the contact should hold a record, and few that seem alive are nearer than we."""
         key = record.where.key
-        closest = link.table.closest(key, self._context.parameters.k)
+        closest = closest_that_know(link, record.where, self._context.parameters.k)
         if contact not in closest:
             return False
         own = self._context.node_id ^ key

@@ -451,11 +451,11 @@ class BelievedTests(DoorCase):
     def test_an_error_is_a_failure_with_its_code(self) -> None:
         outcome = self.ask()
         request, key, addr = self.stranger.requests[0]
-        self.stranger.answer(request, key, addr, Error(ErrorCode.BUSY, "later", 1500))
+        self.stranger.answer(request, key, addr, Error(ErrorCode.BUSY, "later", 60_000))
         self.clock.advance(0.1)
         failure = outcome[0]
         self.assertTrue(failure.check(ErrorReply))
-        self.assertEqual((failure.value.code, failure.value.retry_after), (ErrorCode.BUSY, 1.5))
+        self.assertEqual((failure.value.code, failure.value.retry_after), (ErrorCode.BUSY, 60.0))
 
     def test_bad_token_is_tried_once_more_with_the_token_it_brought(self) -> None:
         outcome = self.ask()

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from kadtwisted.errors import LocalError, reason_of
-from kadtwisted.storage.guard import DIRECTORY, ROOT, STATE, check_access, user_name
+from kadtwisted.storage.guard import (
+    DIRECTORY,
+    ROOT,
+    STATE,
+    check_access,
+    unknown_owner,
+    user_name,
+)
 
 PeerUser = Callable[[Any], int | None]
 """From a transport to the user at its other end, ``None`` where nobody can tell."""
@@ -117,8 +124,16 @@ def _check_socket(path: Path, owner: int) -> None:
 
 def check_listener(path: Path, owner: int | None, user: int | None) -> None:
     """Fail with :class:`ControlRefused` unless the program that listens at ``path`` runs as the
-    ``owner`` of the directory, as root, or as we do."""
-    if user is None or owner is None or user in (owner, ROOT, os.geteuid()):
+    ``owner`` of the directory, as root, or as we do.
+
+    For root a directory of root, or of nobody, says as much: nobody else could put a socket there.
+    So systemd keeps the state of a dynamic user; on the disk its mount shows another owner than the
+    service sees (id-mapped mounts, systemd.exec(5)).
+    """
+    us = os.geteuid()
+    if user is None or owner is None or user in (owner, ROOT, us):
+        return
+    if us == ROOT and owner in (ROOT, unknown_owner()):
         return
     raise ControlRefused(
         f"the program that listens at {path} runs as {user_name(user)}, not as "

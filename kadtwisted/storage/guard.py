@@ -204,15 +204,23 @@ def _owner_clause(path: Path, owner: int, owners: Collection[int]) -> str:
     return f"belongs to {user_name(owner)}, not to {us}, who runs this; {way}{command}"
 
 
+def unknown_owner() -> int | None:
+    """Which owner Linux shows for those whom it cannot show; ``None`` elsewhere."""
+    try:
+        return int(UNKNOWN_OWNER.read_text())
+    except (OSError, ValueError):
+        return None  # no Linux, or no /proc/sys
+
+
 def is_of_the_host(owner: int) -> bool:
     """Whether this is how a container shows an owner whom it does not know."""
+    if owner != unknown_owner():
+        return False
     try:
-        if owner != int(UNKNOWN_OWNER.read_text()):
-            return False
         known = [line.split() for line in KNOWN_USERS.read_text().splitlines()]
         ranges = [(int(first), int(count)) for first, _, count in known]
     except (OSError, ValueError):
-        return False  # no Linux, or no /proc
+        return False
     is_whole = sum(count for _, count in ranges) >= EVERYBODY
     return not is_whole and not any(first <= owner < first + count for first, count in ranges)
 

@@ -43,7 +43,7 @@ from kadtwisted.errors import (
 from kadtwisted.storage.guard import UnsafeFile
 from tests.daemon.fakes import FakeNode
 
-ALICE = 4242
+ALICE, BOB = 4242, 4343
 
 
 class ClientTests(unittest.SynchronousTestCase):
@@ -232,6 +232,8 @@ class SocketTests(unittest.TestCase):
 
     async def test_a_program_of_another_user_that_listens_there(self) -> None:
         self.listen()
+        if not os.geteuid():  # in a directory of root it could only be root's program
+            os.chown(self.path.parent, BOB, BOB)
         words = "runs as 4242, not as"
         await self.refused(ControlRefused, words, peer=lambda _: ALICE)
         await deferLater(reactor, 0, lambda: None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.trial import unittest
 
+from kadtwisted.api import peers
 from kadtwisted.api.peers import (
     USERS,
     ControlRefused,
@@ -21,7 +22,7 @@ from kadtwisted.api.peers import (
 )
 from kadtwisted.storage.guard import UnsafeFile
 
-ALICE, BOB, ROOT = 4242, 4343, 0
+ALICE, BOB, ROOT, NOBODY = 4242, 4343, 0, 65534
 PLACE = Path("/srv/kad/control.sock")
 
 
@@ -114,6 +115,17 @@ class ListenerTests(unittest.SynchronousTestCase):
     def test_who_may_not(self) -> None:
         error = self.assertRaises(ControlRefused, check_listener, PLACE, ALICE, BOB)
         self.assertIn("runs as 4343, not as 4242, who owns the state directory", str(error))
+
+    def test_root_at_a_directory_that_only_root_can_change(self) -> None:
+        """As systemd keeps the state of a dynamic user: on the disk it is root's or nobody's."""
+        self.patch(os, "geteuid", lambda: ROOT)
+        self.patch(peers, "unknown_owner", lambda: NOBODY)
+        for owner in (ROOT, NOBODY):
+            check_listener(PLACE, owner, BOB)
+        self.assertRaises(ControlRefused, check_listener, PLACE, ALICE, BOB)
+        self.patch(os, "geteuid", lambda: ALICE)
+        for owner in (ROOT, NOBODY):
+            self.assertRaises(ControlRefused, check_listener, PLACE, owner, BOB)
 
     def test_who_is_served(self) -> None:
         for user in (ALICE, ROOT, None):

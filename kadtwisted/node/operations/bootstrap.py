@@ -56,15 +56,16 @@ class Bootstrap:
         self._links = links
         self._read_only = context.read_only
 
-    async def run(self, addresses: Iterable[Address]) -> BootstrapResult:
-        """Join the network through these addresses; see :meth:`INode.bootstrap`."""
+    async def run(self, addresses: Iterable[Address], *, gently: bool = False) -> BootstrapResult:
+        """Join the network through these addresses, ``gently`` if nobody waits for it; see
+        :meth:`INode.bootstrap`."""
         greetings = await self._greet_all(addresses)
         answered = {answer.contact: link for each in greetings for link, answer in each.answers}
         failures = {str(e.address): str(e.failures[-1]) for e in greetings if not e.answers}
         if not answered:
             raise BootstrapFailed(_nobody(failures), failures)
         links = dict.fromkeys(answered.values())
-        await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
+        await all_of([Deferred.fromCoroutine(self._settle(link, gently)) for link in links])
         known = sum(len(link.table) for link in self._links.values())
         return BootstrapResult(tuple(answered), failures, known)
 
@@ -128,15 +129,15 @@ class Bootstrap:
         links = self._links.connected()
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
 
-    async def _settle(self, link: Link) -> None:
+    async def _settle(self, link: Link, gently: bool = False) -> None:
         """Find our place in one family's network, and introduce ourselves there."""
         context = self._context
-        await find_nodes(context, link, context.node_id)
+        await find_nodes(context, link, context.node_id, gently=gently)
         if self._read_only:
             return
         due = link.table.refresh_due(context.world.now(), context.parameters.refresh_period)
         for index in due[:MAX_BUCKET_LOOKUPS]:
-            await refresh_bucket(context, link, index)
+            await refresh_bucket(context, link, index, gently=gently)
         await self._introduce(link)
 
     async def _introduce(self, link: Link) -> None:

@@ -39,6 +39,8 @@ class LookupDriver:
         gently: bool = False,
     ) -> None:
         self.lookup = lookup
+        self.pings = 0
+        """How many PINGs were sent before requests of the lookup."""
         self._gently = gently
         self._link = link
         self._now = context.world.now
@@ -86,12 +88,14 @@ class LookupDriver:
         body = self._body(contact)
         patience = self._link.patience(contact, body)
         self.lookup.asked(contact, self._now(), patience.soft)
-        known = self._link.table.get(contact.node_id)
+        entry = self._link.table.get(contact.node_id)
+        known = entry is not None and entry.contact.endpoint == contact.endpoint
+        self.pings += self._gently and not known and self._link.would_ping(contact)
         asking = self._link.ask(
             contact,
             body,
             on_soft=self._advance,
-            known=known is not None and known.contact.endpoint == contact.endpoint,
+            known=known,
             gently=self._gently,
         )
         self._watch(asking, self._take, self._lose, contact)

@@ -40,6 +40,7 @@ from kadtwisted.node.operations.sizes import (
 from kadtwisted.node.port.link import Link
 from kadtwisted.records.findings import Finding, Findings
 from kadtwisted.records.kinds import RecordKind
+from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 T = TypeVar("T")
 
@@ -56,6 +57,13 @@ class Query(NamedTuple):
     mode: Mode
     whole: bool = True
     gently: bool = False
+
+
+class Charged(NamedTuple):
+    """A lookup that has ended, and how many datagrams the upkeep is charged for it."""
+
+    lookup: Lookup
+    cost: float
 
 
 class Found(NamedTuple):
@@ -96,21 +104,30 @@ def find_nodes(
     context: NodeContext, link: Link, target: NodeID, *, gently: bool = False
 ) -> Deferred[Lookup]:
     """Look up the nodes closest to ``target`` over one link; ``gently`` if nobody waits for it."""
+    return find_at_cost(context, link, target, gently=gently).addCallback(lambda e: e.lookup)
+
+
+def find_at_cost(
+    context: NodeContext, link: Link, target: NodeID, *, gently: bool = True
+) -> Deferred[Charged]:
+    """The same, with the datagrams that the upkeep is charged for it."""
     lookup = Lookup(target, breadth_of(context), context.world.now())
     driver = LookupDriver(context, link, lookup, gently=gently)
-    return driver.run().addCallback(lambda _: lookup)
+    return driver.run().addCallback(lambda _: Charged(lookup, LOOKUP_COST + driver.pings))
 
 
 def refresh_bucket(
     context: NodeContext, link: Link, index: int, *, gently: bool = False
-) -> Deferred[None]:
-    """Look up a random ID in this bucket, and learn the size of the network from what is there."""
+) -> Deferred[float]:
+    """Look up a random ID in this bucket, and learn the size of the network from what is there; the
+    datagrams that the upkeep is charged for it."""
     target = link.table.random_id_in(index, context.world.random)
 
-    def ended(lookup: Lookup) -> None:
-        note_size(context, link, target, lookup.closest())
+    def ended(charged: Charged) -> float:
+        note_size(context, link, target, charged.lookup.closest())
+        return charged.cost
 
-    return find_nodes(context, link, target, gently=gently).addCallback(ended)
+    return find_at_cost(context, link, target, gently=gently).addCallback(ended)
 
 
 def measure_network(context: NodeContext, link: Link) -> Deferred[None]:

@@ -91,6 +91,15 @@ class Asking:
             asking.addCallback(lambda _: self.ask(contact, body, on_soft=on_soft))
         return asking
 
+    def would_ping(self, contact: Contact) -> bool:
+        """Whether a contact that is not known would be sent a PING first, if it is asked gently."""
+        endpoint = contact.endpoint
+        return (
+            self._first_contact is not None
+            and endpoint not in self._first_requests
+            and not self._requests.has_answered(endpoint)
+        )
+
     def _first_ended(self, result: Answer | Failure, endpoint: Endpoint) -> Answer | Failure:
         self._first_requests.pop(endpoint).end()
         return result

@@ -112,6 +112,10 @@ class Link:
         """
         return self._asking.ask(contact, body, on_soft=on_soft, known=known, gently=gently)
 
+    def would_ping(self, contact: Contact) -> bool:
+        """Whether a contact that is not ``known`` gets a PING first if it is asked ``gently``."""
+        return self._asking.would_ping(contact)
+
     def greet(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is.
 

@@ -30,7 +30,7 @@ from kadtwisted.model.messages import FindNode, Nodes, Ping
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
-from kadtwisted.node.operations.searches import find_nodes, refresh_bucket
+from kadtwisted.node.operations.searches import find_at_cost, refresh_bucket
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
@@ -161,8 +161,7 @@ class ContactUpkeep:
         for link in self._links.connected():
             due = link.table.refresh_due(now, self._context.parameters.refresh_period)
             if due:
-                await refresh_bucket(self._context, link, due[0], gently=True)
-                return LOOKUP_COST
+                return await refresh_bucket(self._context, link, due[0], gently=True)
         return 0.0
 
     # --- Nodes that are not in the tables ----------------------------------------------------
@@ -243,7 +242,7 @@ class ContactUpkeep:
         addresses = list(self._known_addresses)
         address = addresses[int(self._random.random() * len(addresses))]
         try:
-            await self._bootstrap.run([address])
+            await self._bootstrap.run([address], gently=True)
         except KadtwistedError:
             return 2.0
         return LOOKUP_COST
@@ -268,8 +267,8 @@ class ContactUpkeep:
         met = [succeeded for succeeded, _ in await DeferredList(pings, consumeErrors=True)]
         if not any(met):
             return 1.0 + len(pings)
-        await find_nodes(self._context, link, self._context.node_id, gently=True)
-        return 1.0 + len(pings) + LOOKUP_COST
+        charged = await find_at_cost(self._context, link, self._context.node_id)
+        return 1.0 + len(pings) + charged.cost
 
 
 def _patience(entry: Entry, longest: float) -> float:

@@ -16,9 +16,8 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.searches import find_nodes
+from kadtwisted.node.operations.searches import find_at_cost
 from kadtwisted.node.port.link import Link
-from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 CONSIDERED_FACTOR = 3
 """So many times k contacts of a table are looked at for k that know a kind."""
@@ -51,10 +50,11 @@ async def reach_knowing(
     known = dict.fromkeys((*reached, *link.table.closest(key, CONSIDERED_FACTOR * k)))
     cost = await _ask_kinds(link, kinds, known)
     while _lacks_nodes(link, kinds, known, farther) and (target := farther.next()) is not None:
-        found = (await find_nodes(context, link, target)).closest()
+        lookup, spent = await find_at_cost(context, link, target)
+        found = lookup.closest()
         farther.found(each.node_id for each in found)
         known.update(dict.fromkeys(found))
-        cost += LOOKUP_COST + await _ask_kinds(link, kinds, found)
+        cost += spent + await _ask_kinds(link, kinds, found)
     alive = dict.fromkeys(reached)
     return [e for e in known if e in alive or link.knows_kind(e, kinds[0]) is not None], cost
 

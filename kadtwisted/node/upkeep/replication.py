@@ -30,7 +30,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry, Store, Wanted
 from kadtwisted.model.record import StorageKey, StoredRecord
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.searches import find_nodes
+from kadtwisted.node.operations.searches import find_at_cost
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
@@ -38,7 +38,6 @@ from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.kinds import closest_that_know, may_know, reach_knowing
 from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
-from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 Lane = bytes
 """The source that has it (``records/ledger.py``), or :data:`EVERYBODY`."""
@@ -149,12 +148,12 @@ class Replication:
         These are looked up: a table is full of dead contacts after a crash, and even at its best
         knows only k of the nodes in each of its ranges.  One lookup serves all the neighbours.
         """
-        lookup = await find_nodes(self._context, link, records[0].where.key, gently=True)
+        lookup, cost = await find_at_cost(self._context, link, records[0].where.key)
         reached: Sequence[Contact] = lookup.closest(REACHED_FACTOR * self._context.parameters.k)
         if not reached:
-            return LOOKUP_COST
-        reached, cost = await reach_knowing(self._context, link, records, reached)
-        cost += LOOKUP_COST
+            return cost
+        reached, more = await reach_knowing(self._context, link, records, reached)
+        cost += more
         now = self._context.world.now()
         targets: dict[Contact, list[StoredRecord]] = {}
         for record in records:

@@ -18,7 +18,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindNode, Nodes, Ping, Pong
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.node import Node
-from kadtwisted.node.operations.searches import find_nodes
+from kadtwisted.node.operations.searches import find_at_cost, find_nodes
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.port.requests import Answer
@@ -30,6 +30,7 @@ from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Datagram, Network
 from kadtwisted.testing.nodes import PORT, simulated_node, simulated_world, wait_for
+from kadtwisted.upkeep.schedule import LOOKUP_COST
 
 HERE = Endpoint("198.51.100.1", PORT)
 TARGET = FindNode(NodeID(7))
@@ -47,6 +48,7 @@ class LinkCase(SynchronousTestCase):
         self.sent: list[Datagram] = []
         self.own: dict[str, Endpoint | None] = {}
         self.seed = 0
+        self.nodes: list[Node] = []
         self.link, self.context = self.make_link()
         self.network.watch(self.look)
         self.addCleanup(lambda: self.wait(self.link.close()))
@@ -87,6 +89,7 @@ class LinkCase(SynchronousTestCase):
         node: Node = simulated_node(place, self.seed, settings, wrap_handler=saying)
         self.wait(node.start())
         self.addCleanup(lambda: self.wait(node.stop()))
+        self.nodes.append(node)
         return Contact.at(node.node_id, Endpoint(host, PORT), node.public_key)
 
     def nobody(self, host: str, port: int = PORT) -> Contact:
@@ -183,6 +186,25 @@ class HearsayTests(LinkCase):
         lookup = self.wait(running)
         self.assertEqual({each.node_id for each in lookup.closest()}, {liar.node_id, node.node_id})
         self.assertLess(self.clock.seconds() - before, 1.0)
+
+    def test_a_lookup_is_charged_for_its_pings(self) -> None:
+        """One node is known, and names the other."""
+        known, other = self.node("192.0.2.1"), self.node("192.0.3.1")
+        self.wait(self.nodes[0].bootstrap([str(other.endpoint)]))
+        self.ask(known, known=True)
+        for gently, cost in ((False, 0), (True, 1), (True, 0)):
+            charged = self.wait(find_at_cost(self.context, self.link, NodeID(7), gently=gently))
+            self.assertEqual(charged.cost, LOOKUP_COST + cost)
+            found = {each.node_id for each in charged.lookup.closest()}
+            self.assertEqual(found, {known.node_id, other.node_id})
+            if not gently:
+                self.link, self.context = self.renewed()
+                self.ask(known, known=True)
+
+    def renewed(self) -> tuple[Link, NodeContext]:
+        """Another link in the place of ours: it has heard nobody yet."""
+        self.wait(self.link.close())
+        return self.make_link()
 
 
 class PrivateTests(LinkCase):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kadtwisted.testing.attacks.client import Asked, Client, Peer
+from kadtwisted.testing.attacks.datagrams import SHORT
 from kadtwisted.testing.attacks.stage import Stage
 from kadtwisted.testing.campaigns.crowd import MINUTE, made_values
 from kadtwisted.testing.campaigns.report import Report
@@ -47,8 +48,9 @@ class IPv6Stage(Stage):
 
 @dataclass(frozen=True, slots=True)
 class Carpet:
-    """Among ``nodes`` nodes ``liars`` lie; ``lookups`` reads in turn, each from another node; then
-    ``records`` records are kept by all for ``minutes``, with all upkeep that this takes."""
+    """Among ``nodes`` nodes ``liars`` lie; ``lookups`` reads in turn, each from another node, then
+    as many at once from one node; then ``records`` records are kept by all for ``minutes``, with
+    all upkeep that this takes."""
 
     lasts: ClassVar[str] = "about four minutes"
     nodes: int = 110
@@ -73,10 +75,15 @@ class Carpet:
         hits = _Hits(stage, block)
         most = max(self._look_up(stage, hits, number) for number in range(self.lookups))
         report.at_most(f"{case}: datagrams that one lookup sends there", most, 8)
+        self._look_up_at_once(stage)
         stage.put(made_values(self.records), lifetime=24 * 60 * MINUTE)
+        stage.advance(MINUTE)
+        padded = hits.padded
         stage.advance(self.minutes * MINUTE)
         what = f"{case}: datagrams from one node in its busiest minute"
         report.at_most(what, max(hits.minutes.values(), default=0), 20)
+        what = f"{case}: padded datagrams while nobody waits"
+        report.at_most(what, hits.padded - padded, 0)
         report.figure(f"{case}: bytes that it gets, in all", hits.bytes)
         stage.stop()
 
@@ -89,6 +96,12 @@ class Carpet:
         stage.advance(MINUTE)
         return hits.datagrams[member.host.addresses[0]] - before
 
+    def _look_up_at_once(self, stage: Stage) -> None:
+        for number in range(self.lookups):
+            reading = stage.members[-1].node.get(f"at once {number}", mode="latest")
+            reading.addErrback(lambda _: None)  # there is nothing
+        stage.advance(MINUTE)
+
 
 class _Hits:
     """What is sent to the victim, and by whom."""
@@ -97,6 +110,7 @@ class _Hits:
         self.datagrams: Counter[str] = Counter()
         self.minutes: Counter[tuple[str, int]] = Counter()
         self.bytes = 0
+        self.padded = 0
         self._block = block
         stage.network.watch(self._look)
 
@@ -104,5 +118,6 @@ class _Hits:
         if datagram.destination[0].startswith(self._block):
             source = datagram.source[0]
             self.bytes += len(datagram.data)
+            self.padded += len(datagram.data) > SHORT
             self.datagrams[source] += 1
             self.minutes[source, int(datagram.moment / MINUTE)] += 1

@@ -3,13 +3,13 @@
 If a holder hears from another one that it holds the same version, it need not replicate the record
 as well: one holder's work serves all.  But the other may lie.  So
 
-* a word counts only for a while;
-* the word of one node counts for one period: after that the record is replicated, however often it
-  says the same again, until another node has spoken in its place;
+* the word of a node counts for a while from the first time that it is heard, however often it is
+  said again, until that node was silent for :data:`SILENCE` periods;
 * whatever is said, the record is replicated now and then (:meth:`Vouchers.believes`), so that
   several liars who take turns only delay it.
 
-Whose word counts at all is decided elsewhere.  Pure; bounded by the records that are stored.
+Whose word counts at all is decided elsewhere.  Pure; bounded by :data:`REMEMBERED` words for each
+record that is stored.
 """
 
 from __future__ import annotations
@@ -19,13 +19,21 @@ from typing import NamedTuple
 from kadtwisted.model.ids import NodeID, RandomBits
 from kadtwisted.model.record import StorageKey
 
+REMEMBERED = 3
+"""Nodes whose word on one record is remembered.  MAGIC: one more than the honest ones that speak
+while a liar keeps silent, so that it is known again."""
+
+SILENCE = 2
+"""Periods of silence after which a node's word counts anew: an honest holder among 20 speaks once
+in 14."""
+
 
 class _Word(NamedTuple):
-    """Who spoke last, when, and since when nobody else has."""
+    """Who spoke, since when, and when last."""
 
     voucher: NodeID
-    said: float
     since: float
+    said: float
 
 
 class Vouchers:
@@ -34,22 +42,21 @@ class Vouchers:
     def __init__(self, k: int, random: RandomBits) -> None:
         self._k = k
         self._random = random
-        self._words: dict[StorageKey, _Word] = {}
+        self._words: dict[StorageKey, tuple[_Word, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._words)
 
     def vouch(self, where: StorageKey, voucher: NodeID, now: float) -> None:
         """This node says that it holds the version that is stored here."""
-        last = self._words.get(where)
-        since = last.since if last is not None and last.voucher == voucher else now
-        self._words[where] = _Word(voucher, now, since)
+        words = self._words.get(where, ())
+        since = next((each.since for each in words if each.voucher == voucher), now)
+        others = [each for each in words if each.voucher != voucher]
+        self._words[where] = (_Word(voucher, since, now), *others[: REMEMBERED - 1])
 
-    def excuse(self, where: StorageKey, now: float, within: float, period: float) -> bool:
-        """Whether somebody vouched for a record ``within`` the last seconds, and not the same one
-        for a whole ``period``."""
-        word = self._words.get(where)
-        return word is not None and now - word.said < within and now - word.since < period
+    def excuse(self, where: StorageKey, now: float, within: float) -> bool:
+        """Whether somebody began to vouch for a record within the last seconds."""
+        return any(now - each.since < within for each in self._words.get(where, ()))
 
     def believes(self, passes: int) -> bool:
         """Drawn for neighbouring records in each of so many passes a period: whether to leave them
@@ -60,6 +67,11 @@ class Vouchers:
         """
         return self._random.random() * passes * self._k >= 1
 
-    def forget(self, before: float) -> None:
-        """Forget those who said nothing since this moment."""
-        self._words = {w: each for w, each in self._words.items() if each.said >= before}
+    def forget(self, now: float, period: float) -> None:
+        """Forget those who have said nothing for some periods."""
+        before = now - SILENCE * period
+        kept = {
+            where: tuple([each for each in words if each.said >= before])
+            for where, words in self._words.items()
+        }
+        self._words = {where: words for where, words in kept.items() if words}

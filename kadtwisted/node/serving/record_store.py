@@ -135,18 +135,18 @@ class RecordStore:
 
     # --- What other holders say --------------------------------------------------------------
 
-    def is_left_to_others(self, record: StoredRecord, within: float, period: float) -> bool:
+    def is_left_to_others(self, record: StoredRecord, within: float) -> bool:
         """Whether a holder that may be believed vouched for the copy that is here, lately."""
-        return self._vouchers.excuse(record.where, self._now(), within, period)
+        return self._vouchers.excuse(record.where, self._now(), within)
 
     def believes_others(self, passes: int) -> bool:
         """Drawn once for neighbouring records: see :meth:`Vouchers.believes`."""
         return self._vouchers.believes(passes)
 
-    def forget_vouchers(self, before: float) -> None:
-        """Forget what others vouched for earlier than this; called once a replication period, so
-        that no more is remembered than was stored meanwhile."""
-        self._vouchers.forget(before)
+    def forget_vouchers(self, period: float) -> None:
+        """Forget who vouched for what long ago; called once a replication period, so that no more
+        is remembered than was stored meanwhile."""
+        self._vouchers.forget(self._now(), period)
 
     def vouched(self) -> int:
         """For how many records the word of another holder is remembered."""

@@ -215,7 +215,7 @@ class Maintenance:
         if more:
             self._runner.load_at(TaskFor(self._replicate, lane), self._now())
         elif lane == EVERYBODY:
-            self._workers.records.forget_vouchers(self._now() - period)
+            self._workers.records.forget_vouchers(period)
         return cost
 
     def _begin_lanes(self) -> None:

@@ -107,7 +107,7 @@ class Replication:
         excused: list[StoredRecord] = []
         for each in await self._records.at(places):
             if now - each.arrived >= within and now >= self._rests_until.get(each.where, now):
-                skip = self._records.is_left_to_others(each, within, period)
+                skip = self._records.is_left_to_others(each, within)
                 (excused if skip else due).append(each)
         cost = 0.0
         for link in self._links.connected():

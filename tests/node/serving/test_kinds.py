@@ -125,7 +125,7 @@ class ManyTests(ToysCase):
         bitmap = self.successResultOf(self.records.wanted(Have(tuple(entries))))
         self.assertEqual(bitmap, bytes((0b01101100,)))
         found = self.successResultOf(self.records.find(NOTE, KEY))
-        left = [self.records.is_left_to_others(each, 1.0, 1.0) for each in found]
+        left = [self.records.is_left_to_others(each, 1.0) for each in found]
         self.assertEqual(left, [True, False, True])
 
     def test_an_offer_of_many_reads_their_key_once(self) -> None:

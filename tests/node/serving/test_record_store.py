@@ -368,7 +368,7 @@ class VouchedTests(StoreCase):
 
     def is_left(self) -> bool:
         (found,) = self.successResultOf(self.records.find(Kind.VALUE, KEY))
-        return self.records.is_left_to_others(found, 100.0, 150.0)
+        return self.records.is_left_to_others(found, 100.0)
 
     def offer(self, data: bytes, sender: Sender | None) -> None:
         entry = HaveEntry(Kind.VALUE, KEY, version(data))
@@ -407,9 +407,10 @@ class VouchedTests(StoreCase):
 
     def test_old_vouchers_are_forgotten(self) -> None:
         self.offer(record(b"a"), self.near)
-        self.records.forget_vouchers(600.0)
+        self.time += 50
+        self.records.forget_vouchers(25.0)
         self.assertEqual((self.is_left(), self.records.vouched()), (True, 1))
-        self.records.forget_vouchers(600.5)
+        self.records.forget_vouchers(24.0)
         self.assertEqual((self.is_left(), self.records.vouched()), (False, 0))
 
 

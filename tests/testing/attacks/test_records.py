@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from kadtwisted.records import ledger
+from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.rollback import Rollback
+from kadtwisted.testing.attacks.records.vouching import Vouching
 from tests.testing.attacks.playing import AttackTestCase
 
 
 class RecordAttacks(AttackTestCase):
+    def test_junk(self) -> None:
+        self.patch(ledger, "LEAST_SHARE", 20)
+        self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2), 10)
+
     def test_rollback(self) -> None:
         self.play(Rollback(nodes=4, minutes=60.0), 12)
+
+    def test_vouching(self) -> None:
+        """With 6 holders, one of which is the liar, fewer can be left than in a larger network."""
+        attack = Vouching(nodes=12, k=6, replaced=2, haves=6, records=3, hours=1.5, least=60)
+        self.play(attack, 3)

@@ -275,7 +275,8 @@ class Bounds:
     stored_records: int = setting(
         100_000,
         COUNT,
-        "Records in the storage. When it is full, new records are refused until some have expired.",
+        "Records in the storage. When it is full, those far from the node's ID give way to closer "
+        "ones, and other new records are refused until some have expired.",
     )
     stored_bytes: int = setting(
         256 * 1024 * 1024,

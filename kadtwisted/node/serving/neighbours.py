@@ -44,6 +44,11 @@ class Neighbours:
 
     def vouches(self, key: NodeID, sender: Sender | None) -> NodeID | None:
         """The ID of the sender if its word counts for our copies under this key."""
+        node_id = self.known(sender)
+        return node_id if node_id is not None and self.is_near(key, node_id, sender) else None
+
+    def known(self, sender: Sender | None) -> NodeID | None:
+        """The ID of the sender if it is a verified contact, at this endpoint."""
         table = self._table(sender)
         if table is None or sender is None:
             return None
@@ -51,9 +56,13 @@ class Neighbours:
         entry = table.get(node_id)
         if entry is None or entry.tentative or entry.withheld:
             return None
-        if entry.contact.endpoint != sender.endpoint or entry.contact.key != sender.key:
-            return None
-        return node_id if table.nearer(key, key ^ node_id) < self._k else None
+        same = entry.contact.endpoint == sender.endpoint and entry.contact.key == sender.key
+        return node_id if same else None
+
+    def is_near(self, key: NodeID, node_id: NodeID, sender: Sender | None) -> bool:
+        """Whether a contact, known as :meth:`known` says, is one of the k nearest to a key."""
+        table = self._table(sender)
+        return table is not None and table.nearer(key, key ^ node_id) < self._k
 
     def _table(self, sender: Sender | None) -> RoutingTable | None:
         return None if sender is None else self.tables.get(sender.endpoint.family)

@@ -159,6 +159,8 @@ class RecordStore:
         A holder that offers what is here already vouches for it, if its word counts: this node need
         not replicate it too.  Each key is read once, however many of its records are offered.
         """
+        neighbours = self.neighbours
+        speaker = neighbours.known(sender)
         bitmap = bytearray((len(have.entries) + 7) // 8)
         offers: dict[tuple[int, NodeID], list[tuple[int, bytes]]] = {}
         for index, (kind, key, version) in enumerate(have.entries):
@@ -168,13 +170,13 @@ class RecordStore:
 
         def compare(found: Sequence[StoredRecord], place: tuple[int, NodeID]) -> None:
             held = {self.version(each): each.where for each in found}
-            voucher = self.neighbours.vouches(place[1], sender) if held else None
-            far = not held and self.neighbours.is_too_far(place[1], sender)
+            near = held and speaker is not None and neighbours.is_near(place[1], speaker, sender)
+            far = not held and neighbours.is_too_far(place[1], sender)
             for index, version in offers[place]:
                 if version not in held:
                     bitmap[index // 8] |= 0 if far else 0x80 >> index % 8
-                elif voucher is not None:
-                    self._vouchers.vouch(held[version], voucher, self._now())
+                elif near and speaker is not None:
+                    self._vouchers.vouch(held[version], speaker, self._now())
 
         def step(_: object, number: int) -> Any:
             if number == len(places):

@@ -121,7 +121,8 @@ class ManyTests(ToysCase):
             HaveEntry(NOTE, OTHER if each is offered[4] else KEY, version_of(each))
             for each in offered
         ]
-        self.patch(self.records.neighbours, "vouches", lambda key, sender: NodeID(9))
+        self.patch(self.records.neighbours, "known", lambda sender: NodeID(9))
+        self.patch(self.records.neighbours, "is_near", lambda *_: True)
         bitmap = self.successResultOf(self.records.wanted(Have(tuple(entries))))
         self.assertEqual(bitmap, bytes((0b01101100,)))
         found = self.successResultOf(self.records.find(NOTE, KEY))

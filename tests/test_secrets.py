@@ -51,7 +51,8 @@ class SecretTests(SynchronousTestCase):
 
     def assert_silent(self, *holders: object) -> None:
         for each in holders:
-            for shown in (repr(each), str(each), f"{each}", repr([each])):
+            inside = repr(getattr(each, "__dict__", None))  # as vars() in a debugger
+            for shown in (repr(each), str(each), f"{each}", repr([each]), inside):
                 self.assert_hidden(shown, type(each).__name__)
 
 
@@ -82,6 +83,9 @@ class ReprTests(SecretTests):
         self.assertGreater(len(derived), 3)
         for each in ours:
             self.assert_hidden(repr(each), type(each).__name__, *derived)
+            if not type(each).__module__.startswith("kadtwisted.sealing."):  # they hold the keys
+                inside = repr(getattr(each, "__dict__", None))
+                self.assert_hidden(inside, f"vars of {type(each).__name__}", *derived)
         kinds = {type(each).__name__ for each in ours}
         self.assertLessEqual({"BoxSealer", "NodeSettings", "PairKeys", "NativeDoor"}, kinds)
 

@@ -29,6 +29,7 @@ FLOORS = PURE_FLOORS | {
     "settings": 4,
     "nat": 5,
     "application": 5,
+    "aio": 6,
     "daemon": 6,
     "web": 6,
     "testing": 7,

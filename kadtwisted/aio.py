@@ -1,0 +1,211 @@
+"""Nodes in asyncio programs.
+
+:func:`open_node` runs a node on the event loop of the program::
+
+    async with aio.open_node(bootstrap="192.0.2.1:8000") as node:
+        await node.joined()
+        await node.put("name", b"value")
+
+The program owns the loop; nothing is installed, and Twisted's global reactor is not used.  In a
+program that runs Twisted's ``asyncioreactor``, :class:`AsyncNode` makes coroutines of a node's
+operations, and :func:`wait` of any Deferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.base import ReactorBase
+from twisted.internet.defer import Deferred
+
+from kadtwisted.application.service import NodeService
+from kadtwisted.identity.keys import NodeKey
+from kadtwisted.interfaces import INode, ISerializer, IStorage
+from kadtwisted.model.contact import Contact
+from kadtwisted.model.health import Health
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.record import RecordsPage, StorageKey
+from kadtwisted.model.results import (
+    BootstrapResult,
+    Collection,
+    GetResult,
+    NodesResult,
+    PingResult,
+    Receipt,
+)
+from kadtwisted.model.status import NodeStatus, RoutingStatus
+from kadtwisted.parameters import NodeSettings
+
+T = TypeVar("T")
+
+
+async def wait(deferred: Deferred[T]) -> T:
+    """The result of a Deferred that fires on the running event loop; raises what it fails with.
+
+    When the task is cancelled, the Deferred is.
+    """
+    result: T = await deferred.asFuture(asyncio.get_running_loop())
+    return result
+
+
+class AsyncNode:
+    """A node whose operations are coroutines.
+
+    Each takes, returns and raises what the method of :class:`~kadtwisted.interfaces.INode` with the
+    same name does.  When its task is cancelled, the operation is.
+    """
+
+    def __init__(self, node: INode) -> None:
+        """``node`` runs on the event loop that the operations are awaited on."""
+        self._node = node
+        self.node_id = node.node_id
+        self.public_key = node.public_key
+
+    def __repr__(self) -> str:
+        return f"<AsyncNode {self.node_id:040x}>"
+
+    async def bootstrap(self, addresses: Iterable[str]) -> BootstrapResult:
+        """Join the network through these addresses."""
+        return await wait(self._node.bootstrap(addresses))
+
+    async def ping(self, address: str | Contact) -> PingResult:
+        """Ask one node whether it is there."""
+        return await wait(self._node.ping(address))
+
+    async def find_node(self, target: NodeID) -> NodesResult:
+        """The closest nodes to ``target`` that answer."""
+        return await wait(self._node.find_node(target))
+
+    async def get(
+        self, key: str | bytes, *, mode: Literal["first", "latest"] = "latest"
+    ) -> GetResult:
+        """The value under a name, or under a 20-byte key."""
+        return await wait(self._node.get(key, mode=mode))
+
+    async def put(
+        self, key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Receipt:
+        """Store ``value`` on the closest nodes for ``lifetime`` seconds."""
+        return await wait(self._node.put(key, value, lifetime=lifetime, keep=keep))
+
+    async def delete(self, key: str | bytes) -> Receipt:
+        """Replace the value by a tombstone that outlives it."""
+        return await wait(self._node.delete(key))
+
+    async def put_record(
+        self,
+        record: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        cas: int | None = None,
+    ) -> Receipt:
+        """Store the bytes of a record of any kind that the network admits."""
+        return await wait(self._node.put_record(record, lifetime=lifetime, keep=keep, cas=cas))
+
+    async def collect(self, kind: int, key: str | bytes) -> Collection:
+        """All records of one kind under a name, or under a 20-byte key, that can be found."""
+        return await wait(self._node.collect(kind, key))
+
+    async def records(self, after: StorageKey | None, limit: int) -> RecordsPage:
+        """The records that this node stores, page by page."""
+        return await wait(self._node.records(after, limit))
+
+    async def self_check(self) -> None:
+        """Whether this node is of use; raises what is wrong."""
+        await wait(self._node.self_check())
+
+    def status(self) -> NodeStatus:
+        """A frozen picture of the node now."""
+        return self._node.status()
+
+    def health(self) -> Health:
+        """The one verdict on this node now."""
+        return self._node.health()
+
+    def routing(self) -> RoutingStatus:
+        """A frozen picture of the routing tables now."""
+        return self._node.routing()
+
+
+class OpenNode(AsyncNode):
+    """The node of :func:`open_node`."""
+
+    def __init__(self, service: NodeService) -> None:
+        super().__init__(service.node)
+        self._service = service
+
+    async def joined(self) -> BootstrapResult:
+        """Wait until the node has joined its network; see :meth:`NodeService.whenJoined`."""
+        return await wait(self._service.whenJoined())
+
+
+@asynccontextmanager
+async def open_node(  # noqa: PLR0913 - the keywords of NodeService
+    settings: NodeSettings | None = None,
+    *,
+    state_dir: str | os.PathLike[str] | None = None,
+    bootstrap: str | Iterable[str] = (),
+    key: NodeKey | None = None,
+    storage: str | IStorage | None = None,
+    serializer: str | ISerializer = "cbor",
+    control_socket: bool = True,
+) -> AsyncIterator[OpenNode]:
+    """A node that runs on the running event loop until the block ends.
+
+    The arguments, and what they raise, are those of :class:`~kadtwisted.NodeService`; entering
+    raises what starting it raises.  The node joins its network in the background:
+    :meth:`OpenNode.joined` waits for that.  The loop must watch file descriptors, as all of asyncio
+    on POSIX and uvloop do.
+    """
+    async with _own_reactor() as reactor:
+        service = NodeService(
+            reactor,
+            settings,
+            state_dir=state_dir,
+            bootstrap=bootstrap,
+            key=key,
+            storage=storage,
+            serializer=serializer,
+            control_socket=control_socket,
+        )
+        service.privilegedStartService()
+        service.startService()
+        try:
+            yield OpenNode(service)
+        finally:
+            # The node stops to its end, even if the program is in a hurry.
+            await asyncio.shield(wait(service.stopService()))
+
+
+class _GuestReactor(AsyncioSelectorReactor):
+    """A reactor on a loop that somebody else runs, and goes on to run when the reactor stops."""
+
+    seconds = staticmethod(time.monotonic)
+
+    def crash(self) -> None:
+        # The method of AsyncioSelectorReactor would stop the loop, too.
+        ReactorBase.crash(self)
+
+
+@asynccontextmanager
+async def _own_reactor() -> AsyncIterator[Any]:
+    """A reactor of its own on the running loop; at the end, its threads and files are gone."""
+    loop = asyncio.get_running_loop()
+    reactor: Any = _GuestReactor(loop)
+    reactor.startRunning(installSignalHandlers=False)
+    try:
+        yield reactor
+    finally:
+        stopped: asyncio.Future[None] = loop.create_future()
+        reactor.addSystemEventTrigger("after", "shutdown", stopped.set_result, None)
+        reactor.stop()
+        await asyncio.shield(stopped)
+        reactor.removeReader(reactor.waker)
+        reactor.waker.connectionLost(None)

@@ -1,0 +1,1 @@
+"""Real nodes in programs that are no daemon."""

@@ -72,6 +72,9 @@ class StatusTests(unittest.SynchronousTestCase):
         self.assertIn("20,000 kept published, but too many to keep up: some expire\n", text)
         self.assertIn("every 1 h, but too many records to keep up\n", text)
 
+    def test_a_node_without_room(self) -> None:
+        self.assertIn("1,234 records, 4.9 KiB (full)\n", self.text(storage_full=True))
+
     def test_dropped_datagrams_by_reason_if_there_are_any(self) -> None:
         counters = {"in.Ping": 9, "dropped.tag": 1, "dropped.oversized": 1200, "dropped.box": 0}
         shown = self.text(counters=counters).split("\n\n")[2]

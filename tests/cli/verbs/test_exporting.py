@@ -83,6 +83,15 @@ class StorageTests(ExportTestCase):
         self.assertIn("exporting 1 record 1/1", kad.said)
         self.assertIn("\r\x1b[K", kad.said)
 
+    def test_floors_are_not_counted(self) -> None:
+        for number in range(300):
+            self.shelf.add_floor(number, a_record(number))
+        self.shelf.add(1, a_record(1))
+        kad = kad_with(self.shelf)
+        with mock.patch.object(kad.stderr, "isatty", return_value=True):
+            self.export("--storage", "shelf", str(self.file), kad=kad)
+        self.assertIn("exporting 1 record 1/1", kad.said)
+
     def test_a_file_that_cannot_be_written(self) -> None:
         kad = kad_with(self.shelf)
         code = kad("export", "--storage", "shelf", str(self.path / "no" / "file"))

@@ -9,11 +9,15 @@ nor program can change alone.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from hashlib import blake2b, sha1, sha512
+from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from cbor2 import dumps, loads
 from nacl.bindings import (
@@ -33,10 +37,12 @@ from kadtwisted.model.messages import ErrorCode, FindNode, Method, Ping, Request
 from kadtwisted.model.record import Kind
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value
+from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.version import version_of
 from kadtwisted.sealing.forms import SEALED_MARK, Form
 
 PAGE = Path(__file__).parent.parent / "docs" / "protocol.md"
+VECTORS = Path(__file__).parent / "vectors"
 FORMS = ("REQUEST", "REPLY", "HELLO", "HELLO_ANSWER", "COOKIE")
 HELLO_KEYS = {"HELLO": b"kad/1 hello", "COOKIE": b"kad/1 cookie"}
 STEPS = (
@@ -147,6 +153,28 @@ def bitmap(*numbers: int) -> bytes:
     """The bitmap of some numbers, as PONG has them."""
     bits = sum(1 << 255 - number for number in numbers)
     return bits.to_bytes(32, "big").rstrip(b"\0")
+
+
+def numbers(packed: bytes) -> list[int]:
+    """The numbers in a bitmap."""
+    return [i for i in range(8 * len(packed)) if packed[i // 8] & 0x80 >> i % 8]
+
+
+def contacts(four: bytes, six: bytes) -> list[tuple[bytes, str, int]]:
+    """Key, address and port of each contact in a list, IPv4 first."""
+    found = []
+    for packed, size in ((four, 38), (six, 50)):
+        for at in range(0, len(packed), size):
+            each = packed[at : at + size]
+            found.append(
+                (each[:32], str(ip_address(each[32:-2])), int.from_bytes(each[-2:], "big"))
+            )
+    return found
+
+
+def floor(record: bytes) -> tuple[int, bytes]:
+    """What a holder remembers of a Value: another one is taken only if its own is not lower."""
+    return int.from_bytes(record[21:29], "big"), blake(256, record)
 
 
 def seal(form: str, body: bytes, random: bytes, shown: bytes, keys: tuple[bytes, bytes]) -> bytes:
@@ -283,6 +311,59 @@ class Tables(DocumentTestCase):
         for name, told, _ in rows:
             actual = getattr(defaults, name, None) or getattr(parameters, name.upper())
             self.assertEqual(float(told), actual, name)
+
+
+class VectorTests(DocumentTestCase):
+    """The published vectors, read by the page alone."""
+
+    def vectors(self, body: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+        """The items of each message of this sort, and what it says."""
+        published = json.loads((VECTORS / "messages.json").read_text("utf-8"))
+        for each in published["messages"] + published["from_newer_programs"]:
+            if each["inputs"]["body"] == body:
+                yield loads(bytes.fromhex(each["encoded"])), each["inputs"]
+
+    def test_hellos_name_their_recipient_and_show_a_clock(self) -> None:
+        hellos = [e for e in self.vectors("Ping") if e[1]["recipient"] is not None]
+        self.assertGreaterEqual(len(hellos), 2)
+        for items, inputs in hellos:
+            self.assertIn(len(items[4]), (0, 32))
+            self.assertEqual(items[4].hex(), inputs["recipient"])
+            self.assertEqual(int.from_bytes(items[3][:8], "big"), inputs["time"])
+            self.assertEqual(items[3][8:].strip(b"\0"), b"")
+
+    def test_pongs_tell_methods_and_kinds(self) -> None:
+        pongs = list(self.vectors("Pong"))
+        spoken = {1 in items[4] for items, _ in pongs}
+        self.assertEqual(spoken, {True, False}, "some are of versions that we do not speak")
+        usual = [items for items, _ in pongs if len(items) == 11 and items[8] == b"\x7c"]
+        self.assertGreater(len(usual), 2)
+        for items in usual:
+            self.assertEqual((numbers(items[8]), numbers(items[9])), ([1, 2, 3, 4, 5], [1]))
+        for items, inputs in pongs:
+            for at, name in ((8, "methods"), (9, "kinds")):
+                told = items[at] if len(items) > at else b""
+                self.assertEqual(told.hex(), inputs[name])
+                self.assertEqual(bitmap(*numbers(told)), told.rstrip(b"\0"))
+
+    def test_an_unknown_kind_names_contacts(self) -> None:
+        codes = {row[1]: int(row[0]) for row in self.page.table("code", "error")}
+        told = [e for e in self.vectors("Error") if e[0][4] == codes["UNKNOWN_KIND"]]
+        self.assertEqual({bool(inputs["contacts"]) for _, inputs in told}, {True, False})
+        for items, inputs in told:
+            named = contacts(*items[7:9]) if len(items) > 8 else []
+            expected = [(bytes.fromhex(e["key"]), *e["endpoint"]) for e in inputs["contacts"]]
+            self.assertEqual(named, expected)
+
+    def test_a_floor_keeps_out_what_loses(self) -> None:
+        orders = json.loads((VECTORS / "records.json").read_text("utf-8"))["orders"]
+        for order in orders:
+            records = [bytes.fromhex(each) for each in order["ascending"]]
+            for older, newer in pairwise(records):
+                self.assertLess(floor(older), floor(newer))
+                self.assertFalse(VALUE.holds_against(older, VALUE.floor(newer)))
+                self.assertTrue(VALUE.holds_against(newer, VALUE.floor(older)))
+                self.assertTrue(VALUE.holds_against(newer, VALUE.floor(newer)))
 
 
 class TheProgram(DocumentTestCase):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from kadtwisted.records import ledger
+from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.rollback import Rollback
+from kadtwisted.testing.attacks.records.sybils import Sybils
 from kadtwisted.testing.attacks.records.vouching import Vouching
 from tests.testing.attacks.playing import AttackTestCase
 
 
 class RecordAttacks(AttackTestCase):
+    def test_clock(self) -> None:
+        self.play(Clock(writes=6), 7)
+
     def test_junk(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 20)
         self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2), 10)
+
+    def test_sybils(self) -> None:
+        self.play(Sybils(nodes=36, crowd=4, tries=3000, readers=2, holders=5, k=8), 7)
 
     def test_rollback(self) -> None:
         self.play(Rollback(nodes=4, minutes=60.0), 12)

@@ -11,7 +11,7 @@ from lmdb.verify import VerifyError
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
-from kadtwisted.errors import StorageError, StorageFull, UnsupportedVersion
+from kadtwisted.errors import DiskFull, StorageError, UnsupportedVersion
 from kadtwisted.interfaces import IStorage
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage
@@ -62,7 +62,7 @@ class TestOpening(LMDBCase):
     async def test_no_room_to_make_it(self) -> None:
         self.directory.mkdir()
         with full_disk():
-            await error_of(StorageFull, self.make().open())
+            await error_of(DiskFull, self.make().open())
         self.assertEqual([each.name for each in self.directory.iterdir()], ["records.lmdb.lock"])
 
     async def test_directory_in_the_place_of_the_file(self) -> None:

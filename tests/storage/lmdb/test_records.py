@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import StorageError, StorageFull
+from kadtwisted.errors import DiskFull, StorageError
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey
 from kadtwisted.storage.lmdb.records import MAX_SUB, decode_where, encode_moment, encode_where
@@ -62,7 +62,7 @@ class TestWrites(LMDBCase):
         storage = await self.opened()
         await storage.put(stored(1), 0.0)
         with full_disk():
-            sentence = await error_of(StorageFull, storage.put(stored(2), 0.0))
+            sentence = await error_of(DiskFull, storage.put(stored(2), 0.0))
         self.assertIn("no room left on the disk", sentence)
         self.assertEqual((await storage.usage()).records, 1)
         await storage.put(stored(2), 0.0)

@@ -9,7 +9,8 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.iterative import Breadth, Lookup
+from kadtwisted.lookup.disjoint import DisjointLookup
+from kadtwisted.lookup.iterative import PASSED_OVER, Breadth, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
@@ -52,6 +53,42 @@ class FirstTests(SynchronousTestCase):
         self.assertEqual(each.versions(), [])
         self.assertEqual(each.without_record(), each.closest())
         self.assertEqual(len(each.closest()), 4)
+
+
+class PassedOverTests(SynchronousTestCase):
+    def test_the_next_closest_take_their_places(self) -> None:
+        each = lookup("latest", 1, 2, 3, k=2)
+        each.replied(contact(1), [contact(4)], 0.1, PASSED_OVER)
+        each.replied(contact(2), [], 0.1)
+        each.failed(contact(3), 0.1)
+        self.assertFalse(each.finished)
+        self.assertEqual(ids(each.next(0.1)), [4])
+        each.asked(contact(4), 0.1, SOFT)
+        each.replied(contact(4), [], 0.2)
+        self.assertTrue(each.finished)
+        self.assertEqual(ids(each.closest()), [2, 4])
+        self.assertEqual(ids(each.passed_over()), [1])
+        self.assertEqual(ids(each.without_record()), [2, 4])
+
+    def test_on_several_paths(self) -> None:
+        each = RecordSearch(DisjointLookup(NodeID(0), Breadth(2, 4), 2), "latest")
+        each.add([contact(number) for number in range(1, 9)], 0.0)
+        while not each.finished:
+            for named in each.next(0.0):
+                each.asked(named, 0.0, SOFT)
+                outcome = PASSED_OVER if named.node_id < 4 else "nodes"
+                each.replied(named, [], 0.1, outcome)
+        self.assertEqual(ids(each.passed_over()), [1, 2, 3])
+        self.assertEqual(ids(each.closest()), [4, 5])
+
+    def test_a_record_is_not_brought_to_those_who_returned_it(self) -> None:
+        each = lookup("latest", 1, 2)
+        each.claims(contact(1), NEW)
+        each.replied(contact(1), [], 0.1)
+        each.replied(contact(2), [], 0.1)
+        self.assertEqual(ids(each.without_record(NEW)), [2])
+        self.assertEqual(ids(each.without_record(OLD)), [1, 2])
+        self.assertEqual(ids(each.without_record()), [1, 2])
 
 
 class Search(RecordSearch):

@@ -56,6 +56,19 @@ class NetworkClockTests(SynchronousTestCase):
         self.hear(20, 21, 22)
         self.assertEqual(self.known.unix_time(), self.world.unix_time())
 
+    def test_what_others_judge_is_dated_by_their_clock(self) -> None:
+        for wrong in (140.0, -20.0, 3600.0):
+            self.wrong = wrong
+            self.known = NetworkClock(self.world)
+            self.assertEqual(self.known.network_time(), self.world.unix_time())
+            self.hear(20, 21, 22)
+            off = self.known.network_time() - EPOCH - self.clock.seconds()
+            self.assertLess(abs(off), 1.0)
+        self.wrong = 1.0
+        self.known = NetworkClock(self.world)
+        self.hear(20, 21, 22)
+        self.assertEqual(self.known.network_time(), self.world.unix_time())
+
     def test_liars_who_are_fewer_change_nothing(self) -> None:
         self.hear(20, 21, 22, 23, 24)
         self.hear(30, 31, 32, 33, lie=1e6)

@@ -320,6 +320,16 @@ class VerificationTests(SynchronousTestCase):
         self.assertEqual(self.table.verify_due(139.0, 90.0), [])
         self.assertEqual(self.table.verify_due(140.0, 90.0), [contact(200)])
 
+    def test_who_is_never_silent_is_asked_and_verified_all_the_same(self) -> None:
+        """Else a node that asks us more often than every 90 s would stay tentative for ever."""
+        for second in range(20, 910, 30):
+            self.table.heard(NodeID(200), contact(200).endpoint, float(second))
+            self.assertEqual(self.table.verify_due(float(second), 90.0), [])
+        self.assertEqual(self.table.verify_due(910.0, 90.0), [contact(200)])
+        self.table.heard(NodeID(200), contact(200).endpoint, 910.1)
+        self.table.answered(contact(200), 910.2)
+        self.assertEqual(self.table.tentative, 0)
+
     def test_its_own_requests_break_the_silence(self) -> None:
         self.table.heard(NodeID(200), contact(200).endpoint, 60.0)
         self.assertEqual(self.table.verify_due(149.0, 90.0), [])

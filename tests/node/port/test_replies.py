@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut
-from kadtwisted.model.messages import Error, ErrorCode, Nodes, Ping, Pong, Reply, Stored
+from kadtwisted.model.messages import (
+    Error,
+    ErrorCode,
+    FindNode,
+    FindValue,
+    Nodes,
+    Ping,
+    Pong,
+    Records,
+    Reply,
+    Store,
+    Stored,
+)
 from kadtwisted.parameters import NO_TOKEN
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.inspect import table_of
@@ -127,6 +139,26 @@ class BusyTests(ReplyCase):
     def test_not_if_no_time_or_too_long_a_time_is_named(self) -> None:
         for retry_after in (0, 5001, 2**32 - 1):
             self.assertIsInstance(self.begin(retry_after)[0].value, ErrorReply)
+
+    def test_so_is_a_write(self) -> None:
+        self.asked(PONG)
+        outcome: list[Any] = []
+        self.node.put("name", b"value").addBoth(outcome.append)
+        busy = [Error(ErrorCode.BUSY, "", 1000), Stored(600)]
+        stored: list[float] = []
+        for _ in range(300):
+            self.clock.advance(0.01)
+            while self.stranger.requests:
+                request, key, addr = self.stranger.requests.pop()
+                answers = {FindValue: Records((), ()), FindNode: Nodes(()), Ping: PONG}
+                if type(request.body) is Store:
+                    stored.append(self.clock.seconds())
+                    answers[Store] = busy[len(stored) - 1]
+                self.stranger.answer(request, key, addr, answers[type(request.body)])
+        self.assertEqual(outcome[0].remote_acks, 1)
+        self.assertEqual(outcome[0].failures, {})
+        self.assertEqual(len(stored), 2)
+        self.assertGreater(stored[1] - stored[0], 1.0)
 
     def test_a_stop_ends_the_waiting(self) -> None:
         outcome = self.begin(4000)

@@ -25,7 +25,17 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value as value_rules
 from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.testing.inspect import context_of, link_of
-from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, block_address, simulated_node
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Network
+from kadtwisted.testing.nodes import (
+    EPOCH,
+    PORT,
+    NodeBuilder,
+    Swarm,
+    block_address,
+    simulated_node,
+    wait_for,
+)
 
 K = 8
 SIZE = 48
@@ -51,6 +61,27 @@ class SwarmCase(SynchronousTestCase):
             for index in range(len(link.table.buckets())):
                 swarm.wait(refresh_bucket(context, link, index))
         return swarm
+
+
+class SiteTests(SynchronousTestCase):
+    def test_a_site_in_one_block_is_joined_at_full_speed(self) -> None:
+        """What protects the block of a victim does not bind where all live in one."""
+        clock = HeapClock()
+        network = Network(clock, 1, latency=0.01)
+        builder = NodeBuilder.seeded(network, 7, {}, lambda number: f"10.7.7.{number}")
+        members = [builder.build() for _ in range(40)]
+        for each in members:
+            each.start()
+            if each is not members[0]:
+                wait_for(clock, each.node.bootstrap([members[0].address]))
+        newcomer = builder.build()
+        newcomer.start()
+        began = clock.seconds()
+        wait_for(clock, newcomer.node.bootstrap([members[0].address]))
+        self.assertLess(clock.seconds() - began, 2.0)
+        self.assertGreater(len(newcomer.known()), 30)
+        for each in (*members, newcomer):
+            wait_for(clock, each.node.stop())
 
 
 class PathsTests(SwarmCase):

@@ -37,8 +37,9 @@ FORMATS = bytes([1])
 """The format versions this program speaks."""
 
 SHORT_ANSWER = 216
-"""Room for any PONG, STORED, WANTED or error: the longest is an error with 128 bytes of text and a
-code below 24, which all defined ones are."""
+"""Room for STORED, WANTED and any error: the longest is an error with 128 bytes of text and a code
+below 24, which all defined ones are.  And for a PONG with an agent of 64 bytes, its own IPv6
+endpoint, features below 2^32 and bitmaps of 2 bytes; a longer one loses its agent."""
 
 RESERVED_NETWORKS = frozenset({"mainline"})
 """Names that choose another dialect."""

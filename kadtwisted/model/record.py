@@ -64,7 +64,7 @@ class StoredRecord(NamedTuple):
     """What a storage backend keeps: dumb bytes under a key, with two monotonic moments.
 
     ``expires`` is the deadline after which the record does not exist any more; ``arrived`` is when
-    it last came from outside (replication skips what arrived within the current period).
+    these bytes first came (replication skips what arrived within the current period).
     """
 
     where: StorageKey

@@ -144,6 +144,12 @@ class RecordKindContract(_TestCase):
                 if self.kind.identify(each) == where and each != record:
                     self.assertTrue(self.kind.supersedes(record, each))
 
+    def test_what_is_published_later_is_no_lesser_record(self) -> None:
+        """A writer tries later times while holders say that its record is superseded."""
+        first, later = (self.kind.publish(self.wanted, [], date) for date in (1e9, 1e9 + 300))
+        if self.kind.identify(first) == self.kind.identify(later):
+            self.assertFalse(self.kind.supersedes(first, later))
+
     def _winners(self) -> Iterator[bytes]:
         for records in self.places().values():
             losers = {b for a, b in permutations(records, 2) if self.kind.supersedes(a, b)}

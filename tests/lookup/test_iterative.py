@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.iterative import CAPACITY_FACTOR, Breadth, Lookup
+from kadtwisted.lookup.iterative import CAPACITY_FACTOR, UNSENT, Breadth, Lookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from tests.lookup.toy_network import (
@@ -491,6 +491,15 @@ class VictimTests(SynchronousTestCase):
             self.assertEqual(sum(asked in victims for asked in seen.asked), most)
         self.assertEqual(each.closest(), honest)
 
+    def test_what_was_not_sent_costs_a_block_nothing(self) -> None:
+        each = Lookup(NodeID(0), Breadth(20, 20, by_block=True))
+        each.replied(contact(999), [contact(i, f"198.51.100.{i}") for i in range(1, 21)], 0.0)
+        held_back = ask(each, 0.0)
+        self.assertEqual(len(held_back), 8)
+        for asked in held_back:
+            each.failed(asked, 0.0, UNSENT)
+        self.assertEqual(ids(ask(each, 0.0)), list(range(9, 17)))
+
     def test_not_even_at_once(self) -> None:
         each = lookup(k=8, alpha=8)
         each.replied(contact(99), [contact(i, self.VICTIM, i) for i in range(1, 9)], 0.0)
@@ -574,6 +583,15 @@ class FloodTests(SynchronousTestCase):
         self.assertEqual(each.next(4.0), [])
         each.add([contact(200)], 4.0)
         self.assertEqual(ids(each.next(4.0)), [200])
+
+    def test_what_was_not_sent_was_not_followed(self) -> None:
+        each = lookup(k=1, alpha=16)
+        each.replied(contact(255), [contact(i) for i in range(1, 100)], 0.0)
+        while held_back := ask(each, 0.0):
+            for asked in held_back:
+                each.failed(asked, 0.0, UNSENT)
+        each.replied(contact(255), [contact(i, port=1) for i in range(1, 100)], 4.0)
+        self.assertTrue(each.next(4.0))
 
 
 class TraceTests(SynchronousTestCase):

@@ -213,6 +213,22 @@ class ReachTests(SynchronousTestCase):
         self.assertEqual(self.tell(reach, moved, *self.public(0, 4)), [False] * 3 + [True])
         self.assertEqual(reach.own, moved)
 
+    def test_others_are_told_while_the_last_answer_agrees(self) -> None:
+        """A node that has moved does not send others to where it was."""
+        reach = Reach()
+        self.tell(reach, PUBLIC, *self.public(0, 2))
+        self.assertIsNone(reach.told_to_others)
+        self.tell(reach, PUBLIC, *self.public(2, 1))
+        self.assertEqual(reach.told_to_others, PUBLIC)
+        self.tell(reach, ELSEWHERE, *self.public(3, 1))
+        self.assertEqual((reach.told_to_others, reach.own), (None, PUBLIC))
+        self.tell(reach, PUBLIC, *self.public(4, 1))
+        self.assertEqual(reach.told_to_others, PUBLIC)
+        self.tell(reach, PUBLIC._replace(port=7), *self.public(5, 1))
+        self.assertEqual(reach.told_to_others, PUBLIC)
+        reach.start_anew()
+        self.assertIsNone(reach.told_to_others)
+
     def test_who_knows_nobody_any_more_starts_anew(self) -> None:
         reach = Reach()
         self.tell(reach, PUBLIC, *self.public(0, 5))

@@ -48,6 +48,7 @@ from kadtwisted.parameters import HOUR, NodeSettings, Parameters
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.records.version import version_of as version
+from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.contexts import make_context
@@ -103,7 +104,8 @@ class HandlersCase(SynchronousTestCase):
         context = make_context(self.world, settings, self.kinds)
         self.context, self.counters = context, context.counters
         self.records = RecordStore(context, storage)
-        self.handlers = Handlers(context, family, self.tables, self.records)
+        self.reach = Reach()
+        self.handlers = Handlers(context, family, self.tables, self.records, self.reach)
 
     def handle(self, body: RequestBody, *, proven: bool = True) -> Any:
         received = Received(body, Endpoint("198.51.100.1", 9), bytes(32), proven=proven)
@@ -130,6 +132,15 @@ class ReadTests(HandlersCase):
         for proven in (True, False):
             expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7c", b"\x40")
             self.assertEqual(self.answer(Ping(), proven=proven), expected)
+
+    def test_ping_tells_where_others_see_us_and_what_time_it_is_now(self) -> None:
+        own = Endpoint("203.0.113.7", 8000)
+        for told in (None, own, own._replace(port=0), None):
+            self.reach.told_to_others = told
+            for _ in range(2):
+                self.assertEqual(self.answer(Ping()).own, told)
+        self.patch(self.handlers, "_unix_time", lambda: UNIX_NOW + 1)
+        self.assertEqual(self.answer(Ping()).unix_time, int(UNIX_NOW) + 1)
 
     def test_a_method_that_is_not_known(self) -> None:
         for proven in (True, False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kadtwisted.errors import InvalidAddress
@@ -19,6 +20,10 @@ _MAPPED = bytes(10) + b"\xff\xff"
 name of the same endpoint, and no socket of ours sees it: so nobody may use it."""
 KEY_BYTES = 32
 """Bytes of an Ed25519 public key (RFC 8032)."""
+
+
+WILDCARDS = ("", "0.0.0.0", "::")
+"""Addresses that stand for all addresses of this machine."""
 
 
 class Family(IntEnum):
@@ -61,6 +66,10 @@ def compact(endpoint: Endpoint) -> bytes:
     if raw.startswith(_MAPPED) and len(raw) == COMPACT_IPV6:
         raise InvalidAddress(f"{endpoint} is an IPv4 address written as IPv6: write it as IPv4")
     return raw
+
+
+LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
+"""Where a port of this machine that is bound to every address is reached."""
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from kadtwisted.errors import (
     NodeStopped,
     Unavailable,
 )
-from kadtwisted.model.contact import Address, Endpoint, parse_address
+from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Address, Endpoint, parse_address
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.context import NodeContext
@@ -117,6 +117,8 @@ class Bootstrap:
         by_link: dict[Link, list[Endpoint]] = {}
         for host in await self._context.world.resolve(address.host):
             endpoint = Endpoint(host, address.port)
+            if host in WILDCARDS:  # as status shows it: we would be answered from another address
+                endpoint = Endpoint(LOOPBACK[endpoint.family], address.port)
             if endpoint.family in links:
                 by_link.setdefault(links[endpoint.family], []).append(endpoint)
         if not by_link:

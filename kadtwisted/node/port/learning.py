@@ -45,7 +45,8 @@ class Learning:
             self._consider(received, now)
 
     def _consider(self, received: Received, now: float) -> None:
-        endpoint, asking = received.endpoint, self._asking
+        asking = self._asking
+        endpoint = Endpoint(*received.endpoint)  # not by which of our addresses it asked
         if not asking.reach.admits(endpoint):
             return
         node_id = self._identify(received.key)

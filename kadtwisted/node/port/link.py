@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, fail
 
 from kadtwisted.dialects.door import IDoor
 from kadtwisted.errors import SendFailed
-from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
 from kadtwisted.node.context import NodeContext
@@ -29,10 +28,6 @@ from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.endpoints import Patience
-
-WILDCARDS = ("", "0.0.0.0", "::")
-LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
-"""Where a port that is bound to every address is reached."""
 
 
 class Link:

@@ -85,7 +85,7 @@ class KademliaProtocol(DatagramProtocol):
         if not self.running:
             return
         self._counts["datagrams.in"] += 1
-        if type(addr) is not Endpoint:
+        if not isinstance(addr, Endpoint):
             addr = Endpoint(addr[0], addr[1])
         try:
             now = self._now()

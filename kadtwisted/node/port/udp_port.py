@@ -1,5 +1,8 @@
 """The UDP port: bounded reads, plain writes, and no silent death.
 
+A port that is bound to all addresses answers from the one that was asked
+(:mod:`~kadtwisted.node.port.local_address`).
+
 Twisted's own port reads until 256 KiB of bytes are in, so a flood of tiny datagrams starves every
 timer; this one counts datagrams.  Twisted's own also checks on each write that the host is an IP
 address; ours is only ever given endpoints that were received or parsed, so it goes straight to the
@@ -14,6 +17,7 @@ waits in the socket.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -21,10 +25,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
+from twisted.logger import Logger
 
 from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
+from kadtwisted.node.port.local_address import LocalAddresses, Sender, local_addresses
 from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
+
+BUFFER_STEP = 4096
+"""MAGIC: bytes of receive buffer that are not worth another try: a page."""
+
+_log = Logger(namespace="kadtwisted.node")
 
 
 class PortLimits(NamedTuple):
@@ -59,6 +70,7 @@ class BoundedPort(Port):
         self._limits = limits
         self._closing: Deferred[None] | None = None
         self._ready = ready
+        self._local: LocalAddresses | None = None
 
     def startListening(self) -> None:
         """Bind, or take up the ready-made socket; ``CannotListenError`` if that cannot be."""
@@ -69,15 +81,21 @@ class BoundedPort(Port):
                 raise CannotListenError(self.interface, self.port, error) from error
         super().startListening()
 
+    def _connectToProtocol(self) -> None:
+        """The socket is bound: from now on datagrams are read and answered."""
+        reactor: Any = self.reactor
+        self._local = local_addresses(self.socket, reactor.seconds)
+        super()._connectToProtocol()
+
     def adoptSocket(self, ready: socket.socket) -> socket.socket:
         """A duplicate of a ready-made socket, as roomy as we can make it."""
         adopted = ready.dup()
         adopted.setblocking(False)
         with socket.socket(adopted.family, socket.SOCK_DGRAM) as fresh:
             # Who made it may have been allowed more than we are: never make it smaller.
-            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
+            make_roomy(fresh, self._limits.receive_buffer)
             if _room(fresh) > _room(adopted):
-                adopted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
+                make_roomy(adopted, self._limits.receive_buffer)
         return adopted
 
     def stopListening(self) -> Deferred[None]:
@@ -91,33 +109,74 @@ class BoundedPort(Port):
         made = super().createInternetSocket()
         if made.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._limits.receive_buffer)
+        make_roomy(made, self._limits.receive_buffer)
         return made
 
     def doRead(self) -> None:
         """Hand over what has arrived, then let the reactor turn to others."""
-        receive = self.socket.recvfrom
+        local, most = self._local, self._limits.per_read
+        if local is None:
+            self._read(self.socket.recvfrom, most)
+        elif local.several():
+            self._read(local.receive, most)
+        elif self._read(local.receive, 1):
+            self._read(self.socket.recvfrom, most - 1)
+
+    def _read(self, receive: Callable[[int], Any], most: int) -> bool:
+        """Hand over at most so many datagrams; whether there may be more."""
         deliver = self.protocol.datagramReceived
         size = self._limits.read_size
-        for _ in range(self._limits.per_read):
+        for _ in range(most):
             try:
                 datagram, address = receive(size)
             except (BlockingIOError, InterruptedError, ConnectionRefusedError):
-                return
+                return False
             except OSError:
                 self.stopListening()
-                return
-            deliver(datagram, Endpoint(address[0], address[1]))
+                return False
+            deliver(
+                datagram,
+                address if type(address) is Sender else Endpoint(address[0], address[1]),
+            )
             if self._closing is not None:
-                return  # this datagram led to the closing of the port
+                return False  # this datagram led to the closing of the port
+        return True
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         """Send one datagram; every ``OSError`` is the caller's to handle."""
-        self.socket.sendto(datagram, addr or ())
+        if type(addr) is Sender and self._local is not None:
+            self._local.answer(datagram, addr)
+        else:
+            self.socket.sendto(datagram, addr or ())
 
 
 def _room(made: socket.socket) -> int:
     return made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def make_roomy(made: socket.socket, wanted: int) -> None:
+    """Give a socket a receive buffer of ``wanted`` bytes, or the largest that the system grants.
+
+    Linux grants less than was asked for, and says nothing; others refuse (FreeBSD: ENOBUFS).  None
+    is worth not having a port.
+    """
+    granted, refused = 0, wanted + 1
+    attempt = wanted
+    while refused - granted > max(BUFFER_STEP, granted // 16):
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, attempt)
+        except OSError:
+            refused = attempt
+        else:
+            granted = attempt
+        attempt = (granted + refused) // 2
+    if granted < wanted:
+        _log.info(
+            "the system grants {granted} bytes of receive buffer instead of {wanted}; "
+            "bounds.receive_buffer is what is asked for",
+            granted=granted or _room(made),
+            wanted=wanted,
+        )
 
 
 def listen(

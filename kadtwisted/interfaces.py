@@ -359,8 +359,8 @@ class INode(Interface):
         """The one verdict on this node now; cheap enough to be asked every second."""
 
     def self_check() -> Deferred[None]:
-        """Whether this node is of use: a PING to each of its own ports comes back through the
-        socket, and the storage answers a read.
+        """Whether this node is of use: a PING to one of its own ports comes back through the
+        socket, and the storage answers a read.  A port that fails while another works is logged.
 
         Fails with what went wrong; how long to wait for that is the caller's to decide.
         """

@@ -59,8 +59,10 @@ from kadtwisted.node.operations.limit import OperationLimit
 from kadtwisted.node.operations.patience import ask_patiently
 from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
+from kadtwisted.node.operations.self_check import SelfCheck
 from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.node.port.udp_port import is_missing_family
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.snapshots import RunState, bucket_statuses, node_health, node_status
 from kadtwisted.node.world import World, real_world
@@ -127,6 +129,7 @@ class Node:
         self._links = made.links
         self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
         self._values = Values(self._record_operations)
+        self._self_check = SelfCheck(self._context, made.links, self._records)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------
@@ -169,10 +172,14 @@ class Node:
         """Bind every family to one port number, if the system lets us."""
         wanted = self._context.settings.port
         port = wanted
-        for link in self._links.values():
+        for family, link in list(self._links.items()):
             try:
-                port = link.listen(port, self._sockets.get(link.family))
-            except CannotListen:
+                port = link.listen(port, self._sockets.get(family))
+            except CannotListen as error:
+                if is_missing_family(error) and len(self._links) > 1:
+                    del self._links[family]
+                    self._log.warn("{error}; the node serves without it", error=error)
+                    continue
                 if wanted or not port:
                     raise
                 link.listen(0)  # the first family's number is taken here; any other will do
@@ -362,13 +369,9 @@ class Node:
 
     def self_check(self) -> Deferred[None]:
         """See :meth:`INode.self_check`."""
-        return self._operations.run_now(self._self_check())  # at once, however many operations wait
-
-    async def _self_check(self) -> None:
-        await all_of(
-            [link.ping_itself(self.node_id, self.public_key) for link in self._links.values()]
-        )
-        await self._records.check_reading()
+        return self._operations.run_now(
+            self._self_check.run()
+        )  # at once, however many operations wait
 
     def _refresh_usage(self) -> None:
         """Ask the storage how full it is; a slow one answers in time for the next status."""

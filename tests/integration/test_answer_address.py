@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
+from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.node.port import local_address
 from kadtwisted.node.port.local_address import (
@@ -22,7 +23,13 @@ from kadtwisted.node.port.local_address import (
     has_several_addresses,
     local_addresses,
 )
-from kadtwisted.node.port.udp_port import BoundedPort, PortLimits, listen, make_roomy
+from kadtwisted.node.port.udp_port import (
+    BoundedPort,
+    PortLimits,
+    is_missing_family,
+    listen,
+    make_roomy,
+)
 from tests.integration.sockets import loopback_socket
 
 IP_PKTINFO = 8
@@ -231,3 +238,22 @@ class BufferTests(TestCase):
 
     def test_none_at_all_is_no_reason_to_stop(self) -> None:
         self.assertEqual(self.granted(-1, 65_536), 0)
+
+
+class MissingFamilyTests(TestCase):
+    def test_a_kernel_without_ipv6_is_told_from_a_taken_port(self) -> None:
+        taken = loopback_socket(self)
+
+        def missing(port: BoundedPort) -> socket.socket:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+        where = Endpoint("127.0.0.1", taken.getsockname()[1])
+        error = self.assertRaises(CannotListen, self.listen, where)
+        self.assertFalse(is_missing_family(error))
+        self.patch(BoundedPort, "createInternetSocket", missing)
+        error = self.assertRaises(CannotListen, self.listen, Endpoint("::", 0))
+        self.assertTrue(is_missing_family(error))
+        self.assertEqual(str(error), "this machine has no IPv6")
+
+    def listen(self, where: Endpoint) -> object:
+        return listen(reactor, Echo(), where, PortLimits())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import NodeStopped, RequestTimedOut, SendFailed, StorageError
-from kadtwisted.model.contact import Endpoint
+from kadtwisted.errors import CannotListen, NodeStopped, RequestTimedOut, SendFailed, StorageError
+from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping
 from kadtwisted.node.node import Node
+from kadtwisted.node.port.link import Link
 from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock
@@ -49,15 +56,66 @@ class SelfCheckTests(SynchronousTestCase):
         self.assertIsNone(link.told)
         self.assertEqual(len(link.table), 0)
 
-    def test_every_family_is_tried(self) -> None:
+    def both(self) -> tuple[Node, list[Link]]:
         host = self.network.host("192.0.2.2", "2001:db8::2")
         node = self.started(
             simulated_node(host, 2, NodeSettings(port=PORT, interfaces=host.addresses))
         )
-        wait_for(self.clock, node.self_check())
-        links = list(node._links.values())
-        links[1]._binding._port = None
+        return node, list(node._links.values())
+
+    def test_one_family_that_works_is_enough(self) -> None:
+        node, links = self.both()
+        ports = [link._binding._port for link in links]
+        for broken in (0, 1):
+            links[broken]._binding._port = None
+            wait_for(self.clock, node.self_check())
+            links[broken]._binding._port = ports[broken]
+        for link in links:
+            link._binding._port = None
         self.failureResultOf(node.self_check(), SendFailed)
+
+    def told(self, node: Node, checks: int) -> list[str]:
+        """What is logged of so many checks."""
+        with capturedLogs() as events:
+            for _ in range(checks):
+                wait_for(self.clock, node.self_check())
+        return [formatEvent(each) for each in events]
+
+    def test_the_other_one_is_told_of_once(self) -> None:
+        node, links = self.both()
+        port, links[1]._binding._port = links[1]._binding._port, None
+        self.assertEqual(self.told(node, 1), [])
+        (told,) = self.told(node, 4)
+        self.assertIn("IPv6 does not work on this machine", told)
+        self.assertIn("it serves IPv4", told)
+        links[1]._binding._port = port
+        self.assertEqual(self.told(node, 3), ["IPv6 works again"])
+
+    def test_a_family_that_swallows_all_holds_nothing_up(self) -> None:
+        node, _ = self.both()
+        host = self.network.host("192.0.2.2", "2001:db8::2")
+        deaf = host._ports[("2001:db8::2", PORT)]
+        self.patch(deaf, "receive", lambda data, source: True)
+        wait_for(self.clock, node.self_check(), 0.1)
+
+    def test_a_family_that_the_machine_lacks(self) -> None:
+        """Then the node starts with the other one, also from contacts of an earlier run."""
+        real = Link.listen
+
+        def listen(link: Link, *given: Any) -> int:
+            if link.family is Family.IPV6:
+                cause = CannotListenError("::", PORT, OSError(errno.EAFNOSUPPORT, "no family"))
+                raise CannotListen("this machine has no IPv6") from cause
+            return real(link, *given)
+
+        self.patch(Link, "listen", listen)
+        node, links = self.both()
+        self.assertEqual([link.family for link in links], [Family.IPV4])
+        wait_for(self.clock, node.self_check())
+        elsewhere = Contact.at(NodeID(1), Endpoint("2001:db8::9", 1), bytes(32))
+        recalled = Deferred.fromCoroutine(node._upkeep.contacts.recall([elsewhere]))
+        wait_for(self.clock, recalled)
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
 
     def test_a_port_that_hears_nothing(self) -> None:
         node = self.node()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from errno import EAFNOSUPPORT, EPROTONOSUPPORT
 from typing import Any, NamedTuple, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -202,8 +203,19 @@ def listen(
         bound.startListening()
         return cast(IListeningPort, bound)
     except CannotListenError as error:
+        if _is_missing(error):
+            raise CannotListen(f"this machine has no IPv{bind.family:d}") from error
         why = getattr(error.socketError, "strerror", None) or str(error.socketError)
         raise CannotListen(
             f"cannot listen on UDP port {port} of {interface}: {why}; "
             "choose another port or interface, or stop what uses it"
         ) from error
+
+
+def is_missing_family(error: CannotListen) -> bool:
+    """Whether a port cannot be bound because this machine lacks its whole address family."""
+    return isinstance(error.__cause__, CannotListenError) and _is_missing(error.__cause__)
+
+
+def _is_missing(error: CannotListenError) -> bool:
+    return getattr(error.socketError, "errno", None) in (EAFNOSUPPORT, EPROTONOSUPPORT)

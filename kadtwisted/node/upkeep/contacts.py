@@ -180,6 +180,7 @@ class ContactUpkeep:
     async def recall(self, contacts: Sequence[Contact]) -> float:
         """Ping the contacts of an earlier run, the latest heard first, and join through those that
         answer."""
+        contacts = [each for each in contacts if each.family in self._links]
         self.remember([_address(each) for each in contacts[:RECALLED_ADDRESSES]])
         for start in range(0, len(contacts), RECALLED_AT_ONCE):
             asked = contacts[start : start + RECALLED_AT_ONCE]

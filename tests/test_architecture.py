@@ -76,9 +76,10 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("experiments",),
         ),
         "cli": (
-            ("export_file", "text"),
-            ("session",),
-            ("exit_codes",),
+            ("export_file", "limits", "parser", "text"),
+            ("session", "streams"),
+            ("exit_codes", "own_node"),
+            ("performing", "reactor_run"),
             ("verbs",),
             ("arguments",),
             ("main", "manual"),

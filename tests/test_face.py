@@ -32,7 +32,8 @@ INSIDE = frozenset({"IDoor", "ISealer"})
 ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
-        *("BadExport", "CannotWrite", "ControlRefused", "ControlUnavailable", "NoPictures"),
+        *("BadExport", "BadInput", "CannotWrite", "CannotWriteExport", "ControlRefused"),
+        *("ControlUnavailable", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "Unreadable", "UsageError"),
     }
 )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
 from kadtwisted.model.record import StorageKey
@@ -25,10 +26,6 @@ MAX_RECORDS = 32
 """MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
 MAX_SUB = 255
 """Bytes of the last part of a record's place; no storage takes more."""
-
-
-class InvalidRequest(InvalidInput):
-    """A request to a running node is malformed."""
 
 
 class Field(NamedTuple):

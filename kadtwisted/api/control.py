@@ -36,8 +36,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kadtwisted.api import describe
-from kadtwisted.api.arguments import InvalidRequest
+from kadtwisted.api.answers import InvalidRequest, of_error
 from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import Operations
 from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
@@ -220,7 +219,7 @@ class ControlProtocol(LineReceiver):
     def _described(self, failure: Failure) -> Described:
         error = failure.value
         if isinstance(error, KadtwistedError | CancelledError):
-            return describe.of_error(error)
+            return of_error(error)
         self.factory.log.failure("A request on the control socket failed", failure)
         return {"type": "InternalError", "message": "the node has a bug; its log shows the error"}
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -21,9 +19,9 @@ from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from kadtwisted import errors
-from kadtwisted.api.arguments import Arguments, InvalidRequest
-from kadtwisted.api.describe import Described
+from kadtwisted.api import answers
+from kadtwisted.api.answers import ControlUnavailable, Described
+from kadtwisted.api.arguments import Arguments
 from kadtwisted.api.peers import (
     ControlRefused,
     PeerUser,
@@ -32,22 +30,8 @@ from kadtwisted.api.peers import (
     no_permission,
     peer_user,
 )
-from kadtwisted.errors import (
-    ConfigurationProblems,
-    ErrorReply,
-    KadtwistedError,
-    NodeStopped,
-    Unavailable,
-)
-from kadtwisted.model.printable import LINE_LIMIT, printable
+from kadtwisted.errors import KadtwistedError
 from kadtwisted.storage.guard import UnsafeFile
-
-MAX_REPLY = 64 * 1024 * 1024
-"""MAGIC: bytes of an answer that a client accepts; full routing tables have about 2 MB."""
-
-
-class ControlUnavailable(Unavailable):
-    """No running node answers at the control socket."""
 
 
 class ControlClient(Protocol):
@@ -79,7 +63,7 @@ class ControlClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
-        if len(self._buffer) > MAX_REPLY:
+        if len(self._buffer) > answers.MAX_REPLY:
             self.transport.abortConnection()
             return
         if b"\n" in data:
@@ -110,9 +94,7 @@ class ControlClient(Protocol):
 
     def _line_received(self, line: bytes) -> None:
         try:
-            answer = json.loads(line)
-            outcome = error_from(answer["error"]) if "error" in answer else answer["result"]
-            identifier = answer["id"]
+            identifier, outcome = answers.answer_from(line)
             if identifier is None and isinstance(outcome, KadtwistedError):
                 self._refused(outcome)
                 return
@@ -126,40 +108,6 @@ class ControlClient(Protocol):
             waiting.errback(outcome)
         else:
             waiting.callback(outcome)
-
-
-def error_from(described: Mapping[str, Any]) -> KadtwistedError:
-    """The error that :func:`~kadtwisted.api.describe.of_error` described, with its own type if that
-    is one of ours."""
-    message = str(described["message"])
-    kind = _kind_of_error(str(described["type"]))
-    # Without __init__: some errors make their message from other arguments.
-    error = kind.__new__(kind, message)
-    if isinstance(error, Unavailable):
-        reasons = dict(described.get("reasons", {}))
-        error.reasons = {str(who): str(why) for who, why in reasons.items()}
-    if isinstance(error, ErrorReply):
-        error.code, error.text, error.retry_after = int(described.get("code", 0)), message, 0.0
-    if isinstance(error, ConfigurationProblems):
-        error.problems = (printable(message, LINE_LIMIT),)
-    return error
-
-
-def _kind_of_error(name: str) -> type[KadtwistedError]:
-    kind = _OTHER_KINDS.get(name) or getattr(errors, name, None)
-    if isinstance(kind, type) and issubclass(kind, KadtwistedError):
-        return kind
-    return KadtwistedError
-
-
-_OTHER_KINDS: Mapping[str, type[KadtwistedError]] = MappingProxyType(
-    {
-        "CancelledError": NodeStopped,
-        "InvalidRequest": InvalidRequest,
-        "ControlRefused": ControlRefused,
-    }
-)
-"""Those that do not stand in :mod:`kadtwisted.errors` under their names."""
 
 
 def connect(reactor: Any, path: Path, peer: PeerUser = peer_user) -> Deferred[ControlClient]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from kadtwisted.errors import ErrorReply, Unavailable
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
@@ -173,16 +172,6 @@ def of_record(record: DatedRecord) -> Described:
         "expires_unix": record.expires_unix,
         "arrived_unix": record.arrived_unix,
     }
-
-
-def of_error(error: BaseException) -> Described:
-    """An error: the name of its type, its sentence, and reasons of single nodes if it has any."""
-    described: Described = {"type": type(error).__name__, "message": str(error)}
-    if isinstance(error, Unavailable) and error.reasons:
-        described["reasons"] = dict(error.reasons)
-    if isinstance(error, ErrorReply):
-        described["code"] = error.code
-    return described
 
 
 def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:

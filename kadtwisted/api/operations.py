@@ -7,13 +7,14 @@ outside, so :mod:`kadtwisted.api.arguments` reads them first.  Then the node is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from kadtwisted.api import describe
-from kadtwisted.api.arguments import Arguments, InvalidRequest, read_arguments
+from kadtwisted.api.answers import InvalidRequest
+from kadtwisted.api.arguments import Arguments, read_arguments
 from kadtwisted.api.describe import Described
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, key_of_name
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class Performer(Protocol):
     """Performs verbs: at a node in this process, or as the client of another process."""
 
-    def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]: ...
+    def perform(self, verb: str, arguments: Arguments) -> Awaitable[Described]: ...
 
 
 class Operations:

@@ -48,9 +48,14 @@ class ControlRefused(LocalError):
 def peer_user(transport: Any) -> int | None:
     """The user ID at the other end of a Unix socket, ``None`` where nobody can tell."""
     handle = getattr(transport, "getHandle", None)
-    if sys.platform != "linux" or handle is None:
+    return None if handle is None or sys.platform != "linux" else user_of(handle())
+
+
+def user_of(connection: socket.socket) -> int | None:
+    """The user ID at the other end of a Unix socket, ``None`` where nobody can tell."""
+    if sys.platform != "linux":
         return None
-    found = handle().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     user: int = _CREDENTIALS.unpack(found)[1]
     return user
 

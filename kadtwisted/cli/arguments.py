@@ -1,21 +1,17 @@
 """The options and verbs of ``kad``, as an argument parser.
 
-Global options may stand before or after the verb.  A mistake ends with one sentence on standard
-error and code 64.  Only the standard library and two small modules are imported here, so that
-``kad --help`` is quick.
+Global options may stand before or after the verb.  Only the standard library and small modules are
+imported here, so that ``kad --help`` is quick.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import sys
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 from kadtwisted import __version__
-from kadtwisted.model.durations import seconds_of
-from kadtwisted.model.printable import printable
+from kadtwisted.cli.parser import Misuse, Parser, Show, parsed, port, seconds, whole_number
 
 PATIENCE = 10.0
 DEMO_PATIENCE = 120.0
@@ -28,34 +24,68 @@ DEMO_NODES = (3, 100)
 _ADDRESS = "[KEY@]HOST:PORT"
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that complains in one sentence."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_abbrev=False, **kwargs)
-
-    def error(self, message: str) -> NoReturn:
-        sentence = printable(" ".join(message.split()))
-        sys.stderr.write(f"kad: {sentence} (see {self.prog} --help)\n")
-        raise SystemExit(os.EX_USAGE)
-
-
 class Verbs:
     """The parsers of the verbs, in the order of the help."""
 
     def __init__(self, parser: Parser) -> None:
         self._parsers = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+        self.parsers: dict[str, Parser] = {}
 
-    def add(self, name: str, target: str, text: str, patience: float = PATIENCE) -> Parser:
-        """The parser of a new verb; ``target`` is its ``MODULE:FUNCTION`` in ``cli/verbs``."""
-        made: Parser = self._parsers.add_parser(name, help=text, description=text)
+    def add(
+        self,
+        target: str,
+        text: str,
+        *,
+        patience: float = PATIENCE,
+        aliases: Sequence[str] = (),
+        **how: Any,
+    ) -> Parser:
+        """The parser of a new verb; ``target`` is ``VERB=MODULE:FUNCTION`` in ``cli/verbs``.
+
+        ``how`` it is run: ``node`` says what the running node is to the verb (see
+        :meth:`~kadtwisted.cli.session.Session.look_for_node`); ``reactor`` whether it needs one
+        where no node runs; ``before`` names what is done first, a function that may wait;
+        ``endless`` a verb that runs until it is stopped, whatever ``--timeout`` says.
+        """
+        name, _, place = target.partition("=")
+        made: Parser = self._parsers.add_parser(
+            name, help=text, description=text, aliases=list(aliases)
+        )
         _add_global_options(made, in_verb=True)
-        module, _, function = target.partition(":")
-        made.set_defaults(module=module, function=function, patience=patience)
+        module, _, function = place.partition(":")
+        run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
+        made.set_defaults(module=module, function=function, patience=patience, **run)
+        for each in (name, *aliases):
+            self.parsers[each] = made
         return made
 
 
-def make_parser() -> argparse.ArgumentParser:
+def read_command_line(given: Sequence[str]) -> argparse.Namespace:
+    """What a command line says; :class:`~kadtwisted.cli.parser.Misuse` for a mistake,
+    :class:`~kadtwisted.cli.parser.Wanted` if only a text was asked for."""
+    parser = make_parser()
+    found = parsed(parser, given)
+    if hasattr(found, "words"):
+        _settle_words(found, parser.verbs[found.verb].prog)
+    return found
+
+
+def _settle_words(found: argparse.Namespace, program: str) -> None:
+    """Name and value, which may be given as words or by options."""
+    words = list(found.words)
+    if found.key is None:
+        if not words:
+            raise Misuse("give the NAME of the value", program)
+        found.key = words.pop(0)
+    if getattr(found, "value", "") is None:
+        if not words:
+            raise Misuse("give the VALUE, or - to read it from standard input", program)
+        found.value = words.pop(0)
+    if words:
+        raise Misuse(f"unrecognized arguments: {' '.join(words)}", program)
+
+
+def make_parser() -> Parser:
     """The parser.
 
     Its result names the verb's ``module`` and ``function``, and the ``patience`` that counts if no
@@ -65,7 +95,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="kad",
         description="Use a Kademlia network: run a node, store and fetch values.",
     )
-    parser.add_argument("--version", action="version", version=f"kad {__version__}")
+    parser.add_argument(
+        "--version", action=Show, text=f"kad {__version__}\n", help="show the version and exit"
+    )
     _add_global_options(parser, in_verb=False)
     verbs = Verbs(parser)
     _add_serving_verbs(verbs)
@@ -75,11 +107,13 @@ def make_parser() -> argparse.ArgumentParser:
     _add_config(verbs)
     _add_transfer_verbs(verbs)
     verbs.add(
-        "plugins", "plugins:plugins",
+        "plugins=plugins:plugins",
         "List the storages and serializers that are installed, and what is wrong with them.",
-    )  # fmt: skip
+        reactor=False,
+    )
     _add_demo(verbs)
     _add_simulate(verbs)
+    parser.verbs = verbs.parsers
     return parser
 
 
@@ -91,7 +125,7 @@ def _add_serving_verbs(verbs: Verbs) -> None:
         ("bootstrap", "Run the first node of a network."),
         ("join", "Run a node that joins a network."),
     ):
-        made = verbs.add(name, f"serve:{name}", text)
+        made = verbs.add(f"{name}=serve:{name}", text, endless=True)
         _add_bootstrap(made)
         made.add_argument(
             "--storage",
@@ -102,17 +136,22 @@ def _add_serving_verbs(verbs: Verbs) -> None:
 
 
 def _add_value_verbs(verbs: Verbs) -> None:
-    store = verbs.add("store", "values:store", "Store a value under a name.")
+    store = verbs.add(
+        "store=values:store", "Store a value under a name.",
+        aliases=("put", "set"), node="needed", before="take_value",
+    )  # fmt: skip
+    store.add_argument(
+        "words",
+        nargs="*",
+        metavar="NAME VALUE",
+        help="the name and the value; with - the value is read from standard input",
+    )
     _add_bootstrap(store)
     _add_key(store)
-    store.add_argument(
-        "--value",
-        required=True,
-        metavar="VALUE",
-        help="the value; with - it is read from standard input",
-    )
+    store.add_argument("--value", metavar="VALUE", help="the value, instead of the word")
     store.add_argument(
         "--lifetime",
+        "--ttl",
         type=seconds,
         metavar="TIME",
         help="how long the network keeps it: seconds, or 90m, 24h, 2d",
@@ -123,9 +162,8 @@ def _add_value_verbs(verbs: Verbs) -> None:
         help="let the running node publish it again before it expires, until it is deleted",
     )
 
-    get = verbs.add("get", "values:get", "Fetch the value under a name.")
-    _add_bootstrap(get)
-    _add_key(get)
+    get = verbs.add("get=values:get", "Fetch the value under a name.", node="needed")
+    _add_name(get)
     get.add_argument(
         "--first",
         action="store_true",
@@ -134,16 +172,19 @@ def _add_value_verbs(verbs: Verbs) -> None:
     get.add_argument(
         "--trace", action="store_true", help="show the steps of the lookup on standard error"
     )
-
-    delete = verbs.add("delete", "values:delete", "Delete the value under a name.")
-    _add_bootstrap(delete)
-    _add_key(delete)
+    delete = verbs.add(
+        "delete=values:delete", "Delete the value under a name.",
+        aliases=("del", "rm"), node="needed",
+    )  # fmt: skip
+    _add_name(delete)
 
 
 def _add_node_verbs(verbs: Verbs) -> None:
-    ping = verbs.add("ping", "nodes:ping", "Check whether a node answers.")
+    ping = verbs.add("ping=nodes:ping", "Check whether a node answers.", node="or our own")
     ping.add_argument("address", metavar=_ADDRESS, help="the node's address")
-    find_node = verbs.add("find-node", "nodes:find_node", "Find the nodes closest to an ID.")
+    find_node = verbs.add(
+        "find-node=nodes:find_node", "Find the nodes closest to an ID.", node="needed"
+    )
     find_node.add_argument("id", nargs="?", metavar="ID", help="40 hexadecimal digits")
     find_node.add_argument(
         "--key", metavar="NAME", help="a name; its key then takes the place of the ID"
@@ -152,12 +193,17 @@ def _add_node_verbs(verbs: Verbs) -> None:
 
 
 def _add_inspecting_verbs(verbs: Verbs) -> None:
-    verbs.add("status", "running:status", "Show how a running node is doing.")
-    verbs.add("routing", "running:routing", "Show the routing tables of a running node.")
+    for verb, text in (
+        ("status", "Show how a running node is doing."),
+        ("routing", "Show the routing tables of a running node."),
+    ):
+        verbs.add(f"{verb}=running:{verb}", text, node="needed", reactor=False)
 
 
 def _add_config(verbs: Verbs) -> None:
-    config = verbs.add("config", "configuration:config", "Check or show a daemon's configuration.")
+    config = verbs.add(
+        "config=configuration:config", "Check or show a daemon's configuration.", reactor=False
+    )
     config.add_argument(
         "action",
         choices=("check", "show"),
@@ -169,11 +215,19 @@ def _add_config(verbs: Verbs) -> None:
 
 
 def _add_transfer_verbs(verbs: Verbs) -> None:
-    for name, target, text in (
-        ("export", "exporting:export", "Write all records of a node to a file."),
-        ("import", "importing:import_records", "Read records from such a file into a storage."),
+    for target, text, how in (
+        (
+            "export=exporting:export",
+            "Write all records of a node to a file.",
+            {"node": "or a storage"},
+        ),
+        (
+            "import=importing:import_records",
+            "Read records from such a file into a storage.",
+            {"before": "take_input"},
+        ),
     ):
-        made = verbs.add(name, target, text, TRANSFER_PATIENCE)
+        made = verbs.add(target, text, patience=TRANSFER_PATIENCE, **how)
         made.add_argument(
             "file",
             nargs="?",
@@ -190,9 +244,9 @@ def _add_transfer_verbs(verbs: Verbs) -> None:
 
 def _add_demo(verbs: Verbs) -> None:
     demo = verbs.add(
-        "demo", "demo:demo",
+        "demo=demo:demo",
         "Run a network on this machine, stop a third of its nodes, and read everything again.",
-        DEMO_PATIENCE,
+        patience=DEMO_PATIENCE,
     )  # fmt: skip
     few, many = DEMO_NODES
     demo.add_argument(
@@ -212,9 +266,9 @@ def _add_demo(verbs: Verbs) -> None:
 
 def _add_simulate(verbs: Verbs) -> None:
     simulate = verbs.add(
-        "simulate", "simulating:simulate",
+        "simulate=simulating:simulate",
         "Run thousands of nodes in simulated time, from a seed.",
-        SIMULATION_PATIENCE,
+        patience=SIMULATION_PATIENCE,
     )  # fmt: skip
     simulate.add_argument(
         "scenario",
@@ -259,8 +313,14 @@ def _add_simulate(verbs: Verbs) -> None:
 # --- Options that several verbs have ---------------------------------------------------------
 
 
+def _add_name(parser: Parser) -> None:
+    parser.add_argument("words", nargs="*", metavar="NAME", help="the name of the value")
+    _add_bootstrap(parser)
+    _add_key(parser)
+
+
 def _add_key(parser: Parser) -> None:
-    parser.add_argument("--key", required=True, metavar="NAME", help="the name of the value")
+    parser.add_argument("--key", metavar="NAME", help="the name of the value, instead of the word")
 
 
 def _add_bootstrap(parser: Parser) -> None:
@@ -269,7 +329,8 @@ def _add_bootstrap(parser: Parser) -> None:
         action="append",
         default=[],
         metavar=_ADDRESS,
-        help="a node through which to join; may be given several times",
+        help="a node through which to join with a node of kad's own, instead of using the one that "
+        "runs here; may be given several times",
     )
 
 
@@ -283,7 +344,8 @@ def _add_global_options(parser: Parser, *, in_verb: bool) -> None:
 
     add(
         "--port",
-        "UDP port (default: 8000 for a node that stays, else any free port)",
+        "UDP port (default: 8000 for a node that stays, else any free port); it also says which "
+        "running node is meant, by its default state directory",
         type=port,
         metavar="PORT",
     )
@@ -293,7 +355,7 @@ def _add_global_options(parser: Parser, *, in_verb: bool) -> None:
         action="append",
         metavar="ADDRESS",
     )
-    add("--network", "name of the network (default: kad)", "kad", metavar="NAME")
+    add("--network", "name of the network (default: kad)", metavar="NAME")
     add(
         "--network-secret-file",
         "file with the secrets of a private network, one on each line, the newest first",
@@ -308,7 +370,8 @@ def _add_global_options(parser: Parser, *, in_verb: bool) -> None:
     )
     add(
         "--state-dir",
-        "state directory of a node: its identity key and, while it runs, its control socket",
+        "state directory of a node: its identity key and, while it runs, its control socket "
+        "(default: that of this machine's daemon, as its environment and configuration file say)",
         metavar="DIRECTORY",
     )
     add("--json", "print one JSON object", False, action="store_true")
@@ -324,31 +387,10 @@ def _add_global_options(parser: Parser, *, in_verb: bool) -> None:
 # --- Types of arguments ----------------------------------------------------------------------
 
 
-def port(text: str) -> int:
-    """A UDP port, 0 to 65535."""
-    number = _whole_number(text)
-    if number is None or number > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
-    return number
-
-
 def nodes(text: str) -> int:
     """How many nodes a demo has."""
     few, many = DEMO_NODES
-    number = _whole_number(text)
+    number = whole_number(text)
     if number is None or not few <= number <= many:
         raise argparse.ArgumentTypeError(f"a demo has {few} to {many} nodes, not {text!r}")
     return number
-
-
-def _whole_number(text: str) -> int | None:
-    """A number of at most five digits."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
-
-
-def seconds(text: str) -> float:
-    """A time above zero: seconds, or a number with one of the units ms, s, m, h, d."""
-    value = seconds_of(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"a time is written as 10, 90m, 24h or 2d, not {text!r}")
-    return value

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kadtwisted.api.peers import ControlRefused
-from kadtwisted.cli.export_file import BadExport
-from kadtwisted.daemon.exit_status import startup_exit_code
+from kadtwisted.cli.text.output import CannotWrite
 from kadtwisted.errors import (
     CasConflict,
     ClockSkew,
@@ -25,7 +24,6 @@ from kadtwisted.errors import (
     Superseded,
     TooManyRequests,
 )
-from kadtwisted.simulation.results.saved import Unreadable
 
 NOT_FOUND = 1
 INTERRUPTED = 128 + signal.SIGINT
@@ -43,7 +41,9 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_OSERR: "the port cannot be bound, or a file cannot be written",
         os.EX_CANTCREAT: "the storage or the state directory cannot be opened or is in use, is "
         "damaged, or is full",
-        os.EX_TEMPFAIL: "nodes answered, but the time was over before the verb was done",
+        os.EX_IOERR: "standard output cannot be written: the disk is full, or it was closed",
+        os.EX_TEMPFAIL: "the time was over before the verb was done though nodes answered, or "
+        "before standard input had ended",
         os.EX_NOPERM: "permission denied, for example because the node belongs to another user",
         os.EX_CONFIG: "the configuration, the network or the identity cannot be used, other users "
         "can change or read the state, or a newer version of this program is needed",
@@ -59,8 +59,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ControlRefused, os.EX_NOPERM),
     (RecordTooLarge, os.EX_DATAERR),
     (InvalidRecord, os.EX_DATAERR),
-    (BadExport, os.EX_DATAERR),
-    (Unreadable, os.EX_DATAERR),
+    (CannotWrite, os.EX_IOERR),
     (ClockSkew, os.EX_DATAERR),
     (SendFailed, os.EX_UNAVAILABLE),
     (Superseded, os.EX_UNAVAILABLE),
@@ -76,8 +75,15 @@ def exit_code_of(error: BaseException) -> int:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code
+    if not isinstance(error, LocalError):
+        return os.EX_SOFTWARE
+    # These need much that a short command does without.
+    from kadtwisted.cli.export_file import BadExport
+    from kadtwisted.daemon.exit_status import startup_exit_code
+    from kadtwisted.simulation.results.saved import Unreadable
+
+    if isinstance(error, BadExport | Unreadable):
+        return os.EX_DATAERR
     if isinstance(error, InvalidInput) and not isinstance(error, ConfigurationError):
         return os.EX_USAGE
-    if isinstance(error, LocalError):
-        return startup_exit_code(error)
-    return os.EX_SOFTWARE
+    return startup_exit_code(error)

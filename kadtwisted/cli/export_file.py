@@ -19,7 +19,7 @@ import math
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from kadtwisted.api.describe import of_record
 from kadtwisted.errors import InvalidInput, InvalidRecord
@@ -41,10 +41,18 @@ class BadExport(InvalidInput):
     """A file is truncated, altered, or no file of exported records at all."""
 
 
+class ByteSink(Protocol):
+    """Where bytes can be written, all at once."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
 class Writer:
     """Writes such a file to a stream."""
 
-    def __init__(self, stream: IO[bytes], exported_unix: float, node_id: str | None) -> None:
+    def __init__(self, stream: ByteSink, exported_unix: float, node_id: str | None) -> None:
         self._stream = stream
         self._digest = blake2b(digest_size=DIGEST_BYTES)
         self.records = 0

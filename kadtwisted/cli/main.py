@@ -1,8 +1,9 @@
 """The ``kad`` command: reads the arguments, runs one verb, and returns an exit code.
 
-Errors are one sentence on standard error, never a traceback.  The reactor, and everything that
-needs it, is imported only after the arguments were read.  Only :func:`run_reactor` touches the
-global reactor.
+Errors are one sentence on standard error, never a traceback.  Whatever a running node can do needs
+no reactor, and none is imported for it: the verb is run by hand (:func:`.session.drive`), and time
+limit and signals end it from outside (:mod:`.limits`).  A reactor, with Twisted and all that needs
+it, is imported for a node of our own only (:mod:`.reactor_run`).
 """
 
 from __future__ import annotations
@@ -11,87 +12,127 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from kadtwisted.cli.arguments import make_parser
+from kadtwisted.cli import streams
+from kadtwisted.cli.arguments import read_command_line
+from kadtwisted.cli.limits import Interrupted, OutOfTime
+from kadtwisted.cli.parser import Misuse, Wanted
+from kadtwisted.cli.text.output import CannotWrite, Output
 
 if TYPE_CHECKING:
     import argparse
-
-    from twisted.internet.defer import Deferred
-    from twisted.logger import ILogObserver
 
     from kadtwisted.cli.session import CommandWorld, Session
     from kadtwisted.identity.keys import NodeKey
     from kadtwisted.interfaces import INode
     from kadtwisted.settings.daemon_settings import DaemonSettings
 
-VERBS_WITHOUT_END = frozenset({"bootstrap", "join"})
-"""They run until they are stopped, whatever ``--timeout`` says."""
-
 
 def main(
     argv: Sequence[str] | None = None, make_world: Callable[[], CommandWorld] | None = None
 ) -> int:
     """Run ``kad`` with these arguments (the process's own by default); the exit code."""
+    given = sys.argv[1:] if argv is None else argv
+    if make_world is None:
+        streams.mend()
     try:
-        arguments = make_parser().parse_args(argv)
-    except SystemExit as leaving:  # --help, --version or a usage error: already written
-        return int(leaving.code or 0)
-    arguments.timeout = arguments.timeout or arguments.patience
-    try:
-        return _run(arguments, (make_world or real_world)())
+        return _ended(given, make_world)
     except BrokenPipeError:
-        return _silenced()
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return streams.give_up(128 + signal.SIGPIPE)
+    except (KeyboardInterrupt, Interrupted) as ending:
+        return ending.code if isinstance(ending, Interrupted) else 128 + signal.SIGINT
+
+
+def _ended(given: Sequence[str], make_world: Callable[[], CommandWorld] | None) -> int:
+    try:
+        arguments = read_command_line(given)
+    except Wanted as text:
+        return streams.print_text(str(text))
+    except Misuse as wrong:
+        return _complain(wrong, given)
+    arguments.timeout = arguments.timeout or arguments.patience
+    return _run(arguments, (make_world or real_world)())
+
+
+def _complain(wrong: Misuse, given: Sequence[str]) -> int:
+    """A mistake in the command line is told before there is a world: on the process's streams."""
+    streams.print_error(f"kad: {wrong} (see {wrong.program} --help)\n")
+    if "--json" in given:
+        from kadtwisted.model.printable import json_line
+
+        described = {"error": {"type": "UsageError", "message": str(wrong)}}
+        code = streams.print_text(f"{json_line(described)}\n")
+        return code or os.EX_USAGE
+    return os.EX_USAGE
 
 
 def _run(arguments: argparse.Namespace, world: CommandWorld) -> int:
-    from twisted.internet.defer import CancelledError, TimeoutError  # noqa: A004
-
-    from kadtwisted.api.describe import of_error
-    from kadtwisted.cli.exit_codes import INTERRUPTED, exit_code_of
     from kadtwisted.cli.session import Session
-    from kadtwisted.cli.text.output import Output
-    from kadtwisted.errors import KadtwistedError
 
     output = Output(world.stdout, world.stderr, arguments.json)
     session = Session(arguments, world, output)
     try:
-        return world.run(lambda reactor: _perform(session, reactor))
-    except BrokenPipeError:
-        raise
-    except TimeoutError:
+        return _performed(session)
+    except OutOfTime:
         return _out_of_time(session)
-    except CancelledError:
-        return INTERRUPTED
-    except KadtwistedError as error:
-        output.error(of_error(error))
-        return exit_code_of(error)
-    except Exception as error:  # a bug of ours is one sentence, too
+    except CannotWrite as error:
+        output.note(f"kad: {error}")
+        return streams.give_up(os.EX_IOERR)
+    except (BrokenPipeError, Interrupted, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        return _failed(session, error)
+    finally:
+        session.close()
+
+
+def _failed(session: Session, error: BaseException) -> int:
+    """The exit code for an error, which is told."""
+    from kadtwisted.api.answers import of_error
+    from kadtwisted.cli.exit_codes import exit_code_of
+    from kadtwisted.errors import KadtwistedError
+
+    if isinstance(error, KadtwistedError):
+        described = of_error(error)
+    elif isinstance(error, Exception):  # a bug of ours is one sentence, too
         sentence = f"a bug in this program: {type(error).__name__}: {error}"
-        output.error({"type": "InternalError", "message": sentence})
-        return exit_code_of(error)
+        described = {"type": "InternalError", "message": sentence}
+    else:
+        raise error
+    try:
+        session.output.error(described)
+    except CannotWrite as full:
+        session.output.note(f"kad: {full}")
+        return streams.give_up(os.EX_IOERR)
+    return exit_code_of(error)
 
 
-def _perform(session: Session, reactor: Any) -> Deferred[int]:
+def _performed(session: Session) -> int:
     from importlib import import_module
 
-    from twisted.internet.defer import Deferred
-
-    session.reactor = reactor
     arguments = session.arguments
-    module = import_module(f"kadtwisted.cli.verbs.{arguments.module}")
-    verb: Deferred[int] = Deferred.fromCoroutine(getattr(module, arguments.function)(session))
-    if arguments.verb not in VERBS_WITHOUT_END:
-        verb.addTimeout(arguments.timeout, reactor)
-    return verb
+    with session.world.limited(0.0 if arguments.endless else session.seconds_left):
+        if arguments.node:
+            session.look_for_node()
+        module = import_module(f"kadtwisted.cli.verbs.{arguments.module}")
+        if arguments.before:
+            getattr(module, arguments.before)(session)
+        verb = getattr(module, arguments.function)
+        if session.client is not None or not arguments.reactor:
+            from kadtwisted.cli.session import drive
+
+            return int(drive(verb(session)))
+    from kadtwisted.cli.reactor_run import performed
+
+    return performed(session, verb)
 
 
 def _out_of_time(session: Session) -> int:
     limit = f"{session.arguments.timeout:g} s"
-    if session.somebody_answered:
+    if session.waits_for:
+        code, sentence = os.EX_TEMPFAIL, f"{session.waits_for} within {limit}"
+    elif session.somebody_answered:
         code, sentence = os.EX_TEMPFAIL, f"no result within {limit}; try a longer --timeout"
     else:
         code, sentence = os.EX_UNAVAILABLE, f"nobody answered within {limit}"
@@ -99,33 +140,40 @@ def _out_of_time(session: Session) -> int:
     return code
 
 
-def _silenced() -> int:
-    """The reader of our output has closed it: drop what is still buffered."""
-    from kadtwisted.cli.exit_codes import BROKEN_PIPE
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
-
-
 # --- The real world --------------------------------------------------------------------------
 
 
 def real_world() -> CommandWorld:
     """The process's own streams and environment, real nodes, the global reactor."""
-    import random
-
+    from kadtwisted.api.blocking_client import connect
+    from kadtwisted.cli.limits import limited
     from kadtwisted.cli.session import CommandWorld
 
     return CommandWorld(
-        stdin=sys.stdin.buffer,
-        stdout=sys.stdout.buffer,
+        stdin=streams.standard_input(),
+        stdout=streams.standard_output(),
         stderr=sys.stderr,
         environ=os.environ,
         secure_random=os.urandom,
-        random=random.SystemRandom().random,
+        random=_random,
         make_node=make_node,
-        run=run_reactor,
+        run=_run_reactor,
+        find_plugins=_find_plugins,
+        connect=connect,
+        limited=limited,
     )
+
+
+def _random() -> float:
+    import random
+
+    return random.SystemRandom().random()
+
+
+def _find_plugins() -> Any:
+    from kadtwisted.settings.plugin_registry import PluginRegistry
+
+    return PluginRegistry()
 
 
 def make_node(reactor: Any, settings: DaemonSettings, key: NodeKey) -> INode:
@@ -135,69 +183,7 @@ def make_node(reactor: Any, settings: DaemonSettings, key: NodeKey) -> INode:
     return node_maker(reactor, settings)(key)
 
 
-def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
-    """Run the global reactor until ``start(reactor)`` has its result; SIGINT and SIGTERM cancel it.
+def _run_reactor(start: Callable[[Any], Any]) -> int:
+    from kadtwisted.cli.reactor_run import run_reactor
 
-    Raises what the Deferred failed with.
-    """
-    import time
-
-    from twisted.internet import reactor as imported
-    from twisted.internet.defer import CancelledError, maybeDeferred
-    from twisted.python.failure import Failure
-
-    _log_to(sys.stderr)
-    reactor: Any = imported
-    reactor.seconds = time.monotonic  # its own clock is the wall clock, which may jump
-    running: list[Deferred[int]] = []
-    outcome: list[int | Failure] = []
-    signals: list[int] = []
-
-    def go() -> None:
-        running.append(maybeDeferred(start, reactor))
-        running[0].addBoth(outcome.append)
-        running[0].addBoth(lambda _: reactor.stop())
-
-    def stop(number: int) -> None:
-        signals.append(number)
-        running[0].cancel()
-
-    # Not the reactor's own handlers: they would stop it while a node runs.  The reactor calls what
-    # a handler hands to it later, in order: after go().
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: reactor.callFromThread(stop, number))
-    reactor.callWhenRunning(go)
-    reactor.run(installSignalHandlers=False)
-    result = outcome[0]
-    if isinstance(result, int):
-        return result
-    if signals and result.check(CancelledError):
-        return 128 + signals[0]
-    raise result.value or CancelledError
-
-
-def _log_to(stderr: TextIO) -> None:
-    from twisted.logger import globalLogBeginner
-
-    observer = warnings_to(stderr)
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
-
-
-def warnings_to(stderr: TextIO) -> ILogObserver:
-    """A log observer that writes our warnings, and critical events of all others, one a line."""
-    from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
-    from zope.interface import implementer
-
-    from kadtwisted.model.printable import LINE_LIMIT, printable
-
-    def observe(event: LogEvent) -> None:
-        ours = str(event.get("log_namespace", "")).startswith("kadtwisted")
-        level = event.get("log_level", LogLevel.info)
-        if level >= (LogLevel.warn if ours else LogLevel.critical):
-            failure = event.get("log_failure")
-            cause = f": {failure.getErrorMessage()}" if failure is not None else ""
-            # Both may have what other nodes said.
-            stderr.write(printable(f"kad: {formatEvent(event)}{cause}", LINE_LIMIT) + "\n")
-
-    observer: ILogObserver = implementer(ILogObserver)(observe)
-    return observer
+    return run_reactor(start)

@@ -1,49 +1,59 @@
 """One run of ``kad``: its arguments, the world it runs in, and the performer of its verb.
 
-A verb is performed by a running node, through its control socket, if ``--state-dir`` names one and
-no ``--bootstrap`` is given.  Otherwise a short-lived, read-only node is made for it.  The verbs are
+A verb is performed by the running node of this machine, through its control socket.  With
+``--bootstrap``, or where none runs, a short-lived, read-only node is made for it.  The verbs are
 the same for both.
+
+Rules: the running node is found as :mod:`kadtwisted.settings.whereabouts` says.  It is not one of
+our own, so options that shape a node are an error beside it.  What is needed for it imports neither
+Twisted nor the table of all settings; a short-lived node stands in :mod:`.own_node`.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
 
-from twisted.internet.defer import Deferred
-
-from kadtwisted.api import control_client
-from kadtwisted.api.control_client import ControlUnavailable
-from kadtwisted.api.operations import Operations, Performer
+from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.api.blocking_client import BlockingClient
+from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.text.output import Output
-from kadtwisted.errors import InvalidInput
-from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import INode
-from kadtwisted.parameters import NodeSettings
-from kadtwisted.settings import checks
-from kadtwisted.settings.daemon_settings import DaemonSettings
+from kadtwisted.errors import InvalidInput, KadtwistedError
 from kadtwisted.settings.directories import check_state_dir
-from kadtwisted.settings.interfaces import check_interfaces, interfaces_towards
-from kadtwisted.settings.plugin_registry import PluginRegistry
-from kadtwisted.state.directory import SOCKET_FILE, StateDirectory
+from kadtwisted.settings.whereabouts import whereabouts
+from kadtwisted.state.names import SOCKET_FILE
+from kadtwisted.storage.guard import UnsafeFile
 
-MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
-"""Makes a node on a reactor, not yet started."""
-Run = Callable[[Callable[[Any], Deferred[int]]], int]
-"""Runs a reactor until the Deferred that the function makes on it has fired."""
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from kadtwisted.identity.keys import NodeKey
+    from kadtwisted.interfaces import INode
+    from kadtwisted.settings.daemon_settings import DaemonSettings
+    from kadtwisted.settings.plugin_registry import PluginRegistry
+
+    MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
+    Run = Callable[[Callable[[Any], Deferred[int]]], int]
+
+_SHAPING = ("network_secret_file", "interface", "allow")
+"""Options that say how a node is made, besides ``--network`` and ``--port``."""
 
 
 class UsageError(InvalidInput):
     """The options of a verb do not go together."""
 
 
-@dataclass(frozen=True)
-class CommandWorld:
-    """All that ``kad`` touches outside itself; tests give it another one."""
+class CommandWorld(NamedTuple):
+    """All that ``kad`` touches outside itself; tests give it another one.
+
+    ``make_node`` makes a node on a reactor, not yet started.  ``run`` runs a reactor until the
+    Deferred that the function makes on it has fired.  ``limited`` ends by an exception what takes
+    longer than so many seconds, and by another one what a signal interrupts.
+    """
 
     stdin: BinaryIO
     stdout: BinaryIO
@@ -53,14 +63,17 @@ class CommandWorld:
     random: Callable[[], float]
     make_node: MakeNode
     run: Run
-    find_plugins: Callable[[], PluginRegistry] = PluginRegistry
+    find_plugins: Callable[[], PluginRegistry]
+    connect: Callable[[Path], BlockingClient]
+    limited: Callable[[float], AbstractContextManager[None]]
 
 
 class Session:
     """One run.
 
     ``somebody_answered`` decides which error is shown when ``--timeout`` is over: that nobody
-    answered, or that more time was needed.
+    answered, or that more time was needed.  ``client`` is the connection to the running node, if
+    the verb uses one.
     """
 
     def __init__(self, arguments: argparse.Namespace, world: CommandWorld, output: Output) -> None:
@@ -69,106 +82,150 @@ class Session:
         self.output = output
         self.reactor: Any = None
         self.somebody_answered = False
+        self.client: BlockingClient | None = None
+        self.no_node: KadtwistedError | None = None
+        self.input: Any = None
+        self.waits_for = ""
+        self._started = time.monotonic()
 
     @property
     def state_dir(self) -> Path | None:
         given = self.arguments.state_dir
         return None if given is None else check_state_dir(given)
 
-    def settings(
-        self,
-        *,
-        bootstrap: tuple[str, ...],
-        port: int,
-        read_only: bool,
-        towards: tuple[str, ...],
-        storage: str = "memory",
-    ) -> DaemonSettings:
-        """The settings of a node of our own.
+    @property
+    def seconds_left(self) -> float:
+        """What is left of ``--timeout``."""
+        passed: float = time.monotonic() - self._started
+        left: float = self.arguments.timeout - passed
+        return max(left, 0.001)
 
-        Without ``--port`` it has this ``port``.  Without ``--interface`` it can reach the addresses
-        in ``towards``.
+    @contextmanager
+    def waiting_for(self, sentence: str) -> Iterator[None]:
+        """While this lasts, the end of ``--timeout`` is told by this sentence."""
+        self.waits_for = sentence
+        yield
+        self.waits_for = ""
+
+    # --- The running node ----------------------------------------------------------------------
+
+    def look_for_node(self) -> None:
+        """Connect to the running node, if this verb is to use it.
+
+        The argument ``node`` says what it is to the verb: ``needed``, ``or our own`` where a
+        short-lived node does as well, ``or a storage`` where a storage can be opened instead.
+        Where there is none, ``no_node`` says why.
         """
         given = self.arguments
-        secret_file = given.network_secret_file
-        return DaemonSettings(
-            node=NodeSettings(
-                port=port if given.port is None else given.port,
-                interfaces=check_interfaces(given.interface or interfaces_towards(towards)),
-                network=checks.check_network(given.network),
-                network_secrets=checks.read_secrets(secret_file) if secret_file else (),
-                read_only=read_only,
-                allow=checks.check_allow(given.allow or ()),
-            ),
-            bootstrap=bootstrap,
-            storage=storage,
-            state_dir=self.state_dir,
+        if getattr(given, "bootstrap", None):
+            self._refuse_a_second_node()
+            return
+        if getattr(given, "storage", None) is not None:
+            return
+        is_asked_for = given.state_dir is not None
+        if given.node == "or our own" and not is_asked_for and self._shaping():
+            return
+        try:
+            self.client, where = self._connected()
+        except ControlUnavailable as error:
+            self.no_node = error
+            if not given.reactor:
+                raise
+            return
+        except (ControlRefused, UnsafeFile) as error:
+            self.no_node = error
+            if is_asked_for or given.node != "or our own":
+                raise
+            return
+        self.somebody_answered = True
+        self._refuse_contradictions(self.client, where)
+
+    def _shaping(self) -> bool:
+        """Whether a node of our own is described."""
+        return any(getattr(self.arguments, name) is not None for name in ("network", *_SHAPING))
+
+    def _connected(self) -> tuple[BlockingClient, Path]:
+        """A connection to the first node that answers.  A directory that is closed to us is told
+        before those where nothing runs."""
+        given = self.arguments
+        found = whereabouts(self.world.environ, given.state_dir, given.port)
+        refusal: KadtwistedError | None = None
+        cause: BaseException | None = None
+        for directory in found.directories:
+            try:
+                return self.world.connect(directory / SOCKET_FILE), directory
+            except ControlUnavailable as error:
+                cause = error.__cause__
+            except (ControlRefused, UnsafeFile) as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+        places = " or ".join(str(each / SOCKET_FILE) for each in found.directories)
+        raise ControlUnavailable(
+            f"no running node answers at {places}; {self._advice()}"
+        ) from cause
+
+    def _advice(self) -> str:
+        start = "start one, or name the state directory of a running node with --state-dir"
+        return f"{start}, or give --bootstrap" if hasattr(self.arguments, "bootstrap") else start
+
+    def _refuse_a_second_node(self) -> None:
+        state_dir = self.state_dir
+        if state_dir is None:
+            return
+        try:
+            client = self.world.connect(state_dir / SOCKET_FILE)
+        except KadtwistedError:
+            return  # opening the directory says what is wrong, if anything is
+        client.close()
+        raise UsageError(
+            f"a node runs with {state_dir}: leave out --bootstrap to use it, "
+            "or leave out --state-dir to join with a node of kad's own"
         )
 
-    @asynccontextmanager
-    async def performer(self, towards: str | None = None) -> AsyncIterator[Performer]:
-        """The performer of the verb: a running node, or one of our own that joins through
-        ``--bootstrap`` first.
+    def _refuse_contradictions(self, client: BlockingClient, where: Path) -> None:
+        """An option that a running node cannot follow is an error, not a word that is lost."""
+        given = self.arguments
+        for name in _SHAPING:
+            if getattr(given, name) is not None:
+                raise UsageError(
+                    f"a node runs with {where}, and --{name.replace('_', '-')} cannot change it: "
+                    f"leave that out{self._or_bootstrap()}"
+                )
+        if given.network is None and (given.port is None or given.state_dir is None):
+            return
+        status = drive(client.perform("status", {}))
+        if given.network not in (None, status["network"]):
+            raise UsageError(
+                f"the node that runs with {where} is of the network {status['network']!r}, not of "
+                f"{given.network!r}: leave out --network, or name the state directory of another "
+                f"node{self._or_bootstrap()}"
+            )
+        listening = [str(each["listening"]) for each in status["links"]]
+        if given.port is not None and not any(
+            each.endswith(f":{given.port}") for each in listening
+        ):
+            raise UsageError(
+                f"the node that runs with {where} does not use port {given.port}: "
+                "leave out --port or --state-dir"
+            )
 
-        A verb that needs no network, only one address, gives this as ``towards``.
-        """
-        bootstrap = checks.check_bootstrap(getattr(self.arguments, "bootstrap", ()))
-        if not bootstrap and self.state_dir is not None:
-            client = await self._running_node(self.state_dir, required=towards is None)
-            if client is not None:
-                try:
-                    yield client
-                finally:
-                    client.close()
-                return
-        if not bootstrap and towards is None:
-            raise UsageError("give --bootstrap HOST:PORT, or --state-dir of a running node")
-        async with self._own_node(bootstrap, bootstrap or (towards or "",)) as performer:
-            yield performer
+    def _or_bootstrap(self) -> str:
+        if not hasattr(self.arguments, "bootstrap"):
+            return ""
+        return ", or give --bootstrap to join with a node of kad's own"
 
-    async def control(self, state_dir: Path) -> control_client.ControlClient:
-        """A connection to the running node that has this state directory."""
-        try:
-            client = await control_client.connect(self.reactor, state_dir / SOCKET_FILE)
-        except ControlUnavailable as error:
-            sentence = f"{error}; name the state directory of a running node with --state-dir"
-            raise ControlUnavailable(sentence) from error.__cause__
-        self.somebody_answered = True
-        return client
+    def close(self) -> None:
+        """Let go of the running node."""
+        if self.client is not None:
+            self.client.close()
 
-    async def _running_node(
-        self, state_dir: Path, required: bool
-    ) -> control_client.ControlClient | None:
-        try:
-            return await self.control(state_dir)
-        except ControlUnavailable:
-            if required:
-                raise
-            return None
 
-    @asynccontextmanager
-    async def _own_node(
-        self, bootstrap: tuple[str, ...], towards: tuple[str, ...]
-    ) -> AsyncIterator[Performer]:
-        settings = self.settings(bootstrap=bootstrap, port=0, read_only=True, towards=towards)
-        state = None if settings.state_dir is None else StateDirectory(settings.state_dir)
-        try:
-            if state is not None:
-                state.open()
-            node = self.world.make_node(self.reactor, settings, self._identity(state))
-            await node.start()
-            try:
-                if bootstrap:
-                    await node.bootstrap(bootstrap)
-                    self.somebody_answered = True
-                yield Operations(node)
-            finally:
-                await node.stop()
-        finally:
-            if state is not None:
-                state.close()
-
-    def _identity(self, state: StateDirectory | None) -> NodeKey:
-        if state is None:
-            return NodeKey.generate(self.world.secure_random)
-        return state.identity(self.world.secure_random)
+def drive(coroutine: Any) -> Any:
+    """The result of a coroutine that waits for nothing; whatever it waited for could never come."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise RuntimeError("a verb waits for a reactor, and none runs")

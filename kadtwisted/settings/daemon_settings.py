@@ -9,10 +9,9 @@ from pathlib import Path
 from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Text, TextList
 from kadtwisted.parameters import NodeSettings
+from kadtwisted.settings.directories import DEFAULT_PORT
 from kadtwisted.settings.kinds import FilePath
 
-DEFAULT_PORT = 8000
-"""The UDP port of a daemon that is told none."""
 DEFAULT_STORAGE = "sqlite"
 """The storage of a daemon that is told none.  A short-lived node keeps no state and has that of
 :class:`DaemonSettings`."""

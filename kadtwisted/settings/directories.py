@@ -7,8 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.state.directory import SOCKET_FILE
+from kadtwisted.state.names import SOCKET_FILE
 
+PREFIX = "KADTWISTED_"
+"""How the names of our environment variables begin."""
+FILE_VARIABLE = PREFIX + "CONFIG"
+"""Names the configuration file; no option, since it cannot stand in that file."""
+FILE_NAME = "node.toml"
+FILE_BYTES = 1024 * 1024
+"""MAGIC: a configuration is a few kilobytes; a larger file is a mistake (a wrong path)."""
+DEFAULT_PORT = 8000
+"""The UDP port of a daemon that is told none."""
+SYSTEM_DIRECTORY = Path("/etc/kademlia")
+SYSTEM_STATE = Path("/var/lib/kademlia")
+"""The state directory of a service (``StateDirectory=kademlia``, systemd.exec(5))."""
 SOCKET_PATH_BYTES = 107
 """``sun_path`` holds 108 bytes with its terminator (Linux, unix(7))."""
 
@@ -19,6 +31,15 @@ def default_state_dir(environ: Mapping[str, str], port: int) -> Path:
     if given:
         return Path(given)
     return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "kademlia" / str(port)
+
+
+def usual_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the file is looked for: systemd's directory (the first of
+    ``$CONFIGURATION_DIRECTORY``), the system's, the user's."""
+    systemd = environ.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
+    user = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "kademlia"
+    directories = (*((Path(systemd),) if systemd else ()), SYSTEM_DIRECTORY, user)
+    return tuple(each / FILE_NAME for each in directories)
 
 
 def xdg_directory(environ: Mapping[str, str], variable: str, in_home: str) -> Path:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from kadtwisted.settings.combining import combine
 from kadtwisted.settings.daemon_settings import DaemonSettings
-from kadtwisted.settings.options import FILE_VARIABLE
+from kadtwisted.settings.directories import FILE_VARIABLE, usual_files
 from kadtwisted.settings.plugin_registry import ChosenPlugins
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Argument, Given, of_arguments, read
@@ -27,7 +27,6 @@ from kadtwisted.settings.sources import (
     first_text,
     of_environment,
     of_file,
-    usual_files,
 )
 
 

@@ -25,12 +25,8 @@ from kadtwisted.parameters import (
 )
 from kadtwisted.settings import checks, interfaces
 from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
+from kadtwisted.settings.directories import PREFIX
 from kadtwisted.settings.kinds import FilePath
-
-PREFIX = "KADTWISTED_"
-"""How the names of our environment variables begin."""
-FILE_VARIABLE = PREFIX + "CONFIG"
-"""Names the configuration file; no option, since it cannot stand in that file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from kadtwisted.settings.options import FILE_VARIABLE, OPTIONS, TABLES, Option
+from kadtwisted.settings.directories import FILE_VARIABLE
+from kadtwisted.settings.options import OPTIONS, TABLES, Option
 
 WIDTH = 98
 _HEAD = (

@@ -10,16 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kadtwisted.errors import ConfigurationError, reason_of
-from kadtwisted.settings.directories import xdg_directory
-from kadtwisted.settings.options import FILE_VARIABLE, OPTIONS, PREFIX
+from kadtwisted.settings.directories import FILE_BYTES, FILE_VARIABLE, PREFIX
+from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Raw, Vocabulary, of_document, parsed, unknown
 from kadtwisted.storage.guard import TRUSTED, UnsafeFile, read_file
-
-FILE_NAME = "node.toml"
-SYSTEM_DIRECTORY = Path("/etc/kademlia")
-FILE_BYTES = 1024 * 1024
-"""MAGIC: a configuration is a few kilobytes; a larger file is a mistake (a wrong path)."""
 
 VOCABULARY = Vocabulary(
     "option",
@@ -39,15 +34,6 @@ def of_environment(environ: Mapping[str, str], base: Path, problems: Problems) -
             problems.add(name, unknown("environment variable", name, (*keys, FILE_VARIABLE)))
         elif text:
             yield Raw(keys[name], name, text, base)
-
-
-def usual_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where the file is looked for: systemd's directory (the first of
-    ``$CONFIGURATION_DIRECTORY``), the system's, the user's."""
-    systemd = environ.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
-    user = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "kademlia"
-    directories = (*((Path(systemd),) if systemd else ()), SYSTEM_DIRECTORY, user)
-    return tuple(each / FILE_NAME for each in directories)
 
 
 def first_text(files: tuple[Path, ...], named: str, problems: Problems) -> tuple[Path, str] | None:

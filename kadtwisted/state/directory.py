@@ -18,6 +18,7 @@ from pathlib import Path
 from kadtwisted.errors import LocalError, StorageError, UnsupportedVersion, reason_of
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.state.key_file import load_key, save_key
+from kadtwisted.state.names import SOCKET_FILE
 from kadtwisted.storage.file_lock import FileLock
 from kadtwisted.storage.files import make_directory, write_atomically
 from kadtwisted.storage.guard import (
@@ -31,7 +32,6 @@ from kadtwisted.storage.guard import (
 
 KEY_FILE = "identity.key"
 LOCK_FILE = "lock"
-SOCKET_FILE = "control.sock"
 VERSION_FILE = "version"
 CONTACTS_FILE = "contacts"
 DAMAGED_CONTACTS_FILE = "contacts.damaged"

@@ -20,14 +20,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
-from kadtwisted.api import control_client
-from kadtwisted.api.arguments import InvalidRequest
+from kadtwisted.api import answers
+from kadtwisted.api.answers import ControlUnavailable, InvalidRequest, error_from
 from kadtwisted.api.control import ControlFactory, listen
 from kadtwisted.api.control_client import (
     ControlClient,
-    ControlUnavailable,
     connect,
-    error_from,
 )
 from kadtwisted.api.operations import Operations
 from kadtwisted.api.peers import ControlRefused, peer_user
@@ -99,7 +97,7 @@ class ClientTests(unittest.SynchronousTestCase):
             self.failureResultOf(waiting, ControlUnavailable)
 
     def test_an_endless_answer_ends_the_connection(self) -> None:
-        self.patch(control_client, "MAX_REPLY", 10)
+        self.patch(answers, "MAX_REPLY", 10)
         self.client.dataReceived(b"x" * 11)
         self.assertTrue(self.transport.disconnected)
 

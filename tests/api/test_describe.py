@@ -6,7 +6,7 @@ import json
 
 from twisted.trial import unittest
 
-from kadtwisted.api import describe
+from kadtwisted.api import answers, describe
 from kadtwisted.errors import BootstrapFailed, ErrorReply, NotFound
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
@@ -39,7 +39,7 @@ class DescribeTests(unittest.SynchronousTestCase):
             describe.of_status(a_status()),
             describe.of_routing(a_routing()),
             describe.of_record(RECORD),
-            describe.of_error(NotFound("gone")),
+            answers.of_error(NotFound("gone")),
         ):
             self.assertEqual(json.loads(json.dumps(described)), described)
 
@@ -84,12 +84,12 @@ class DescribeTests(unittest.SynchronousTestCase):
 
     def test_errors(self) -> None:
         self.assertEqual(
-            describe.of_error(BootstrapFailed("nobody", {"a:1": "silent"})),
+            answers.of_error(BootstrapFailed("nobody", {"a:1": "silent"})),
             {"type": "BootstrapFailed", "message": "nobody", "reasons": {"a:1": "silent"}},
         )
-        self.assertEqual(describe.of_error(ErrorReply(8, "busy"))["code"], 8)
+        self.assertEqual(answers.of_error(ErrorReply(8, "busy"))["code"], 8)
         self.assertEqual(
-            describe.of_error(NotFound("gone")), {"type": "NotFound", "message": "gone"}
+            answers.of_error(NotFound("gone")), {"type": "NotFound", "message": "gone"}
         )
 
     def test_records(self) -> None:

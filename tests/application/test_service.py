@@ -27,7 +27,8 @@ from kadtwisted.errors import (
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.state.directory import SOCKET_FILE, StateDirectory, StateDirectoryInUse
+from kadtwisted.state.directory import StateDirectory, StateDirectoryInUse
+from kadtwisted.state.names import SOCKET_FILE
 from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.network.clock import HeapClock

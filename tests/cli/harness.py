@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.api.operations import Operations
+from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.main import main
 from kadtwisted.cli.session import CommandWorld
 from kadtwisted.identity.keys import NodeKey
@@ -28,11 +31,27 @@ class Terminal(io.BytesIO):
         return True
 
 
-class Timers(Clock):
-    """A reactor with timers, on a machine where no node runs."""
+class FakeClient(Operations):
+    """A connection to a running node: whatever does not answer at once never does."""
 
-    def connectUNIX(self, path: str, factory: Any, **options: object) -> None:
-        factory.clientConnectionFailed(None, Failure(ConnectError(osError=errno.ENOENT)))
+    closed = False
+
+    async def perform(self, verb: str, arguments: Any) -> Any:
+        outcome: list[Any] = []
+        super().perform(verb, arguments).addBoth(outcome.append)
+        if not outcome:
+            raise OutOfTime
+        if isinstance(outcome[0], Failure):
+            outcome[0].raiseException()
+        return outcome[0]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def nowhere(path: Path) -> Any:
+    """A machine where no node runs."""
+    raise ControlUnavailable(f"no running node answers at {path}")
 
 
 class Kad:
@@ -44,7 +63,8 @@ class Kad:
         self.stdout: io.BytesIO = io.BytesIO()
         self.stderr = io.StringIO()
         self.environ: dict[str, str] = {"XDG_STATE_HOME": "/nonexistent"}
-        self.clock = Timers()
+        self.clock = Clock()
+        self.connect: Callable[[Path], Any] = nowhere
         self.settings: list[DaemonSettings] = []
         self.keys: list[NodeKey] = []
         self.plugins = PluginRegistry()
@@ -65,6 +85,8 @@ class Kad:
             make_node=self.make_node,
             run=self.run,
             find_plugins=lambda: self.plugins,
+            connect=self.connect,
+            limited=lambda seconds: nullcontext(),
         )
 
     def make_node(self, reactor: Any, settings: DaemonSettings, key: NodeKey) -> FakeNode:

@@ -16,7 +16,7 @@ class ParserTests(unittest.SynchronousTestCase):
         parsed = make_parser().parse_args(["get", "--key", "name"])
         self.assertEqual(
             (parsed.port, parsed.interface, parsed.network, parsed.json, parsed.timeout),
-            (None, None, "kad", False, None),
+            (None, None, None, False, None),
         )
         self.assertEqual(parsed.patience, 10.0)
         self.assertEqual((parsed.bootstrap, parsed.module, parsed.function), ([], "values", "get"))

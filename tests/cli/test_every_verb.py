@@ -24,6 +24,10 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: (*VIA, "--key", text, "--value", "v"),
         lambda text: (*VIA, "--key", "k", "--value", "v", "--lifetime", text),
     ),
+    "put": (lambda text: (*VIA, text, "v"), lambda text: (*VIA, "k", "v", text)),
+    "set": (lambda text: (*VIA, "k", "v", f"--{text}"),),
+    "del": (lambda text: (*VIA, text),),
+    "rm": (lambda text: (*VIA, text, text),),
     "get": (lambda text: (*VIA, "--key", text), lambda text: (*VIA, "--key", "k", text)),
     "delete": (lambda text: (*VIA, "--key", text), lambda text: ("--bootstrap", text)),
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
@@ -54,9 +58,12 @@ class EveryVerbTests(HarmlessTestCase):
         errors = dict.fromkeys(("ping", "find_node", "get", "put", "delete"), ErrorReply(3, text))
         silent = Unavailable(f"nobody: {text}", {text: text})
         kad = Kad(FakeNode(bootstrap=silent, **errors))
-        with mock.patch.object(sys, "stderr", io.StringIO()) as stderr:
+        with (
+            mock.patch.object(sys, "stderr", io.StringIO()) as stderr,
+            mock.patch.object(sys, "stdout", io.StringIO()) as stdout,
+        ):
             kad(*argv)
-        return kad.printed.decode() + kad.said + stderr.getvalue()
+        return kad.printed.decode() + kad.said + stderr.getvalue() + stdout.getvalue()
 
     def test_every_verb_has_a_play(self) -> None:
         (verbs,) = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from kadtwisted import errors
-from kadtwisted.api.control_client import ControlUnavailable
+from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.exit_codes import (
     BROKEN_PIPE,
@@ -73,6 +73,6 @@ class ExitCodeTests(unittest.SynchronousTestCase):
         raised = {
             exit_code_of(each.__new__(each)) for each in kinds if issubclass(each, KadtwistedError)
         }
-        others = {0, 70, 75, 77, INTERRUPTED, BROKEN_PIPE, 143}
+        others = {0, 70, 74, 75, 77, INTERRUPTED, BROKEN_PIPE, 143}
         self.assertEqual(set(MEANINGS), raised | others)
         self.assertEqual(list(MEANINGS), sorted(MEANINGS))

@@ -20,12 +20,12 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
-from kadtwisted.api import describe
-from kadtwisted.api.control_client import error_from
+from kadtwisted.api import answers, describe
+from kadtwisted.api.answers import error_from
 from kadtwisted.api.operations import Operations
 from kadtwisted.application.joining import Joining
-from kadtwisted.cli import session
-from kadtwisted.cli.main import main, warnings_to
+from kadtwisted.cli.main import main
+from kadtwisted.cli.reactor_run import warnings_to
 from kadtwisted.cli.text.progress import Progress
 from kadtwisted.daemon import logs
 from kadtwisted.daemon.supervision.systemd import STATUS_LENGTH, Notifier
@@ -143,10 +143,10 @@ class SinkTests(HarmlessTestCase):
     def over_the_control_socket(self, verb: str, answer: Any, *mode: str) -> str:
         kad = Kad()
         client = mock.Mock()
-        client.perform.return_value = answer
+        client.perform.side_effect = lambda *_: answer
+        kad.connect = lambda path: client
         with (
             tempfile.TemporaryDirectory(prefix="kad") as path,
-            mock.patch.object(session.control_client, "connect", lambda *_: succeed(client)),
         ):
             kad(*mode, verb, "--state-dir", path)
         return kad.printed.decode() + kad.said
@@ -341,7 +341,7 @@ class SinkTests(HarmlessTestCase):
     def test_answers_on_the_control_socket(self) -> None:
         node = FakeNode(get=ErrorReply(3, HOSTILE_TEXTS[0]), ping=a_ping(HOSTILE_TEXTS[0]))
         failed = self.failureResultOf(Operations(node).perform("get", {"key": "name"}))
-        described = describe.of_error(failed.value)
+        described = answers.of_error(failed.value)
         self.assertTrue(described["message"].isprintable())
         agent = self.successResultOf(
             Operations(node).perform("ping", {"address": str(CONTACT.endpoint)})

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from kadtwisted import __version__
-from kadtwisted.cli.main import main, warnings_to
+from kadtwisted.cli.main import main
+from kadtwisted.cli.reactor_run import warnings_to
 from kadtwisted.cli.session import CommandWorld
 
 

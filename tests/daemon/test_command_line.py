@@ -10,7 +10,7 @@ from twisted.trial import unittest
 
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
-from kadtwisted.settings import sources
+from kadtwisted.settings import directories
 from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
 from kadtwisted.settings.options import OPTIONS
 from tests.daemon.fakes import KEY
@@ -25,7 +25,7 @@ def parsed(*arguments: str) -> DaemonSettings:
 class OptionTests(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(os, "environ", {"XDG_STATE_HOME": "/x", "XDG_CONFIG_HOME": "/nowhere"})
-        self.patch(sources, "SYSTEM_DIRECTORY", Path("/nowhere"))
+        self.patch(directories, "SYSTEM_DIRECTORY", Path("/nowhere"))
 
     def test_defaults(self) -> None:
         self.assertEqual(

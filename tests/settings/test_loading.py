@@ -13,7 +13,7 @@ from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.interfaces import ISerializer
 from kadtwisted.parameters import NodeSettings, Parameters, UpkeepSettings
 from kadtwisted.plugins import builtin
-from kadtwisted.settings import sources
+from kadtwisted.settings import directories
 from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings
 from kadtwisted.settings.loading import Configuration, Loaded
 from kadtwisted.settings.options import OPTIONS
@@ -29,7 +29,7 @@ class SourcesTestCase(unittest.SynchronousTestCase):
         self.addCleanup(directory.cleanup)
         self.home = Path(directory.name)
         self.system = self.home / "etc"
-        self.patch(sources, "SYSTEM_DIRECTORY", self.system)
+        self.patch(directories, "SYSTEM_DIRECTORY", self.system)
 
     def written(self, text: str, path: str = "node.toml") -> Path:
         file = self.home / path

@@ -76,7 +76,19 @@ def _global_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 def verbs_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
     """The parsers of the verbs, in the order of the help."""
     (verbs,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
-    return MappingProxyType(dict(verbs.choices))
+    return MappingProxyType(
+        {name: verb for name, verb in verbs.choices.items() if verb.prog.endswith(f" {name}")}
+    )
+
+
+def other_names_of(verb: argparse.ArgumentParser, parser: argparse.ArgumentParser) -> list[str]:
+    """The other names of a verb."""
+    (verbs,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return [
+        name
+        for name, each in verbs.choices.items()
+        if each is verb and not verb.prog.endswith(f" {name}")
+    ]
 
 
 def arguments_of(
@@ -93,6 +105,10 @@ def _verbs(parser: argparse.ArgumentParser) -> Iterator[str]:
         yield f".Ss kad {name}"
         yield ".D1 " + " ".join(["Ic kad Cm", name, *map(_usage, arguments)])
         yield from _paragraph(verb.description or "")
+        others = other_names_of(verb, parser)
+        if others:
+            yield "It is also called"
+            yield " or ".join([".Cm " + others[0], *others[1:]]) + " ."
         yield from text.OF_VERBS.get(name, "").strip("\n").splitlines()
         if arguments:
             yield from _list(_argument(each) for each in arguments)

@@ -23,17 +23,32 @@ uses a network of nodes that together keep one table of small values.
 A value has a name and at most 996 bytes.
 It lasts for at most 48 hours, unless it is published again.
 .Pp
-If
-.Fl -state-dir
-names the state directory of a running node, and no
+The node that runs on this machine performs the verb.
+It is found by its state directory: that of
+.Fl -state-dir ,
+else that of
+.Ev KADTWISTED_STATE_DIR ,
+else that of the daemon's configuration file, else a default: of this user and this
+.Fl -port ,
+of the user who called
+.Xr sudo 8 ,
+of the system's service.
+An option that cannot change a running node, as another
+.Fl -network ,
+is an error.
+.Pp
+With
 .Fl -bootstrap
-is given, that node performs the verb.
-Otherwise
 .Nm
 makes a node of its own.
-It joins through
-.Fl -bootstrap ,
-stores nothing for others, and ends with the verb.
+It joins through these addresses, stores nothing for others, and ends with the verb.
+Its network and its secrets are those of the environment and the configuration file, unless options
+say something else.
+.Pp
+A name or value that begins with a dash stands behind
+.Fl - ,
+or is written
+.Fl -value Ns = Ns Ar VALUE .
 .Pp
 Results are written to standard output, a value byte for byte.
 Receipts, progress and errors are written to standard error.
@@ -59,18 +74,10 @@ They may stand before or after the verb.
 .It Ev KADTWISTED_*
 The options of a daemon, see
 .Xr node.toml 5 .
-Only
-.Cm config check
-reads them.
-.It Ev STATE_DIRECTORY , Ev XDG_STATE_HOME , Ev HOME
-Without
-.Fl -state-dir ,
-.Cm status
-and
-.Cm routing
-find the daemon of this
+.It Ev STATE_DIRECTORY , Ev XDG_STATE_HOME , Ev HOME , Ev SUDO_UID
+Where the daemon of this
 .Fl -port
-by these variables, see
+keeps its state by default, see
 .Xr kademlia 8 .
 .El
 .Sh FILES
@@ -89,8 +96,10 @@ kad get \-\-bootstrap 127.0.0.1:8001 \-\-key mykey
 .Pp
 The status of a daemon on this machine, and all of its records in a file:
 .Bd -literal -offset indent
-kad status \-\-state-dir /var/lib/kademlia
-kad export \-\-state-dir /var/lib/kademlia records.kad
+kad status
+kad put motd hello
+kad get motd
+kad export records.kad
 .Ed
 .Sh SEE ALSO
 .Xr twistd 1 ,

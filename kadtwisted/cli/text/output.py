@@ -11,15 +11,37 @@ one printable line.
 
 from __future__ import annotations
 
+import errno
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, TextIO
 
+from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.model.printable import LINE_LIMIT, json_line, printable, shown
 
 Described = Mapping[str, Any]
 Compose = Callable[[Described], str]
 """Makes the text for people, of one line or more, from a dictionary whose texts are printable."""
+
+
+class CannotWrite(LocalError):
+    """Standard output takes nothing more: the disk is full, or it was closed."""
+
+
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all of it; :class:`CannotWrite` if that fails, ``BrokenPipeError`` if nobody reads."""
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[stream.write(left) or 0 :]
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = "it is closed" if error.errno == errno.EBADF else reason_of(error)
+        raise CannotWrite(f"cannot write to standard output: {why}") from error
+
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -37,7 +59,7 @@ class Output:
         if self._json:
             self._write_json(described)
         else:
-            self._write(f"{_text(described, compose)}\n".encode())
+            self.write(f"{_text(described, compose)}\n".encode())
 
     def report(self, described: Described, compose: Compose) -> None:
         """A result that is no data: as JSON on standard output, or as text on standard error."""
@@ -53,7 +75,14 @@ class Output:
             return
         encoded = described["value_base64"]
         data = b64decode(described["raw_base64"] if encoded is None else encoded)
-        self._write(_for_terminal(data) if self._stdout.isatty() else data)
+        self.write(_for_terminal(data) if self._stdout.isatty() else data)
+
+    def write(self, data: bytes) -> None:
+        """Bytes, unchanged."""
+        write_all(self._stdout, data)
+
+    def flush(self) -> None:
+        """What was written is written."""
 
     def error(self, described: Described) -> None:
         """An error: one sentence on standard error; with ``--json`` also an object."""
@@ -74,15 +103,12 @@ class Output:
         self._complain(_text(described, compose))
 
     def _complain(self, text: str) -> None:
-        self._stderr.write(f"{text}\n")
-        self._stderr.flush()
+        with suppress(OSError):  # nobody can be told that nobody can be told
+            self._stderr.write(f"{text}\n")
+            self._stderr.flush()
 
     def _write_json(self, described: Described) -> None:
-        self._write(f"{json_line(described)}\n".encode())
-
-    def _write(self, data: bytes) -> None:
-        self._stdout.write(data)
-        self._stdout.flush()
+        self.write(f"{json_line(described)}\n".encode())
 
 
 def _text(described: Described, compose: Compose) -> str:

@@ -13,11 +13,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from kadtwisted.api.arguments import MAX_RECORDS
-from kadtwisted.api.control_client import ControlClient, ControlUnavailable
-from kadtwisted.cli.export_file import Writer, record_from
+from kadtwisted.api.blocking_client import BlockingClient
+from kadtwisted.cli.export_file import ByteSink, Writer, record_from
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
 from kadtwisted.cli.verbs.storage_access import (
@@ -26,7 +26,7 @@ from kadtwisted.cli.verbs.storage_access import (
     opened_storage,
     progress_of,
 )
-from kadtwisted.errors import StorageError, reason_of
+from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
 from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
@@ -38,6 +38,10 @@ from kadtwisted.storage.guard import is_stream, open_stream
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
 """Some records, those that come next after a place."""
+
+
+class CannotWriteExport(LocalError):
+    """The file of an export cannot be written."""
 
 
 class Source(NamedTuple):
@@ -65,7 +69,7 @@ async def export(session: Session) -> int:
     return os.EX_OK
 
 
-async def _write(session: Session, source: Source, stream: BinaryIO) -> int:
+async def _write(session: Session, source: Source, stream: ByteSink) -> int:
     writer = Writer(stream, time.time(), source.node_id)
     with progress_of(
         session, f"exporting {count_of(source.total, 'record')}", source.total
@@ -79,20 +83,18 @@ async def _write(session: Session, source: Source, stream: BinaryIO) -> int:
             if page.next is None:
                 break
             after = page.next
-            await breathe(session)
+            if session.client is None:
+                await breathe(session)
     writer.finish()
     return writer.records
 
 
 @asynccontextmanager
 async def _source(session: Session) -> AsyncIterator[Source]:
-    client = await _running_node(session)
+    client = session.client
     if client is not None:
-        try:
-            status = await client.perform("status", {})
-            yield Source(status["stored_records"], status["node_id"], _asking(client))
-        finally:
-            client.close()
+        status = await client.perform("status", {})
+        yield Source(status["stored_records"], status["node_id"], _asking(client))
         return
     async with opened_storage(session, for_reading=True) as (storage, context):
         total = (await storage.usage()).records - await _floors(storage)
@@ -111,18 +113,7 @@ async def _floors(storage: IStorage) -> int:
         after = floors[-1]
 
 
-async def _running_node(session: Session) -> ControlClient | None:
-    """The node that runs with ``--state-dir``, if any; a storage that was named is opened here."""
-    state_dir = session.state_dir
-    if session.arguments.storage is not None or state_dir is None:
-        return None
-    try:
-        return await session.control(state_dir)
-    except ControlUnavailable:
-        return None
-
-
-def _asking(client: ControlClient) -> Page:
+def _asking(client: BlockingClient) -> Page:
     async def page(after: StorageKey | None) -> RecordsPage:
         behind = None if after is None else (after.kind, id_to_hex(after.key), after.sub.hex())
         answer = await client.perform("records", {"limit": MAX_RECORDS, "after": behind})
@@ -153,10 +144,10 @@ def _node_id(state_dir: Path | None) -> str | None:
 
 
 @contextmanager
-def _target(session: Session, name: str) -> Iterator[BinaryIO]:
+def _target(session: Session, name: str) -> Iterator[ByteSink]:
     """The stream to write to; a file appears under its name once it is complete."""
     if name == "-":
-        yield session.world.stdout
+        yield session.output
         return
     path = Path(name)
     try:
@@ -178,4 +169,4 @@ def _target(session: Session, name: str) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StorageError(f"cannot write {name}: {reason_of(error)}") from error
+        raise CannotWriteExport(f"cannot write {name}: {reason_of(error)}") from error

@@ -8,7 +8,6 @@ keeps the moment at which it arrived.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.cli.export_file import BadExport, read
 from kadtwisted.cli.session import Session
+from kadtwisted.cli.streams import pieces
 from kadtwisted.cli.text.output import Described, count_of
 from kadtwisted.cli.verbs.storage_access import (
     BATCH,
@@ -164,10 +164,10 @@ async def _count(session: Session, stream: IO[bytes]) -> int:
 
 @contextmanager
 def _file(session: Session) -> Iterator[IO[bytes]]:
-    """The file to import.  Standard input is copied first, because all of it is read twice."""
+    """The file to import, or the copy of standard input."""
     name = session.arguments.file
-    if name == "-":
-        with _copied(session.world.stdin) as copy:
+    if session.input is not None:
+        with session.input as copy:
             yield copy
         return
     try:
@@ -178,9 +178,13 @@ def _file(session: Session) -> Iterator[IO[bytes]]:
         yield opened
 
 
-@contextmanager
-def _copied(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(stream, copy)
-        copy.seek(0)
-        yield copy
+def take_input(session: Session) -> None:
+    """Copy standard input, because all of it is read twice.  It may be silent, so this is done
+    before anything else runs."""
+    if session.arguments.file != "-":
+        return
+    session.input = tempfile.TemporaryFile()  # noqa: SIM115  # _file closes it
+    with session.waiting_for("standard input has not ended"):
+        for data in pieces(session.world.stdin):
+            session.input.write(data)
+    session.input.seek(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import nodes_text, ping_text
 from kadtwisted.model.contact import parse_address
@@ -12,8 +13,8 @@ from kadtwisted.model.contact import parse_address
 async def ping(session: Session) -> int:
     """Check whether a node answers."""
     address = str(parse_address(session.arguments.address))
-    async with session.performer(towards=address) as performer:
-        answer = await performer.perform("ping", {"address": address})
+    async with performer(session, towards=address) as node:
+        answer = await node.perform("ping", {"address": address})
     session.output.result(answer, ping_text)
     return os.EX_OK
 
@@ -24,7 +25,7 @@ async def find_node(session: Session) -> int:
     if (arguments.id is None) == (arguments.key is None):
         raise UsageError("give either an ID of 40 hexadecimal digits or --key NAME")
     name, text = ("key", arguments.key) if arguments.id is None else ("target", arguments.id)
-    async with session.performer() as performer:
-        found = await performer.perform("find-node", {name: text})
+    async with performer(session) as node:
+        found = await node.perform("find-node", {name: text})
     session.output.result(found, nodes_text)
     return os.EX_OK

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
+from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described
 from kadtwisted.cli.text.status import routing_text, status_text
-from kadtwisted.settings.daemon_settings import DEFAULT_PORT
-from kadtwisted.settings.directories import check_state_dir, default_state_dir
 
 
 async def status(session: Session) -> int:
@@ -24,20 +22,7 @@ async def routing(session: Session) -> int:
 
 
 async def _show(session: Session, verb: str, text: Callable[[Described], str]) -> int:
-    client = await session.control(_directory(session))
-    try:
-        described = await client.perform(verb, {})
-    finally:
-        client.close()
+    async with performer(session) as node:
+        described = await node.perform(verb, {})
     session.output.result(described, text)
     return os.EX_OK
-
-
-def _directory(session: Session) -> Path:
-    """``--state-dir``, else the state directory of a daemon with this ``--port``."""
-    if session.state_dir is not None:
-        return session.state_dir
-    port = session.arguments.port
-    return check_state_dir(
-        default_state_dir(session.world.environ, DEFAULT_PORT if port is None else port)
-    )

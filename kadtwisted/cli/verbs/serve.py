@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from kadtwisted.api import describe
 from kadtwisted.application.home import Randomness
+from kadtwisted.cli.own_node import settings_of
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import count_of
 from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.settings.checks import check_bootstrap
-from kadtwisted.settings.daemon_settings import DEFAULT_PORT
+from kadtwisted.settings.directories import DEFAULT_PORT
 
 
 async def bootstrap(session: Session) -> int:
@@ -34,13 +36,8 @@ async def join(session: Session) -> int:
 
 async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) -> int:
     until_stopped: Deferred[None] = Deferred()
-    settings = session.settings(
-        bootstrap=addresses,
-        port=DEFAULT_PORT,
-        read_only=False,
-        towards=addresses,
-        storage=session.arguments.storage,
-    )
+    settings = settings_of(session, addresses, port=DEFAULT_PORT, read_only=False)
+    settings = replace(settings, bootstrap=addresses, storage=session.arguments.storage)
     world = session.world
 
     def joined(result: BootstrapResult) -> None:

@@ -14,6 +14,7 @@ from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.plugins.builtin import DURABLE
 from kadtwisted.settings.daemon_settings import DEFAULT_STORAGE, DaemonSettings
 from kadtwisted.settings.storage_context import storage_context
+from kadtwisted.settings.whereabouts import whereabouts
 from kadtwisted.state.directory import StateDirectory
 
 BATCH = 64
@@ -34,7 +35,7 @@ async def opened_storage(
     """
     option, state_dir = session.arguments.storage, session.state_dir
     if option is None and state_dir is None:
-        raise UsageError("give --storage NAME:ARGUMENT, or --state-dir of a node")
+        state_dir = _state_dir_here(session)
     settings = DaemonSettings(storage=option or DEFAULT_STORAGE, state_dir=state_dir)
     context = storage_context(settings, session.reactor)
     context = context._replace(max_records=UNBOUNDED, max_bytes=UNBOUNDED)
@@ -55,6 +56,18 @@ async def opened_storage(
     finally:
         if state is not None:
             state.close()
+
+
+def _state_dir_here(session: Session) -> Path:
+    """That of the daemon of this machine, which does not run now."""
+    found = whereabouts(session.world.environ, None, session.arguments.port)
+    there = [each for each in found.directories if found.is_named or each.exists()]
+    if not there:
+        raise UsageError(
+            "give --storage NAME:ARGUMENT, or --state-dir of a node: there is none at "
+            f"{' or '.join(map(str, found.directories))}"
+        )
+    return there[0]
 
 
 def _check_is_the_nodes(state_dir: Path) -> None:

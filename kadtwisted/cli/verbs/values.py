@@ -6,11 +6,17 @@ import os
 from base64 import b64encode
 from typing import Any
 
+from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.cli.streams import read_all
 from kadtwisted.cli.text.output import receipt_text, trace_text
 from kadtwisted.errors import NotFound, RecordTooLarge
-from kadtwisted.model.ids import id_to_hex, key_of_name
-from kadtwisted.parameters import RECORD_LIMIT
+
+LOOKED_AT = 900
+"""MAGIC: bytes of a value that is surely not too long; others are compared with the limit, which is
+imported then."""
+MOST_READ = 32768
+"""MAGIC: bytes that are read of a value, far more than any may have."""
 
 
 async def store(session: Session) -> int:
@@ -18,15 +24,14 @@ async def store(session: Session) -> int:
     arguments = session.arguments
     request: dict[str, Any] = {
         "key": arguments.key,
-        "value_base64": b64encode(_value(session)).decode(),
+        "value_base64": b64encode(session.input).decode(),
     }
     if arguments.lifetime is not None:
         request["lifetime"] = arguments.lifetime
     if arguments.keep:
-        _need_a_running_node(session)
         request["keep"] = True
-    async with session.performer() as performer:
-        receipt = await performer.perform("put", request)
+    async with performer(session) as node:
+        receipt = await node.perform("put", request)
     session.output.report(receipt, lambda shown: receipt_text(shown, arguments.key))
     return os.EX_OK
 
@@ -35,9 +40,9 @@ async def get(session: Session) -> int:
     """Fetch a value and write its bytes to standard output, unchanged."""
     arguments = session.arguments
     request = {"key": arguments.key, "mode": "first" if arguments.first else "latest"}
-    async with session.performer() as performer:
+    async with performer(session) as node:
         try:
-            found = await performer.perform("get", request)
+            found = await node.perform("get", request)
         except NotFound as error:
             raise NotFound(_by_name(str(error), arguments.key)) from None
     if arguments.trace:
@@ -49,29 +54,35 @@ async def get(session: Session) -> int:
 async def delete(session: Session) -> int:
     """Replace a value by a tombstone, and show the receipt on standard error."""
     key = session.arguments.key
-    async with session.performer() as performer:
-        receipt = await performer.perform("delete", {"key": key})
+    async with performer(session) as node:
+        receipt = await node.perform("delete", {"key": key})
     session.output.report(receipt, lambda shown: receipt_text(shown, key))
     return os.EX_OK
 
 
-def _need_a_running_node(session: Session) -> None:
-    if session.arguments.bootstrap or session.arguments.state_dir is None:
-        raise UsageError(
+def take_value(session: Session) -> None:
+    """Read the value.  Standard input may be silent, so this is done before anything else runs."""
+    arguments = session.arguments
+    if arguments.keep and session.client is None:
+        raise session.no_node or UsageError(
             "--keep needs a running node that can publish the value again: "
             "give its --state-dir, and leave out --bootstrap"
         )
+    if arguments.value == "-":
+        with session.waiting_for("standard input has not ended"):
+            data = read_all(session.world.stdin, MOST_READ)
+    else:
+        data = os.fsencode(arguments.value)  # the bytes that were typed, even if no valid text
+    if len(data) > LOOKED_AT:
+        from kadtwisted.parameters import RECORD_LIMIT
+
+        if len(data) > RECORD_LIMIT:
+            raise RecordTooLarge(f"a value has at most {RECORD_LIMIT} bytes with its encoding")
+    session.input = data
 
 
 def _by_name(sentence: str, name: str) -> str:
     """A node's sentence about a key, with the name that was given instead of the key."""
+    from kadtwisted.model.ids import id_to_hex, key_of_name
+
     return sentence.replace(id_to_hex(key_of_name(name)), repr(name))
-
-
-def _value(session: Session) -> bytes:
-    text = session.arguments.value
-    # The bytes that were typed, even if they are not valid text.
-    data = session.world.stdin.read(RECORD_LIMIT + 1) if text == "-" else os.fsencode(text)
-    if len(data) > RECORD_LIMIT:
-        raise RecordTooLarge(f"a value has at most {RECORD_LIMIT} bytes with its encoding")
-    return data

@@ -27,7 +27,8 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records import value
-from kadtwisted.state.directory import SOCKET_FILE, StateDirectory
+from kadtwisted.state.directory import StateDirectory
+from kadtwisted.state.names import SOCKET_FILE
 from kadtwisted.state.node_state import DurableNodeState
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.daemon import REAL_DISK, Daemon, Daemons, free_port, sleep

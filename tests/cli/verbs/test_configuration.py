@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from kadtwisted.settings import sources
+from kadtwisted.settings import directories
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.sample import sample
 from tests.cli.harness import Kad
@@ -19,7 +19,7 @@ class ConfigTestCase(unittest.SynchronousTestCase):
         directory = tempfile.TemporaryDirectory(prefix="kad")
         self.addCleanup(directory.cleanup)
         self.home = Path(directory.name)
-        self.patch(sources, "SYSTEM_DIRECTORY", self.home / "etc")
+        self.patch(directories, "SYSTEM_DIRECTORY", self.home / "etc")
         self.kad = Kad()
         self.kad.environ = {"HOME": str(self.home)}
 

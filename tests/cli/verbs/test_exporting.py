@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import tempfile
@@ -11,12 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectError
-from twisted.python.failure import Failure
+from twisted.internet.defer import fail
 from twisted.trial import unittest
 
-from kadtwisted.cli import session
+from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.export_file import read
 from kadtwisted.errors import StorageError
 from kadtwisted.model.ids import id_to_hex
@@ -95,7 +92,7 @@ class StorageTests(ExportTestCase):
     def test_a_file_that_cannot_be_written(self) -> None:
         kad = kad_with(self.shelf)
         code = kad("export", "--storage", "shelf", str(self.path / "no" / "file"))
-        self.assertEqual(code, 73)
+        self.assertEqual(code, 71)
         self.assertIn("cannot write", kad.said)
         self.assertEqual(self.shelf.closed, 1)
 
@@ -123,7 +120,7 @@ class StorageTests(ExportTestCase):
         pipe = self.path / "pipe"
         os.mkfifo(pipe)
         kad = kad_with(self.shelf)
-        self.assertEqual(kad("export", "--storage", "shelf", str(pipe)), 73)
+        self.assertEqual(kad("export", "--storage", "shelf", str(pipe)), 71)
         self.assertIn(f"cannot write {pipe}: ", kad.said)
 
     def test_what_somebody_else_put_there(self) -> None:
@@ -193,12 +190,12 @@ class RunningNodeTests(ExportTestCase):
         client = FakeClient(node)
         kad = Kad()
 
-        def connect(reactor: object, path: Path) -> Deferred[Any]:
+        def connect(path: Path) -> Any:
             self.assertEqual(path, self.path / "control.sock")
-            return succeed(client)
+            return client
 
-        with mock.patch.object(session.control_client, "connect", connect):
-            self.export("--state-dir", str(self.path), *argv, kad=kad)
+        kad.connect = connect
+        self.export("--state-dir", str(self.path), *argv, kad=kad)
         self.assertTrue(client.closed)
         return kad
 
@@ -222,8 +219,8 @@ class RunningNodeTests(ExportTestCase):
     def test_a_control_socket_of_somebody_else(self) -> None:
         kad = kad_with(self.shelf)
 
-        def connect_unix(path: str, factory: Any, **options: object) -> None:
-            factory.clientConnectionFailed(None, Failure(ConnectError(osError=errno.EACCES)))
+        def connect(path: Path) -> Any:
+            raise ControlRefused("not yours")
 
-        self.patch(kad.clock, "connectUNIX", connect_unix)
+        kad.connect = connect
         self.assertEqual(kad("export", "--state-dir", str(self.path)), 77)

@@ -5,24 +5,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
-from kadtwisted.api.operations import Operations
-from kadtwisted.cli import session
-from tests.cli.harness import Kad
+from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.api.peers import ControlRefused
+from kadtwisted.model.record import RecordsPage
+from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import NAME_KEY, FakeNode
-
-
-class FakeClient(Operations):
-    """A connection to a running node."""
-
-    closed = False
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class RunningTests(unittest.SynchronousTestCase):
@@ -36,12 +27,12 @@ class RunningTests(unittest.SynchronousTestCase):
         self.kad = Kad()
 
     def run_kad(self, *argv: str, **keywords: Any) -> int:
-        def connect(reactor: object, path: Path) -> Deferred[FakeClient]:
+        def connect(path: Path) -> FakeClient:
             self.paths.append(path)
-            return succeed(self.client)
+            return self.client
 
-        with mock.patch.object(session.control_client, "connect", connect):
-            return self.kad(*argv, **keywords)
+        self.kad.connect = connect
+        return self.kad(*argv, **keywords)
 
     def test_status_and_routing(self) -> None:
         self.assertEqual(self.run_kad("status", "--state-dir", str(self.path)), 0)
@@ -60,6 +51,40 @@ class RunningTests(unittest.SynchronousTestCase):
             (status["health"], status["health_sentence"]),
             ("serving", "in its network, reading and writing"),
         )
+
+    def test_every_verb_finds_the_daemon_as_it_found_its_directory(self) -> None:
+        config = self.path / "node.toml"
+        config.write_text(f'state_dir = "{self.path}/of-file"')
+        self.kad.environ = {"KADTWISTED_CONFIG": str(config), "XDG_STATE_HOME": "/x"}
+        for argv in (
+            ("get", "k"), ("put", "k", "v"), ("rm", "k"), ("find-node", "--key", "k"),
+            ("ping", "192.0.2.7:8000"), ("status",), ("routing",), ("export",),
+        ):  # fmt: skip
+            self.paths.clear()
+            self.node.answers["records"] = [RecordsPage((), None)]
+            self.assertEqual(self.run_kad(*argv), 0, (argv, self.kad.said))
+            self.assertEqual(self.paths, [self.path / "of-file/control.sock"], argv)
+        self.kad.environ["KADTWISTED_STATE_DIR"] = "/of-environment"
+        self.run_kad("get", "k")
+        self.run_kad("get", "k", "--state-dir", "/of-argument")
+        self.assertEqual(
+            self.paths[1:],
+            [Path("/of-environment/control.sock"), Path("/of-argument/control.sock")],
+        )
+
+    def test_a_closed_directory_is_told_apart_from_no_node(self) -> None:
+        def connect(path: Path) -> FakeClient:
+            if path.parent == Path("/var/lib/kademlia"):
+                raise ControlRefused("the state directory belongs to kademlia; run kad with sudo")
+            raise ControlUnavailable(f"no running node answers at {path}")
+
+        self.kad.connect = connect
+        for argv in (("status",), ("get", "k"), ("put", "k", "v")):
+            self.kad.stderr.truncate(0)
+            self.assertEqual(self.kad(*argv), 77)
+            self.assertIn("belongs to kademlia", self.kad.said)
+        self.assertEqual(self.kad("status", "--port", "8001"), 69)
+        self.assertIn("no running node answers", self.kad.said)
 
     def test_by_port(self) -> None:
         self.kad.environ = {"XDG_STATE_HOME": "/x"}
@@ -97,16 +122,47 @@ class RunningTests(unittest.SynchronousTestCase):
         self.assertEqual(self.kad.node.calls, [])
 
     def test_with_bootstrap_they_do_not(self) -> None:
-        self.run_kad(
-            "get", "--key", "name", "--bootstrap", "192.0.2.7:1", "--state-dir", str(self.path)
-        )
+        self.assertEqual(self.run_kad("get", "--key", "name", "--bootstrap", "192.0.2.7:1"), 0)
         self.assertEqual(self.paths, [])
+        self.assertEqual(self.kad.node.names(), ["start", "bootstrap", "get", "stop"])
+
+    def test_a_running_node_is_not_passed_by_in_its_own_directory(self) -> None:
+        code = self.run_kad("get", "k", "--bootstrap", "192.0.2.7:1", "--state-dir", str(self.path))
+        self.assertEqual((code, self.kad.node.calls, self.client.closed), (64, [], True))
+        self.assertIn("leave out --bootstrap to use it", self.kad.said)
+
+    def test_what_cannot_change_a_running_node_is_an_error(self) -> None:
+        state = ("--state-dir", str(self.path))
+        for options in (
+            ("--network", "fleet", *state),
+            ("--network", "fleet"),
+            ("--network-secret-file", "f"),
+            ("--interface", "127.0.0.1"),
+            ("--allow", "10.0.0.0/8"),
+            ("--port", "4", *state),
+        ):
+            self.setUp()
+            self.assertEqual(self.run_kad("get", "name", *options), 64, options)
+            self.assertEqual((self.node.names().count("get"), self.client.closed), (0, True))
+            self.assertIn("leave ", self.kad.said)
+            self.assertIn(options[0], self.kad.said)
+
+    def test_its_own_network_and_port_are_no_contradiction(self) -> None:
+        status = self.node.status()
+        listening = next(each.listening for each in status.links if each.listening is not None)
+        options = ("--network", status.network, "--port", str(listening.port))
+        code = self.run_kad("get", "name", *options, "--state-dir", str(self.path))
+        self.assertEqual((code, self.kad.printed), (0, b"value"))
+
+    def test_a_ping_with_a_network_of_its_own_needs_no_running_node(self) -> None:
+        self.assertEqual(self.run_kad("ping", "192.0.2.7:8000", "--network", "fleet"), 0)
+        self.assertEqual(self.paths, [])
+        self.assertEqual(self.kad.settings[0].node.network, "fleet")
 
     def test_a_running_node_that_takes_too_long_is_somebody(self) -> None:
         self.node.answers["get"] = Deferred()
         code = self.run_kad(
             "get", "--key", "name", "--state-dir", str(self.path),
-            meanwhile=lambda kad, running: kad.clock.advance(10),
         )  # fmt: skip
         self.assertEqual(code, 75)
         self.assertTrue(self.client.closed)

@@ -77,7 +77,7 @@ class StoreTests(unittest.SynchronousTestCase):
         self.assertIn(("put", "name", b"\xffx", None), kad.node.calls)
 
     def test_only_a_running_node_can_keep_it(self) -> None:
-        for options in (VIA, (), (*VIA, "--state-dir", "/nonexistent")):
+        for options in (VIA, (*VIA, "--state-dir", "/nonexistent")):
             kad = Kad()
             code = kad("store", "--keep", *options, "--key", "name", "--value", "v")
             self.assertEqual(code, 64)
@@ -263,7 +263,7 @@ class OwnNodeTests(unittest.SynchronousTestCase):
 
     def test_refusals(self) -> None:
         for options, code in (
-            ((), 64),
+            ((), 69),
             (("--bootstrap", "nowhere"), 64),
             ((*VIA, "--network", "mainline"), 78),
             ((*VIA, "--network-secret-file", "missing"), 78),

@@ -1,0 +1,136 @@
+"""How ``kad`` reads a command line: the parser, the table of verbs, and the types of arguments.
+
+Whatever is wrong is one sentence, a :class:`Misuse`.  What Python's argument parser does not do is
+done here: words of a verb may stand on both sides of its options, a slip of the pen gets the word
+that was probably meant, and an argument may be ``--`` if it is written ``--value=--``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from kadtwisted.model.durations import seconds_of
+from kadtwisted.model.printable import printable
+
+_ESCAPE = "\0"
+"""Stands before an argument that the parser would take for the end of all options.  No argument of
+a process has this character."""
+_NO_SUCH_VERB = "argument VERB: invalid choice: "
+_NO_ARGUMENT = "expected one argument"
+
+
+class Misuse(Exception):
+    """A mistake in the command line; ``program`` is the one whose help says what is right."""
+
+    def __init__(self, message: str, program: str) -> None:
+        super().__init__(printable(" ".join(message.split())))
+        self.program = program
+
+
+class Wanted(Exception):
+    """A text that was asked for, as by ``--help``; it ends the program."""
+
+
+class Show(argparse.Action):
+    """Raises :class:`Wanted` with the help of the parser, or with a text."""
+
+    def __init__(self, *, text: str = "", **keywords: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
+        self._text = text
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        raise Wanted(self._text or parser.format_help())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one sentence.  ``verbs`` are the parsers of all verbs, by their
+    names and other names."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, add_help=False, **kwargs)
+        self.verbs: Mapping[str, Parser] = {}
+        self.add_argument("-h", "--help", action=Show, help="show this help and exit")
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith(_NO_SUCH_VERB):
+            verb = message.removeprefix(_NO_SUCH_VERB).partition(" (choose")[0][1:-1]
+            message = f"there is no verb {verb!r}{_alike(verb, self.verbs)}"
+        elif message.endswith(_NO_ARGUMENT):
+            option = message.partition(":")[0].split()[-1].rpartition("/")[2]
+            message += f"; one that begins with a dash is written {option}=-x"
+        raise Misuse(message, self.prog)
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """There are no such options or arguments."""
+        named = unknown[0].partition("=")[0]
+        if not named.startswith("-"):
+            raise Misuse(f"unrecognized arguments: {' '.join(unknown)}", self.prog)
+        options = [name for action in self._actions for name in action.option_strings]
+        hint = _alike(named, options)
+        if not hint and any(action.dest == "words" for action in self._actions):
+            hint = "; a name or value that begins with a dash comes after --, as in: -- NAME VALUE"
+        raise Misuse(f"there is no option {named!r}{hint}", self.prog)
+
+
+def _alike(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, list(known), 1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def parsed(parser: Parser, given: Sequence[str]) -> argparse.Namespace:
+    """What a command line says; :class:`Misuse`, or :class:`Wanted`."""
+    escaped = [_escaped(each) for each in given]
+    found, surplus = parser.parse_known_args(escaped)
+    for name, value in vars(found).items():
+        if isinstance(value, str | list):
+            setattr(found, name, _unescaped(value))
+    verb = parser.verbs[found.verb]
+    words = getattr(found, "words", None)
+    wrong = [each for each in surplus if words is None or (each.startswith("-") and each != "-")]
+    if wrong:
+        verb.refuse([_unescaped(each) for each in wrong])
+    if words is not None:
+        found.words = [*words, *surplus]
+    return found
+
+
+def _escaped(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    if value == "--" and name.startswith("--") and len(name) > 2:
+        return f"{name}{equals}{_ESCAPE}{value}"
+    return argument
+
+
+def _unescaped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unescaped(each) for each in value]
+    return value.removeprefix(_ESCAPE) if isinstance(value, str) else value
+
+
+# --- Types of arguments ----------------------------------------------------------------------
+
+
+def port(text: str) -> int:
+    """A UDP port, 0 to 65535."""
+    number = whole_number(text)
+    if number is None or number > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return number
+
+
+def whole_number(text: str) -> int | None:
+    """A number of at most five digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+def seconds(text: str) -> float:
+    """A time above zero: seconds, or a number with one of the units ms, s, m, h, d."""
+    value = seconds_of(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"a time is written as 10, 90m, 24h or 2d, not {text!r}")
+    return value

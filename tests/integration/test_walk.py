@@ -111,7 +111,7 @@ class EndingTests(ProcessTestCase):
         nowhere = ("--bootstrap", f"127.0.0.1:{self.taken}")
         for argv, code in (
             (("get",), 64),
-            (("get", "--key", "mykey"), 64),
+            (("get", "--key", "mykey"), 69),
             (("get", *nowhere, "--key", "mykey", "--timeout", "1"), 69),
             (("status", "--state-dir", "nobody"), 69),
             (("--port", str(self.taken), "--interface", "127.0.0.1", "bootstrap"), 71),

@@ -48,7 +48,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "network_clock", "world"),
+            ("arguments", "context", "counters", "names", "network_clock", "world"),
             ("port",),
             ("serving",),
             ("operations",),

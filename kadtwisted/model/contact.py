@@ -72,6 +72,14 @@ LOOPBACK = MappingProxyType({Family.IPV4: "127.0.0.1", Family.IPV6: "::1"})
 """Where a port of this machine that is bound to every address is reached."""
 
 
+def ip_literal(host: str) -> str | None:
+    """The shortest text form of an IP address, or ``None`` for a name."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address, in its shortest text form, is of this machine alone (RFC 1122, 3.2.1.3;
     RFC 4291, 2.5.3)."""

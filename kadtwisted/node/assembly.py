@@ -14,7 +14,7 @@ from kadtwisted.dialects.dialect import MakeDialect
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import INodeState, ISerializer
-from kadtwisted.model.contact import Contact, Endpoint, Family
+from kadtwisted.model.contact import Contact, Endpoint, Family, ip_literal
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.records import RecordOperations
@@ -30,7 +30,6 @@ from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
 from kadtwisted.node.upkeep.replication import Replication
 from kadtwisted.node.upkeep.runner import UpkeepRunner
-from kadtwisted.node.world import ip_literal
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.diversity import diversity_for
 from kadtwisted.routing.liveness import Liveness

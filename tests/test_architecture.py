@@ -58,8 +58,10 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("node",),
         ),
         "daemon": (
-            ("command_line", "exit_status", "logs", "reload", "supervision"),
-            ("service",),
+            ("exit_status", "pid_file", "reload", "supervision"),
+            ("log_files",),
+            ("logs",),
+            ("command_line", "service"),
             ("tap",),
         ),
         "testing": (

@@ -1,24 +1,44 @@
 """The options of ``twistd kademlia``, made from the table of all options.
 
 Everyday options have an argument of their own; ``--set KEY=VALUE`` sets any option.  All are
-checked in ``postOptions``: a :class:`UsageError` ends ``twistd`` with one sentence for each mistake
-in the command line, the environment and the file.
+checked in ``postOptions``: :class:`Mistaken` ends ``twistd`` with one sentence for each mistake in
+the command line, the environment and the file.  Twisted's own way, the whole help and then the
+sentence, hides it: nobody finds it in the journal.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 from twisted.python import usage
 
-from kadtwisted.errors import ConfigurationProblems
+from kadtwisted.daemon.logs import tell_people
+from kadtwisted.daemon.pid_file import settle_pid_file
+from kadtwisted.errors import ConfigurationError, ConfigurationProblems
 from kadtwisted.model.value_kinds import TextList
 from kadtwisted.settings.daemon_settings import DEFAULTS
 from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.options import OPTIONS, Option
 from kadtwisted.settings.plugin_registry import ChosenPlugins
 from kadtwisted.settings.reading import Argument
+
+MISTAKEN = 1
+"""The exit code: twistd's own for what it cannot understand."""
+
+
+class Mistaken(SystemExit):
+    """Ends the process, once its sentences are written; they are its text."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        super().__init__(MISTAKEN)
+        self.sentences = tuple(sentences)
+        for each in self.sentences:
+            tell_people(each, sys.stderr, os.environ)
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
 
 
 def _taker(option: Option) -> Callable[[Options, str], None]:
@@ -83,11 +103,34 @@ class Options(usage.Options):
     def parseArgs(self) -> None:
         """There are no arguments besides options."""
 
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """As :meth:`usage.Options.parseOptions`, but a mistake ends in :class:`Mistaken`."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            raise Mistaken([f"{error}; twistd kademlia --help lists the options"]) from None
+
     def postOptions(self) -> None:
-        """Check everything; the error has one line for each mistake."""
+        """Check everything; each mistake is a sentence of :class:`Mistaken`."""
         self.configuration = Configuration(os.environ, self.given, self._file)
         try:
             loaded = self.configuration.load()
+            self._check_twistd()
         except ConfigurationProblems as problems:
-            raise usage.UsageError(str(problems)) from None
+            raise Mistaken(problems.problems) from None
+        except ConfigurationError as error:
+            raise Mistaken([str(error)]) from None
         self.settings, self.plugins = loaded.settings, loaded.plugins
+
+    def _check_twistd(self) -> None:
+        """Check the options of ``twistd`` itself, and mend one; ``twist`` has none of them."""
+        twistd = self.parent
+        if twistd is None:
+            return
+        if twistd.get("chroot"):
+            raise ConfigurationError(
+                "twistd --chroot cannot be used, because most of this program is loaded after it; "
+                "use a container, or RootDirectory= in a unit of systemd"
+            )
+        if "pidfile" in twistd:
+            settle_pid_file(twistd)

@@ -11,11 +11,17 @@ from kadtwisted.errors import (
     CannotListen,
     IdentityError,
     InvalidInput,
+    LocalError,
     StorageError,
     UnsupportedVersion,
 )
 from kadtwisted.state.directory import StateDirectoryInUse
 from kadtwisted.storage.guard import UnsafeFile
+
+
+class CannotLog(LocalError):
+    """The log file cannot be opened."""
+
 
 MEANINGS: Mapping[int, str] = MappingProxyType(
     {
@@ -26,7 +32,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_OSERR: "the UDP port cannot be bound, or was lost and could not be bound again for "
         "one minute; or stopping took too long",
         os.EX_CANTCREAT: "the storage or the state directory cannot be created or opened, is "
-        "damaged, or is in use by another node",
+        "damaged, or is in use by another node; or the log file cannot be opened",
         os.EX_NOPERM: "permission denied",
         os.EX_CONFIG: "the identity, or a socket from systemd, cannot be used, other users can "
         "change or read the state, or a newer version of this program is needed",
@@ -38,6 +44,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (CannotListen, os.EX_OSERR),
+    (CannotLog, os.EX_CANTCREAT),
     (UnsupportedVersion, os.EX_CONFIG),  # both before StorageError, of which they are
     (UnsafeFile, os.EX_CONFIG),
     (StorageError, os.EX_CANTCREAT),

@@ -13,6 +13,7 @@ protocol``) has the level ``debug``.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -24,9 +25,9 @@ from typing import IO, Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from kadtwisted.daemon.log_files import DaemonLogFile, open_log_file
 from kadtwisted.model.printable import LINE_LIMIT, json_line, printable
 from kadtwisted.settings.daemon_settings import LogSettings
 
@@ -61,10 +62,19 @@ def level_of(event: LogEvent) -> Any:
 
 @implementer(ILogObserver)
 class Log:
-    """Passes on events of at least one level.  The level may change at any time."""
+    """Passes on events of at least one level.  The level may change at any time.
 
-    def __init__(self, observer: Callable[[LogEvent], object], level: str) -> None:
+    ``file`` is the log file, if it goes to one.
+    """
+
+    def __init__(
+        self,
+        observer: Callable[[LogEvent], object],
+        level: str,
+        file: DaemonLogFile | None = None,
+    ) -> None:
         self._observer = observer
+        self.file = file
         self.set_level(level)
 
     def set_level(self, name: str) -> None:
@@ -183,7 +193,8 @@ def make_log(
 ) -> Log:
     """The log of a daemon, as its settings and the options of ``twistd`` say.
 
-    ``reactor`` provides ``callFromThread``.
+    ``reactor`` provides ``callFromThread``.  Fails with
+    :class:`~kadtwisted.daemon.exit_status.CannotLog`.
     """
     if twistd["syslog"]:
         from twisted.python.syslog import SyslogObserver
@@ -192,10 +203,17 @@ def make_log(
         return Log(_to_syslog(syslog.emit), settings.level)
     if not twistd["nodaemon"] or twistd["logfile"] not in (None, "", "-"):
         file = _log_file(twistd["logfile"] or "twistd.log", reactor)
-        return Log(_writer(file, settings.format, "text"), settings.level)
+        return Log(_writer(file, settings.format, "text"), settings.level, file)
     if is_journal(sys.stderr, environ):
         return Log(_writer(sys.stderr, settings.format, "journal"), settings.level)
     return Log(_writer(sys.stdout, settings.format, "text"), settings.level)
+
+
+def log_for_twist(settings: LogSettings, stream: Any, environ: Mapping[str, str]) -> Log:
+    """The log of a daemon that ``twist`` runs, in the file that this opened (``--log-file``)."""
+    if stream is sys.stdout and is_journal(sys.stderr, environ):
+        return Log(_writer(sys.stderr, settings.format, "journal"), settings.level)
+    return Log(_writer(stream, settings.format, "text"), settings.level)
 
 
 def _to_syslog(emit: Callable[[dict[str, Any]], object]) -> Callable[[LogEvent], object]:
@@ -210,33 +228,50 @@ def _to_syslog(emit: Callable[[dict[str, Any]], object]) -> Callable[[LogEvent],
     return write
 
 
-def is_journal(stream: IO[Any], environ: Mapping[str, str]) -> bool:
+def is_journal(stream: IO[Any] | None, environ: Mapping[str, str]) -> bool:
     """Whether a stream goes to the journal: ``$JOURNAL_STREAM`` is its device and inode
     (systemd.exec(5))."""
     named = environ.get("JOURNAL_STREAM", "")
     try:
-        found = os.fstat(stream.fileno())
-    except (OSError, ValueError):
+        found = os.fstat(stream.fileno())  # type: ignore[union-attr]
+    except (OSError, ValueError, AttributeError):  # a stream that was closed before us is None
         return False
     return named == f"{found.st_dev}:{found.st_ino}"
 
 
+def tell_people(sentence: object, stream: IO[str] | None, environ: Mapping[str, str]) -> None:
+    """Write why the process cannot start, in one line, where people see it: on standard error.
+
+    The journal gets it as an error.
+    """
+    if stream is not None:
+        priority = f"<{PRIORITIES[LogLevel.error]}>" if is_journal(stream, environ) else ""
+        stream.write(printable(f"{priority}kademlia: {sentence}", LINE_LIMIT) + "\n")
+
+
 def _writer(stream: Any, wanted: str, fitting: str) -> Callable[[LogEvent], object]:
-    """Writes to a stream in the ``wanted`` format; ``auto`` means the ``fitting`` one."""
+    """Writes to a stream in the ``wanted`` format; ``auto`` means the ``fitting`` one.
+
+    A character that the encoding of the stream does not have is shown as an escape: the line must
+    not be lost for it.  ``None`` is a stream that was closed before we began: nobody reads it.
+    """
     lines_of = FORMATS[fitting if wanted == "auto" else wanted]
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
     def write(event: LogEvent) -> None:
-        stream.write("".join(f"{line}\n" for line in lines_of(event)))
-        stream.flush()
+        if stream is not None:
+            stream.write("".join(f"{line}\n" for line in lines_of(event)))
+            stream.flush()
 
     return write
 
 
-def _log_file(path: str, reactor: Any) -> LogFile:
+def _log_file(path: str, reactor: Any) -> DaemonLogFile:
     """A log file; SIGUSR1 begins a new one, as under ``twistd``."""
     if path == "-":
         sys.exit("Daemons cannot log to stdout, exiting!")
-    file: LogFile = LogFile.fromFullPath(path)
+    file = open_log_file(path)
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(file.rotate))
     return file

@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -24,12 +24,11 @@ from kadtwisted.application.home import MakeNode, Randomness
 from kadtwisted.application.making import NodeMaker
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import startup_exit_code
-from kadtwisted.daemon.logs import Log, make_log
+from kadtwisted.daemon.logs import Log, is_journal, log_for_twist, make_log, tell_people
 from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
-from kadtwisted.model.printable import LINE_LIMIT, printable
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import ChosenPlugins, PluginRegistry
 
@@ -41,13 +40,15 @@ class DaemonService(SupervisedNode):
 
     ``read_settings`` gives the settings as they are now; with it the service handles SIGHUP while
     it runs.  ``set_log_level`` is called when the level changes.  ``output`` is our own log, if
-    ``twistd`` was not given another one.  ``user`` is the user that ``twistd`` becomes before it
+    ``twistd`` was not given another one; ``is_logging`` says whether it is written while the
+    service starts: ``twist`` begins later.  ``user`` is the user that ``twistd`` becomes before it
     calls :meth:`startService`, if any.
     """
 
     read_settings: Callable[[], DaemonSettings] | None = None
     set_log_level: Callable[[str], None] | None = None
     output: Log | None = None
+    is_logging = True
     user: int | None = None
     _before: tuple[tuple[int, Any], ...] = ()
 
@@ -77,7 +78,7 @@ class DaemonService(SupervisedNode):
             super()._open()
         except LocalError as error:
             self._stopped(None)
-            give_up(error)
+            give_up(error, self.is_logging)
 
     def stopService(self) -> Deferred[None]:
         """As :meth:`SupervisedNode.stopService`; then puts the old signal handlers back."""
@@ -93,7 +94,10 @@ class DaemonService(SupervisedNode):
         return result
 
     def hang_up(self) -> None:
-        """Read the settings again and apply what can be.  A mistake in them changes nothing."""
+        """Go on in a new log file if the old one was moved away; read the settings again and apply
+        what can be.  A mistake in them changes nothing."""
+        if self.output is not None and self.output.file is not None:
+            self.output.file.follow()
         reporter = self._reporter
         if not self.running or self.read_settings is None or reporter is None:
             return
@@ -127,20 +131,21 @@ class CannotStart(SystemExit, Exception):
         return self._sentence
 
 
-def give_up(error: BaseException) -> NoReturn:
-    """Write one sentence to standard error and the log, and end, before the reactor runs."""
-    _tell(error)
-    raise CannotStart(error)
+def give_up(error: BaseException, is_logging: bool = False) -> NoReturn:
+    """Write one sentence to standard error, and to the log if that ``is_logging``; and end, before
+    the reactor runs."""
+    if is_logging:
+        _tell(error)
+    else:
+        tell_people(error, sys.__stderr__, os.environ)
+    raise CannotStart(error) from None
 
 
 def _tell(error: BaseException) -> None:
     Logger(namespace="kadtwisted.daemon").critical("{error}", error=error)
-    _tell_people(error)
-
-
-def _tell_people(error: BaseException) -> None:
-    if sys.__stderr__ is not None:  # sys.stderr is the log by now
-        sys.__stderr__.write(printable(f"kademlia: {error}", LINE_LIMIT) + "\n")
+    stderr = sys.__stderr__  # sys.stderr is the log by now
+    if stderr is None or not is_journal(stderr, os.environ):  # there the log has told it
+        tell_people(error, stderr, os.environ)
 
 
 def end_with(reactor: Any, error: BaseException, pid_file: str = "") -> None:
@@ -185,26 +190,36 @@ def makeService(options: Options) -> IService:
     # fire at once.  Nothing has called callLater before this line.
     reactor.seconds = time.monotonic
     reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
-    twistd = options.parent
-    pid_file = "" if twistd is None else twistd["pidfile"] or ""
-    daemon = make_daemon(reactor, options.settings, _service_manager(), pid_file, options.plugins)
+    runner = {} if options.parent is None else options.parent
+    try:
+        manager = ServiceManager.from_environ(os.environ, os.getpid())
+        output = _log_of(runner, options.settings, reactor)
+    except LocalError as error:
+        give_up(error)
+    pid_file = runner.get("pidfile") or ""
+    daemon = make_daemon(reactor, options.settings, manager, pid_file, options.plugins)
     configuration = options.configuration
     if configuration is not None:
         daemon.read_settings = lambda: configuration.load().settings
-    if twistd is not None:
-        daemon.user = twistd.get("uid")
-    if twistd is not None and not twistd["logger"]:
-        daemon.output = make_log(options.settings.log, twistd, os.environ, reactor)
-        daemon.set_log_level = daemon.output.set_level
+        for hint in configuration.hints:
+            daemon.log.info("{hint}", hint=hint)
+    daemon.user = runner.get("uid")
+    daemon.is_logging = "fileLogObserverFactory" not in runner
+    if output is not None:
+        daemon.output = output
+        daemon.set_log_level = output.set_level
     return daemon
 
 
-def _service_manager() -> ServiceManager:
-    try:
-        return ServiceManager.from_environ(os.environ, os.getpid())
-    except LocalError as error:
-        _tell_people(error)
-        raise CannotStart(error) from None
+def _log_of(runner: MutableMapping[str, Any], settings: DaemonSettings, reactor: Any) -> Log | None:
+    """Our log under ``twistd`` or ``twist``, unless that was given another one."""
+    if "fileLogObserverFactory" in runner:  # twist makes an observer of its own from this one
+        output = log_for_twist(settings.log, runner["logFile"], os.environ)
+        runner["fileLogObserverFactory"] = lambda file: output
+        return output
+    if runner and not runner["logger"]:
+        return make_log(settings.log, runner, os.environ, reactor)
+    return None
 
 
 def make_daemon(

@@ -25,6 +25,7 @@ from kadtwisted.settings.reading import Argument, Given, of_arguments, read
 from kadtwisted.settings.sources import (
     VOCABULARY,
     first_text,
+    hints_of,
     of_environment,
     of_file,
 )
@@ -56,6 +57,8 @@ class Configuration:
         base = Path.cwd()
         self._problems = problems = Problems()
         self._environ = environ
+        self.hints = hints_of(environ)
+        """What is passed over in the environment, and why, for people to read."""
         self._environment = read(of_environment(environ, base, problems), VOCABULARY, problems)
         self._arguments = read(
             of_arguments(arguments, base, VOCABULARY, problems), VOCABULARY, problems

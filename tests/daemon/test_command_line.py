@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from twisted.python import usage
 from twisted.trial import unittest
 
-from kadtwisted.daemon.command_line import Options
+from kadtwisted.daemon.command_line import Mistaken, Options
 from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
 from kadtwisted.settings import directories
 from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
@@ -117,7 +116,7 @@ class OptionTests(unittest.SynchronousTestCase):
             (("--set", "port"), "--set port: expected a whole number"),
             (("surplus",), "arguments"),
         ):
-            error = self.assertRaises(usage.UsageError, parsed, *arguments)
+            error = self.assertRaises(Mistaken, parsed, *arguments)
             self.assertIn(words, str(error))
             self.assertNotIn("\n", str(error))
 
@@ -126,7 +125,7 @@ class OptionTests(unittest.SynchronousTestCase):
         path.write_text("prot = 1")
         os.environ["KADTWISTED_LOG_LEVEL"] = "loud"
         error = self.assertRaises(
-            usage.UsageError, parsed, "--port", "x", "--sealer=wax", "--config", str(path)
+            Mistaken, parsed, "--port", "x", "--sealer=wax", "--config", str(path)
         )
         lines = str(error).splitlines()
         self.assertEqual(len(lines), 4, lines)

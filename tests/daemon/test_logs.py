@@ -15,7 +15,6 @@ from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
 from twisted.python import log as old_log
-from twisted.python.logfile import LogFile
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
@@ -259,10 +258,8 @@ class PlaceTests(unittest.SynchronousTestCase):
 
     def opened(self, log: Log) -> Log:
         """Close the log's file when the test ends."""
-        cells = (cell.cell_contents for cell in log._observer.__closure__ or ())
-        for each in cells:
-            if isinstance(each, LogFile):
-                self.addCleanup(each.close)
+        if log.file is not None:
+            self.addCleanup(log.file.close)
         return log
 
     def test_a_log_file_is_written_and_rotated(self) -> None:
@@ -276,6 +273,52 @@ class PlaceTests(unittest.SynchronousTestCase):
         log(event_of("after"))
         self.assertEqual([each.name for each in self.log_files()], ["node.log", "node.log.1"])
         self.assertNotIn("hello", path.read_text())
+
+    def test_lines_go_to_where_the_file_ends_now(self) -> None:
+        path = self.directory / "node.log"
+        log = self.opened(self.make(logfile=str(path)))
+        log(event_of("long before"))
+        os.truncate(path, 0)
+        log(event_of("after"))
+        text = path.read_text()
+        self.assertTrue(text.startswith("20"), text)
+        self.assertNotIn("before", text)
+
+    def test_a_file_that_was_moved_away_is_left(self) -> None:
+        path = self.directory / "node.log"
+        log = self.opened(self.make(logfile=str(path)))
+        assert log.file is not None
+        for call in (log.file.follow, log.file.rotate):
+            path.rename(self.directory / "old")
+            call()
+            log(event_of("after"))
+            self.assertIn("after", path.read_text())
+        log.file.follow()
+        self.assertEqual([each.name for each in self.log_files()], ["node.log", "old"])
+
+    def test_one_that_cannot_be_begun_leaves_us_the_old_one(self) -> None:
+        path = self.directory / "node.log"
+        log = self.opened(self.make(logfile=str(path)))
+        assert log.file is not None
+        path.rename(self.directory / "old")
+        path.mkdir()
+        log.file.follow()
+        log(event_of("after"))
+        self.assertIn("after", (self.directory / "old").read_text())
+
+    def test_a_log_file_that_is_too_long_is_rotated(self) -> None:
+        path = self.directory / "node.log"
+        path.write_bytes(b"x" * 999_999)
+        log = self.opened(self.make(logfile=str(path)))
+        for text in ("one", "two"):
+            log(event_of(text))
+        self.assertEqual([each.name for each in self.log_files()], ["node.log", "node.log.1"])
+        self.assertNotIn("one", path.read_text())
+
+    def test_a_stream_that_was_closed_before(self) -> None:
+        for name in ("stdout", "stderr"):
+            self.patch(sys, name, None)
+        self.make()(event_of())
 
     def test_a_handler_of_somebody_else_stays(self) -> None:
         self.signals[signal.SIGUSR1] = print

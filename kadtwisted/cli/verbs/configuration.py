@@ -33,6 +33,8 @@ def _check(session: Session) -> int:
         loaded = configuration.load()
     except ConfigurationProblems as wrong:
         return _refuse(session, wrong)
+    for hint in configuration.hints:
+        session.output.note(f"kad: {hint}")
     changed = [each for key, each in loaded.given.items() if each.value != OPTIONS[key].default]
     described = {
         "file": None if loaded.file is None else str(loaded.file),

@@ -1,1 +1,1 @@
-"""What systemd is given: unit files, and a service manager of our own."""
+"""What runs a daemon: systemd's unit files, a service manager of our own, twistd and twist."""

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -26,7 +27,7 @@ from twisted.python.failure import Failure
 from benchmarks.harness.lag import Lag
 from benchmarks.harness.load import pin
 from benchmarks.harness.pipeline import WINDOW, forget_preparations
-from benchmarks.servers.nodes import CONTACTS, announce, fill, settings
+from benchmarks.servers.nodes import announce, fill, settings
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import IStorage, IStorageFactory, StorageContext
 from kadtwisted.model import bencode
@@ -34,12 +35,16 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord, Value
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import real_world
-from kadtwisted.parameters import HOUR, NodeSettings
+from kadtwisted.parameters import HOUR, Bounds, NodeSettings
 from kadtwisted.plugins import builtin
 from kadtwisted.records.value import encode
 from kadtwisted.testing.inspect import table_of
 
 VALUE_BYTES = 200
+CONTACTS = 40
+"""Fewer than 3 k, so that no record is too far for the node."""
+ROOM = Bounds(stored_records=2_000_000, stored_bytes=8 << 30)
+"""All records come from one address, which may fill an eighth."""
 LIFETIME = 24 * HOUR
 
 
@@ -110,7 +115,7 @@ async def put_all(
 
 async def serve_alone(reactor: Any, name: str, directory: str, count: int) -> None:
     """A storage without a node."""
-    storage = make_storage(reactor, name, directory, settings("box"))
+    storage = make_storage(reactor, name, directory, replace(settings("box"), bounds=ROOM))
     await storage.open()
     names = [f"alone {number}" for number in range(count)]
     records = [(StorageKey(Kind.VALUE, key_of_name(each)), fresh_record(each)) for each in names]
@@ -128,7 +133,7 @@ async def serve_alone(reactor: Any, name: str, directory: str, count: int) -> No
 
 async def serve_node(reactor: Any, name: str, directory: str) -> None:
     """A whole node with the storage."""
-    told = settings("box")
+    told = replace(settings("box"), bounds=ROOM)
     storage = make_storage(reactor, name, directory, told)
     node = Node(reactor, told, NodeKey.generate(os.urandom), storage=storage)
     await node.start()

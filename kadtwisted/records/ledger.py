@@ -3,14 +3,12 @@
 Whoever can write may send junk.  So a holder remembers of each record from which network it came
 (an IPv4 /16 or IPv6 /32, a *source*), and decides by that, before anything is written:
 
-* While the storage is at most half full, everybody may store.  Above that a source that has its
-  *share*, an eighth of the capacity, stores more only in place of its own records.
-* In a full storage the records of sources with more than their share give way first, then those of
-  all others.
-* The farthest record gives way, and only to one that is closer to our ID.  Closer means that its
-  key shares more leading bits with our ID: as coarse as k-buckets, so that records of about the
-  same distance do not push out each other.  (A source with too much in a full storage gives way to
-  anybody.)
+* A source that has its *share*, an eighth of the capacity, stores more only in place of its own
+  records.
+* In a full storage the farthest record gives way, whoever stored it.
+* It gives way only to one that is closer to our ID.  Closer means that its key shares more leading
+  bits with our ID: as coarse as k-buckets, so that records of about the same distance do not push
+  out each other.
 * Our own records never give way, nor does a floor (``records/floor.py``) while its record stands.
 
 A record that is stored again keeps its source, or a liar could make others' records its own.  What
@@ -23,7 +21,7 @@ which an entry counts only while it is not later than its record expires.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
@@ -31,16 +29,16 @@ from typing import Final, NamedTuple
 from kadtwisted.errors import StorageFull
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.networks import address_of, networks_of
+from kadtwisted.model.networks import address_of, is_public, networks_of
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.parameters import DATAGRAM_LIMIT, ID_BITS
 from kadtwisted.records.floor import FLOOR_KIND, floor_place, floored_place
 
 Source = bytes
-"""The first 2 or 4 bytes of an address, or one of the two below."""
+"""The beginning of an address, or one of the two below."""
 UNKNOWN: Final[Source] = b""
 OWN: Final[Source] = b"own"
-"""Of three bytes, so it is no network."""
+"""Of three bytes, so it is no network and no host."""
 
 SHARE = 8
 """A source may fill an eighth of the capacity.  MAGIC: a provider that has a tenth of all nodes is
@@ -81,8 +79,10 @@ class Holding:
 
 
 def source_of(endpoint: Endpoint) -> Source:
-    """The network that answers for what is stored from an endpoint."""
-    return networks_of(address_of(endpoint.host))[2]
+    """The network that answers for what is stored from an endpoint; a host (or /64) by itself if
+    its address is not public, because a whole site may live in one network."""
+    host, _, provider = networks_of(address_of(endpoint.host))
+    return provider if is_public(endpoint.host) else host
 
 
 class Ledger:
@@ -103,7 +103,6 @@ class Ledger:
         self._entries: dict[StorageKey, Entry] = {}
         self._holdings: dict[Source, Holding] = {}
         self._on_shelf: dict[int, dict[Source, None]] = {}
-        self._over: dict[Source, None] = {}
         self._expiry: list[tuple[float, StorageKey]] = []
         self._size = 0
         self._floors = StorageUsage(0, 0)
@@ -113,7 +112,6 @@ class Ledger:
         self._entries.clear()
         self._holdings.clear()
         self._on_shelf.clear()
-        self._over.clear()
         self._expiry.clear()
         self._size = 0
         self._floors = StorageUsage(0, 0)
@@ -208,13 +206,11 @@ class Ledger:
         """The places that must become free."""
         held = [self._entries[each.where] for each in records if each.where in self._entries]
         needs = _needs(records, held)
-        if not self._half_full(needs):
-            return []  # the usual case
         nearer = self._shared_bits(records[0].where.key)
         clearing = _Clearing(dict.fromkeys(each.where for each in records))
         if source not in (OWN, UNKNOWN):
             grows = _needs(records, [each for each in held if each.source == source])
-            for where in self._farthest_of([source], nearer):
+            for where in self._farthest_of(source, nearer):
                 if self._within_share(source, grows, clearing):
                     break
                 clearing.add(where, self._entries[where])
@@ -227,11 +223,6 @@ class Ledger:
         if not self._fits(needs, clearing):
             raise StorageFull("the storage is full of records that are as close, or closer")
         return list(clearing.places)
-
-    def _half_full(self, needs: _Needs) -> bool:
-        """Whether with these records more than half of the capacity would be used."""
-        records, size = len(self._entries) + needs.records, self._size + needs.size
-        return 2 * records > self._capacity.records or 2 * size > self._capacity.size
 
     def _within_share(self, source: Source, grows: _Needs, clearing: _Clearing) -> bool:
         """Whether a source has its share at most; or what it had, if that was more."""
@@ -247,24 +238,16 @@ class Ledger:
 
     def _first_to_leave(self, nearer: int) -> Iterator[StorageKey]:
         """What gives way to a record that shares so many bits with our ID, in order."""
-        yield from self._farthest_of(self._over, ID_BITS + 1)
         for bits in sorted(each for each in self._on_shelf if each < nearer):
             for source in self._on_shelf[bits]:
                 yield from reversed(self._holdings[source].shelves[bits])
 
-    def _farthest_of(self, sources: Iterable[Source], nearer: int) -> Iterator[StorageKey]:
-        """What these sources have stored that shares fewer bits with our ID, the farthest first;
-        of one shelf the newest first, which costs no search."""
-        held = self._holdings
-        shelves = [
-            (bits, each)
-            for each in sources
-            if each in held
-            for bits in held[each].shelves
-            if bits < nearer
-        ]
-        for bits, source in sorted(shelves):
-            yield from reversed(self._holdings[source].shelves[bits])
+    def _farthest_of(self, source: Source, nearer: int) -> Iterator[StorageKey]:
+        """What a source has stored that shares fewer bits with our ID, the farthest first; of one
+        shelf the newest first, which costs no search."""
+        holding = self._holdings.get(source, Holding())
+        for bits in sorted(each for each in holding.shelves if each < nearer):
+            yield from reversed(holding.shelves[bits])
 
     def _shared_bits(self, key: NodeID) -> int:
         return ID_BITS - (key ^ self._own_id).bit_length()
@@ -301,12 +284,6 @@ class Ledger:
         self._size += size
         if where.kind == FLOOR_KIND:
             self._floors = StorageUsage(self._floors.records + one, self._floors.size + size)
-        if entry.source in (OWN, UNKNOWN):
-            return
-        if holding.records > self._share.records or holding.size > self._share.size:
-            self._over[entry.source] = None
-        else:
-            self._over.pop(entry.source, None)
 
     def _shelve(self, where: StorageKey) -> None:
         source, bits = self._entries[where].source, self._shared_bits(where.key)

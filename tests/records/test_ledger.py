@@ -13,7 +13,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.records import ledger
 from kadtwisted.records.floor import floor_place
-from kadtwisted.records.ledger import LARGEST, OWN, UNKNOWN, Ledger, Source, source_of
+from kadtwisted.records.ledger import LARGEST, OWN, SHARE, UNKNOWN, Ledger, Source, source_of
 
 OURS = NodeID(0)
 ONE, TWO, THREE = b"\x01\x01", b"\x02\x02", b"\x03\x03"
@@ -35,12 +35,13 @@ def floor_of(record: StoredRecord, expires: float = NEVER) -> StoredRecord:
 
 
 class LedgerCase(SynchronousTestCase):
-    """A ledger for 40 records, of which each network has a share of 5."""
+    """A ledger for 40 records, of which each network has a share of 20."""
 
     CAPACITY = StorageUsage(40, 1 << 30)
 
     def setUp(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 1)
+        self.patch(ledger, "SHARE", 2)
         self.ledger = Ledger(OURS, self.CAPACITY, fair=True)
 
     def add(self, source: Source, *records: StoredRecord) -> list[NodeID]:
@@ -64,16 +65,18 @@ class LedgerCase(SynchronousTestCase):
 
 
 class ShareTests(LedgerCase):
-    def test_up_to_a_half_everybody_may_store(self) -> None:
+    def test_a_network_has_its_share_and_others_have_theirs(self) -> None:
         self.fill(ONE, 20, 0)
         self.assertEqual(self.ledger.holding(ONE), StorageUsage(20, 200))
-
-    def test_above_a_half_a_network_has_its_share_and_others_have_theirs(self) -> None:
-        self.fill(ONE, 20, 0)
         self.refused(ONE, stored(key(0, 99)))
-        self.fill(TWO, 5, 0, 100)
-        self.refused(TWO, stored(key(0, 199)))
+        self.fill(TWO, 15, 0, 100)
         self.fill(THREE, 5, 0, 200)
+
+    def test_it_is_an_eighth(self) -> None:
+        self.patch(ledger, "SHARE", SHARE)
+        self.ledger = Ledger(OURS, self.CAPACITY, fair=True)
+        self.fill(ONE, 5, 0)
+        self.refused(ONE, stored(key(0, 99)))
 
     def test_its_own_farthest_gives_way_to_a_closer_one(self) -> None:
         far = [each.where.key for each in self.fill(ONE, 3, 1)]
@@ -96,9 +99,9 @@ class ShareTests(LedgerCase):
         self.ledger = Ledger(OURS, StorageUsage(1000, 800), fair=True)
         self.add(ONE, stored(key(0), 400))
         self.refused(ONE, stored(key(0, 1), 1))
-        self.assertEqual(self.add(TWO, stored(key(0, 2), 100)), [])
-        self.refused(TWO, stored(key(0, 3), 1))
-        self.assertEqual(self.add(TWO, stored(key(1), 100)), [key(0, 2)])
+        self.assertEqual(self.add(TWO, stored(key(0, 2), 300)), [])
+        self.refused(TWO, stored(key(0, 3), 101))
+        self.assertEqual(self.add(TWO, stored(key(1), 200)), [key(0, 2)])
 
     def test_every_network_may_store_a_thousand(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 1000)
@@ -115,8 +118,8 @@ class ShareTests(LedgerCase):
         self.assertEqual(len(self.add(ONE, stored(key(1), 45))), 5)
 
     def test_ourselves_and_what_was_there_have_no_share(self) -> None:
-        self.fill(UNKNOWN, 15, 0)
-        self.fill(OWN, 15, 0, 100)
+        self.fill(UNKNOWN, 25, 0)
+        self.fill(OWN, 10, 0, 100)
         self.fill(ONE, 5, 0, 200)
         self.refused(ONE, stored(key(0, 299)))
 
@@ -127,17 +130,7 @@ class ShareTests(LedgerCase):
 
 
 class FullTests(LedgerCase):
-    def test_networks_with_more_than_their_share_give_way_first_and_the_farthest_first(
-        self,
-    ) -> None:
-        too_much = self.fill(ONE, 10, 3) + self.fill(ONE, 10, 2, 100)
-        for number in range(20):
-            self.add(bytes((9, number)), stored(key(0, 200 + number)))
-        self.assertTrue(self.ledger.is_full())
-        gone = [self.add(TWO, stored(key(0, 300 + number))) for number in range(5)]
-        self.assertEqual([each[0] for each in gone], [e.where.key for e in reversed(too_much)][:5])
-
-    def test_then_the_farthest_of_all_if_it_is_farther(self) -> None:
+    def test_the_farthest_gives_way_to_a_closer_one(self) -> None:
         for number in range(40):
             self.add(bytes((9, number)), stored(key(number % 4, number)))
         self.refused(ONE, stored(key(0, 99)))
@@ -163,13 +156,11 @@ class FullTests(LedgerCase):
 
     def test_floors_count_for_who_left_them(self) -> None:
         """A record of a second over one of two days leaves a floor of two days."""
-        for number in range(10):
+        for number in range(19):
             short = stored(key(0, number), expires=10.0)
             self.add(ONE, floor_of(short), short)
-        self.ledger.expire(10.0)
-        self.assertEqual(self.ledger.holding(ONE), StorageUsage(10, 400))
-        self.fill(TWO, 10, 0, 100)
-        self.fill(THREE, 1, 0, 200)
+            self.ledger.expire(10.0)
+        self.assertEqual(self.ledger.holding(ONE), StorageUsage(19, 760))
         short = stored(key(0, 50), expires=10.0)
         self.refused(ONE, floor_of(short), short)
 
@@ -218,6 +209,12 @@ class BooksTests(LedgerCase):
         self.assertEqual(list(self.ledger.places(ONE)), [record.where])
         self.assertEqual(list(self.ledger.places(TWO)), [])
 
+    def test_hosts_that_are_not_public_answer_for_themselves(self) -> None:
+        hosts = ("10.0.0.1", "10.0.0.2", "192.168.0.1", "127.0.0.1", "fd00::1:0:0:0:1", "::1")
+        found = [source_of(Endpoint(each, 1)) for each in hosts]
+        self.assertEqual(len(dict.fromkeys(found)), len(hosts))
+        self.assertTrue(all(len(each) not in (len(OWN), len(UNKNOWN)) for each in found))
+
     def test_a_network_is_a_16_or_a_32(self) -> None:
         hosts = ("192.0.2.1", "192.0.9.9", "192.1.2.1", "2001:db8::1", "2001:db8:9::1")
         found = [source_of(Endpoint(each, 1)) for each in hosts]
@@ -249,7 +246,9 @@ class BooksTests(LedgerCase):
             try:
                 admission = self.ledger.admit(records, network)
             except StorageFull:
-                self.assertGreater(2 * (len(held) + len(records)), self.CAPACITY.records)
+                mine = sum(source == network for source, _ in held.values())
+                full = len(held) + len(records) > self.CAPACITY.records
+                self.assertTrue(full or mine + len(records) > self.CAPACITY.records // 2)
             else:
                 for where in admission.leaving:
                     del held[where]

@@ -28,13 +28,14 @@ def sender(network: int, host: int = 1) -> Sender:
 
 
 class QuotaCase(StoreCase):
-    """A storage for 16 records, of which each network has a share of 2."""
+    """A storage for 16 records, of which each network has a share of 8."""
 
     settings = SETTINGS
 
     def setUp(self) -> None:
         super().setUp()
         self.patch(ledger, "LEAST_SHARE", 1)
+        self.patch(ledger, "SHARE", 2)
         self.storage = MemoryStorage(CAPACITY, 1 << 20)
         self.records = self.make(self.storage)
 
@@ -63,7 +64,7 @@ class QuotaCase(StoreCase):
 
 
 class QuotaTests(QuotaCase):
-    def test_one_network_takes_a_half_and_no_more_whatever_its_address(self) -> None:
+    def test_one_network_takes_its_share_and_no_more_whatever_its_address(self) -> None:
         self.fill(sender(1), 8, 0)
         for host in (1, 2, 3):
             storing = self.store(self.key(0, 99), sender(1, host))
@@ -77,15 +78,15 @@ class QuotaTests(QuotaCase):
         self.assertEqual(self.here(near), [True, True])
         self.assertEqual(self.here(far), [True] * 6 + [False] * 2)
 
-    def test_in_a_full_storage_others_find_room(self) -> None:
+    def test_in_a_full_storage_closer_records_find_room(self) -> None:
         self.fill(sender(1), 8, 5)
         for network in range(2, 10):
             self.fill(sender(network), 1, 0, 100 + network)
         self.assertTrue(self.records.ledger.is_full())
-        self.fill(sender(20), 2, 0, 200)
+        self.fill(sender(20), 2, 1, 200)
         usage = self.successResultOf(self.records.usage())
         self.assertEqual(usage.records, CAPACITY)
-        self.assertEqual(self.records.ledger.holding(b"\xc6\x01").records, 6)
+        self.assertEqual(self.records.ledger.holding(b"\xc6\x01").records, 8)
 
     def test_our_own_records_stay(self) -> None:
         own = self.fill(None, 4, 0)

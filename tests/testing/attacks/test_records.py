@@ -17,7 +17,7 @@ class RecordAttacks(AttackTestCase):
 
     def test_junk(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 20)
-        self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2), 10)
+        self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2, least=20), 10)
 
     def test_sybils(self) -> None:
         self.play(Sybils(nodes=36, crowd=4, tries=3000, readers=2, holders=5, k=8), 7)

@@ -2,7 +2,7 @@
 
 A record of 134 bytes costs its sender one datagram; a holder keeps it for two days and offers it to
 the k nearest nodes once in each period.  Honest records must have room beside them, and must be
-replicated as often as without them.  While nobody else needs the room, one network may use half.
+replicated as often as without them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ ONE_OFFER = 5 * MINUTE
 @dataclass(frozen=True, slots=True)
 class Junk:
     """``junk`` records from one /16 at one of ``nodes`` nodes, whose storage takes ``capacity``;
-    ``rate`` a second, then ``hours``; beside ``records`` honest ones."""
+    ``rate`` a second, then ``hours``; beside ``records`` honest ones.
+
+    A network may store ``least`` in any storage."""
 
     lasts: ClassVar[str] = "about six minutes"
     nodes: int = 40
@@ -44,6 +46,7 @@ class Junk:
     rate: int = 500
     records: int = 40
     hours: float = 4.0
+    least: int = 1000
     seed: int = 1
 
     def run(self, report: Report) -> None:
@@ -67,7 +70,7 @@ class Junk:
             held = victim.node.status().stored_records
             stage.advance(1)
             held = victim.node.status().stored_records
-            most = self.capacity / 2 + self.records  # so much is nobody's share
+            most = max(self.least, self.capacity // 8) + self.records
             report.at_most("records that the node holds then", held, most)
         offers = _Offers(stage, values)
         stage.advance(self.hours * HOUR)

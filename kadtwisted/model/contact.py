@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -18,6 +19,8 @@ COMPACT_IPV6 = 18
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins that is written as IPv6 (RFC 4291, 2.5.5.2).  It would be a second
 name of the same endpoint, and no socket of ours sees it: so nobody may use it."""
+_LINK_LOCAL = re.compile(r"fe[89ab][0-9a-f]:", re.IGNORECASE)
+"""How addresses in fe80::/10 begin."""
 KEY_BYTES = 32
 """Bytes of an Ed25519 public key (RFC 8032)."""
 
@@ -53,13 +56,13 @@ class Endpoint(NamedTuple):
 def compact(endpoint: Endpoint) -> bytes:
     """Address and port in network byte order, 6 or 18 bytes (BEP 5, BEP 32).
 
-    :class:`InvalidAddress` for a host that is no plain IP address (a scoped ``fe80::1%eth0``
-    means something on one machine only) or an IPv4 address written as IPv6, and for a port outside
-    0 to 65535.
+    :class:`InvalidAddress` for a host that is no plain IP address (a scoped ``fe80::1%eth0`` means
+    something on one machine only) or an IPv4 address written as IPv6, and for a port outside 0 to
+    65535.
     """
+    if "%" in endpoint.host:  # ipaddress would take it, and drop the scope
+        raise scoped_address(endpoint.host)
     try:
-        if "%" in endpoint.host:  # ipaddress would take it, and drop the scope
-            raise ValueError
         raw = ipaddress.ip_address(endpoint.host).packed + endpoint.port.to_bytes(2, "big")
     except (ValueError, OverflowError):
         raise InvalidAddress(f"{endpoint} is no IP address and port") from None
@@ -78,6 +81,24 @@ def ip_literal(host: str) -> str | None:
         return str(ipaddress.ip_address(host))
     except ValueError:
         return None
+
+
+def needs_scope(host: str) -> bool:
+    """Whether a host is an IPv6 address of one link only (RFC 4291, 2.5.6), or has a scope.
+
+    Only together with the name of an interface, and so on one machine, such an address leads
+    anywhere.  Nodes tell each other where nodes are, so it is of no use to them.
+    """
+    return "%" in host or bool(_LINK_LOCAL.match(host))
+
+
+def scoped_address(host: str) -> InvalidAddress:
+    """Why such a host cannot be used."""
+    return InvalidAddress(
+        f"link-local addresses such as {host} are not supported: they lead somewhere on one "
+        "machine only, and nodes tell each other their addresses; give the machines unique local addresses "
+        "(fd00::/8) or IPv4 addresses"
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -147,7 +168,8 @@ class Address(NamedTuple):
 def parse_address(text: str) -> Address:
     """Read ``HOST:PORT``, ``[IPV6]:PORT`` or ``KEY@HOST:PORT`` (the key as 64 hexadecimal digits).
 
-    Anything else is :class:`InvalidAddress`, with a sentence that shows the right form.
+    Anything else is :class:`InvalidAddress`, with a sentence that shows the right form; so is an
+    address of one link only (:func:`needs_scope`).
     """
     key_text, at, rest = text.rpartition("@")
     host, colon, port_text = rest.rpartition(":")
@@ -158,6 +180,8 @@ def parse_address(text: str) -> Address:
     odd = any(each in "[]" or each.isspace() for each in host)
     if not colon or not host or odd or not (port_text.isascii() and port_text.isdigit()):
         raise InvalidAddress(f"{text!r} is no address: write HOST:PORT, as 127.0.0.1:8000")
+    if needs_scope(host):
+        raise scoped_address(host)
     port = int(port_text) if len(port_text) < 6 else 65536
     if not 0 < port < 65536:
         raise InvalidAddress(f"the port in {text!r} must lie between 1 and 65535")

@@ -14,7 +14,14 @@ from kadtwisted.dialects.dialect import MakeDialect
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.interfaces import INodeState, ISerializer
-from kadtwisted.model.contact import Contact, Endpoint, Family, ip_literal
+from kadtwisted.model.contact import (
+    Contact,
+    Endpoint,
+    Family,
+    ip_literal,
+    needs_scope,
+    scoped_address,
+)
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.records import RecordOperations
@@ -154,6 +161,8 @@ def interfaces_by_family(settings: NodeSettings) -> dict[Family, str]:
         address = ip_literal(each)
         if address is None:
             raise ConfigurationError(f"the interface {each!r} is no IP address")
+        if needs_scope(address):
+            raise ConfigurationError(str(scoped_address(address)))
         interfaces[Endpoint(address, 0).family] = address
     if not interfaces or len(interfaces) != len(settings.interfaces):
         raise ConfigurationError("give one interface for each address family, at least one")

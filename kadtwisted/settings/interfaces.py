@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 from kadtwisted.errors import ConfigurationError, InvalidAddress
-from kadtwisted.model.contact import Family, parse_address
+from kadtwisted.model.contact import Family, needs_scope, parse_address, scoped_address
 
 ANY_ADDRESS = MappingProxyType({Family.IPV4: "0.0.0.0", Family.IPV6: "::"})
 
@@ -21,6 +21,8 @@ def check_interfaces(interfaces: Sequence[str]) -> tuple[str, ...]:
 def check_interface(text: str) -> str:
     """One IP address in its shortest form; an IPv6 address may stand in brackets."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if needs_scope(bare):
+        raise scoped_address(bare)
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:

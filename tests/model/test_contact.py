@@ -120,8 +120,6 @@ class CompactTests(SynchronousTestCase):
             ("192.0.2.256", 1),
             ("192.0.2.01", 1),
             ("192.0.2.1 ", 1),
-            ("fe80::1%eth0", 1),
-            ("192.0.2.1%eth0", 1),
             ("[::1]", 1),
             ("1::2::3", 1),
             ("192.0.2.1", -1),
@@ -157,7 +155,6 @@ class AddressTests(SynchronousTestCase):
             ("node.example:65535", Address("node.example", 65535)),
             ("[::1]:8000", Address("::1", 8000)),
             ("[2001:db8::1]:08000", Address("2001:db8::1", 8000)),
-            ("[fe80::1%eth0]:8000", Address("fe80::1%eth0", 8000)),
             (f"{KEY.hex()}@127.0.0.1:8000", Address("127.0.0.1", 8000, KEY)),
             (f"{KEY.hex().upper()}@[::1]:8000", Address("::1", 8000, KEY)),
         ):
@@ -208,6 +205,17 @@ class AddressTests(SynchronousTestCase):
             f"{KEY.hex()}@{KEY.hex()}@host:1",
         ):
             self.assertRaises(InvalidAddress, parse_address, text)
+
+    def test_addresses_of_one_link_are_refused_with_a_reason(self) -> None:
+        """With a scope or without: other nodes could not use them."""
+        for host in ("fe80::1%eth0", "fe80::1", "FEBF::1:2", "2001:db8::1%2", "febf:0::%1"):
+            error = self.assertRaises(InvalidAddress, parse_address, f"[{host}]:8000")
+            self.assertIn(f"link-local addresses such as {host} are not supported", str(error))
+        for host in ("fe80::1%eth0", "192.0.2.1%eth0"):
+            error = self.assertRaises(InvalidAddress, compact, Endpoint(host, 1))
+            self.assertIn("are not supported", str(error))
+        for text in ("[fec0::1]:1", "[fd00::1]:1", "[fe::80]:1", "fe80:1", "feb.example:1"):
+            self.assertIsNotNone(parse_address(text))
 
     def test_the_sentence_shows_the_right_form(self) -> None:
         for text, wanted in (

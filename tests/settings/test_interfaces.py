@@ -20,6 +20,11 @@ class CheckTests(unittest.SynchronousTestCase):
         self.assertNotIn("\n", str(error))
         return str(error)
 
+    def test_addresses_of_one_link(self) -> None:
+        for given in ("fe80::1%eth0", "[fe80::1%eth0]", "fe80::1"):
+            error = self.assertRaises(InvalidAddress, interfaces.check_interfaces, (given,))
+            self.assertIn("link-local addresses", str(error))
+
     def test_at_most_one_in_a_family(self) -> None:
         check = interfaces.check_interfaces
         self.assertEqual(check(["[::0]", "0.0.0.0"]), ("0.0.0.0", "::"))

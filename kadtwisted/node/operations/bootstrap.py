@@ -20,7 +20,15 @@ from kadtwisted.errors import (
     NodeStopped,
     Unavailable,
 )
-from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Address, Endpoint, parse_address
+from kadtwisted.model.contact import (
+    LOOPBACK,
+    WILDCARDS,
+    Address,
+    Endpoint,
+    needs_scope,
+    parse_address,
+    scoped_address,
+)
 from kadtwisted.model.messages import Ping
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.context import NodeContext
@@ -82,7 +90,7 @@ class Bootstrap:
         """Say hello to an address in each family that it and we have."""
         try:
             by_link = await self._endpoints(address)
-        except Unavailable as error:
+        except (Unavailable, InvalidAddress) as error:
             return Greeting(address, (), (error,))
         firsts = await all_of(
             [_first_answer(link, endpoints, address) for link, endpoints in by_link.items()]
@@ -115,7 +123,11 @@ class Bootstrap:
         """The endpoints of an address, in the families that we have."""
         links = self._links
         by_link: dict[Link, list[Endpoint]] = {}
-        for host in await self._context.world.resolve(address.host):
+        hosts = await self._context.world.resolve(address.host)
+        usable = [each for each in hosts if not needs_scope(each)]
+        if hosts and not usable:
+            raise scoped_address(hosts[0])
+        for host in usable:
             endpoint = Endpoint(host, address.port)
             if host in WILDCARDS:  # as status shows it: we would be answered from another address
                 endpoint = Endpoint(LOOPBACK[endpoint.family], address.port)

@@ -25,11 +25,13 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 
 from kadtwisted.application.service import NodeService
+from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, ISerializer, IStorage
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.printable import typed
 from kadtwisted.model.record import RecordsPage, StorageKey
 from kadtwisted.model.results import (
     BootstrapResult,
@@ -40,6 +42,7 @@ from kadtwisted.model.results import (
     Receipt,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
+from kadtwisted.node.arguments import check_provider
 from kadtwisted.parameters import NodeSettings
 
 T = TypeVar("T")
@@ -49,7 +52,10 @@ async def wait(deferred: Deferred[T]) -> T:
     """The result of a Deferred that fires on the running event loop; raises what it fails with.
 
     When the task is cancelled, the Deferred is.
+    :class:`~kadtwisted.errors.InvalidInput` for what is no Deferred.
     """
+    if not isinstance(deferred, Deferred):
+        raise InvalidInput(f"what is awaited is a Deferred, not {typed(deferred)}")
     result: T = await deferred.asFuture(asyncio.get_running_loop())
     return result
 
@@ -62,7 +68,11 @@ class AsyncNode:
     """
 
     def __init__(self, node: INode) -> None:
-        """``node`` runs on the event loop that the operations are awaited on."""
+        """``node`` runs on the event loop that the operations are awaited on.
+
+        :class:`~kadtwisted.errors.ConfigurationError` for what is no node.
+        """
+        check_provider(INode, node, "node")
         self._node = node
         self.node_id = node.node_id
         self.public_key = node.public_key

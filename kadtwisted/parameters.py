@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kadtwisted.model.fields import setting
+from kadtwisted.model.fields import brief, setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, TextList, WholeNumber
 
 MINUTE = 60.0
@@ -23,6 +23,9 @@ DATAGRAM_LIMIT = 1232
 
 RECORD_LIMIT = 1000
 """Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44; it fits into one datagram."""
+
+NETWORK_NAME_BYTES = 255
+"""MAGIC: long enough for any name; what is hashed has no limit of its own."""
 
 TOKEN_BYTES = 8
 """Length of a write token (BEP 5 leaves it open)."""
@@ -66,6 +69,8 @@ BURST = Number(1, MOST, "datagrams")
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What all nodes of one network should agree on, and how often they work."""
+
+    __repr__ = brief
 
     id_bits: int = setting(
         ID_BITS,
@@ -145,6 +150,8 @@ class Parameters:
 class Timeouts:
     """How long a node waits for a reply. The time adapts to measured round trips (RTT)."""
 
+    __repr__ = brief
+
     initial: float = setting(
         1.0,
         PATIENCE,
@@ -192,6 +199,8 @@ class Timeouts:
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
     """How many datagrams a node answers, and how many senders it remembers for that."""
+
+    __repr__ = brief
 
     proven_rate: float = setting(
         2000.0, RATE, "From one address and port that has shown a valid token."
@@ -260,6 +269,8 @@ class LimitSettings:
 class Bounds:
     """How much memory and disk a node may use."""
 
+    __repr__ = brief
+
     pending_requests: int = setting(
         8192, COUNT, "Requests that a node has in flight, in each address family."
     )
@@ -320,6 +331,8 @@ class Bounds:
 class UpkeepSettings:
     """How often a node cares for its contacts and records, and how much it does at once."""
 
+    __repr__ = brief
+
     contacts_every: float = setting(
         30.0, PACE, "How often contacts are verified, probed and pinged."
     )
@@ -367,6 +380,8 @@ class UpkeepSettings:
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What one node is told when it is made."""
+
+    __repr__ = brief
 
     port: int = setting(
         0,

@@ -77,6 +77,11 @@ class Home:
         self._is_up = False
         self._control: tuple[IListeningPort, control.ControlFactory] | None = None
 
+    def __repr__(self) -> str:
+        """What a service says of it: the node, or that there is none; and where its state is."""
+        where = "" if self._state_dir is None else f" in {str(self._state_dir)!r}"
+        return f"{'stopped' if self._node is None else repr(self._node)}{where}"
+
     @property
     def node(self) -> INode:
         """The node; :class:`NodeStopped` while there is none."""

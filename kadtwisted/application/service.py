@@ -15,7 +15,14 @@ from kadtwisted.application.making import NodeMaker
 from kadtwisted.errors import ConfigurationError, InvalidAddress
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import ISerializer, IStorage
-from kadtwisted.node.arguments import check_key, check_provider, check_settings, check_world
+from kadtwisted.model.printable import described
+from kadtwisted.node.arguments import (
+    check_flag,
+    check_key,
+    check_provider,
+    check_settings,
+    check_world,
+)
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.checks import check_bootstrap
@@ -61,6 +68,7 @@ class NodeService(HostedNode):
         world: World | None = None,
     ) -> None:
         settings = NodeSettings() if settings is None else settings
+        check_flag("control_socket", control_socket)
         check_settings(settings)
         check_provider(IReactorTime, reactor, "reactor")
         directory = None if state_dir is None else _directory(state_dir)
@@ -79,6 +87,9 @@ class NodeService(HostedNode):
         super().__init__(reactor, home, _addresses(bootstrap), world.random.random)
         self.name = _name(name)
 
+    def __repr__(self) -> str:
+        return f"<NodeService {self.name!r} {self._home!r}>"
+
     def join(self, addresses: str | Iterable[str]) -> None:
         """As :meth:`HostedNode.join`; :class:`~kadtwisted.errors.InvalidAddress` for what is no
         address."""
@@ -87,7 +98,9 @@ class NodeService(HostedNode):
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name:
-        raise ConfigurationError(f"the name of a service is a str that is not empty, not {name!r}")
+        raise ConfigurationError(
+            f"the name of a service is a str that is not empty, not {name!r:.60}"
+        )
     return name
 
 
@@ -95,18 +108,20 @@ def _directory(state_dir: Any) -> Path:
     try:
         return check_state_dir(os.fsdecode(state_dir))
     except TypeError:
-        raise ConfigurationError(f"a state directory is a path, not {state_dir!r}") from None
+        raise ConfigurationError(
+            f"a state directory is a path, not {described(state_dir)}"
+        ) from None
 
 
 def _addresses(bootstrap: Any) -> tuple[str, ...]:
     """Each address once, in its normal form; a single one need not be in a list."""
     given = (bootstrap,) if isinstance(bootstrap, str) else bootstrap
     if not isinstance(given, Iterable):
-        raise InvalidAddress(f"bootstrap addresses are a list of str, not {bootstrap!r}")
+        raise InvalidAddress(f"bootstrap addresses are a list of str, not {described(bootstrap)}")
     addresses = tuple(given)
     for each in addresses:
         if not isinstance(each, str):
-            raise InvalidAddress(f"a bootstrap address is a str, not {each!r}")
+            raise InvalidAddress(f"a bootstrap address is a str, not {described(each)}")
     return check_bootstrap(addresses)
 
 

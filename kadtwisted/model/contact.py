@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kadtwisted.errors import InvalidAddress
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.printable import described
 
 COMPACT_IPV4 = 6
 """Bytes of an IPv4 address and port in network byte order (BEP 5)."""
@@ -137,7 +138,13 @@ class Contact:
     @classmethod
     def at(cls, node_id: NodeID, endpoint: Endpoint, key: bytes = b"") -> Contact:
         """The contact of a node at an endpoint; :class:`InvalidAddress` if that is none."""
-        return cls(node_id, endpoint, key, key + compact(endpoint))
+        try:
+            return cls(node_id, endpoint, key, key + compact(endpoint))
+        except (AttributeError, TypeError):
+            raise InvalidAddress(
+                f"a contact has an Endpoint and a key in bytes, not {described(endpoint)} and "
+                f"{described(key)}"
+            ) from None
 
     @property
     def compact(self) -> bytes:
@@ -171,25 +178,29 @@ def parse_address(text: str) -> Address:
     Anything else is :class:`InvalidAddress`, with a sentence that shows the right form; so is an
     address of one link only (:func:`needs_scope`).
     """
+    if not isinstance(text, str):
+        raise InvalidAddress(f"an address is a str, as '127.0.0.1:8000', not {described(text)}")
     key_text, at, rest = text.rpartition("@")
     host, colon, port_text = rest.rpartition(":")
     if host.startswith("[") and host.endswith("]") and ":" in host:
         host = host[1:-1]
     elif ":" in host:
-        raise InvalidAddress(f"write an IPv6 address in brackets, as [{rest}]:8000, not {text!r}")
+        raise InvalidAddress(
+            f"write an IPv6 address in brackets, as [{rest}]:8000, not {text!r:.200}"
+        )
     odd = any(each in "[]" or each.isspace() for each in host)
     if not colon or not host or odd or not (port_text.isascii() and port_text.isdigit()):
-        raise InvalidAddress(f"{text!r} is no address: write HOST:PORT, as 127.0.0.1:8000")
+        raise InvalidAddress(f"{text!r:.200} is no address: write HOST:PORT, as 127.0.0.1:8000")
     if needs_scope(host):
         raise scoped_address(host)
     port = int(port_text) if len(port_text) < 6 else 65536
     if not 0 < port < 65536:
-        raise InvalidAddress(f"the port in {text!r} must lie between 1 and 65535")
+        raise InvalidAddress(f"the port in {text!r:.200} must lie between 1 and 65535")
     return Address(host, port, _parse_key(key_text, text) if at else None)
 
 
 def _parse_key(key_text: str, text: str) -> bytes:
     digits = set("0123456789abcdefABCDEF")
     if len(key_text) != 2 * KEY_BYTES or not set(key_text) <= digits:
-        raise InvalidAddress(f"the key in {text!r} must be {2 * KEY_BYTES} hexadecimal digits")
+        raise InvalidAddress(f"the key in {text!r:.200} must be {2 * KEY_BYTES} hexadecimal digits")
     return bytes.fromhex(key_text)

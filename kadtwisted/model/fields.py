@@ -39,6 +39,18 @@ def help_of(each: Field[Any]) -> str:
     return str(each.metadata.get(_HELP, ""))
 
 
+def brief(settings: Any) -> str:
+    """What ``repr`` says of settings: the fields that differ from their defaults; of a field whose
+    ``repr`` is off only that it is given."""
+    default = type(settings)()
+    told = [
+        f"{each.name}={getattr(settings, each.name)!r}" if each.repr else f"{each.name}=<hidden>"
+        for each in fields(settings)
+        if getattr(settings, each.name) != getattr(default, each.name)
+    ]
+    return f"{type(settings).__name__}({', '.join(told)})"
+
+
 def field_named(made: type[Any], name: str) -> Field[Any]:
     """The field of that name of a settings class; :class:`LookupError` if there is none."""
     for each in fields(made):

@@ -8,9 +8,10 @@ numbers of its own: a seeded source is handed in, and only its ``getrandbits`` i
 from __future__ import annotations
 
 import hashlib
-from typing import NewType, Protocol
+from typing import Any, NewType, Protocol
 
 from kadtwisted.errors import InvalidKey
+from kadtwisted.model.printable import described
 from kadtwisted.parameters import ID_BITS
 
 NodeID = NewType("NodeID", int)
@@ -28,8 +29,14 @@ class RandomBits(Protocol):
 
 
 def distance(a: NodeID, b: NodeID) -> int:
-    """The XOR distance: 0 only for equal IDs, symmetric, and it obeys the triangle inequality."""
-    return a ^ b
+    """The XOR distance: 0 only for equal IDs, symmetric, and it obeys the triangle inequality.
+
+    :class:`InvalidKey` for what is no ID.
+    """
+    try:
+        return a ^ b
+    except TypeError:
+        raise InvalidKey(_no_id(b if isinstance(a, int) else a)) from None
 
 
 def common_prefix(a: NodeID, b: NodeID, bits: int = ID_BITS) -> int:
@@ -39,20 +46,30 @@ def common_prefix(a: NodeID, b: NodeID, bits: int = ID_BITS) -> int:
 
 def id_from_bytes(raw: bytes) -> NodeID:
     """The ID written as 20 bytes, most significant first; anything else is :class:`InvalidKey`."""
-    if len(raw) != ID_BYTES:
-        raise InvalidKey(f"an ID has {ID_BYTES} bytes, this has {len(raw)}")
-    return NodeID(int.from_bytes(raw, "big"))
+    try:
+        if len(raw) != ID_BYTES:
+            raise InvalidKey(f"an ID has {ID_BYTES} bytes, this has {len(raw)}")
+        return NodeID(int.from_bytes(raw, "big"))
+    except TypeError:
+        raise InvalidKey(f"an ID is written as {ID_BYTES} bytes, not {described(raw)}") from None
 
 
 def id_to_bytes(node_id: NodeID) -> bytes:
-    """The 20 bytes of a 160-bit ID."""
-    return node_id.to_bytes(ID_BYTES, "big")
+    """The 20 bytes of a 160-bit ID; anything else is :class:`InvalidKey`."""
+    try:
+        return node_id.to_bytes(ID_BYTES, "big")
+    except (AttributeError, OverflowError):
+        raise InvalidKey(_no_id(node_id)) from None
 
 
 def id_from_hex(text: str) -> NodeID:
     """The ID written as 40 hexadecimal digits; anything else is :class:`InvalidKey`."""
+    if not isinstance(text, str):
+        raise InvalidKey(f"an ID is written as a str of hexadecimal digits, not {described(text)}")
     if len(text) != 2 * ID_BYTES or not set(text) <= set("0123456789abcdefABCDEF"):
-        raise InvalidKey(f"an ID is written as {2 * ID_BYTES} hexadecimal digits, not {text!r}")
+        raise InvalidKey(
+            f"an ID is written as {2 * ID_BYTES} hexadecimal digits, not {text!r:.100}"
+        )
     return NodeID(int(text, 16))
 
 
@@ -70,9 +87,22 @@ def key_of_name(name: str) -> NodeID:
         raise InvalidKey("a key cannot be empty: give it at least one character")
     try:
         raw = name.encode("utf-8")
+    except AttributeError:
+        raise InvalidKey(f"a name is a str, not {described(name)}") from None
     except UnicodeEncodeError:
         raise InvalidKey("a key must be valid Unicode text") from None
     return id_from_bytes(hashlib.sha1(raw, usedforsecurity=False).digest())
+
+
+def check_id(value: Any) -> NodeID:
+    """A 160-bit ID that a caller handed in; :class:`InvalidKey` for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << ID_BITS:
+        raise InvalidKey(_no_id(value))
+    return NodeID(value)
+
+
+def _no_id(value: Any) -> str:
+    return f"an ID is a whole number of {ID_BITS} bits, not {described(value)}"
 
 
 def random_id(random: RandomBits, bits: int = ID_BITS) -> NodeID:

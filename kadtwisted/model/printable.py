@@ -60,12 +60,34 @@ def shown(value: Any, limit: int = LIMIT) -> Any:
     return value
 
 
+def typed(value: Any) -> str:
+    """What a value is, to end a sentence, as ``a str``: for a value that may be a secret."""
+    name = printable(type(value).__name__, 100)
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def described(value: Any) -> str:
+    """A value to end a sentence that refuses it: numbers as they are, all else by type alone."""
+    if value is None or isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, tuple | list) and value:
+        return f"{typed(value)} of {printable(type(value[0]).__name__, 100)}"
+    return typed(value)
+
+
 def json_line(value: Any) -> str:
     """A JSON value as one line of visible ASCII, without its end; JSON escapes all others.
 
     Fails as :func:`json.dumps` does.
     """
     return json.dumps(value).replace(_DELETE, _DELETE_ESCAPED)
+
+
+def _number(value: float | None) -> str:
+    try:
+        return printable(repr(value), 100)
+    except ValueError:  # CPython writes no integers of more than 4,300 digits
+        return "an integer beyond all bounds"
 
 
 def _is_plain(text: str) -> bool:

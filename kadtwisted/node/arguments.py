@@ -12,11 +12,18 @@ from typing import Any
 
 from zope.interface import Interface
 
-from kadtwisted.errors import ConfigurationError
+from kadtwisted.errors import ConfigurationError, InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
+from kadtwisted.model.contact import Family
+from kadtwisted.model.fields import kind_of
+from kadtwisted.model.printable import described, printable, typed
+from kadtwisted.model.record import StorageKey
+from kadtwisted.model.value_kinds import WholeNumber
 from kadtwisted.node.world import World
 from kadtwisted.parameters import (
+    ID_BITS,
+    NETWORK_NAME_BYTES,
     Bounds,
     LimitSettings,
     NodeSettings,
@@ -24,6 +31,7 @@ from kadtwisted.parameters import (
     Timeouts,
     UpkeepSettings,
 )
+from kadtwisted.wire.layout import AGENT_BYTES
 
 
 def _is_series_of(kind: type) -> Callable[[Any], bool]:
@@ -72,10 +80,15 @@ def check_settings(settings: Any) -> None:
     and each value has the type of its field."""
     _check_kind(NodeSettings, settings, "the settings of a node are")
     _check_fields(settings, "")
-    at_once = settings.bounds.concurrent_operations
-    if at_once < 1:
+    agent, network = settings.agent, settings.network
+    if not network or printable(network) != network or len(network.encode()) > NETWORK_NAME_BYTES:
         raise ConfigurationError(
-            f"the setting bounds.concurrent_operations is at least 1, not {at_once}"
+            f"the setting network has 1 to {NETWORK_NAME_BYTES} bytes of printable text, "
+            f"not {network!r:.80}"
+        )
+    if agent is not None and (printable(agent) != agent or len(agent.encode()) > AGENT_BYTES):
+        raise ConfigurationError(
+            f"the setting agent is at most {AGENT_BYTES} bytes of printable text, not {agent!r:.80}"
         )
 
 
@@ -87,6 +100,66 @@ def check_key(key: Any) -> None:
 def check_world(world: Any) -> None:
     """Raise :class:`~kadtwisted.errors.ConfigurationError` unless this is a node's world."""
     _check_kind(World, world, "the world of a node is")
+    for name in ("now", "unix_time", "resolve", "secure_random"):
+        value = getattr(world, name)
+        if not callable(value):
+            raise ConfigurationError(f"{name} of a World is a function, not {typed(value)}")
+
+
+def check_sockets(sockets: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.ConfigurationError` unless these are sockets by family."""
+    fits = isinstance(sockets, Mapping) and all(isinstance(each, Family) for each in sockets)
+    if not fits:
+        raise ConfigurationError(
+            f"the sockets of a node are a mapping of sockets by Family, not {described(sockets)}"
+        )
+
+
+# --- What an operation is given ------------------------------------------------------------------
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless this is a truth value."""
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} is True or False, not {described(value)}")
+
+
+def check_kind(kind: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless this can be the number of a kind."""
+    if not _is_whole(kind, 0, 255):
+        raise InvalidInput(f"a kind is a whole number from 0 to 255, not {described(kind)}")
+
+
+def check_record(record: Any, cas: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless these can be a record and the sequence
+    number that it is to replace."""
+    if not isinstance(record, bytes):
+        raise InvalidInput(f"a record is bytes, not {described(record)}")
+    if cas is not None and not _is_whole(cas, 0, (1 << 63) - 1):
+        raise InvalidInput(
+            f"cas is a whole number of at least 0 and below 2^63, or None, not {described(cas)}"
+        )
+
+
+def check_page(after: Any, limit: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a page can begin and end there."""
+    if not _is_whole(limit, 1, 1 << 31):
+        raise InvalidInput(f"limit is a whole number of at least 1, not {described(limit)}")
+    if after is not None and not _is_place(after):
+        raise InvalidInput(f"after is a StorageKey or None, not {described(after)}")
+
+
+def _is_place(value: Any) -> bool:
+    return (
+        isinstance(value, StorageKey)
+        and _is_whole(value.kind, 0, 255)
+        and _is_whole(value.key, 0, (1 << ID_BITS) - 1)
+        and isinstance(value.sub, bytes)
+    )
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def check_provider(interface: type[Interface], value: Any, name: str) -> None:
@@ -94,7 +167,7 @@ def check_provider(interface: type[Interface], value: Any, name: str) -> None:
     must."""
     if not interface.providedBy(value):
         raise ConfigurationError(
-            f"the {name} must provide {interface.__name__}; {_shown(value)} does not"
+            f"the {name} must provide {interface.__name__}; {described(value)} does not"
         )
 
 
@@ -115,7 +188,12 @@ def _check_fields(settings: Any, prefix: str) -> None:
         words, fits = _CHECKS[annotation]
         if not fits(value):
             name = f"{prefix}{each.name}"
-            raise ConfigurationError(f"the setting {name} is {words}, not {_shown(value)}")
+            raise ConfigurationError(f"the setting {name} is {words}, not {described(value)}")
+        kind = kind_of(each)
+        if isinstance(kind, WholeNumber) and value < kind.low:
+            raise ConfigurationError(
+                f"the setting {prefix}{each.name} is at least {kind.low}, not {described(value)}"
+            )
 
 
 def _check_nested(name: str, kind: str, value: Any) -> None:
@@ -128,18 +206,4 @@ def _check_nested(name: str, kind: str, value: Any) -> None:
 
 def _check_kind(kind: type, value: Any, what: str) -> None:
     if not isinstance(value, kind):
-        raise ConfigurationError(f"{what} a {kind.__name__}, not {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    """A value in an error's text: what may be a secret is shown by its type alone."""
-    if value is None or isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, tuple | list) and value:
-        return f"{_typed(value)} of {type(value[0]).__name__}"
-    return _typed(value)
-
-
-def _typed(value: Any) -> str:
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+        raise ConfigurationError(f"{what} a {kind.__name__}, not {described(value)}")

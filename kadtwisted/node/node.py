@@ -18,6 +18,7 @@ from twisted.internet.defer import (
     DeferredLock,
     fail,
 )
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -25,17 +26,14 @@ from kadtwisted.dialects.dialect import MakeDialect
 from kadtwisted.errors import (
     CannotListen,
     InvalidInput,
-    NoContacts,
     StorageError,
-    Unavailable,
 )
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
 from kadtwisted.lookup.records import MODES, Mode
-from kadtwisted.model.contact import Contact, Family, parse_address
+from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import Ping, Pong
 from kadtwisted.model.record import (
     RecordsPage,
     StorageKey,
@@ -51,17 +49,26 @@ from kadtwisted.model.results import (
     Receipt,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
-from kadtwisted.node.arguments import check_key, check_parts, check_settings, check_world
+from kadtwisted.node.arguments import (
+    check_flag,
+    check_key,
+    check_kind,
+    check_page,
+    check_parts,
+    check_provider,
+    check_record,
+    check_settings,
+    check_sockets,
+    check_world,
+)
 from kadtwisted.node.assembly import LastingParts, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.limit import OperationLimit
-from kadtwisted.node.operations.patience import ask_patiently
+from kadtwisted.node.operations.probing import Probing
 from kadtwisted.node.operations.records import Published
-from kadtwisted.node.operations.searches import all_of, find_nodes, merge_traces
 from kadtwisted.node.operations.self_check import SelfCheck
 from kadtwisted.node.operations.values import Values, check_lifetime, encode_value, key_id
-from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.port.udp_port import is_missing_family
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.snapshots import RunState, bucket_statuses, node_health, node_status
@@ -101,7 +108,9 @@ class Node:
         wrap_handler: WrapHandler | None = None,
     ) -> None:
         check_settings(settings)
+        check_provider(IReactorTime, reactor, "reactor")
         check_key(key)
+        check_sockets(sockets)
         check_parts({IStorage: storage, ISerializer: serializer, INodeState: state})
         world = real_world(reactor) if world is None else world
         check_world(world)
@@ -123,6 +132,10 @@ class Node:
         self._lasting = LastingParts(context, self._records, publications, state, wrap_handler)
         self._assemble()
 
+    def __repr__(self) -> str:
+        ports = ", ".join(str(each.listening) for each in self._links.values() if each.listening)
+        return f"<Node {self.node_id:040x} {self.health().word}{' at ' * bool(ports)}{ports}>"
+
     def _assemble(self) -> None:
         """Fresh parts for the next run."""
         self._parts = made = assemble(self._lasting)
@@ -130,6 +143,7 @@ class Node:
         self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
         self._values = Values(self._record_operations)
         self._self_check = SelfCheck(self._context, made.links, self._records)
+        self._probing = Probing(self._context, made.links, made.bootstrap)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------
@@ -231,7 +245,7 @@ class Node:
     def bootstrap(self, addresses: Iterable[str]) -> Deferred[BootstrapResult]:
         """See :meth:`INode.bootstrap`."""
         try:
-            parsed = read_addresses([addresses] if isinstance(addresses, str) else addresses)
+            parsed = read_addresses(addresses)
         except InvalidInput as error:
             return fail(error)
         self._upkeep.contacts.remember(parsed)
@@ -239,44 +253,21 @@ class Node:
 
     def ping(self, address: str | Contact) -> Deferred[PingResult]:
         """See :meth:`INode.ping`."""
-        return self._operations.run(self._ping(address))
-
-    async def _ping(self, address: str | Contact) -> PingResult:
-        started = self._context.world.now()
-        if isinstance(address, Contact):
-            if address.family not in self._links:
-                raise Unavailable(f"this node has no IPv{address.family:d} port")
-            link = self._links[address.family]
-            answer = await ask_patiently(
-                self._context, lambda: link.ask(address, Ping(), known=True)
-            )
-        else:
-            answer = await self._bootstrap.hello(parse_address(address))
-        return _ping_result(answer, self._context.world.now() - started)
+        return self._operations.run(self._probing.ping(address))
 
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         """See :meth:`INode.find_node`."""
-        return self._operations.run(self._find_node(target))
-
-    async def _find_node(self, target: NodeID) -> NodesResult:
-        links = self._links.connected()
-        if not links:
-            raise NoContacts("no other node is known: bootstrap first")
-        lookups = await all_of([find_nodes(self._context, link, target) for link in links])
-        contacts = [contact for lookup in lookups for contact in lookup.closest()]
-        contacts.sort(key=lambda contact: contact.node_id ^ target)
-        now = self._context.world.now()
-        return NodesResult(target, tuple(contacts), merge_traces([e.trace(now) for e in lookups]))
+        return self._operations.run(self._probing.find_node(target))
 
     def get(self, key: str | bytes, *, mode: Mode = "latest") -> Deferred[GetResult]:
         """See :meth:`INode.get`."""
         try:
             target = key_id(key)
             if mode not in MODES:
-                raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r}")
+                raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r:.60}")
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._values.get(target, mode))
+        return self._operations.run(self._values.get(target, mode, key))
 
     def put(
         self,
@@ -293,6 +284,7 @@ class Node:
             v = encode_value(value)
             wanted = parameters.default_lifetime if lifetime is None else lifetime
             check_lifetime(wanted, parameters.max_remaining)
+            check_flag("keep", keep)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._values.put, target, v, wanted)
@@ -333,7 +325,9 @@ class Node:
         parameters = self._context.parameters
         wanted = parameters.default_lifetime if lifetime is None else lifetime
         try:
+            check_record(record, cas)
             check_lifetime(wanted, parameters.max_remaining)
+            check_flag("keep", keep)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._record_operations.put_record, record, wanted, cas)
@@ -343,6 +337,7 @@ class Node:
         """See :meth:`INode.collect`."""
         try:
             target = key_id(key)
+            check_kind(kind)
         except InvalidInput as error:
             return fail(error)
         return self._operations.run(self._record_operations.collect(kind, target))
@@ -351,6 +346,10 @@ class Node:
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """See :meth:`INode.records`."""
+        try:
+            check_page(after, limit)
+        except InvalidInput as error:
+            return fail(error)
         return self._operations.run(self._page(after, limit))
 
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
@@ -386,11 +385,3 @@ class Node:
         now = self._context.world.now()
         buckets = [b for link in self._links.values() for b in bucket_statuses(link, now)]
         return RoutingStatus(self.node_id, tuple(buckets))
-
-
-def _ping_result(answer: Answer, took: float) -> PingResult:
-    """What a PONG says, and how long it took, measured here if it was asked for more than once."""
-    pong = answer.reply.body
-    assert isinstance(pong, Pong), "nothing else answers a PING"
-    rtt = took if answer.rtt is None else answer.rtt
-    return PingResult(answer.contact, rtt, answer.reply.observed, pong.unix_time, pong.agent)

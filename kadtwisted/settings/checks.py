@@ -14,12 +14,11 @@ from kadtwisted.dialects.native import RESERVED_NETWORKS
 from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.contact import parse_address
 from kadtwisted.model.printable import printable
+from kadtwisted.parameters import NETWORK_NAME_BYTES
 from kadtwisted.routing.reachable import parse_prefixes
 from kadtwisted.storage.guard import SECRET, UnsafeFile, read_file
 from kadtwisted.wire.layout import AGENT_BYTES
 
-NETWORK_NAME_BYTES = 255
-"""MAGIC: long enough for any name; what is hashed has no limit of its own."""
 SECRET_FILE_BYTES = 65536
 """MAGIC: a secret file is a few lines; a larger file is a mistake (a wrong path)."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kadtwisted.errors import LocalError, StorageError, UnsupportedVersion, reason_of
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.model.printable import described
 from kadtwisted.state.key_file import load_key, save_key
 from kadtwisted.state.names import SOCKET_FILE
 from kadtwisted.storage.file_lock import FileLock
@@ -58,7 +59,12 @@ class StateDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, of_any_user: bool = False) -> None:
-        self.path = Path(path).absolute()
+        try:
+            self.path = Path(os.fsdecode(path)).absolute()
+        except TypeError:
+            raise StateDirectoryError(
+                f"a state directory is a path, not {described(path)}"
+            ) from None
         self._of_any_user = of_any_user and os.geteuid() == ROOT
         self._lock: FileLock | None = None
 

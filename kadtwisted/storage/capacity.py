@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kadtwisted.errors import ConfigurationError, StorageFull
+from kadtwisted.model.printable import described
 from kadtwisted.model.record import StorageUsage
 
 
@@ -17,6 +18,11 @@ class Capacity(NamedTuple):
     @classmethod
     def checked(cls, records: int, size: int) -> Capacity:
         """A capacity; :class:`~kadtwisted.errors.ConfigurationError` unless both are positive."""
+        for each in (records, size):
+            if not isinstance(each, int) or isinstance(each, bool):
+                raise ConfigurationError(
+                    f"the bounds of a storage are whole numbers, not {described(each)}"
+                )
         if records < 1 or size < 1:
             raise ConfigurationError("a storage needs room for at least one record and one byte")
         return cls(records, size)

@@ -12,17 +12,19 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.dialect import MakeDialect
-from kadtwisted.errors import Unavailable
+from kadtwisted.errors import ConfigurationError, InvalidInput, Unavailable
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.printable import described
 from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import World
@@ -120,6 +122,8 @@ def wait_for(clock: HeapClock, waiting: Deferred[T], at_most: float = 600.0) -> 
 
     ``AssertionError`` if it has not fired after ``at_most`` simulated seconds.
     """
+    if not isinstance(waiting, Deferred):
+        raise InvalidInput(f"what is waited for is a Deferred, not {described(waiting)}")
     results: list[T | Failure] = []
     waiting.addBoth(results.append)
     ends = clock.seconds() + at_most
@@ -226,6 +230,10 @@ class NodeBuilder:
         host = self._network.host(address)
         where: dict[str, Any] = {"port": PORT, "interfaces": (address,)}
         chosen = where | self._settings | settings
+        known = {each.name for each in fields(NodeSettings)}
+        for each in chosen:
+            if each not in known:
+                raise ConfigurationError(f"a NodeSettings has no setting {each!r}")
         node = Node(
             wrap_host(host),
             NodeSettings(**chosen),
@@ -251,6 +259,10 @@ class Swarm:
         parts: NodeParts | None = None,
         **settings: Any,
     ) -> None:
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise InvalidInput(f"the size of a swarm is a whole number, not {described(size)}")
+        if not isinstance(seed, int) or isinstance(seed, bool):
+            raise InvalidInput(f"the seed of a swarm is a whole number, not {described(seed)}")
         self.clock = network.clock if network is not None else HeapClock()
         self.network = network or Network(self.clock, seed, latency=0.01)
         self.nodes: list[Node] = []
@@ -269,14 +281,21 @@ class Swarm:
         return node
 
     def address_of(self, node: Node) -> str:
-        """Where a node listens, as people write it."""
-        return str(node.status().links[0].listening)
+        """Where a node listens, as people write it; :class:`InvalidInput` if it does not."""
+        return str(self._listening(node))
 
     def host_of(self, node: Node) -> Host:
-        """The host a node runs on."""
+        """The host a node runs on; :class:`InvalidInput` for a node that does not listen."""
+        return self.network.host(self._listening(node).host)
+
+    @staticmethod
+    def _listening(node: Node) -> Endpoint:
+        if not isinstance(node, Node):
+            raise InvalidInput(f"a node of the swarm is asked for, not {described(node)}")
         listening = node.status().links[0].listening
-        assert listening is not None
-        return self.network.host(listening.host)
+        if listening is None:
+            raise InvalidInput(f"{node!r} does not listen: start it first")
+        return listening
 
     def wait(self, waiting: Deferred[T], at_most: float = 600.0) -> T:
         """As :func:`wait_for` on this swarm's clock."""

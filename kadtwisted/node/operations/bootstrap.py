@@ -30,6 +30,7 @@ from kadtwisted.model.contact import (
     scoped_address,
 )
 from kadtwisted.model.messages import Ping
+from kadtwisted.model.printable import described
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import all_of, find_nodes, first_of, refresh_bucket
@@ -135,7 +136,9 @@ class Bootstrap:
                 by_link.setdefault(links[endpoint.family], []).append(endpoint)
         if not by_link:
             families = " and ".join(f"IPv{family:d}" for family in links)
-            raise Unavailable(f"{address.host} has no {families} address, and this node no other")
+            raise Unavailable(
+                f"{address.host} has no {families} address, and this node uses {families} only"
+            )
         return by_link
 
     async def settle(self) -> None:
@@ -161,8 +164,14 @@ class Bootstrap:
 
 
 def read_addresses(addresses: Iterable[str]) -> list[Address]:
-    """Parse all addresses, before anything is sent; :class:`InvalidAddress` for a bad one."""
-    parsed = [parse_address(each) for each in addresses]
+    """Parse all addresses, before anything is sent; :class:`InvalidAddress` for a bad one.
+
+    A single address need not be in a list.
+    """
+    given = (addresses,) if isinstance(addresses, str | bytes) else addresses
+    if not isinstance(given, Iterable):
+        raise InvalidAddress(f"addresses are a list of str, not {described(given)}")
+    parsed = [parse_address(each) for each in given]
     if not parsed:
         raise InvalidAddress("give at least one bootstrap address, as 127.0.0.1:8000")
     return parsed

@@ -13,13 +13,16 @@ from kadtwisted.errors import (
 )
 from kadtwisted.lookup.records import Mode
 from kadtwisted.model import bencode
-from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, id_to_hex, key_of_name
+from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, key_of_name
 from kadtwisted.model.record import StorageKey, Value, ValueRecord
 from kadtwisted.model.results import GetResult
 from kadtwisted.node.operations.records import Published, RecordOperations
 from kadtwisted.parameters import RECORD_LIMIT
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.value import TOMBSTONE
+
+NAME_SHOWN = 100
+"""MAGIC: characters of a name that a sentence shows."""
 
 
 def key_id(key: str | bytes) -> NodeID:
@@ -31,6 +34,13 @@ def key_id(key: str | bytes) -> NodeID:
     raise InvalidKey(f"a key is a name (str) or {ID_BYTES} bytes, not {key!r:.60}")
 
 
+def asked_for(key: str | bytes) -> str:
+    """A key in a sentence, as it was asked for: a name in quotes, or 40 hexadecimal digits."""
+    if isinstance(key, bytes):
+        return key.hex()
+    return repr(key if len(key) <= NAME_SHOWN else key[: NAME_SHOWN - 3] + "...")
+
+
 def encode_value(value: bytes) -> bytes:
     """The bencoding of a value; :class:`RecordTooLarge` if it does not fit into one record."""
     if not isinstance(value, bytes):
@@ -38,8 +48,8 @@ def encode_value(value: bytes) -> bytes:
     v = bencode.encode(value)
     if len(v) > RECORD_LIMIT:
         raise RecordTooLarge(
-            f"a value of {len(value)} bytes takes {len(v)} bencoded, the limit is {RECORD_LIMIT}: "
-            "split it, or store where it can be found"
+            f"a value of {len(value)} bytes takes {len(v)} bencoded, and the limit is "
+            f"{RECORD_LIMIT}: store it in parts under several names, or store only its address"
         )
     return v
 
@@ -72,15 +82,15 @@ class Values:
         """Where the value under a key is stored."""
         return StorageKey(VALUE.number, key)
 
-    async def get(self, key: NodeID, mode: Mode) -> GetResult:
-        """The value under a key; see :meth:`INode.get`."""
+    async def get(self, key: NodeID, mode: Mode, asked: str | bytes) -> GetResult:
+        """The value under a key, which the caller ``asked`` for; see :meth:`INode.get`."""
         read = await self._records.read(VALUE, key, mode)
         if not read.winners:
-            raise NotFound(f"{id_to_hex(key)} was not found")
+            raise NotFound(f"{asked_for(asked)} was not found")
         (winner,) = read.winners
         record: ValueRecord = VALUE.decode(winner.record)
         if record.deleted:
-            raise NotFound(f"{id_to_hex(key)} was deleted")
+            raise NotFound(f"{asked_for(asked)} was deleted")
         plain = bencode.decode(record.v)
         return GetResult(
             key,

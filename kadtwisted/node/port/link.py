@@ -60,6 +60,9 @@ class Link:
         self._kinds = self._asking.kinds
         self.sizes = SizeEstimates()
 
+    def __repr__(self) -> str:
+        return f"<Link IPv{self.family:d} {self.listening or 'not bound'}>"
+
     def watch(self, observer: LinkObserver) -> None:
         """Tell one more observer what changes here."""
         self._observers.add(observer)

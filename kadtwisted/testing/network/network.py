@@ -15,9 +15,11 @@ import ipaddress
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isnan
 from typing import NamedTuple, Protocol
 
 from kadtwisted.errors import InvalidAddress, InvalidInput
+from kadtwisted.model.printable import described
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.port import Address
@@ -41,6 +43,16 @@ class Conditions:
     """The probability that a datagram is sent on twice."""
 
     def __post_init__(self) -> None:
+        numbers = [self.jitter, self.loss, self.duplicate]
+        if not callable(self.latency):
+            numbers.append(self.latency)
+        for each in numbers:
+            if (
+                not isinstance(each, int | float)
+                or isinstance(each, bool)
+                or (isinstance(each, float) and isnan(each))
+            ):
+                raise InvalidInput(f"conditions of a network are numbers, not {described(each)}")
         if not (0 <= self.loss <= 1 and 0 <= self.duplicate <= 1):
             raise InvalidInput("loss and duplicate are probabilities: from 0 to 1")
         if self.jitter < 0 or (not callable(self.latency) and self.latency < 0):
@@ -201,6 +213,8 @@ class Network:
 def _canonical(address: str) -> str:
     """The shortest form of an IP address, else :class:`InvalidAddress`."""
     try:
+        if not isinstance(address, str):  # ipaddress would take a number
+            raise ValueError
         return str(ipaddress.ip_address(address))
     except ValueError:
-        raise InvalidAddress(f"{address!r} is no IP address") from None
+        raise InvalidAddress(f"the address {address!r:.60} of a host is no IP address") from None

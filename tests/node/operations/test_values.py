@@ -7,8 +7,28 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import InvalidLifetime
+from kadtwisted.errors import InvalidLifetime, NotFound
 from kadtwisted.node.operations.values import check_lifetime
+from kadtwisted.testing.nodes import Swarm
+
+
+class NotFoundTests(SynchronousTestCase):
+    def test_the_sentence_names_what_was_asked(self) -> None:
+        swarm = Swarm(2)
+        self.addCleanup(swarm.stop)
+        swarm.wait(swarm.nodes[0].put("gone", b"v"))
+        swarm.wait(swarm.nodes[0].delete("gone"))
+        names: tuple[tuple[str | bytes, str], ...] = (
+            ("mailer", "'mailer' was not found"),
+            ("gone", "'gone' was deleted"),
+            (bytes(19) + b"\x05", f"{'0' * 39}5 was not found"),
+            ("a\nb\u202ec\x1b[2J", "'a\\nb\\u202ec\\x1b[2J' was not found"),
+            ("n\u00e4me", "'n\u00e4me' was not found"),
+            ("x" * 5000, f"'{'x' * 97}...' was not found"),
+        )
+        for name, said in names:
+            error = self.assertRaises(NotFound, swarm.wait, swarm.nodes[1].get(name))
+            self.assertEqual(str(error), said)
 
 
 class LifetimeTests(SynchronousTestCase):

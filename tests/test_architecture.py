@@ -58,7 +58,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("node",),
         ),
         "daemon": (
-            ("exit_status", "pid_file", "reload", "supervision"),
+            ("exit_status", "pid_file", "reload", "streams", "supervision"),
             ("log_files",),
             ("logs",),
             ("command_line", "service"),

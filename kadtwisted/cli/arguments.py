@@ -28,7 +28,12 @@ class Verbs:
     """The parsers of the verbs, in the order of the help."""
 
     def __init__(self, parser: Parser) -> None:
-        self._parsers = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+        self._parsers = parser.add_subparsers(
+            metavar="VERB", dest="verb", required=True, prog=parser.prog, parser_class=Parser
+        )
+        # Made once, and shared: most of the time that it takes to make all parsers.
+        self._everywhere = Parser(with_help=False)
+        _add_global_options(self._everywhere, in_verb=True)
         self.parsers: dict[str, Parser] = {}
 
     def add(
@@ -49,9 +54,8 @@ class Verbs:
         """
         name, _, place = target.partition("=")
         made: Parser = self._parsers.add_parser(
-            name, help=text, description=text, aliases=list(aliases)
+            name, help=text, description=text, aliases=list(aliases), parents=[self._everywhere]
         )
-        _add_global_options(made, in_verb=True)
         module, _, function = place.partition(":")
         run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
         made.set_defaults(module=module, function=function, patience=patience, **run)

@@ -19,6 +19,7 @@ from kadtwisted.cli.arguments import read_command_line
 from kadtwisted.cli.limits import Interrupted, OutOfTime
 from kadtwisted.cli.parser import Misuse, Wanted
 from kadtwisted.cli.text.output import CannotWrite, Output
+from kadtwisted.daemon.streams import fill_closed
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +36,7 @@ def main(
     """Run ``kad`` with these arguments (the process's own by default); the exit code."""
     given = sys.argv[1:] if argv is None else argv
     if make_world is None:
-        streams.mend()
+        fill_closed()
     try:
         return _ended(given, make_world)
     except BrokenPipeError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -45,14 +46,36 @@ class Show(argparse.Action):
         raise Wanted(self._text or parser.format_help())
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """The usual one.  Each option that is added makes one, and the usual one then asks how wide the
+    terminal is, by a module that is imported for this alone."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The width of the terminal, as ``shutil.get_terminal_size`` finds it."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that complains in one sentence.  ``verbs`` are the parsers of all verbs, by their
     names and other names."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_abbrev=False, add_help=False, **kwargs)
+    def __init__(self, *, with_help: bool = True, **kwargs: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, add_help=False, formatter_class=_HelpFormatter, **kwargs
+        )
         self.verbs: Mapping[str, Parser] = {}
-        self.add_argument("-h", "--help", action=Show, help="show this help and exit")
+        if with_help:
+            self.add_argument("-h", "--help", action=Show, help="show this help and exit")
 
     def error(self, message: str) -> NoReturn:
         if message.startswith(_NO_SUCH_VERB):

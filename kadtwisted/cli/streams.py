@@ -1,9 +1,7 @@
-"""The three standard streams of the process, whatever whoever started it has made of them.
+"""The standard streams of one run of ``kad``.
 
-Supervisors, job schedulers and ``<&-`` start programs with closed streams.  Then the next file that
-is opened takes their place: a database would get what is meant for standard error.  So each closed
-one is filled first, with something on which whatever needs the stream fails.  Python has ``None``
-for a stream that was closed.
+What cannot be read or written is a sentence.  Closed ones were filled before, by
+:mod:`kadtwisted.daemon.streams`.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from kadtwisted.cli.text.output import CannotWrite, write_all
+from kadtwisted.daemon.streams import STDIN, STDOUT
 from kadtwisted.errors import InvalidInput, reason_of
 
 
@@ -22,39 +21,17 @@ class BadInput(InvalidInput):
     """Standard input cannot be read."""
 
 
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
-
-
-def mend() -> None:
-    """Fill the places of closed streams.  Reading such a stream fails, and so does writing to it;
-    but what is said to a closed standard error is dropped."""
-    for descriptor, flags in (
-        (_STDIN, os.O_WRONLY),
-        (_STDOUT, os.O_RDONLY),
-        (_STDERR, os.O_WRONLY),
-    ):
-        try:
-            os.fstat(descriptor)
-        except OSError as error:
-            if error.errno == errno.EBADF:
-                # The lowest free number is taken: those before it are filled already.
-                os.open(os.devnull, flags)
-    if sys.stderr is None:
-        # For as long as the process lives.
-        sys.stderr = open(_STDERR, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
-
-
 def standard_input() -> BinaryIO:
     """Standard input."""
     if sys.stdin is None:
-        return open(_STDIN, "rb", buffering=0, closefd=False)
+        return open(STDIN, "rb", buffering=0, closefd=False)
     return sys.stdin.buffer
 
 
 def standard_output() -> BinaryIO:
     """Standard output, without a buffer: what could not be written is told once, and not tried
     again when the process ends."""
-    return open(_STDOUT, "wb", buffering=0, closefd=False)
+    return open(STDOUT, "wb", buffering=0, closefd=False)
 
 
 def pieces(stream: BinaryIO) -> Iterator[bytes]:
@@ -102,5 +79,5 @@ def print_error(text: str) -> None:
 def give_up(code: int) -> int:
     """Standard output cannot be written: drop what is still to be written there; the exit code."""
     if sys.stdout is not None and hasattr(sys.stdout, "buffer"):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     return code

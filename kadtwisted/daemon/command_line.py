@@ -16,6 +16,7 @@ from twisted.python import usage
 
 from kadtwisted.daemon.logs import tell_people
 from kadtwisted.daemon.pid_file import settle_pid_file
+from kadtwisted.daemon.streams import drop_closed
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems
 from kadtwisted.model.value_kinds import TextList
 from kadtwisted.settings.daemon_settings import DEFAULTS
@@ -84,6 +85,7 @@ class Options(usage.Options):
     )
 
     def __init__(self) -> None:
+        drop_closed()  # the first that is ours to run; the log comes after the options
         super().__init__()  # type: ignore[no-untyped-call]
         self.given: list[Argument] = []
         self.settings = DEFAULTS

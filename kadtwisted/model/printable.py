@@ -26,12 +26,14 @@ LINE_LIMIT = 8000
 _CUT = "..."
 _DELETE, _DELETE_ESCAPED = "\x7f", "\\u007f"
 
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+_INVISIBLE = (
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164"
+    "\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Characters that ``str.isprintable`` takes for visible although nobody sees them: the default
 ignorable code points (Unicode, DerivedCoreProperties) that are letters or marks, and the blank
-pattern of Braille."""
+pattern of Braille.  The module ``re`` compiles it when a text is first looked at, and keeps it: a
+short command may never look at one."""
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
@@ -91,7 +93,7 @@ def _number(value: float | None) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return text.isprintable() and _INVISIBLE.search(text) is None
+    return text.isprintable() and re.search(_INVISIBLE, text) is None
 
 
 def _visible(character: str) -> str:

@@ -12,7 +12,7 @@ one printable line.
 from __future__ import annotations
 
 import errno
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, TextIO
@@ -74,7 +74,7 @@ class Output:
             self._write_json(described)
             return
         encoded = described["value_base64"]
-        data = b64decode(described["raw_base64"] if encoded is None else encoded)
+        data = a2b_base64(described["raw_base64"] if encoded is None else encoded)
         self.write(_for_terminal(data) if self._stdout.isatty() else data)
 
     def write(self, data: bytes) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
+from binascii import b2a_base64
 from typing import Any
 
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.streams import read_all
-from kadtwisted.cli.text.output import receipt_text, trace_text
+from kadtwisted.cli.text.output import CannotWrite, Described, receipt_text, trace_text
 from kadtwisted.errors import NotFound, RecordTooLarge
 
 LOOKED_AT = 900
@@ -24,7 +24,7 @@ async def store(session: Session) -> int:
     arguments = session.arguments
     request: dict[str, Any] = {
         "key": arguments.key,
-        "value_base64": b64encode(session.input).decode(),
+        "value_base64": b2a_base64(session.input, newline=False).decode(),
     }
     if arguments.lifetime is not None:
         request["lifetime"] = arguments.lifetime
@@ -32,7 +32,7 @@ async def store(session: Session) -> int:
         request["keep"] = True
     async with performer(session) as node:
         receipt = await node.perform("put", request)
-    session.output.report(receipt, lambda shown: receipt_text(shown, arguments.key))
+    _report(session, receipt, "stored")
     return os.EX_OK
 
 
@@ -56,8 +56,16 @@ async def delete(session: Session) -> int:
     key = session.arguments.key
     async with performer(session) as node:
         receipt = await node.perform("delete", {"key": key})
-    session.output.report(receipt, lambda shown: receipt_text(shown, key))
+    _report(session, receipt, "deleted")
     return os.EX_OK
+
+
+def _report(session: Session, receipt: Described, done: str) -> None:
+    """Show a receipt.  What is done is told as done, even if the receipt cannot be written."""
+    try:
+        session.output.report(receipt, lambda shown: receipt_text(shown, session.arguments.key))
+    except CannotWrite as error:
+        raise CannotWrite(f"it was {done}, but the receipt is lost: {error}") from error
 
 
 def take_value(session: Session) -> None:

@@ -61,6 +61,7 @@ class _Replayed:
         self.sent = self.received = 0
         self._stage = stage
         self._victim = victim
+        self._address = victim.peer.address  # while it has a port
         self._node = node
         self._request = request
         self._recorded = b""
@@ -76,12 +77,11 @@ class _Replayed:
     def again(self, pause: float) -> None:
         """The attacker sends the request again."""
         self.sent += len(self._recorded)
-        self._stage.network.send(self._recorded, self._victim.peer.address, self._node.address)
+        self._stage.network.send(self._recorded, self._address, self._node.address)
         self._stage.advance(pause)
 
     def _look(self, datagram: Datagram) -> None:
-        victim = self._victim.peer.address
-        if tuple(datagram.destination) == victim:
+        if tuple(datagram.destination) == self._address:
             self.received += len(datagram.data)
-        elif datagram.source == victim and datagram.data[0] == SEALED | REQUEST:
+        elif datagram.source == self._address and datagram.data[0] == SEALED | REQUEST:
             self._recorded = datagram.data

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from kadtwisted import __version__
-from kadtwisted.cli.parser import Misuse, Parser, Show, parsed, port, seconds, whole_number
+from kadtwisted.cli.parser import (
+    Parser,
+    Show,
+    parsed,
+    port,
+    seconds,
+    settle_words,
+    verdicts,
+    whole_number,
+)
 
 PATIENCE = 10.0
 DEMO_PATIENCE = 120.0
@@ -70,23 +79,8 @@ def read_command_line(given: Sequence[str]) -> argparse.Namespace:
     parser = make_parser()
     found = parsed(parser, given)
     if hasattr(found, "words"):
-        _settle_words(found, parser.verbs[found.verb].prog)
+        settle_words(found, parser.verbs[found.verb].prog)
     return found
-
-
-def _settle_words(found: argparse.Namespace, program: str) -> None:
-    """Name and value, which may be given as words or by options."""
-    words = list(found.words)
-    if found.key is None:
-        if not words:
-            raise Misuse("give the NAME of the value", program)
-        found.key = words.pop(0)
-    if getattr(found, "value", "") is None:
-        if not words:
-            raise Misuse("give the VALUE, or - to read it from standard input", program)
-        found.value = words.pop(0)
-    if words:
-        raise Misuse(f"unrecognized arguments: {' '.join(words)}", program)
 
 
 def make_parser() -> Parser:
@@ -133,9 +127,8 @@ def _add_serving_verbs(verbs: Verbs) -> None:
         _add_bootstrap(made)
         made.add_argument(
             "--storage",
-            default="memory",
             metavar="NAME[:ARGUMENT]",
-            help="where records are stored (default: memory)",
+            help="where records are stored (default: sqlite in --state-dir; without one, memory)",
         )
 
 
@@ -202,6 +195,13 @@ def _add_inspecting_verbs(verbs: Verbs) -> None:
         ("routing", "Show the routing tables of a running node."),
     ):
         verbs.add(f"{verb}=running:{verb}", text, node="needed", reactor=False)
+    waiting = verbs.add(
+        "wait=waiting:wait", "Wait until the running node is in its network.", reactor=False
+    )
+    waiting.add_argument(
+        "--for", dest="verdicts", type=verdicts, default=("serving",), metavar="VERDICT[,VERDICT]",
+        help="what to wait for, one of several (default: serving)",
+    )  # fmt: skip
 
 
 def _add_config(verbs: Verbs) -> None:

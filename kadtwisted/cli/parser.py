@@ -135,6 +135,21 @@ def _unescaped(value: Any) -> Any:
     return value.removeprefix(_ESCAPE) if isinstance(value, str) else value
 
 
+def settle_words(found: argparse.Namespace, program: str) -> None:
+    """Name and value, which may be given as words or by options."""
+    words = list(found.words)
+    if found.key is None:
+        if not words:
+            raise Misuse("give the NAME of the value", program)
+        found.key = words.pop(0)
+    if getattr(found, "value", "") is None:
+        if not words:
+            raise Misuse("give the VALUE, or - to read it from standard input", program)
+        found.value = words.pop(0)
+    if words:
+        raise Misuse(f"unrecognized arguments: {' '.join(words)}", program)
+
+
 # --- Types of arguments ----------------------------------------------------------------------
 
 
@@ -157,3 +172,16 @@ def seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"a time is written as 10, 90m, 24h or 2d, not {text!r}")
     return value
+
+
+def verdicts(text: str) -> tuple[str, ...]:
+    """Verdicts on a node, with commas between them."""
+    from kadtwisted.model.health import Health
+
+    found = tuple(each.strip() for each in text.split(","))
+    known = [health.word for health in Health]
+    for each in found:
+        if each not in known:
+            hint = _alike(each, known) or f"; there are {', '.join(known)}"
+            raise argparse.ArgumentTypeError(f"there is no verdict {each!r}{hint}")
+    return found

@@ -52,7 +52,8 @@ class CommandWorld(NamedTuple):
 
     ``make_node`` makes a node on a reactor, not yet started.  ``run`` runs a reactor until the
     Deferred that the function makes on it has fired.  ``limited`` ends by an exception what takes
-    longer than so many seconds, and by another one what a signal interrupts.
+    longer than so many seconds, and by another one what a signal interrupts.  ``pause`` waits for
+    so many seconds.
     """
 
     stdin: BinaryIO
@@ -66,6 +67,7 @@ class CommandWorld(NamedTuple):
     find_plugins: Callable[[], PluginRegistry]
     connect: Callable[[Path], BlockingClient]
     limited: Callable[[float], AbstractContextManager[None]]
+    pause: Callable[[float], None] = time.sleep
 
 
 class Session:

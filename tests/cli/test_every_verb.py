@@ -37,6 +37,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: ("--port", text),
     ),
     "routing": (lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),),
+    "wait": (lambda text: ("--for", text), lambda text: (text,)),
     "config": (lambda text: (text,), lambda text: ("check", "--config", f"/nowhere/{text}")),
     "export": (
         lambda text: ("--storage", text, "-"),

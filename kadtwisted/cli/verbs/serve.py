@@ -17,6 +17,7 @@ from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.results import BootstrapResult
 from kadtwisted.settings.checks import check_bootstrap
+from kadtwisted.settings.daemon_settings import DEFAULT_STORAGE
 from kadtwisted.settings.directories import DEFAULT_PORT
 
 
@@ -37,7 +38,10 @@ async def join(session: Session) -> int:
 async def _serve(session: Session, addresses: tuple[str, ...], report_at: bool) -> int:
     until_stopped: Deferred[None] = Deferred()
     settings = settings_of(session, addresses, port=DEFAULT_PORT, read_only=False)
-    settings = replace(settings, bootstrap=addresses, storage=session.arguments.storage)
+    # Who names a directory wants to find things there again.
+    usual = "memory" if settings.state_dir is None else DEFAULT_STORAGE
+    storage = session.arguments.storage or usual
+    settings = replace(settings, bootstrap=addresses, storage=storage)
     world = session.world
 
     def joined(result: BootstrapResult) -> None:

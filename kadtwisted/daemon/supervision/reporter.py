@@ -1,8 +1,8 @@
 """Tells a service manager about a node: when it is ready, how it is, and that it reloads.
 
-A node is ready when its health is first good enough: its ports are bound, its storage is open, and
-it is in its network or is the first node of it (:mod:`kadtwisted.upkeep.health`).  That is said
-once.  A node that is isolated later is still a running service; its status line says so.
+A node is ready when its ports are bound and its storage is open.  That is said once.  Whether it is
+in its network is another question, whose answer may take for ever: if READY waited for it, so would
+the boot of the machine.  The status line says it, and ``kad wait`` waits for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kadtwisted.model.status import NodeStatus
 
 STATUS_EVERY = 30.0
 """Seconds after which the status line is sent again although the health is the same."""
-OF_USE = frozenset({Health.SERVING, Health.DEGRADED})
+NOT_UP = frozenset({Health.STOPPED, Health.STARTING, Health.STOPPING})
 
 
 class Reporter:
@@ -33,7 +33,7 @@ class Reporter:
 
     def looked(self, health: Health) -> None:
         """Take note of the health now."""
-        if health in OF_USE and not self._ready:
+        if health not in NOT_UP and not self._ready:
             self._ready = True
             self._notifier.ready()
         now = self._now()

@@ -16,6 +16,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from kadtwisted.daemon.supervision.socket_unit import check_no_socket_is_missing
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Family
 from kadtwisted.model.printable import printable
@@ -180,12 +181,14 @@ class ServiceManager(NamedTuple):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], pid: int) -> ServiceManager:
-        """Read it from the environment.  Fails as :func:`handed_sockets` does; call this once."""
-        return cls(
-            Notifier.from_environ(environ),
-            watchdog_period(environ, pid),
-            handed_sockets(environ, pid),
-        )
+        """Read it from the environment; call this once.
+
+        Fails as :func:`handed_sockets` does, and if an enabled socket unit handed over nothing.
+        """
+        sockets = handed_sockets(environ, pid)
+        if not sockets:
+            check_no_socket_is_missing(environ)
+        return cls(Notifier.from_environ(environ), watchdog_period(environ, pid), sockets)
 
     def settings(self, wanted: NodeSettings) -> NodeSettings:
         """The settings with the interfaces and the port of the sockets that are handed over."""

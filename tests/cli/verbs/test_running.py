@@ -16,7 +16,7 @@ from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import NAME_KEY, FakeNode
 
 
-class RunningTests(unittest.SynchronousTestCase):
+class RunningTestCase(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory(prefix="kad")
         self.addCleanup(directory.cleanup)
@@ -34,6 +34,8 @@ class RunningTests(unittest.SynchronousTestCase):
         self.kad.connect = connect
         return self.kad(*argv, **keywords)
 
+
+class RunningTests(RunningTestCase):
     def test_status_and_routing(self) -> None:
         self.assertEqual(self.run_kad("status", "--state-dir", str(self.path)), 0)
         self.assertEqual(self.run_kad("routing", "--state-dir", str(self.path)), 0)
@@ -172,3 +174,47 @@ class RunningTests(unittest.SynchronousTestCase):
             kad = Kad()
             self.assertEqual(kad(*argv, "--state-dir", str(self.path)), 69)
             self.assertIn(f"no running node answers at {self.path}/control.sock", kad.said)
+
+
+class WaitTests(RunningTestCase):
+    """Waiting for a verdict: the node may come, go and change meanwhile."""
+
+    def test_it_ends_with_the_first_verdict_that_is_waited_for(self) -> None:
+        self.assertEqual(self.run_kad("wait"), 0)
+        self.assertEqual(self.run_kad("wait", "--for", "isolated,serving"), 0)
+        self.assertEqual(self.run_kad("--json", "wait", "--for", "serving"), 0)
+        self.assertEqual(self.kad.json, {"health": "serving"})
+        self.assertEqual((self.kad.pauses, len(self.paths)), (0, 3))
+
+    def test_not_in_time(self) -> None:
+        self.assertEqual(self.run_kad("wait", "--for", "isolated", "--timeout", "7"), 75)
+        self.assertIn("the node is serving; it did not become isolated within 7 s", self.kad.said)
+        self.assertEqual(len(self.paths), 1)
+
+    def test_no_node(self) -> None:
+        self.assertEqual(self.kad("wait", "--timeout", "7"), 69)
+        self.assertEqual(self.kad.said, "kad: nobody answered within 7 s\n")
+
+    def test_a_node_that_is_started_anew_meanwhile(self) -> None:
+        answers: list[Any] = [ControlUnavailable("not yet"), FakeClient(self.node)]
+
+        def connect(path: Path) -> FakeClient:
+            found = answers.pop(0)
+            if isinstance(found, ControlUnavailable):
+                raise found
+            return found
+
+        self.kad.connect = connect
+        self.assertEqual(self.kad("wait", "--state-dir", "/x"), 0)
+        self.assertEqual(self.kad.pauses, 1)
+
+    def test_a_mistake_is_told(self) -> None:
+        self.assertEqual(self.run_kad("wait", "--for", "serving,"), 64)
+
+    def test_a_directory_that_is_closed_to_us_ends_it(self) -> None:
+        def connect(path: Path) -> FakeClient:
+            raise ControlRefused("run kad with sudo")
+
+        self.kad.connect = connect
+        self.assertEqual(self.kad("wait"), 77)
+        self.assertEqual(self.kad.pauses, 0)

@@ -77,6 +77,16 @@ class BootstrapTests(unittest.SynchronousTestCase):
         kad("join", *VIA, "--storage", "sqlite:/x", meanwhile=stop_after(0))
         self.assertEqual([each.storage for each in kad.settings], ["memory", "sqlite:/x"])
 
+    def test_a_state_directory_keeps_records(self) -> None:
+        kad = Kad()
+        directory = tempfile.TemporaryDirectory(prefix="kad")
+        self.addCleanup(directory.cleanup)
+        there = ("--state-dir", directory.name)
+        kad("bootstrap", *there, meanwhile=stop_after(0))
+        kad("join", *VIA, *there, meanwhile=stop_after(0))
+        kad("join", *VIA, *there, "--storage", "memory", meanwhile=stop_after(0))
+        self.assertEqual([each.storage for each in kad.settings], ["sqlite", "sqlite", "memory"])
+
     def test_a_port_in_use(self) -> None:
         kad = Kad(FakeNode(start=CannotListen("the port is taken")))
         self.assertEqual(kad("bootstrap"), 71)

@@ -42,18 +42,19 @@ class ReporterTests(unittest.SynchronousTestCase):
     def looked(self, health: Health) -> list[str]:
         return self.after(lambda: self.reporter.looked(health))
 
-    def test_ready_at_the_first_verdict_of_use(self) -> None:
-        for health in (Health.STARTING, Health.JOINING, Health.ISOLATED):
+    def test_ready_once_it_is_up_whoever_is_there(self) -> None:
+        for health in (Health.STARTING, Health.STOPPED):
             self.assertNotIn("READY=1", self.looked(health))
-        self.assertEqual(self.looked(Health.SERVING), ["READY=1", f"STATUS={SERVING}"])
-        self.assertEqual(self.looked(Health.ISOLATED)[0][:16], "STATUS=isolated:")
-        self.assertNotIn("READY=1", self.looked(Health.SERVING))
+        self.assertEqual(self.looked(Health.JOINING)[0], "READY=1")
+        for health in (Health.SERVING, Health.ISOLATED, Health.DEGRADED):
+            self.assertNotIn("READY=1", self.looked(health))
 
-    def test_a_node_that_only_reads_is_ready(self) -> None:
-        self.assertIn("READY=1", self.looked(Health.DEGRADED))
+    def test_a_node_that_cannot_send_is_up_and_one_that_stops_is_not(self) -> None:
+        self.assertNotIn("READY=1", self.looked(Health.STOPPING))
+        self.assertEqual(self.looked(Health.ISOLATED)[0], "READY=1")
 
     def test_the_status_at_each_change_and_now_and_then(self) -> None:
-        self.assertEqual(len(self.looked(Health.JOINING)), 1)
+        self.looked(Health.JOINING)
         self.clock.advance(STATUS_EVERY - 1)
         self.assertEqual(self.looked(Health.JOINING), [])
         self.clock.advance(1)
@@ -70,6 +71,6 @@ class ReporterTests(unittest.SynchronousTestCase):
         self.assertEqual(self.after(self.reporter.reloaded), ["READY=1"])
 
     def test_a_reload_makes_no_node_ready(self) -> None:
-        self.looked(Health.JOINING)
+        self.looked(Health.STARTING)
         self.assertEqual(self.after(self.reporter.reloading), [])
         self.assertEqual(self.after(self.reporter.reloaded), [])

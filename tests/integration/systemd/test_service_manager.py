@@ -6,7 +6,7 @@ import json
 import socket
 import sys
 
-from tests.integration.processes import TWISTD, ProcessTestCase, Program
+from tests.integration.processes import KAD, TWISTD, ProcessTestCase, Program
 
 ACTIVATE = """
 import os, socket, sys
@@ -84,14 +84,37 @@ class ServiceManagerTests(ProcessTestCase):
         self.assertIn("WATCHDOG=1", self.heard(manager))
         await daemon.end()
 
-    async def test_a_node_that_waits_for_its_network_is_not_ready(self) -> None:
+    async def test_a_node_that_waits_for_its_network_is_ready(self) -> None:
+        """Else a machine would never finish booting while no other is there."""
         manager = self.manager()
         daemon = self.daemon(
             "--port", "0", "--interface", "127.0.0.1", "--bootstrap", "127.0.0.1:9"
         )
-        await daemon.says("trying again until one answers")
+        await daemon.says("the node is joining")
+        waited = await self.kad("wait", "--for", "joining", "--state-dir", "state")
+        self.assertEqual((waited.code, waited.out), (0, b""), waited.err)
+        late = await self.kad(
+            "wait", "--for", "serving,isolated", "--timeout", "1", "--state-dir", "state"
+        )
+        self.assertEqual(late.code, 75, late)
+        self.assertIn("the node is joining; it did not become serving or isolated", late.err)
         await daemon.end()
-        self.assertNotIn("READY=1", self.heard(manager))
+        heard = self.heard(manager)
+        self.assertEqual(heard[0], "READY=1")
+        self.assertTrue(heard[1].startswith("STATUS=joining: "), heard)
+
+    async def test_who_waits_for_a_node_need_not_come_after_it(self) -> None:
+        waiting = self.start(*KAD, "wait", "--timeout", "50", "--state-dir", "state")
+        self.daemon("--port", "0", "--interface", "127.0.0.1")
+        result = await waiting.ended
+        self.assertEqual((result.code, result.err), (0, "kad: the node is serving\n"))
+
+    async def test_where_no_node_comes_the_code_says_so(self) -> None:
+        result = await self.kad("wait", "--timeout", "0.5", "--state-dir", "state")
+        self.assertEqual((result.code, result.out), (69, b""), result.err)
+        result = await self.kad("wait", "--for", "srving", "--state-dir", "state")
+        self.assertEqual(result.code, 64)
+        self.assertIn("there is no verdict 'srving'; did you mean serving?", result.err)
 
     async def test_a_socket_that_is_handed_over_is_served(self) -> None:
         daemon = self.daemon("--port", "1", through=(sys.executable, "-c", ACTIVATE))

@@ -14,10 +14,16 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from kadtwisted.cli.arguments import read_command_line
+
 ETC = Path(__file__).resolve().parents[3] / "etc"
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE = 1.5
 """The highest exposure that is accepted, as ``systemd-analyze security`` counts it."""
+
+OF_ROOT = 3.5
+"""The highest exposure of what must run as root, since it asks another user's node."""
+KINDS = (".service", ".socket")
 
 SANDBOX = {
     "DynamicUser": "yes",
@@ -67,7 +73,7 @@ class ServiceTests(unittest.SynchronousTestCase):
         for name, value in (
             ("Type", "notify"),
             ("NotifyAccess", "main"),
-            ("TimeoutStartSec", "infinity"),
+            ("TimeoutStartSec", "15min"),
             ("Restart", "on-failure"),
             ("ExecReload", "kill -HUP $MAINPID"),
             ("StateDirectory", "kademlia"),
@@ -79,18 +85,56 @@ class ServiceTests(unittest.SynchronousTestCase):
         self.assertGreater(int(self.unit["TimeoutStopSec"]), 2)
         self.assertEqual(self.unit["RestartPreventExitStatus"], "1 77 78")
 
-    def test_its_exposure(self) -> None:
+    def test_their_exposure(self) -> None:
         if ANALYZE is None:
             return
-        done = subprocess.run(
-            [ANALYZE, "security", "--offline=true", "--no-pager", ETC / "kademlia.service"],
-            capture_output=True,
-            text=True,
-            check=True,
+        for unit in sorted(ETC.glob("*.service")):
+            done = subprocess.run(
+                [ANALYZE, "security", "--offline=true", "--no-pager", unit],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
+            assert found is not None, done.stdout[-300:]
+            most = OF_ROOT if "wait-online" in unit.name else EXPOSURE
+            self.assertLessEqual(float(found[1]), most, unit.name)
+
+
+class InstanceTests(unittest.SynchronousTestCase):
+    """One of several nodes is as the only one, but for what has its name: the port."""
+
+    def test_they_differ_where_they_must(self) -> None:
+        for name in ("kademlia.service", "kademlia.socket", "kademlia-wait-online.service"):
+            one, several = directives(name), directives(name.replace(".", "@."))
+            self.assertEqual(one.keys(), several.keys())
+            differing = {key for key, value in one.items() if several[key] != value}
+            self.assertEqual({key for key in differing if "%i" in several[key]}, differing)
+            for key in differing - {"Description", "ExecStart"}:
+                plain = re.sub(r"kademlia([-/@])%i", "kademlia", several[key])
+                self.assertEqual(plain.replace(":%i", ":8000"), one[key], key)
+
+    def test_port_state_and_settings_are_its_own(self) -> None:
+        unit = directives("kademlia@.service")
+        for name, value in (
+            ("StateDirectory", "kademlia-%i"),
+            ("ConfigurationDirectory", "kademlia/%i"),
+            ("WorkingDirectory", "%S/kademlia-%i"),
+        ):
+            self.assertEqual(unit[name], value)
+        self.assertTrue(
+            unit["ExecStart"].endswith(" --port %i --state-dir %S/kademlia-%i"), unit["ExecStart"]
         )
-        found = re.search(r"exposure level for kademlia.service: ([0-9.]+)", done.stdout)
-        assert found is not None, done.stdout[-300:]
-        self.assertLessEqual(float(found[1]), EXPOSURE)
+
+    def test_nobody_waits_for_a_network_who_does_not_ask_for_it(self) -> None:
+        unit = directives("kademlia-wait-online.service")
+        self.assertNotIn("WantedBy", unit)
+        self.assertEqual((unit["Type"], unit["RemainAfterExit"]), ("oneshot", "yes"))
+        verb = unit["ExecStart"].split(" ", 1)[1].replace("%S", "/var/lib")
+        given = read_command_line(verb.split())
+        self.assertEqual((given.verb, given.verdicts), ("wait", ("serving", "degraded")))
+        self.assertLess(given.timeout, 180)
+        self.assertEqual(unit["TimeoutStartSec"], "3min")
 
 
 class SocketTests(unittest.SynchronousTestCase):
@@ -101,6 +145,11 @@ class SocketTests(unittest.SynchronousTestCase):
         self.assertEqual(unit["ReceiveBuffer"], "4M")
         self.assertEqual(unit["FileDescriptorName"], "kademlia")
 
+    def test_an_address_may_come_later_and_a_failed_socket_is_tried_again(self) -> None:
+        unit = directives("kademlia.socket")
+        self.assertEqual(unit["FreeBind"], "yes")
+        self.assertEqual(unit["WantedBy"], "sockets.target kademlia.service")
+
 
 class BothTests(unittest.SynchronousTestCase):
     def test_systemd_understands_every_line(self) -> None:
@@ -108,10 +157,12 @@ class BothTests(unittest.SynchronousTestCase):
         if ANALYZE is None:
             return
         with tempfile.TemporaryDirectory() as directory:
-            units = [Path(directory) / f"kademlia.{kind}" for kind in ("service", "socket")]
+            names = sorted(each.name for each in ETC.iterdir() if each.suffix in KINDS)
+            units = [Path(directory) / name.replace("@", "@8001") for name in names]
+            self.assertEqual(len(units), 6)
             for unit in units:
-                text = (ETC / unit.name).read_text("utf-8")
-                text = text.replace("/opt/kademlia/bin/twistd", sys.executable)
+                text = (ETC / unit.name.replace("@8001", "@")).read_text("utf-8")
+                text = re.sub(r"/opt/kademlia/bin/(twistd|kad)\b", sys.executable, text)
                 unit.write_text(text.replace("Documentation=man:kad(1)\n", ""))
             done = subprocess.run(
                 [ANALYZE, "verify", *units], capture_output=True, text=True, check=False

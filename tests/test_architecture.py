@@ -43,7 +43,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
         "dialects": (("dialect", "door"), ("native", "mainline")),
         "storage": (
             ("guard",),
-            ("capacity", "changes", "file_lock", "files", "group_commit", "timeline"),
+            ("belongings", "capacity", "changes", "file_lock", "files", "group_commit", "timeline"),
             ("file_storage", "memory"),
             ("lmdb", "sqlite"),
         ),

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,13 @@ from kadtwisted.state.directory import StateDirectory
 
 if TYPE_CHECKING:
     from kadtwisted.node.world import World
+
+
+def load_program() -> None:
+    """Import what is otherwise imported once a node is made: for a process that will not be able
+    to read it any more, because it becomes another user before that."""
+    for each in ("kadtwisted.node.node", "kadtwisted.state.node_state"):
+        import_module(each)
 
 
 @dataclass(frozen=True)

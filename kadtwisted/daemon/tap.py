@@ -21,7 +21,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, Logger
 
 from kadtwisted.application.home import MakeNode, Randomness
-from kadtwisted.application.making import NodeMaker
+from kadtwisted.application.making import NodeMaker, load_program
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import startup_exit_code
 from kadtwisted.daemon.logs import Log, is_journal, log_for_twist, make_log, tell_people
@@ -58,6 +58,12 @@ class DaemonService(SupervisedNode):
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
         if self.output is not None:
             parent.setComponent(ILogObserver, self.output)
+
+    def privilegedStartService(self) -> None:
+        """As :meth:`SupervisedNode.privilegedStartService`; what opens later is loaded now."""
+        super().privilegedStartService()
+        if self._waits_for_its_user():
+            load_program()
 
     def _waits_for_its_user(self) -> bool:
         return self.user not in (None, os.geteuid()) or super()._waits_for_its_user()

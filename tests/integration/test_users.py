@@ -159,6 +159,44 @@ class UserTests(UsersTestCase):
         self.assertFalse(self.state.exists())
 
 
+class ImportTests(UsersTestCase):
+    """What root does for a stopped node leaves nothing of root's behind."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.state.mkdir(mode=0o700)
+        if IS_ROOT:
+            os.chown(self.state, pwd.getpwnam(SERVANT).pw_uid, pwd.getpwnam(SERVANT).pw_gid)
+
+    async def test_after_the_records_were_moved_away(self) -> None:
+        twistd = ("--uid", SERVANT) if IS_ROOT else ()
+        keeper = "root" if IS_ROOT else SERVANT
+        for storage, place in (("sqlite", ()), ("lmdb", ()), ("sqlite", ("inner",))):
+            file = self.state.joinpath(*place) / f"records.{storage}"
+            named = ("--storage", f"{storage}:{file}")
+            daemon = self.start(*TWISTD[:-1], *twistd, *self.options(), *named)
+            await daemon.says("serves the network")
+            await self.kad_as(SERVANT, "store", "--key", "k", "--value", "v")
+            await daemon.end()
+            saved = self.directory / "records.kad"
+            exported = await self.kad_as(keeper, "export", *named, str(saved))
+            self.assertEqual(exported.code, 0, exported.err)
+            for each in list(file.parent.glob("records.*")):
+                each.unlink()
+            if place:
+                file.parent.rmdir()
+            imported = await self.kad_as(keeper, "import", *named, str(saved))
+            self.assertEqual(imported.code, 0, imported.err)
+            self.assertTrue(file.exists())
+            for each in self.state.rglob("*"):
+                self.assertEqual(each.owner(), SERVANT, each)
+            again = self.start(*TWISTD[:-1], *twistd, *self.options(), *named)
+            await again.says("serves the network")
+            self.assertEqual((await self.kad_as(SERVANT, "get", "--key", "k")).out, b"v")
+            await again.end()
+            saved.unlink()
+
+
 class UmaskTests(UsersTestCase):
     """What the node makes is its user's alone, whatever the caller's umask allows."""
 

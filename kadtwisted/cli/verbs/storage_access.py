@@ -16,6 +16,7 @@ from kadtwisted.settings.daemon_settings import DEFAULT_STORAGE, DaemonSettings
 from kadtwisted.settings.storage_context import storage_context
 from kadtwisted.settings.whereabouts import whereabouts
 from kadtwisted.state.directory import StateDirectory
+from kadtwisted.storage.belongings import given_to_owners
 
 BATCH = 64
 """MAGIC: records that are read or written at a time; these writes share one flush."""
@@ -45,17 +46,21 @@ async def opened_storage(
     if for_reading:
         _check_is_there(storage, state_dir)
     state = None if state_dir is None else StateDirectory(state_dir, of_any_user=True)
-    try:
-        if state is not None:
-            state.open()
-        await storage.open()
+    file = getattr(storage, "path", None)
+    file = file if isinstance(file, Path) else None  # of a storage of somebody else
+    directories = {each for each in (state_dir, None if file is None else file.parent) if each}
+    with given_to_owners(directories, "" if file is None else file.name):
         try:
-            yield storage, context
+            if state is not None:
+                state.open()
+            await storage.open()
+            try:
+                yield storage, context
+            finally:
+                await storage.close()
         finally:
-            await storage.close()
-    finally:
-        if state is not None:
-            state.close()
+            if state is not None:
+                state.close()
 
 
 def _state_dir_here(session: Session) -> Path:

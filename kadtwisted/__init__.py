@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         NotConditional,
         NotFound,
         NotStored,
+        OwnKeyAnswered,
         RecordTooLarge,
         RemoteError,
         RequestTimedOut,
@@ -139,7 +140,8 @@ _HOMES = homes(
             "ConfigurationProblems DiskFull ErrorReply IdentityError InvalidAddress InvalidInput "
             "InvalidKey InvalidLifetime InvalidRecord KadtwistedError LocalError "
             "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
-            "RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy StorageError "
+            "OwnKeyAnswered RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy "
+            "StorageError "
             "StorageFull Superseded TooFar TooManyRequests Unavailable UnknownKind "
             "UnsupportedVersion WrongReply"
         ),
@@ -246,6 +248,7 @@ __all__ = [
     "NotConditional",
     "NotFound",
     "NotStored",
+    "OwnKeyAnswered",
     "Parameters",
     "PingResult",
     "Publication",

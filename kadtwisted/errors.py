@@ -7,7 +7,7 @@ what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kadtwisted.model.printable import LINE_LIMIT, printable
@@ -169,6 +169,15 @@ class WrongReply(RequestTimedOut):
     version of the protocol."""
 
 
+class OwnKeyAnswered(WrongReply):
+    """Under this node's own key an address answered: the node ``ourselves``, or another one that
+    has the same key."""
+
+    def __init__(self, message: str, *, ourselves: bool = False) -> None:
+        super().__init__(message)
+        self.ourselves = ourselves
+
+
 class ErrorReply(RemoteError):
     """The other node answered with an error.
 
@@ -202,7 +211,16 @@ class Unavailable(RemoteError):
 
 
 class BootstrapFailed(Unavailable):
-    """None of the bootstrap addresses answered."""
+    """None of the bootstrap addresses answered; ``own`` are those that are the node itself."""
+
+    def __init__(
+        self,
+        message: str,
+        reasons: Mapping[str, str] | None = None,
+        own: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, reasons)
+        self.own = tuple(own)
 
 
 class NoContacts(Unavailable):

@@ -231,6 +231,7 @@ def _link(link: LinkStatus) -> Described:
         "contacts": link.contacts,
         "tentative": link.tentative,
         "requests_in_flight": link.requests_in_flight,
+        "twin": _endpoint(link.twin),
     }
 
 

@@ -45,6 +45,7 @@ class Joining:
         self._addresses: tuple[str, ...] = ()
         self._tries = 0
         self._complained = False
+        self._first = False
         self._attempt: Deferred[Any] | None = None
         self._timer: Any = None
 
@@ -54,7 +55,7 @@ class Joining:
         self._node = node
         self._addresses = addresses
         self._tries = 0
-        self._complained = False
+        self._complained = self._first = False
         self._log.info("joining through {addresses}", addresses=", ".join(addresses))
         self._try()
 
@@ -89,8 +90,29 @@ class Joining:
         self._attempt = None
         if failure.check(CancelledError, NodeStopped):
             return
-        self._complain(failure)
+        if isinstance(failure.value, BootstrapFailed) and failure.value.own:
+            self._is_first(failure.value)
+            if len(failure.value.own) == len(failure.value.reasons):
+                return  # there is nobody else to ask
+        else:
+            self._complain(failure)
         self._timer = self._reactor.callLater(self._pause(), self._try)
+
+    def _is_first(self, error: BootstrapFailed) -> None:
+        """One of the addresses is the node's own, and no other answers: others join through it."""
+        if self._first:
+            return
+        self._first = True
+        others = len(error.reasons) - len(error.own)
+        self._log.info(
+            "{own} is this node itself{others}",
+            own=", ".join(error.own),
+            others=", and no other bootstrap address answers: it is the first of its network, and "
+            "goes on trying the others"
+            if others
+            else ", the only bootstrap address: it is the first of its network",
+        )
+        self._joined(BootstrapResult((), error.reasons, 0))
 
     def _complain(self, failure: Failure) -> None:
         if self._complained:

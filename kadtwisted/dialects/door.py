@@ -7,7 +7,7 @@ timer; it knows nothing of how a datagram is built.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from zope.interface import Attribute, Interface
@@ -26,8 +26,8 @@ class Received(NamedTuple):
 
     ``key`` is the sender's public key.  ``proven`` says that the sender has shown that it receives
     at ``endpoint``, as far as the dialect asks for that; ``introduces`` that it may be considered
-    as a contact.  ``refusal`` is the answer if the door itself refuses the request.  ``envelope``
-    is the door's own: what it needs to make the reply.
+    as a contact, or has our own key and is not us.  ``refusal`` is the answer if the door itself
+    refuses the request.  ``envelope`` is the door's own: what it needs to make the reply.
     """
 
     body: RequestBody
@@ -77,7 +77,8 @@ class Exchange:
 
     ``greets`` is set where the public key of who is there is not known: then the contact's is
     empty, and only the holder of ``pinned``, if given, is believed.  ``transaction`` is set while
-    the request is in flight.  ``notes`` are the door's own.
+    the request is in flight.  ``came_back`` says that it came to one of our own ports: we have
+    asked ourselves.  ``notes`` are the door's own.
     """
 
     contact: Contact
@@ -86,6 +87,7 @@ class Exchange:
     pinned: bytes | None
     transaction: Transaction[Any] | None
     notes: Any
+    came_back: bool = field(default=False, init=False)
 
 
 class IDoor(Interface):

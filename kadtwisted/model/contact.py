@@ -97,8 +97,8 @@ def scoped_address(host: str) -> InvalidAddress:
     """Why such a host cannot be used."""
     return InvalidAddress(
         f"link-local addresses such as {host} are not supported: they lead somewhere on one "
-        "machine only, and nodes tell each other their addresses; give the machines unique local addresses "
-        "(fd00::/8) or IPv4 addresses"
+        "machine only, and nodes tell each other their addresses; give the machines unique local "
+        "addresses (fd00::/8) or IPv4 addresses"
     )
 
 

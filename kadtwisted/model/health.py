@@ -19,6 +19,11 @@ class Health(Enum):
     JOINING = "joining", "looking for its network"
     SERVING = "serving", "in its network, reading and writing"
     ISOLATED = "isolated", "hears nobody; keeps its contacts and tries again"
+    DOUBLED = (
+        "doubled",
+        "another node has the same key, and each gets half of what is meant for it; "
+        "stop one of them, and remove identity.key from its state directory",
+    )
     DEGRADED = "degraded", "reads, but cannot store"
     STOPPING = "stopping", "finishing what it does"
 

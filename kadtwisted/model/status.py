@@ -16,7 +16,7 @@ class LinkStatus(NamedTuple):
 
     ``observed`` is ``None`` until enough others agree, or our own socket tells; its port is 0 if
     they do not agree on one.  ``observers`` counts the networks, and the neighbours on our own
-    site, that have agreed lately.
+    site, that have agreed lately.  ``twin`` is where another node answers under this node's key.
     """
 
     family: Family
@@ -26,6 +26,7 @@ class LinkStatus(NamedTuple):
     contacts: int
     tentative: int
     requests_in_flight: int
+    twin: Endpoint | None = None
 
 
 class ContactStatus(NamedTuple):

@@ -58,16 +58,19 @@ def node_status(
 def node_health(lasting: LastingParts, parts: Assembly, state: RunState) -> Health:
     """The one verdict on the node."""
     links = parts.links.values()
+    heard = any(link.has_heard() for link in links)
     return verdict(
         Signs(
             running=state is RunState.RUNNING,
             started=state in (RunState.STARTING, RunState.RUNNING),
             stopping=state is RunState.STOPPING,
             contacts=sum(len(link.table) for link in links),
-            first=not parts.upkeep.contacts.was_told(),
-            heard=any(link.has_heard() for link in links),
+            first=not parts.upkeep.contacts.was_told()
+            or (parts.bootstrap.found_itself and not heard),
+            heard=heard,
             uplink_down=bool(links) and all(link.is_down() for link in links),
             storage_failing=lasting.records.is_failing(),
+            doubled=any(link.twin is not None for link in links),
         )
     )
 
@@ -84,6 +87,7 @@ def link_status(link: Link) -> LinkStatus:
         len(entries) - tentative,
         tentative,
         len(link.requests),
+        link.twin,
     )
 
 

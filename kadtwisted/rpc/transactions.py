@@ -173,6 +173,10 @@ class Transactions(Generic[T]):
         """The requests in flight to ``endpoint``.  It looks at all requests, so call it rarely."""
         return [each for each in self._live.values() if each.endpoint == endpoint]
 
+    def find(self, transaction_id: bytes) -> Transaction[T] | None:
+        """The request in flight with this transaction ID, if there is one."""
+        return self._live.get(transaction_id)
+
     def match(self, endpoint: Endpoint, key: bytes, transaction_id: bytes) -> Transaction[T] | None:
         """Remove and return the request that this reply answers; ``None`` if it answers none.
 

@@ -18,7 +18,7 @@ changes the nonce, and then the box does not open, even for an attacker who know
 and computes a new tag.
 
 Hello and cookie are boxed under keys that the whole network has.  They prove nothing about their
-sender.  A hello that shows our own key is our own, sent back to us, and is refused.
+sender.  The answer to a hello that shows our own key is boxed under a secret of that key alone.
 
 Secrets are computed once for each key and kept in a bounded cache; the least recently used goes
 first.  It has the secrets of nodes that we send requests to, and of senders that the caller vouches
@@ -213,7 +213,7 @@ class BoxSealer:
 
     def inspect(self, datagram: bytes) -> Header:
         """See :meth:`ISealer.inspect`: ``too-short``, ``unknown-form``, ``wrong-tag`` (another
-        network's or another recipient's, or damaged) or ``reflected`` (our own hello)."""
+        network's or another recipient's, or damaged)."""
         if not datagram:
             raise MalformedDatagram("too-short")
         found = self._incoming.get(datagram[0])
@@ -229,8 +229,6 @@ class BoxSealer:
             expected.update(covered)
             if compare_digest(expected.digest(), tag):
                 key = datagram[NONCE_END:key_end]
-                if form == HELLO and key == self.public_key:
-                    raise MalformedDatagram("reflected")
                 token = datagram[key_end:header_end] or NO_TOKEN
                 # The same as Header(...), but without the call of a Python function.
                 return tuple.__new__(Header, (form, key, token, network))

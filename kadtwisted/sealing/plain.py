@@ -24,7 +24,6 @@ from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.sealing.box import checked_network_keys
 from kadtwisted.sealing.forms import (
     FORMS,
-    HELLO,
     PLAIN_MARK,
     SHOWS_KEY,
     SHOWS_TOKEN,
@@ -72,7 +71,7 @@ class PlainSealer:
 
     def inspect(self, datagram: bytes) -> Header:
         """See :meth:`ISealer.inspect`: ``too-short``, ``unknown-form``, ``wrong-tag`` (another
-        network's) or ``reflected`` (our own hello)."""
+        network's)."""
         if not datagram:
             raise MalformedDatagram("too-short")
         found = BY_FIRST_BYTE.get(datagram[0])
@@ -85,8 +84,6 @@ class PlainSealer:
         if network is None:
             raise MalformedDatagram("wrong-tag")
         key = datagram[HEADER_START:key_end]
-        if form == HELLO and key == self.public_key:
-            raise MalformedDatagram("reflected")
         token = datagram[key_end:header_end] or NO_TOKEN
         # The same as Header(...), but without the call of a Python function.
         return tuple.__new__(Header, (form, key, token, network))

@@ -14,8 +14,9 @@ class Signs(NamedTuple):
     """What the verdict is based on.
 
     ``contacts`` counts the contacts in all tables.  ``first`` says that the node was told of no
-    other node, so being alone is no fault.  ``heard`` says whether any node was heard since the
-    start.
+    other node, or is itself one of those that all join through and heard no other: being alone is
+    no fault then.  ``heard`` says whether any node was heard since the
+    start, ``doubled`` that another node answers under our own key.
     """
 
     running: bool
@@ -26,6 +27,7 @@ class Signs(NamedTuple):
     heard: bool
     uplink_down: bool
     storage_failing: bool
+    doubled: bool = False
 
 
 def verdict(signs: Signs) -> Health:
@@ -35,6 +37,7 @@ def verdict(signs: Signs) -> Health:
         (not signs.started, Health.STOPPED),
         (not signs.running, Health.STARTING),
         (signs.uplink_down, Health.ISOLATED),
+        (signs.doubled, Health.DOUBLED),
         (not signs.contacts and signs.heard and not signs.first, Health.ISOLATED),
         (not signs.contacts and not signs.first, Health.JOINING),
         (signs.storage_failing, Health.DEGRADED),

@@ -11,6 +11,7 @@ from twisted.trial import unittest
 
 from kadtwisted.application.joining import Joining
 from kadtwisted.errors import BootstrapFailed, NodeStopped
+from kadtwisted.model.results import BootstrapResult
 from tests.daemon.fakes import JOINED, FakeNode
 
 ADDRESSES = ("192.0.2.7:8000", "192.0.2.8:8000")
@@ -43,6 +44,25 @@ class JoiningTests(unittest.SynchronousTestCase):
         node = self.start(JOINED)
         self.assertEqual(node.calls, [("bootstrap", ADDRESSES)])
         self.assertEqual(self.joined, [JOINED])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_first_of_a_fleet(self) -> None:
+        """It is told once, and the others are tried on."""
+        reasons = dict.fromkeys(ADDRESSES, "why")
+        itself = BootstrapFailed("nobody", reasons, ADDRESSES[:1])
+        with capturedLogs() as events:
+            node = self.start(itself, itself, itself, JOINED)
+            self.assertEqual(self.joined, [BootstrapResult((), reasons, 0)])
+            self.assertEqual(self.pauses(node), [2, 4, 8])
+        self.assertEqual(self.joined[1:], [JOINED])
+        lines = [str(formatEvent(event)) for event in events]
+        self.assertEqual(len(lines), 3, lines)
+        self.assertTrue(lines[1].startswith("192.0.2.7:8000 is this node itself, and no other"))
+
+    def test_nobody_else_to_try(self) -> None:
+        itself = BootstrapFailed("nobody", dict.fromkeys(ADDRESSES, "why"), ADDRESSES)
+        self.start(itself)
+        self.assertEqual(len(self.joined), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_pauses_double_up_to_their_bound(self) -> None:

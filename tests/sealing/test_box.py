@@ -182,7 +182,19 @@ class BadDatagrams(BoxTestCase):
     def test_reflected(self) -> None:
         for form in (Form.REQUEST, Form.REPLY, Form.HELLO_ANSWER):
             self.refused("wrong-tag", self.alice, self.alice.seal(form, self.bob))
-        self.refused("reflected", self.alice, self.alice.seal(Form.HELLO, self.bob))
+
+    def test_only_who_holds_a_key_answers_a_hello_under_it(self) -> None:
+        """By that a node tells a twin from anybody else."""
+        twin = self.alice
+        hello = self.alice.seal(Form.HELLO, self.bob)
+        self.assertEqual(twin.sealer.inspect(hello).key, self.alice.key)
+        answer = twin.seal(Form.HELLO_ANSWER, twin)
+        self.assertEqual(self.alice.receive(answer, twin), b"body")
+        key = tag_key(NET, self.alice.key)
+        for other in (self.bob, self.carol):
+            forged = other.seal(Form.HELLO_ANSWER, self.alice)
+            again = tagged(forged[0], forged[1:17], self.alice.key, forged[57:], key)
+            self.does_not_open("bad-box", self.alice, again, self.alice.key)
 
     def test_reflected_by_one_who_computes_the_tag_anew(self) -> None:
         """With the network key he gets past the tag; the box is bound to its direction."""

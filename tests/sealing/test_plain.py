@@ -73,9 +73,6 @@ class Plain(SynchronousTestCase):
         datagram = self.alice.seal(Form.REPLY, b"", BOB, TOKEN, 0)
         self.assertEqual(twice.inspect(datagram).network, 0)
 
-    def test_our_own_hello(self) -> None:
-        self.refused("reflected", self.alice, self.alice.seal(Form.HELLO, b"", b"", TOKEN, 0))
-
     def test_another_key_than_the_sender_expected(self) -> None:
         datagram = self.alice.seal(Form.HELLO_ANSWER, b"", BOB, TOKEN, 0)
         header = self.bob.inspect(datagram)

@@ -162,6 +162,8 @@ The first line is the verdict:
 .Em joining ,
 .Em isolated
 (no node answers; it keeps trying),
+.Em doubled
+(another node has the same key),
 .Em degraded
 (it reads, but cannot store),
 .Em starting

@@ -41,6 +41,7 @@ def _facts(status: Described) -> list[tuple[str, str]]:
         ("Uptime", f"{duration(status['uptime_seconds'])}, {kind}"),
         *(("Address", address) for address in status["addresses"]),
         *(("Listening", _listening(link)) for link in links),
+        *(("Same key at", link["twin"]) for link in links if link.get("twin")),
         ("Contacts", ", ".join(_contacts(link) for link in links)),
         ("Stored", f"{stored}, {size(status['stored_bytes'])}{full}"),
         ("Own records", _own_records(status)),

@@ -23,7 +23,7 @@ LOOK_EVERY = 2.0
 LOOKS_A_CLOCK = 15
 """MAGIC: looks in which the clock is looked at once; it is not in a hurry."""
 
-WORRYING = frozenset({Health.ISOLATED, Health.DEGRADED})
+WORRYING = frozenset({Health.ISOLATED, Health.DOUBLED, Health.DEGRADED})
 
 
 class HealthWatch:

@@ -56,5 +56,7 @@ def status_line(health: Health, status: NodeStatus) -> str:
     """What ``systemctl status`` shows: health, contacts, records, and a clock that is wrong."""
     contacts = sum(link.contacts + link.tentative for link in status.links)
     line = f"{health.word}: {health.sentence}; contacts {contacts}, records {status.stored_records}"
+    for twin in filter(None, (link.twin for link in status.links)):
+        line += f"; the same key is at {twin}"
     fault = clock_fault(status.clock_ahead)
     return f"{line}; {fault}" if fault else line

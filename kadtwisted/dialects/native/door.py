@@ -109,6 +109,8 @@ class NativeDoor:
         self._reply_overhead = sealer.reply_overhead
         self._reply_room = DATAGRAM_LIMIT - sealer.reply_overhead
         self.transactions: Transactions[Exchange] = Transactions(settings.bounds.pending_requests)
+        self._in_flight = shared.in_flight
+        self._in_flight.append(self.transactions)
         self.endpoints = Endpoints(
             settings.timeouts, settings.bounds.endpoints, dialect.parameters.token_rotation
         )
@@ -229,8 +231,18 @@ class NativeDoor:
             message.transaction_id,
             message.read_only,
             proven,
+            introduces=key == self._public_key and not self._is_ours(message.transaction_id),
             envelope=(HELLO_ANSWER, network, token, room),
         )
+
+    def _is_ours(self, transaction_id: bytes) -> bool:
+        """Whether this is a request of ours that came to ourselves."""
+        for transactions in self._in_flight:
+            transaction = transactions.find(transaction_id)
+            if transaction is not None:
+                transaction.context.came_back = True
+                return True
+        return False
 
     def _reply(self, datagram: bytes, header: Header, endpoint: Endpoint, now: float) -> Event:
         for key in self.transactions.expected_keys(endpoint):
@@ -245,7 +257,7 @@ class NativeDoor:
         self, datagram: bytes, header: Header, endpoint: Endpoint, now: float
     ) -> Event:
         key = header.key
-        if key == self._public_key or not self.transactions.hello_pending(endpoint):
+        if not self.transactions.hello_pending(endpoint):
             raise MalformedDatagram("unexpected-reply")
         if not self.limits.admit_stranger(endpoint, now):
             raise MalformedDatagram("stranger-over-budget")

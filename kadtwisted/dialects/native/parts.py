@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from kadtwisted.dialects.door import Exchange
 from kadtwisted.interfaces import ISealer, ISerializer
 from kadtwisted.model.messages import RequestBody
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 from kadtwisted.rpc.tokens import Tokens
+from kadtwisted.rpc.transactions import Transactions
 
 
 class Parts(Protocol):
@@ -51,7 +53,7 @@ class Shared:
     """What the doors of one node share.
 
     ``once`` is ``None`` if datagrams have no random bytes, ``strangers`` is set on a network with a
-    secret alone.
+    secret alone.  ``in_flight`` are the requests of all doors.
     """
 
     tokens: Tokens
@@ -59,3 +61,4 @@ class Shared:
     once: AnsweredOnce | None
     strangers: Strangers | None
     unix_time: Callable[[], float]
+    in_flight: list[Transactions[Exchange]] = field(default_factory=list)

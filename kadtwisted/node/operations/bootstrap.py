@@ -18,6 +18,7 @@ from kadtwisted.errors import (
     InvalidAddress,
     KadtwistedError,
     NodeStopped,
+    OwnKeyAnswered,
     Unavailable,
 )
 from kadtwisted.model.contact import (
@@ -64,6 +65,9 @@ class Bootstrap:
         self._context = context
         self._links = links
         self._read_only = context.read_only
+        self.found_itself = False
+        """Whether the node itself was among the addresses to join through: it is one of those that
+        others join through, and may be the first of them."""
 
     async def run(self, addresses: Iterable[Address], *, gently: bool = False) -> BootstrapResult:
         """Join the network through these addresses, ``gently`` if nobody waits for it; see
@@ -71,8 +75,10 @@ class Bootstrap:
         greetings = await self._greet_all(addresses)
         answered = {answer.contact: link for each in greetings for link, answer in each.answers}
         failures = {str(e.address): str(e.failures[-1]) for e in greetings if not e.answers}
+        own = [str(each.address) for each in greetings if self._is_own(each)]
+        self.found_itself = self.found_itself or bool(own)
         if not answered:
-            raise BootstrapFailed(_nobody(failures), failures)
+            raise BootstrapFailed(_nobody(failures), failures, own)
         links = dict.fromkeys(answered.values())
         await all_of([Deferred.fromCoroutine(self._settle(link, gently)) for link in links])
         known = sum(len(link.table) for link in self._links.values())
@@ -102,6 +108,14 @@ class Bootstrap:
             if first.answer is not None
         ]
         return Greeting(address, answers, [each for first in firsts for each in first.failures])
+
+    def _is_own(self, greeting: Greeting) -> bool:
+        """Whether an address leads to this node: we answered ourselves, or it asks for our key and
+        nobody else has that."""
+        found = [each for each in greeting.failures if isinstance(each, OwnKeyAnswered)]
+        if found:
+            return all(each.ourselves for each in found) and not greeting.answers
+        return greeting.address.key == self._context.public_key and not greeting.answers
 
     async def hello(self, address: Address) -> Answer:
         """Say hello to an address; the first answer, of any family.

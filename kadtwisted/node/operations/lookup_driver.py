@@ -147,7 +147,9 @@ class LookupDriver:
             if good is None:
                 good = each.family is link.family and link.reach.believes(scope, each.endpoint)
                 judged[each.compact] = good
-            if good and each.key != own and not link.is_displaced(each):
+            if good and each.key == own:
+                link.hint_at_twin(each.endpoint)
+            elif good and not link.is_displaced(each):
                 usable.append(each)
         return usable
 

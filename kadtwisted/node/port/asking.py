@@ -16,7 +16,14 @@ from functools import partial
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut, SendFailed, WrongReply
+from kadtwisted.errors import (
+    ErrorReply,
+    KadtwistedError,
+    OwnKeyAnswered,
+    RequestTimedOut,
+    SendFailed,
+    WrongReply,
+)
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Pong, RequestBody
 from kadtwisted.model.networks import scope_of
@@ -29,6 +36,7 @@ from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import Change, RoutingTable
 from kadtwisted.rpc.first_contact import FirstContact
 from kadtwisted.rpc.served_kinds import ServedKinds
+from kadtwisted.upkeep.twins import Twins
 from kadtwisted.upkeep.uplink import Uplink
 
 
@@ -51,6 +59,8 @@ class Asking:
         self.kinds = ServedKinds(settings.bounds.endpoints)
         self._now = context.world.now
         self.uplink = Uplink(self._now())
+        self.twins = Twins()
+        self._public_key = context.public_key
         self._requests = requests
         self._observer = observer
         self._faults = context.faults
@@ -127,7 +137,26 @@ class Asking:
                 self.changed(self.table.answered(answer.contact, self._now(), by_pong=False))
             return self._answered(answer)
 
-        return self._requests.greet(endpoint, pinned).addCallback(answered)
+        asking = self._requests.greet(endpoint, pinned)
+        return asking.addCallbacks(answered, self._not_greeted, errbackArgs=(endpoint,))
+
+    # --- Our own key -------------------------------------------------------------------------
+
+    def look_for_twin(self) -> Deferred[object] | None:
+        """Ask where another node may live under our key, if that is due."""
+        endpoint = self.twins.due(self._now())
+        if endpoint is None:
+            return None
+        return self.greet(endpoint, self._public_key).addErrback(lambda _: None)
+
+    def _not_greeted(self, failure: Failure, endpoint: Endpoint) -> Failure:
+        """Nobody is there, or somebody under our own key: we ourselves, or a twin."""
+        found, now = failure.value, self._now()
+        if isinstance(found, OwnKeyAnswered) and not found.ourselves:
+            self.twins.answered(endpoint, now)
+        elif not failure.check(CancelledError):
+            self.twins.not_there(endpoint, now, ourselves=isinstance(found, OwnKeyAnswered))
+        return failure
 
     def may_meet(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint that asked us, and that we never asked, may be asked now."""

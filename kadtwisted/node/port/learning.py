@@ -26,6 +26,7 @@ class Learning:
     def __init__(self, context: NodeContext, asking: Asking) -> None:
         self._now = context.world.now
         self._identify = context.dialect.identify
+        self._public_key = context.public_key
         self._read_only = context.read_only
         self._asking = asking
         self._table = asking.table
@@ -41,7 +42,9 @@ class Learning:
         if len(self._considered) >= MAX_CONSIDERED:
             self._considered.clear()
         self._considered[endpoint] = now
-        if not (received.read_only or self._read_only):
+        if received.key == self._public_key:
+            self._asking.twins.hint(Endpoint(*endpoint), now)
+        elif not (received.read_only or self._read_only):
             self._consider(received, now)
 
     def _consider(self, received: Received, now: float) -> None:

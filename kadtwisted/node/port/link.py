@@ -162,6 +162,20 @@ class Link:
         """Whether a contact knows this kind of record; ``None`` if it has not told."""
         return self._kinds.knows(contact.key, kind, self._now())
 
+    def hint_at_twin(self, endpoint: Endpoint) -> None:
+        """Somebody says that our own key is there."""
+        if endpoint not in (self.listening, self.reach.own):
+            self._asking.twins.hint(endpoint, self._now())
+
+    @property
+    def twin(self) -> Endpoint | None:
+        """Where another node answers under our own key, if there is one."""
+        return self._asking.twins.twin
+
+    def look_for_twin(self) -> Deferred[object] | None:
+        """Ask where such a node may be, if that is due; ``None`` if it is not."""
+        return self._asking.look_for_twin()
+
     @property
     def told(self) -> Endpoint | None:
         """Where the last node that answered said that it saw us."""

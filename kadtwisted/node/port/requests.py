@@ -22,6 +22,7 @@ from kadtwisted.errors import (
     InvalidAddress,
     KadtwistedError,
     NodeStopped,
+    OwnKeyAnswered,
     RequestTimedOut,
     SendFailed,
     WrongReply,
@@ -89,6 +90,7 @@ class Requests:
         timeouts = context.settings.timeouts
         self._reactor = context.reactor
         self._now = context.world.now
+        self._public_key = context.public_key
         self._identify = context.dialect.identify
         self._formats = context.dialect.formats
         self._counts = context.counters.counts
@@ -238,6 +240,11 @@ class Requests:
             self._counts["replies.wrong"] += 1
             self._endpoints.failed(transaction.endpoint, now)
             asked.waiter.errback(WrongReply(f"{transaction.endpoint} {wrong}"))
+            return
+        if key == self._public_key and asked.greets:
+            who = "this node itself" if asked.came_back else "another node that has this one's key"
+            sentence = f"{transaction.endpoint} is {who}"
+            asked.waiter.errback(OwnKeyAnswered(sentence, ourselves=asked.came_back))
             return
         rtt = transaction.rtt(now) if asked.measured else None
         self._endpoints.answered(transaction.endpoint, rtt, now)

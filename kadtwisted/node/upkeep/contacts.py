@@ -23,9 +23,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
 
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.model.contact import Address, Contact, Family
+from kadtwisted.model.contact import Address, Contact, Endpoint, Family
 from kadtwisted.model.messages import FindNode, Nodes, Ping
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
@@ -74,8 +75,11 @@ class ContactUpkeep:
         self._settings = context.settings.upkeep
         self._known_addresses: dict[Address, None] = {}
         self._lost: dict[Family, Lost] = {family: Lost() for family in links}
+        self._twins: dict[Family, Endpoint | None] = {}
         self._tries = 0
         self._rounds = 0
+        # Not in the class body: Twisted would name the logger after the class there.
+        self._log = Logger(namespace="kadtwisted.node")
 
     # --- What is known -----------------------------------------------------------------------
 
@@ -163,6 +167,27 @@ class ContactUpkeep:
             if due:
                 return await refresh_bucket(self._context, link, due[0], gently=True)
         return 0.0
+
+    # --- Nodes under our own key -------------------------------------------------------------
+
+    async def look_for_twins(self) -> float:
+        """Ask where another node may live under our key, and tell of it when that changes."""
+        asking = [link.look_for_twin() for link in self._links.values()]
+        asked = [each for each in asking if each is not None]
+        await DeferredList(asked, consumeErrors=True)
+        for family, link in self._links.items():
+            before, twin = self._twins.get(family), link.twin
+            self._twins[family] = twin
+            if twin is not None and twin != before:
+                self._log.warn(
+                    "another node has the key of this one and answers at {twin}: a copy of its "
+                    "state directory runs there; stop one of them, and remove identity.key from "
+                    "its state directory",
+                    twin=twin,
+                )
+            elif twin is None and before is not None:
+                self._log.warn("no other node answers under this key any more")
+        return float(len(asked))
 
     # --- Nodes that are not in the tables ----------------------------------------------------
 

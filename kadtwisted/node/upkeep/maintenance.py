@@ -7,6 +7,7 @@ ping contacts             chore   verify, probe and ping (:mod:`~kadtwisted.node
 refresh                   chore   look up an ID in a bucket without a lookup
 come back                 chore   while the node is isolated: try to join again
 seek others               chore   ask contacts that were lost whether they are back
+look for twins            chore   ask whether another node lives under our key
 expire                    chore   remove expired records from the storage
 save contacts             chore   (:mod:`~kadtwisted.node.upkeep.persistence`)
 replicate                 load    offer stored records to the k closest nodes, page by page; many
@@ -43,6 +44,10 @@ from kadtwisted.upkeep.sessions import Sessions
 
 HAND_OFFS_A_PERIOD = 6
 """A new contact must stay for this part of a period at most before records are handed to it."""
+
+TWINS_EVERY = 3.0
+"""MAGIC: seconds between two looks whether our key was seen elsewhere; mostly it was not, and
+nothing is sent."""
 
 SEEK_EVERY = 60.0
 """Seconds between two searches for contacts that were lost, or never met."""
@@ -99,6 +104,7 @@ class Maintenance:
             (self._expire, settings.expire_every),
             (self._come_back, settings.rejoin_check_every),
             (self._seek_others, SEEK_EVERY),
+            (self._look_for_twins, TWINS_EVERY),
         ):
             self._runner.chore_at(chore, now + period * self._random.random())
         if self._workers.persistence.lasts:
@@ -171,6 +177,10 @@ class Maintenance:
     async def _seek_others(self) -> float:
         self._runner.chore_again(self._seek_others, SEEK_EVERY)
         return await self._workers.contacts.seek_others()
+
+    async def _look_for_twins(self) -> float:
+        self._runner.chore_again(self._look_for_twins, TWINS_EVERY)
+        return await self._workers.contacts.look_for_twins()
 
     async def _come_back(self) -> float:
         """While the node is isolated, try to join again, less and less often."""

@@ -9,6 +9,7 @@ from twisted.trial import unittest
 
 from kadtwisted.daemon.supervision.reporter import STATUS_EVERY, Reporter, status_line
 from kadtwisted.daemon.supervision.systemd import Notifier
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.health import Health
 from tests.daemon.fakes import a_status
 
@@ -64,6 +65,13 @@ class ReporterTests(unittest.SynchronousTestCase):
     def test_a_wrong_clock_is_in_the_line(self) -> None:
         line = status_line(Health.SERVING, a_status(clock_ahead=-300.0))
         self.assertEqual(line, f"{SERVING}; its clock is 300 s behind the network's")
+
+    def test_a_twin_is_in_the_line(self) -> None:
+        link = a_status().links[0]._replace(twin=Endpoint("192.0.2.7", 8000))
+        line = status_line(Health.DOUBLED, a_status(links=(link,)))
+        self.assertTrue(line.startswith("doubled: another node has the same key"))
+        self.assertTrue(line.endswith("; the same key is at 192.0.2.7:8000"))
+        self.assertIn("READY=1", self.looked(Health.DOUBLED))
 
     def test_reloading_and_ready_again(self) -> None:
         self.looked(Health.SERVING)

@@ -82,8 +82,9 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("session", "streams"),
             ("exit_codes", "own_node"),
             ("performing", "reactor_run"),
-            ("verbs",),
+            ("verb_table",),
             ("arguments",),
+            ("verbs",),
             ("main", "manual"),
         ),
     }
@@ -102,6 +103,7 @@ WITHOUT_PUBLIC_NAME = MappingProxyType(
     {
         "os": ("_exit",),
         "parser": ("_actions",),
+        "each": ("_actions",),
         "verb": ("_actions",),
         "argparse": ("_AppendAction", "_SubParsersAction"),
     }

@@ -33,7 +33,7 @@ ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
         *("BadExport", "BadInput", "CannotWrite", "CannotWriteExport", "ControlRefused"),
-        *("CannotLog", "ControlUnavailable", "NoPictures"),
+        *("CannotLog", "ControlUnavailable", "NoCompletion", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "Unreadable", "UsageError"),
     }
 )

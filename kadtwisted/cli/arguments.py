@@ -8,69 +8,31 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from kadtwisted import __version__
 from kadtwisted.cli.parser import (
     Parser,
     Show,
     parsed,
-    port,
     seconds,
     settle_words,
     verdicts,
     whole_number,
 )
+from kadtwisted.cli.verb_table import (
+    ADDRESS,
+    DEMO_PATIENCE,
+    SIMULATION_PATIENCE,
+    TRANSFER_PATIENCE,
+    Verbs,
+    add_bootstrap,
+    add_global_options,
+    add_key,
+    add_name,
+)
 
-PATIENCE = 10.0
-DEMO_PATIENCE = 120.0
-TRANSFER_PATIENCE = 3600.0
-SIMULATION_PATIENCE = 86400.0
-"""Seconds after which a verb gives up, unless ``--timeout`` says otherwise."""
 DEMO_NODES = (3, 100)
 """The fewest of which a third can be stopped, and (MAGIC) the most that one process copes with."""
-
-_ADDRESS = "[KEY@]HOST:PORT"
-
-
-class Verbs:
-    """The parsers of the verbs, in the order of the help."""
-
-    def __init__(self, parser: Parser) -> None:
-        self._parsers = parser.add_subparsers(
-            metavar="VERB", dest="verb", required=True, prog=parser.prog, parser_class=Parser
-        )
-        # Made once, and shared: most of the time that it takes to make all parsers.
-        self._everywhere = Parser(with_help=False)
-        _add_global_options(self._everywhere, in_verb=True)
-        self.parsers: dict[str, Parser] = {}
-
-    def add(
-        self,
-        target: str,
-        text: str,
-        *,
-        patience: float = PATIENCE,
-        aliases: Sequence[str] = (),
-        **how: Any,
-    ) -> Parser:
-        """The parser of a new verb; ``target`` is ``VERB=MODULE:FUNCTION`` in ``cli/verbs``.
-
-        ``how`` it is run: ``node`` says what the running node is to the verb (see
-        :meth:`~kadtwisted.cli.session.Session.look_for_node`); ``reactor`` whether it needs one
-        where no node runs; ``before`` names what is done first, a function that may wait;
-        ``endless`` a verb that runs until it is stopped, whatever ``--timeout`` says.
-        """
-        name, _, place = target.partition("=")
-        made: Parser = self._parsers.add_parser(
-            name, help=text, description=text, aliases=list(aliases), parents=[self._everywhere]
-        )
-        module, _, function = place.partition(":")
-        run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
-        made.set_defaults(module=module, function=function, patience=patience, **run)
-        for each in (name, *aliases):
-            self.parsers[each] = made
-        return made
 
 
 def read_command_line(given: Sequence[str]) -> argparse.Namespace:
@@ -96,7 +58,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--version", action=Show, text=f"kad {__version__}\n", help="show the version and exit"
     )
-    _add_global_options(parser, in_verb=False)
+    add_global_options(parser, in_verb=False)
     verbs = Verbs(parser)
     _add_serving_verbs(verbs)
     _add_value_verbs(verbs)
@@ -109,6 +71,7 @@ def make_parser() -> Parser:
         "List the storages and serializers that are installed, and what is wrong with them.",
         reactor=False,
     )
+    _add_preparing_verbs(verbs)
     _add_demo(verbs)
     _add_simulate(verbs)
     parser.verbs = verbs.parsers
@@ -124,7 +87,7 @@ def _add_serving_verbs(verbs: Verbs) -> None:
         ("join", "Run a node that joins a network."),
     ):
         made = verbs.add(f"{name}=serve:{name}", text, endless=True)
-        _add_bootstrap(made)
+        add_bootstrap(made)
         made.add_argument(
             "--storage",
             metavar="NAME[:ARGUMENT]",
@@ -143,8 +106,8 @@ def _add_value_verbs(verbs: Verbs) -> None:
         metavar="NAME VALUE",
         help="the name and the value; with - the value is read from standard input",
     )
-    _add_bootstrap(store)
-    _add_key(store)
+    add_bootstrap(store)
+    add_key(store)
     store.add_argument("--value", metavar="VALUE", help="the value, instead of the word")
     store.add_argument(
         "--lifetime",
@@ -160,7 +123,7 @@ def _add_value_verbs(verbs: Verbs) -> None:
     )
 
     get = verbs.add("get=values:get", "Fetch the value under a name.", node="needed")
-    _add_name(get)
+    add_name(get)
     get.add_argument(
         "--first",
         action="store_true",
@@ -173,12 +136,12 @@ def _add_value_verbs(verbs: Verbs) -> None:
         "delete=values:delete", "Delete the value under a name.",
         aliases=("del", "rm"), node="needed",
     )  # fmt: skip
-    _add_name(delete)
+    add_name(delete)
 
 
 def _add_node_verbs(verbs: Verbs) -> None:
     ping = verbs.add("ping=nodes:ping", "Check whether a node answers.", node="or our own")
-    ping.add_argument("address", metavar=_ADDRESS, help="the node's address")
+    ping.add_argument("address", metavar=ADDRESS, help="the node's address")
     find_node = verbs.add(
         "find-node=nodes:find_node", "Find the nodes closest to an ID.", node="needed"
     )
@@ -186,7 +149,7 @@ def _add_node_verbs(verbs: Verbs) -> None:
     find_node.add_argument(
         "--key", metavar="NAME", help="a name; its key then takes the place of the ID"
     )
-    _add_bootstrap(find_node)
+    add_bootstrap(find_node)
 
 
 def _add_inspecting_verbs(verbs: Verbs) -> None:
@@ -246,6 +209,41 @@ def _add_transfer_verbs(verbs: Verbs) -> None:
         )
 
 
+def _add_preparing_verbs(verbs: Verbs) -> None:
+    init = verbs.add(
+        "init=preparing:init",
+        "Prepare a node: its state directory and identity, a network secret, and node.toml.",
+        reactor=False,
+    )
+    init.add_argument(
+        "directory",
+        nargs="?",
+        metavar="DIRECTORY",
+        help="where all of it is made (default: ~/.config/kademlia, where the daemon and kad look)",
+    )
+    init.add_argument(
+        "--open", action="store_true", help="make no secret: whoever knows an address may join"
+    )
+    add_bootstrap(init)
+    secret = verbs.add(
+        "secret=preparing:secret", "Make a network secret that nobody guesses.", reactor=False
+    )
+    secret.add_argument("action", choices=("new",), help="new: make one")
+    secret.add_argument(
+        "file",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help="the file to make; - means standard output (default: -)",
+    )
+    completion = verbs.add(
+        "completion=preparing:completion",
+        "Print a script that lets a shell complete the verbs and options of kad.",
+        reactor=False,
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+
+
 def _add_demo(verbs: Verbs) -> None:
     demo = verbs.add(
         "demo=demo:demo",
@@ -256,9 +254,9 @@ def _add_demo(verbs: Verbs) -> None:
     demo.add_argument(
         "--nodes",
         type=nodes,
-        default=20,
+        default=60,
         metavar="COUNT",
-        help=f"how many nodes, {few} to {many} (default: 20)",
+        help=f"how many nodes, {few} to {many} (default: 60)",
     )
     demo.add_argument(
         "--seed",
@@ -311,80 +309,6 @@ def _add_simulate(verbs: Verbs) -> None:
         "--timings",
         action="store_true",
         help="show and save how long this machine took; the result then differs from run to run",
-    )
-
-
-# --- Options that several verbs have ---------------------------------------------------------
-
-
-def _add_name(parser: Parser) -> None:
-    parser.add_argument("words", nargs="*", metavar="NAME", help="the name of the value")
-    _add_bootstrap(parser)
-    _add_key(parser)
-
-
-def _add_key(parser: Parser) -> None:
-    parser.add_argument("--key", metavar="NAME", help="the name of the value, instead of the word")
-
-
-def _add_bootstrap(parser: Parser) -> None:
-    parser.add_argument(
-        "--bootstrap",
-        action="append",
-        default=[],
-        metavar=_ADDRESS,
-        help="a node through which to join with a node of kad's own, instead of using the one that "
-        "runs here; may be given several times",
-    )
-
-
-def _add_global_options(parser: Parser, *, in_verb: bool) -> None:
-    group = parser.add_argument_group("global options")
-
-    def add(name: str, text: str, default: Any = None, **keywords: Any) -> None:
-        # The parser of a verb must not overwrite with a default what stood before the verb.
-        chosen = argparse.SUPPRESS if in_verb else default
-        group.add_argument(name, default=chosen, help=text, **keywords)
-
-    add(
-        "--port",
-        "UDP port (default: 8000 for a node that stays, else any free port); it also says which "
-        "running node is meant, by its default state directory",
-        type=port,
-        metavar="PORT",
-    )
-    add(
-        "--interface",
-        "IP address of this machine to use; at most one IPv4 and one IPv6 address",
-        action="append",
-        metavar="ADDRESS",
-    )
-    add("--network", "name of the network (default: kad)", metavar="NAME")
-    add(
-        "--network-secret-file",
-        "file with the secrets of a private network, one on each line, the newest first",
-        metavar="FILE",
-    )
-    add(
-        "--allow",
-        "private addresses, such as 10.0.0.0/8, that may be contacted even though our own address "
-        "is public",
-        action="append",
-        metavar="PREFIX",
-    )
-    add(
-        "--state-dir",
-        "state directory of a node: its identity key and, while it runs, its control socket "
-        "(default: that of this machine's daemon, as its environment and configuration file say)",
-        metavar="DIRECTORY",
-    )
-    add("--json", "print one JSON object", False, action="store_true")
-    add(
-        "--timeout",
-        f"give up after this time (default: {PATIENCE:g} s; demo {DEMO_PATIENCE:g} s, export and "
-        f"import {TRANSFER_PATIENCE:g} s, simulate {SIMULATION_PATIENCE:g} s)",
-        type=seconds,
-        metavar="TIME",
     )
 
 

@@ -19,6 +19,11 @@ from kadtwisted.routing.reachable import parse_prefixes
 from kadtwisted.storage.guard import SECRET, UnsafeFile, read_file
 from kadtwisted.wire.layout import AGENT_BYTES
 
+WEAK_BELOW = 16
+"""Bytes; as text of letters and digits these have 80 bits (NIST SP 800-63B asks for 112 bits of
+what machines guess, but people choose words)."""
+FEW_CHARACTERS = 6
+"""MAGIC: different bytes; a random secret of 16 hexadecimal digits nearly always has more."""
 SECRET_FILE_BYTES = 65536
 """MAGIC: a secret file is a few lines; a larger file is a mistake (a wrong path)."""
 
@@ -91,6 +96,22 @@ def read_secrets(path: str | Path) -> tuple[bytes, ...]:
             f"the network secret file {path} holds no secret; write one on each line"
         )
     return secrets
+
+
+def weakness_of(secrets: Iterable[bytes]) -> str:
+    """What is wrong with secrets that can be guessed; empty if nothing is.
+
+    Whoever records one datagram can try secrets for as long as he likes, millions a second.
+    """
+    shortest = min(map(len, secrets), default=WEAK_BELOW)
+    varied = min((len(set(each)) for each in secrets), default=WEAK_BELOW)
+    if shortest >= WEAK_BELOW and varied >= FEW_CHARACTERS:
+        return ""
+    what = f"has {shortest} bytes" if shortest < WEAK_BELOW else "repeats few characters"
+    return (
+        f"the network secret can be guessed: one {what}; `kad secret new FILE` makes one that "
+        "nobody guesses"
+    )
 
 
 def each_line_once(text: bytes) -> tuple[bytes, ...]:

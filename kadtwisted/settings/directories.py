@@ -21,6 +21,8 @@ DEFAULT_PORT = 8000
 SYSTEM_DIRECTORY = Path("/etc/kademlia")
 SYSTEM_STATE = Path("/var/lib/kademlia")
 """The state directory of a service (``StateDirectory=kademlia``, systemd.exec(5))."""
+_OF_THE_KERNEL = (("/", "proc"), ("/", "sys"))
+"""Where Linux mounts what it shows as files (hier(7)); nobody keeps anything there."""
 SOCKET_PATH_BYTES = 107
 """``sun_path`` holds 108 bytes with its terminator (Linux, unix(7))."""
 
@@ -56,6 +58,10 @@ def check_state_dir(path: str | Path) -> Path:
     if expanded.startswith("~"):
         raise ConfigurationError(f"there is no home directory for the state directory {expanded}")
     absolute = Path(expanded).absolute()
+    if Path(os.path.realpath(absolute)).parts[:2] in _OF_THE_KERNEL:
+        raise ConfigurationError(
+            f"the state directory {absolute} cannot be made there: its file system is the kernel's"
+        )
     if len(bytes(absolute / SOCKET_FILE)) > SOCKET_PATH_BYTES:
         raise ConfigurationError(
             f"the path of the state directory {absolute} is too long: with /{SOCKET_FILE} it may "

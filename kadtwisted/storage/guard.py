@@ -267,3 +267,32 @@ def user_name(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
+
+
+def can_read(path: Path, user: int | None) -> bool:
+    """Whether a user may read a file, by the modes of it and of what leads to it; ``None`` is a
+    user who owns nothing and is in no group.  Access control lists are not looked at."""
+    real = Path(os.path.realpath(path))
+    try:
+        return all(
+            _may(each.stat(), user, stat.S_IXOTH if each != real else stat.S_IROTH)
+            for each in (real, *real.parents)
+        )
+    except OSError:
+        return False
+
+
+def _may(found: os.stat_result, user: int | None, bit: int) -> bool:
+    if user is not None and found.st_uid == user:
+        return bool(found.st_mode & bit << 6)
+    if user is not None and found.st_gid in _groups_of(user):
+        return bool(found.st_mode & bit << 3)
+    return bool(found.st_mode & bit)
+
+
+def _groups_of(user: int) -> Collection[int]:
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return ()
+    return os.getgrouplist(entry.pw_name, entry.pw_gid)

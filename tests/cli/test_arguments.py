@@ -36,7 +36,7 @@ class ParserTests(unittest.SynchronousTestCase):
 
     def test_a_demo_has_patience(self) -> None:
         parsed = make_parser().parse_args(["demo"])
-        self.assertEqual((parsed.nodes, parsed.seed, parsed.patience), (20, None, 120.0))
+        self.assertEqual((parsed.nodes, parsed.seed, parsed.patience), (60, None, 120.0))
         parsed = make_parser().parse_args(
             ["--timeout", "5", "demo", "--nodes", "3", "--seed", "-1"]
         )

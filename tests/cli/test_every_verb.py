@@ -47,6 +47,12 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: ("--storage", text, "-"),
         lambda text: ("--storage", "memory", f"/nowhere/{text}"),
     ),
+    "init": (
+        lambda text: ("--open", "--interface", text, "/proc/there"),
+        lambda text: (f"/proc/{text}",),
+    ),
+    "secret": (lambda text: (text,), lambda text: ("new", f"/proc/{text}")),
+    "completion": (lambda text: (text,),),
     "plugins": (lambda text: (text,),),
     "demo": (lambda text: ("--seed", text), lambda text: ("--nodes", text)),
     "simulate": (lambda text: (text,), lambda text: ("--set", text), lambda text: ("--seed", text)),

@@ -37,6 +37,14 @@ class StateDirTests(unittest.SynchronousTestCase):
             error = self.assertRaises(ConfigurationError, check_state_dir, path)
         self.assertIn("no home directory", str(error))
 
+    def test_nothing_is_kept_where_the_kernel_shows_itself(self) -> None:
+        link = Path(self.mktemp())
+        link.symlink_to("/sys/kernel")
+        for path in ("/proc/foo", "/proc", "/sys/x/y", "/tmp/../proc/sys/x", str(link)):
+            error = self.assertRaises(ConfigurationError, check_state_dir, path)
+            self.assertIn("file system is the kernel's", str(error))
+        self.assertEqual(check_state_dir("/process"), Path("/process"))
+
     def test_room_for_the_control_socket(self) -> None:
         longest = "/" + "x" * (107 - len("//control.sock"))
         self.assertEqual(check_state_dir(longest), Path(longest))

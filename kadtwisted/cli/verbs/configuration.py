@@ -6,15 +6,20 @@ Reads what ``twistd kademlia`` would read, except its command line.  Starts noth
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kadtwisted.cli.session import Session
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.model.printable import printable
+from kadtwisted.settings import directories
+from kadtwisted.settings.checks import weakness_of
 from kadtwisted.settings.loading import Configuration, Loaded
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.reading import Given
 from kadtwisted.settings.sample import describe_options, sample
+from kadtwisted.storage.guard import ROOT, can_read, user_name
 
 
 async def config(session: Session) -> int:
@@ -36,13 +41,49 @@ def _check(session: Session) -> int:
     for hint in configuration.hints:
         session.output.note(f"kad: {hint}")
     changed = [each for key, each in loaded.given.items() if each.value != OPTIONS[key].default]
-    described = {
+    described: dict[str, Any] = {
         "file": None if loaded.file is None else str(loaded.file),
         "settings": [_described(each) for each in changed],
     }
     lines = [_verdict(loaded, configuration), *map(_line, changed)]
+    warnings = [*_weak(loaded), *closed_to_the_service(loaded)]
+    for each in warnings:
+        session.output.note(f"kad: warning: {each}")
+    described["warnings"] = warnings
     session.output.result(described, lambda _: "\n".join(map(printable, lines)))
     return os.EX_OK
+
+
+def _weak(loaded: Loaded) -> Iterator[str]:
+    weakness = weakness_of(loaded.settings.node.network_secrets)
+    if weakness:
+        yield weakness
+
+
+def closed_to_the_service(loaded: Loaded) -> Iterator[str]:
+    """What root can read and the user of the node cannot.  He owns the state directory; where it is
+    not there yet, he of the system's service may be anybody (``DynamicUser=``, systemd.exec(5))."""
+    if os.geteuid() != ROOT:
+        return
+    state_dir = loaded.settings.state_dir
+    try:
+        user = None if state_dir is None else os.stat(state_dir).st_uid
+    except OSError:
+        user = None
+    if user == ROOT or (user is None and not _is_of_the_system(loaded.file)):
+        return
+    secret = loaded.given.get("network_secret_file")
+    for path in (loaded.file, None if secret is None else secret.value):
+        if path is not None and not can_read(path, user):
+            who = "a service with a user of its own" if user is None else user_name(user)
+            yield (
+                f"{path} cannot be read by {who}: hand a secret over with LoadCredential= "
+                "(etc/kademlia.service), open other files with chmod"
+            )
+
+
+def _is_of_the_system(file: Path | None) -> bool:
+    return file is not None and file.parent == directories.SYSTEM_DIRECTORY
 
 
 def _refuse(session: Session, wrong: ConfigurationProblems) -> int:

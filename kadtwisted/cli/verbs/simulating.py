@@ -14,8 +14,8 @@ from typing import Any
 
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import table
+from kadtwisted.cli.text.plots import CannotWrite, draw, prepare
 from kadtwisted.cli.text.simulation import summary
-from kadtwisted.cli.verbs.plots import CannotWrite, draw, prepare
 from kadtwisted.cli.verbs.stopwatch import Stopwatch
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial import unittest
 
+from kadtwisted.cli.verbs import configuration
 from kadtwisted.settings import directories
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.sample import sample
@@ -60,8 +62,48 @@ class CheckTests(ConfigTestCase):
                     {"key": "allow", "value": ["10.0.0.0/8"], "from": file},
                     {"key": "state_dir", "value": "/s", "from": file},
                 ],
+                "warnings": [],
             },
         )
+
+    def test_secrets_that_can_be_guessed(self) -> None:
+        secret = self.home / "secret"
+        file = self.written("network_secret_file = 'secret'")
+        for text, warning in (
+            ("abc", "one has 3 bytes"),
+            ("correct horse battery staple\nold", "one has 3 bytes"),
+            ("a" * 64, "one repeats few characters"),
+            ("correct horse battery staple", ""),
+            ("00112233445566778899aabbccddeeff", ""),
+        ):
+            secret.write_text(text)
+            secret.chmod(0o600)
+            self.kad.stderr.truncate(0)
+            self.kad.stderr.seek(0)
+            self.assertEqual(self.kad("config", "check", "--config", file), 0)
+            self.assertEqual(bool(self.kad.said), bool(warning), text)
+            self.assertIn(warning, self.kad.said)
+
+    def test_root_is_told_what_the_service_cannot_read(self) -> None:
+        system = Path("/etc/kademlia/node.toml")
+        service = mock.Mock(st_uid=4242)
+        loaded = mock.Mock(file=system, given={}, settings=mock.Mock(state_dir=Path("/s")))
+        for euid, owner, readable, told in (
+            (0, service, False, "4242"),
+            (0, service, True, ""),
+            (0, mock.Mock(st_uid=0), False, ""),
+            (0, FileNotFoundError(), False, "a service with a user of its own"),
+            (4242, service, False, ""),
+        ):
+            with (
+                mock.patch("os.geteuid", return_value=euid),
+                mock.patch("os.stat", side_effect=[owner]),
+                mock.patch.object(configuration, "can_read", return_value=readable),
+                mock.patch.object(directories, "SYSTEM_DIRECTORY", system.parent),
+            ):
+                found = list(configuration.closed_to_the_service(loaded))
+            self.assertEqual(len(found), bool(told))
+            self.assertIn(told, "".join(found))
 
     def test_without_a_file(self) -> None:
         self.assertEqual(self.kad("config", "check"), 0)

@@ -1,0 +1,135 @@
+"""The table in which verbs of ``kad`` are entered, and the options that several of them have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from kadtwisted.cli.parser import Parser, port, seconds
+
+PATIENCE = 10.0
+DEMO_PATIENCE = 120.0
+TRANSFER_PATIENCE = 3600.0
+SIMULATION_PATIENCE = 86400.0
+"""Seconds after which a verb gives up, unless ``--timeout`` says otherwise."""
+
+ADDRESS = "[KEY@]HOST:PORT"
+
+
+class Verbs:
+    """The parsers of the verbs, in the order of the help."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parsers = parser.add_subparsers(
+            metavar="VERB", dest="verb", required=True, prog=parser.prog, parser_class=Parser
+        )
+        # Made once, and shared: most of the time that it takes to make all parsers.
+        self._everywhere = Parser(with_help=False)
+        add_global_options(self._everywhere, in_verb=True)
+        self.parsers: dict[str, Parser] = {}
+
+    def add(
+        self,
+        target: str,
+        text: str,
+        *,
+        patience: float = PATIENCE,
+        aliases: Sequence[str] = (),
+        **how: Any,
+    ) -> Parser:
+        """The parser of a new verb; ``target`` is ``VERB=MODULE:FUNCTION`` in ``cli/verbs``.
+
+        ``how`` it is run: ``node`` says what the running node is to the verb (see
+        :meth:`~kadtwisted.cli.session.Session.look_for_node`); ``reactor`` whether it needs one
+        where no node runs; ``before`` names what is done first, a function that may wait;
+        ``endless`` a verb that runs until it is stopped, whatever ``--timeout`` says.
+        """
+        name, _, place = target.partition("=")
+        made: Parser = self._parsers.add_parser(
+            name, help=text, description=text, aliases=list(aliases), parents=[self._everywhere]
+        )
+        module, _, function = place.partition(":")
+        run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
+        made.set_defaults(module=module, function=function, patience=patience, **run)
+        for each in (name, *aliases):
+            self.parsers[each] = made
+        return made
+
+
+# --- Options that several verbs have ---------------------------------------------------------
+
+
+def add_name(parser: Parser) -> None:
+    """The name of a value, as a word or by ``--key``; and ``--bootstrap``."""
+    parser.add_argument("words", nargs="*", metavar="NAME", help="the name of the value")
+    add_bootstrap(parser)
+    add_key(parser)
+
+
+def add_key(parser: Parser) -> None:
+    """``--key``, for scripts."""
+    parser.add_argument("--key", metavar="NAME", help="the name of the value, instead of the word")
+
+
+def add_bootstrap(parser: Parser) -> None:
+    """``--bootstrap``: the verb may be performed by a node of kad's own."""
+    parser.add_argument(
+        "--bootstrap",
+        action="append",
+        default=[],
+        metavar=ADDRESS,
+        help="a node through which to join with a node of kad's own, instead of using the one that "
+        "runs here; may be given several times",
+    )
+
+
+def add_global_options(parser: Parser, *, in_verb: bool) -> None:
+    """Options of every verb; of one they change no default."""
+    group = parser.add_argument_group("global options")
+
+    def add(name: str, text: str, default: Any = None, **keywords: Any) -> None:
+        # The parser of a verb must not overwrite with a default what stood before the verb.
+        chosen = argparse.SUPPRESS if in_verb else default
+        group.add_argument(name, default=chosen, help=text, **keywords)
+
+    add(
+        "--port",
+        "UDP port (default: 8000 for a node that stays, else any free port); it also says which "
+        "running node is meant, by its default state directory",
+        type=port,
+        metavar="PORT",
+    )
+    add(
+        "--interface",
+        "IP address of this machine to use; at most one IPv4 and one IPv6 address",
+        action="append",
+        metavar="ADDRESS",
+    )
+    add("--network", "name of the network (default: kad)", metavar="NAME")
+    add(
+        "--network-secret-file",
+        "file with the secrets of a private network, one on each line, the newest first",
+        metavar="FILE",
+    )
+    add(
+        "--allow",
+        "private addresses, such as 10.0.0.0/8, that may be contacted even though our own address "
+        "is public",
+        action="append",
+        metavar="PREFIX",
+    )
+    add(
+        "--state-dir",
+        "state directory of a node: its identity key and, while it runs, its control socket "
+        "(default: that of this machine's daemon, as its environment and configuration file say)",
+        metavar="DIRECTORY",
+    )
+    add("--json", "print one JSON object", False, action="store_true")
+    add(
+        "--timeout",
+        f"give up after this time (default: {PATIENCE:g} s; demo {DEMO_PATIENCE:g} s, export and "
+        f"import {TRANSFER_PATIENCE:g} s, simulate {SIMULATION_PATIENCE:g} s)",
+        type=seconds,
+        metavar="TIME",
+    )

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         id_to_hex,
         key_of_name,
     )
-    from kadtwisted.model.publication import Publication
+    from kadtwisted.model.publication import OwnRecord, Publication
     from kadtwisted.model.record import (
         DatedRecord,
         Kind,
@@ -157,7 +157,7 @@ _HOMES = homes(
             "NodeID distance id_from_bytes id_from_hex id_to_bytes id_to_hex key_of_name"
         ),
         "kadtwisted.model.messages": "messages",
-        "kadtwisted.model.publication": "Publication",
+        "kadtwisted.model.publication": "OwnRecord Publication",
         "kadtwisted.model.record": (
             "DatedRecord Kind RecordsPage StorageKey StorageUsage StoredRecord Value"
         ),
@@ -249,6 +249,7 @@ __all__ = [
     "NotFound",
     "NotStored",
     "OwnKeyAnswered",
+    "OwnRecord",
     "Parameters",
     "PingResult",
     "Publication",

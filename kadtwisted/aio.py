@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
@@ -32,6 +32,7 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import typed
+from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import RecordsPage, StorageKey
 from kadtwisted.model.results import (
     BootstrapResult,
@@ -99,10 +100,18 @@ class AsyncNode:
         return await wait(self._node.get(key, mode=mode))
 
     async def put(
-        self, key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        self,
+        key: str | bytes,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        put_back: bool = False,
     ) -> Receipt:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds."""
-        return await wait(self._node.put(key, value, lifetime=lifetime, keep=keep))
+        return await wait(
+            self._node.put(key, value, lifetime=lifetime, keep=keep, put_back=put_back)
+        )
 
     async def delete(self, key: str | bytes) -> Receipt:
         """Replace the value by a tombstone that outlives it."""
@@ -114,10 +123,13 @@ class AsyncNode:
         *,
         lifetime: float | None = None,
         keep: bool = False,
+        put_back: bool = False,
         cas: int | None = None,
     ) -> Receipt:
         """Store the bytes of a record of any kind that the network admits."""
-        return await wait(self._node.put_record(record, lifetime=lifetime, keep=keep, cas=cas))
+        return await wait(
+            self._node.put_record(record, lifetime=lifetime, keep=keep, put_back=put_back, cas=cas)
+        )
 
     async def collect(self, kind: int, key: str | bytes) -> Collection:
         """All records of one kind under a name, or under a 20-byte key, that can be found."""
@@ -130,6 +142,14 @@ class AsyncNode:
     async def self_check(self) -> None:
         """Whether this node is of use; raises what is wrong."""
         await wait(self._node.self_check())
+
+    def own_records(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+        """The records that this node keeps published, page by page, and what became of each."""
+        return self._node.own_records(after, limit)
+
+    def watch_own(self, watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
+        """Call ``watcher`` when a record of our own has lost its place, or has it back."""
+        return self._node.watch_own(watcher)
 
     def status(self) -> NodeStatus:
         """A frozen picture of the node now."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
     from kadtwisted.model.messages import Message, Reply, Request
-    from kadtwisted.model.publication import Publication
+    from kadtwisted.model.publication import OwnRecord, Publication
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
         BootstrapResult,
@@ -295,13 +295,20 @@ class INode(Interface):
         """
 
     def put(
-        key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        key: str | bytes,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        put_back: bool = False,
     ) -> Deferred[Receipt]:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
 
         With ``keep`` this node publishes it again at half its lifetime until it is deleted or
         another value takes its place; for as long as it runs, and over restarts, too, if it was
-        given a node state.
+        given a node state.  Whoever calls :meth:`watch_own` is told when it has lost its place.
+        With ``put_back`` it is then put back as soon as the place is found free: the other value
+        has expired or was deleted.
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
@@ -320,11 +327,13 @@ class INode(Interface):
         *,
         lifetime: float | None = None,
         keep: bool = False,
+        put_back: bool = False,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         """Store the bytes of a record of any kind that the network admits, as they are.
 
-        ``keep`` is as in :meth:`put`.  With ``cas`` a node stores it only in place of a record with
+        ``keep`` and ``put_back`` are as in :meth:`put`; a kind whose records cannot be made anew is
+        not put back.  With ``cas`` a node stores it only in place of a record with
         this sequence number.  Fails with
         :class:`~kadtwisted.errors.InvalidRecord`,
         :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or every node
@@ -350,6 +359,18 @@ class INode(Interface):
         ascending order, from just behind ``after``, that have not expired; for backups.
 
         Fails with :class:`~kadtwisted.errors.StorageError`.
+        """
+
+    def own_records(after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+        """The records that this node keeps published, and those that have lost their place to
+        others: at most ``limit`` in ascending order of their places, from just behind ``after``."""
+
+    def watch_own(watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
+        """Call ``watcher`` each time a record that is kept published has lost its place to another
+        one, and when it has its place back; what is returned ends that.
+
+        A node learns of it when it publishes the record again: at half its lifetime.  The watchers
+        stay over stop and start of this node object.
         """
 
     def status() -> NodeStatus:

@@ -149,6 +149,14 @@ _KEY = MappingProxyType(
 )
 """A key: a name, or its 20 bytes."""
 
+_PAGE = MappingProxyType(
+    {
+        "limit": Field(_limit, f"a number from 1 to {MAX_RECORDS}", MAX_RECORDS),
+        "after": Field(_place, "[KIND, KEY_HEX, SUB_HEX]"),
+    }
+)
+"""A page of records, in the order of their places."""
+
 FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
     {
         "status": {},
@@ -164,12 +172,11 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "value_base64": Field(_bytes, "bytes in base64", needed=True),
             "lifetime": Field(_seconds, "a number of seconds"),
             "keep": Field(_truth, "true or false", False),
+            "put_back": Field(_truth, "true or false", False),
         },
         "delete": _KEY,
-        "records": {
-            "limit": Field(_limit, f"a number from 1 to {MAX_RECORDS}", MAX_RECORDS),
-            "after": Field(_place, "[KIND, KEY_HEX, SUB_HEX]"),
-        },
+        "records": _PAGE,
+        "own": _PAGE,
     }
 )
 """All verbs, and the arguments of each."""

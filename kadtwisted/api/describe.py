@@ -8,11 +8,13 @@ anything.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
+from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.model.results import (
     Acknowledgement,
@@ -115,6 +117,21 @@ def of_trace(trace: Trace) -> Described:
     }
 
 
+def of_own(records: Sequence[OwnRecord], limit: int) -> Described:
+    """A page of a node's own records; ``next`` is the place to go on after, ``null`` at the end."""
+    own = [
+        {
+            "place": [each.where.kind, id_to_hex(each.where.key), each.where.sub.hex()],
+            "state": each.state,
+            "lifetime_seconds": each.lifetime,
+            "next_at_unix": each.next_at,
+            "record_base64": b64encode(each.record).decode("ascii"),
+        }
+        for each in records
+    ]
+    return {"own": own, "next": own[-1]["place"] if own and len(own) == limit else None}
+
+
 def of_status(status: NodeStatus) -> Described:
     """A running node."""
     return {
@@ -139,6 +156,7 @@ def of_status(status: NodeStatus) -> Described:
         "storage_full": status.storage_full,
         "own_records": status.own_records,
         "own_records_kept": status.own_records_kept,
+        "lost_records": status.lost_records,
         "replication_period_seconds": round(status.replication_period, 3),
         "replication_kept": status.replication_kept,
         "counters": dict(status.counters),

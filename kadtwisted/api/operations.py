@@ -45,13 +45,15 @@ class Operations:
             "put": self._put,
             "delete": self._delete,
             "records": self._records,
+            "own": self._own,
         }
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
         as 40 hexadecimal digits or ``key``), ``get`` (``key``, ``mode``), ``put`` (``key``,
-        ``value_base64``, ``lifetime``, ``keep``), ``delete`` (``key``) or ``records`` (``limit``
-        of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, ``after`` as ``[KIND, KEY_HEX,
+        ``value_base64``, ``lifetime``, ``keep``, ``put_back``), ``delete`` (``key``), ``records``
+        (those that it stores) or ``own`` (those that it keeps published; both take a ``limit`` of
+        at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
         SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with
@@ -88,8 +90,11 @@ class Operations:
         value_base64: bytes,
         lifetime: float | None,
         keep: bool,
+        put_back: bool,
     ) -> Deferred[Described]:
-        storing = self._node.put(_key(key, key_hex), value_base64, lifetime=lifetime, keep=keep)
+        again = {"put_back": True} if put_back else {}
+        where = _key(key, key_hex)
+        storing = self._node.put(where, value_base64, lifetime=lifetime, keep=keep, **again)
         return storing.addCallback(describe.of_receipt)
 
     def _delete(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
@@ -97,6 +102,9 @@ class Operations:
 
     def _records(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
         return self._node.records(after, limit).addCallback(describe.of_records)
+
+    def _own(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
+        return succeed(describe.of_own(self._node.own_records(after, limit), limit))
 
 
 def _key(key: str | None, key_hex: bytes | None) -> str | bytes:

@@ -61,7 +61,8 @@ class NodeStatus(NamedTuple):
     seconds, ``storage_full`` says that the storage has no room for one more large record within its
     capacity, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
     counts the records kept published, ``own_records_kept`` says whether the budget suffices to
-    publish all of them again before they expire; ``clock_ahead`` is how many seconds the node's
+    publish all of them again before they expire, ``lost_records`` counts those whose place another
+    record has taken; ``clock_ahead`` is how many seconds the node's
     clock is ahead of the network's, ``None`` while fewer than three networks have told."""
 
     node_id: NodeID
@@ -81,6 +82,7 @@ class NodeStatus(NamedTuple):
     replication_kept: bool
     own_records: int
     own_records_kept: bool
+    lost_records: int
     counters: dict[str, int]
 
 

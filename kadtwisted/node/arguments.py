@@ -124,6 +124,14 @@ def check_flag(name: str, value: Any) -> None:
         raise InvalidInput(f"{name} is True or False, not {described(value)}")
 
 
+def check_keeping(keep: Any, put_back: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a record can be kept like this."""
+    check_flag("keep", keep)
+    check_flag("put_back", put_back)
+    if put_back and not keep:
+        raise InvalidInput("put_back says what becomes of a record that is kept: give keep, too")
+
+
 def check_kind(kind: Any) -> None:
     """Raise :class:`~kadtwisted.errors.InvalidInput` unless this can be the number of a kind."""
     if not _is_whole(kind, 0, 255):

@@ -7,7 +7,7 @@ budgets are made anew, so that a node that starts again starts clean.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from kadtwisted.dialects.dialect import MakeDialect
@@ -34,7 +34,7 @@ from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.maintenance import Maintenance, Workers
 from kadtwisted.node.upkeep.persistence import Persistence
-from kadtwisted.node.upkeep.publisher import Publisher
+from kadtwisted.node.upkeep.publisher import Publisher, Watcher
 from kadtwisted.node.upkeep.replication import Replication
 from kadtwisted.node.upkeep.runner import UpkeepRunner
 from kadtwisted.parameters import NodeSettings
@@ -57,6 +57,7 @@ class LastingParts:
     publications: PublicationSchedule
     state: INodeState | None
     wrap_handler: WrapHandler | None = None
+    watchers: list[Watcher] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         persistence,
         Publisher(context, runner, lasting.publications, persistence, operations.publish_again),
     )
+    workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))

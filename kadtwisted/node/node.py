@@ -12,34 +12,21 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from twisted.internet.defer import (
-    Deferred,
-    DeferredList,
-    DeferredLock,
-    fail,
-)
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from kadtwisted.dialects.dialect import MakeDialect
-from kadtwisted.errors import (
-    CannotListen,
-    InvalidInput,
-    StorageError,
-)
+from kadtwisted.errors import CannotListen, InvalidInput, StorageError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage
 from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.record import (
-    RecordsPage,
-    StorageKey,
-    StorageUsage,
-    dated_page,
-)
+from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, dated_page
 from kadtwisted.model.results import (
     BootstrapResult,
     Collection,
@@ -50,7 +37,7 @@ from kadtwisted.model.results import (
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import (
-    check_flag,
+    check_keeping,
     check_key,
     check_kind,
     check_page,
@@ -72,6 +59,7 @@ from kadtwisted.node.operations.values import Values, check_lifetime, encode_val
 from kadtwisted.node.port.udp_port import is_missing_family
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.snapshots import RunState, bucket_statuses, node_health, node_status
+from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.world import World, real_world
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.storage.memory import MemoryStorage
@@ -276,6 +264,7 @@ class Node:
         *,
         lifetime: float | None = None,
         keep: bool = False,
+        put_back: bool = False,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
         parameters = self._context.settings.parameters
@@ -284,19 +273,23 @@ class Node:
             v = encode_value(value)
             wanted = parameters.default_lifetime if lifetime is None else lifetime
             check_lifetime(wanted, parameters.max_remaining)
-            check_flag("keep", keep)
+            check_keeping(keep, put_back)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._values.put, target, v, wanted)
-        return self._operations.run(self._store(store, wanted, keep))
+        return self._operations.run(self._store(store, wanted, keep, put_back))
 
     async def _store(
-        self, store: Callable[[], Awaitable[Published]], lifetime: float, keep: bool
+        self,
+        store: Callable[[], Awaitable[Published]],
+        lifetime: float,
+        keep: bool,
+        put_back: bool,
     ) -> Receipt:
         """Store a record, and keep it published in place of the one kept before; or keep none."""
         where, record, receipt = await store()
         if keep:
-            await self._upkeep.publisher.keep(where, record, lifetime)
+            await self._upkeep.publisher.keep(where, record, lifetime, put_back)
         else:
             self._upkeep.publisher.withdraw(where)
         return receipt
@@ -319,6 +312,7 @@ class Node:
         *,
         lifetime: float | None = None,
         keep: bool = False,
+        put_back: bool = False,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_record`."""
@@ -327,11 +321,11 @@ class Node:
         try:
             check_record(record, cas)
             check_lifetime(wanted, parameters.max_remaining)
-            check_flag("keep", keep)
+            check_keeping(keep, put_back)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._record_operations.put_record, record, wanted, cas)
-        return self._operations.run(self._store(store, wanted, keep))
+        return self._operations.run(self._store(store, wanted, keep, put_back))
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         """See :meth:`INode.collect`."""
@@ -355,6 +349,15 @@ class Node:
     async def _page(self, after: StorageKey | None, limit: int) -> RecordsPage:
         found = await self._records.page(after, limit)
         return dated_page(found, limit, self._context.world.now(), self._context.world.unix_time())
+
+    def own_records(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+        """See :meth:`INode.own_records`."""
+        check_page(after, limit)
+        return self._upkeep.publisher.page(after, limit)
+
+    def watch_own(self, watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
+        """See :meth:`INode.watch_own`."""
+        return watching(self._lasting.watchers, watcher)
 
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""

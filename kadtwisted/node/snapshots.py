@@ -50,6 +50,7 @@ def node_status(
         replication_period=parts.maintenance.replication_period(),
         replication_kept=parts.maintenance.keeps_up(usage.records),
         own_records=len(parts.upkeep.publisher),
+        lost_records=parts.upkeep.publisher.lost,
         own_records_kept=parts.upkeep.publisher.keeps_up(),
         counters=context.counters.snapshot(),
     )

@@ -41,6 +41,10 @@ def _whole(record: bytes) -> bytes:
     return record
 
 
+def _never(record: bytes, winner: bytes | None) -> None:
+    """No record is put back."""
+
+
 def _unlimited(record: bytes) -> float:
     """A record may live as long as the network lets any record live."""
     return math.inf
@@ -86,6 +90,10 @@ class RecordKind(NamedTuple):
     the kind has no such numbers."""
     most: int = 1
     """How many records a holder keeps under one key."""
+    renew: Callable[[bytes, bytes | None], Any] = _never
+    """``renew(record, winner)``: what its publisher has to ``publish`` to put ``record`` back at
+    its place, which the ``winner`` has now (``None``: no record).  ``None`` if the place is not
+    free, or if a record of this kind cannot be made anew."""
     longest: Callable[[bytes], float] = _unlimited
     """The longest time in seconds for which a holder keeps this record without hearing of it again,
     if that is shorter than ``Parameters.max_remaining``, which binds all kinds."""
@@ -121,6 +129,7 @@ VALUE: Final = RecordKind(
     value.wins,
     value.publish,
     value.check,
+    renew=value.renew,
     floor=value.floor,
     beats=value.beats,
 )

@@ -140,6 +140,14 @@ def publish(wanted: Value, seen: Sequence[bytes], unix_now: float) -> bytes:
     return encode(wanted._replace(published=published))
 
 
+def renew(data: bytes, winner: bytes | None) -> Value | None:
+    """What puts a value back at its place: the value itself, if nothing is there, or a tombstone;
+    ``None`` if another value is there."""
+    if winner is not None and not decode(winner).deleted:
+        return None
+    return decode(data)._replace(published=0)
+
+
 def value_of(key: NodeID, value: bytes, published: int) -> Value:
     """The record with the byte string ``value``."""
     return Value(key, published, False, bencode.encode(value))

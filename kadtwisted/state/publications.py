@@ -44,20 +44,24 @@ SCHEMA = Schema(
 )
 
 _SELECT = (
-    "SELECT kind, key, sub, record, lifetime, next_at, checksum FROM publications ORDER BY rowid"
+    "SELECT kind, key, sub, record, lifetime, next_at, checksum, state FROM publications"
+    " ORDER BY rowid"
 )
 _KEEP = (
-    "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " record = excluded.record, lifetime = excluded.lifetime, next_at = excluded.next_at,"
-    " checksum = excluded.checksum"
+    " checksum = excluded.checksum, state = excluded.state"
 )
 _WITHDRAW = "DELETE FROM publications WHERE kind = ? AND key = ? AND sub = ?"
+
+_PUT_BACK, _LOST = 1, 2
+"""Bits of the column ``state``."""
 
 _NUMBERS = struct.Struct(">QIIdd")
 
 PublicationChange = Publication | StorageKey
 """A publication to keep, or the place of one to withdraw."""
-_Row = tuple[int, bytes, bytes, bytes, float, float, int]
+_Row = tuple[int, bytes, bytes, bytes, float, float, int, int]
 
 
 class Publications:
@@ -124,25 +128,29 @@ def _row(publication: Publication) -> _Row:
     (kind, key, sub), record = _place(publication.where), publication.record
     # SQLite keeps no negative zero, and a sum is none.
     lifetime, next_at = publication.lifetime + 0.0, publication.next_at + 0.0
-    checksum = _checksum(kind, key, sub, record, lifetime, next_at)
-    return kind, key, sub, record, lifetime, next_at, checksum
+    state = publication.put_back * _PUT_BACK | publication.lost * _LOST
+    checksum = _checksum((kind, key, sub, record, lifetime, next_at), state)
+    return kind, key, sub, record, lifetime, next_at, checksum, state
 
 
 def _publication(row: _Row) -> Publication:
     """The publication in a row; ``ValueError``, ``TypeError`` or ``struct.error`` for a row that
     :func:`_row` did not make."""
-    kind, key, sub, record, lifetime, next_at, checksum = row
-    if _checksum(kind, key, sub, record, lifetime, next_at) != checksum:
+    kind, key, sub, record, lifetime, next_at, checksum, state = row
+    if _checksum(row[:6], state) != checksum:
         raise ValueError("wrong checksum")
-    return Publication(StorageKey(kind, id_from_bytes(key), sub), record, lifetime, next_at)
+    where = StorageKey(kind, id_from_bytes(key), sub)
+    put_back, lost = bool(state & _PUT_BACK), bool(state & _LOST)
+    return Publication(where, record, lifetime, next_at, put_back, lost)
 
 
-def _checksum(
-    kind: int, key: bytes, sub: bytes, record: bytes, lifetime: float, next_at: float
-) -> int:
+def _checksum(told: tuple[int, bytes, bytes, bytes, float, float], state: int) -> int:
     """A CRC-32 (RFC 1952, section 8).
 
     It is for accidents of a disk, and it is fast: a node that starts may take a hundred thousand.
     """
+    kind, key, sub, record, lifetime, next_at = told
     head = _NUMBERS.pack(kind, len(key), len(sub), lifetime, next_at)
-    return crc32(record, crc32(head + key + sub))
+    plain = crc32(record, crc32(head + key + sub))
+    # Rows of the first version have no state, and are read as state 0.
+    return crc32(state.to_bytes(1, "big"), plain) if state else plain

@@ -11,6 +11,10 @@ are due: 1,000 overdue publications take 42 minutes, and 100,000 take three days
 that rate suffices for 17,000 records of the default lifetime; 100,000 records need 120 a second.
 :meth:`PublicationSchedule.keeps_up` says whether a rate suffices.
 
+A record whose place another one has taken is lost.  It stays on the list, so that its owner can be
+told, and its place is looked at again if the owner wants it back.  Lost ones give way, the longest
+lost first, when there is no room.
+
 Pure: it never stores, sends or saves.  ``capacity`` bounds what is taken on; what was saved by an
 earlier run is kept even if there is more of it.
 """
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from heapq import nsmallest
 from math import fsum
 
 from kadtwisted.errors import TooManyRequests
@@ -36,6 +41,9 @@ REPUBLISH_AT = 0.5
 REPUBLISH_JITTER = 0.1
 """...plus or minus this fraction of that part."""
 RETRY_JITTER = 0.25
+LOOK_AGAIN = 60 * 60.0
+"""MAGIC: seconds after which a place that another record has taken is looked at again at the
+latest, if the record that had it is to be put back.  Such a look costs a lookup."""
 PUBLICATION_COST = LOOKUP_COST + 20.0
 """Datagrams that a publication is charged: a lookup and k STOREs."""
 
@@ -48,9 +56,16 @@ class PublicationSchedule:
         self._capacity = capacity
         self._publications: dict[StorageKey, Publication] = {}
         self._lifetimes: Counter[float] = Counter()
+        self._lost: dict[StorageKey, None] = {}
 
     def __len__(self) -> int:
-        return len(self._publications)
+        """How many records are published now; lost ones are not."""
+        return len(self._publications) - self.lost
+
+    @property
+    def lost(self) -> int:
+        """How many records have lost their place to others."""
+        return len(self._lost)
 
     def get(self, where: StorageKey) -> Publication | None:
         """The publication at this place."""
@@ -72,8 +87,20 @@ class PublicationSchedule:
         needed = [count * PUBLICATION_COST / (life * REPUBLISH_AT) for life, count in each]
         return fsum(needed) <= rate
 
+    def page(self, after: StorageKey | None, limit: int) -> list[Publication]:
+        """At most ``limit`` of them in ascending order of their places, from just behind
+        ``after``."""
+        known = self._publications
+        places = known if after is None else (each for each in known if each > after)
+        return [known[each] for each in nsmallest(limit, places)]
+
     def published(
-        self, where: StorageKey, record: bytes, lifetime: float, unix_now: float
+        self,
+        where: StorageKey,
+        record: bytes,
+        lifetime: float,
+        unix_now: float,
+        put_back: bool = False,
     ) -> Publication:
         """A record was just published: do it again at half its lifetime, plus or minus a tenth.
 
@@ -81,14 +108,31 @@ class PublicationSchedule:
         """
         known = self._publications.get(where)
         if known is None and len(self._publications) >= self._capacity:
-            raise TooManyRequests(f"{self._capacity} records are kept published; withdraw some")
+            self._make_room()
         wait = lifetime * REPUBLISH_AT * self._about_one(REPUBLISH_JITTER)
-        made = Publication(where, record, lifetime, unix_now + wait)
-        self._publications[where] = made
-        if known is not None:
-            self._count_out(known)
-        self._lifetimes[lifetime] += 1
+        made = Publication(where, record, lifetime, unix_now + wait, put_back)
+        self._replace(known, made)
         return made
+
+    def taken(self, where: StorageKey, unix_now: float) -> Publication | None:
+        """Another record has taken this place: publish ours no more, or, if it is to be put back,
+        look again at half its lifetime, and after :data:`LOOK_AGAIN` seconds at the latest.
+
+        ``None`` if no record is kept published at this place.
+        """
+        known = self._publications.get(where)
+        if known is None:
+            return None
+        wait = min(known.lifetime * REPUBLISH_AT, LOOK_AGAIN) * self._about_one(REPUBLISH_JITTER)
+        made = known._replace(lost=True, next_at=unix_now + wait)
+        self._replace(known, made)
+        return made
+
+    def _make_room(self) -> None:
+        """Forget the record that was lost first; :class:`TooManyRequests` if none is."""
+        if not self._lost:
+            raise TooManyRequests(f"{self._capacity} records are kept published; withdraw some")
+        self.withdraw(next(iter(self._lost)))
 
     def failed(self, where: StorageKey, unix_now: float) -> Publication | None:
         """No node acknowledged it: try again after about :data:`RETRY` seconds.
@@ -119,17 +163,32 @@ class PublicationSchedule:
         too late costs the record.
         """
         restored = [self._restored(each, unix_now) for each in saved]
-        self._publications = {each.where: each for each in restored}
-        self._lifetimes = Counter(each.lifetime for each in self._publications.values())
+        self._publications, self._lifetimes, self._lost = {}, Counter(), {}
+        for each in restored:
+            self._replace(self._publications.get(each.where), each)
         return restored
 
     def _restored(self, saved: Publication, unix_now: float) -> Publication:
         wait = saved.next_at - unix_now
+        if saved.rests:
+            return saved
         if 0 <= wait <= _longest_wait(saved.lifetime):
             return saved
         return saved._replace(next_at=unix_now + SPREAD * self._random.random())
 
+    def _replace(self, known: Publication | None, made: Publication) -> None:
+        if known is not None:
+            self._count_out(known)
+        self._publications[made.where] = made
+        if made.lost:
+            self._lost[made.where] = None
+        if not made.rests:
+            self._lifetimes[made.lifetime] += 1
+
     def _count_out(self, gone: Publication) -> None:
+        self._lost.pop(gone.where, None)
+        if gone.rests:
+            return
         self._lifetimes[gone.lifetime] -= 1
         if not self._lifetimes[gone.lifetime]:
             del self._lifetimes[gone.lifetime]

@@ -12,6 +12,7 @@ from kadtwisted.api.arguments import MAX_RECORDS, InvalidRequest
 from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidKey, NotFound
 from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
+from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.testing.contracts.storage import LARGEST_RECORD
 from tests.daemon.fakes import NAME_KEY, FakeNode, a_get, a_receipt, a_routing, a_status
@@ -67,6 +68,37 @@ class OperationTests(unittest.SynchronousTestCase):
         self.assertEqual(found, describe.of_records(page))
         self.perform("records", after=found["next"], limit=1)
         self.assertEqual(self.node.calls, [("records", None, MAX_RECORDS), ("records", where, 1)])
+
+    def test_own_records(self) -> None:
+        where = StorageKey(1, NAME_KEY, b"")
+        own = OwnRecord(where, b"data", 600.0, None, "lost")
+        self.node.answers["own_records"] = (own,)
+        key = id_to_hex(NAME_KEY)
+        found = self.perform("own", limit=1)
+        self.assertEqual(
+            found,
+            {
+                "own": [
+                    {
+                        "place": [1, key, ""],
+                        "state": "lost",
+                        "lifetime_seconds": 600.0,
+                        "next_at_unix": None,
+                        "record_base64": "ZGF0YQ==",
+                    }
+                ],
+                "next": [1, key, ""],
+            },
+        )
+        self.assertIsNone(self.perform("own", after=found["next"])["next"])
+        self.assertEqual(
+            self.node.calls, [("own_records", None, 1), ("own_records", where, MAX_RECORDS)]
+        )
+
+    def test_a_value_may_be_put_back(self) -> None:
+        self.perform("put", key="name", value_base64="", keep=True, put_back=True)
+        self.assertEqual(self.node.calls, [("put", "name", b"", None, "keep", "put back")])
+        self.assertIn("'put_back'", self.refused("put", key="n", value_base64="", put_back=1))
 
     def test_an_answer_with_records_is_bounded(self) -> None:
         where = StorageKey(255, NodeID(2**160 - 1), bytes(64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,6 +14,7 @@ from kadtwisted.interfaces import INode
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import RecordsPage, StorageKey, Value
 from kadtwisted.model.results import (
     Acknowledgement,
@@ -83,6 +84,7 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         replication_kept=True,
         own_records=0,
         own_records_kept=True,
+        lost_records=0,
         counters={"in.Ping": 12345, "in.Have": 0},
     )
     return status._replace(**changes)
@@ -123,6 +125,7 @@ class FakeNode:
             "put_record": a_receipt(),
             "collect": Collection(1, NAME_KEY, (), TRACE),
             "records": RecordsPage((), None),
+            "own_records": (),
             "status": a_status(),
             "health": Health.SERVING,
             "self_check": None,
@@ -160,9 +163,16 @@ class FakeNode:
         return self._answer("get", key, mode)
 
     def put(
-        self, key: str | bytes, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        self,
+        key: str | bytes,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        put_back: bool = False,
     ) -> Deferred[Any]:
-        return self._answer("put", key, value, lifetime, *(("keep",) if keep else ()))
+        kept = (("keep",) if keep else ()) + (("put back",) if put_back else ())
+        return self._answer("put", key, value, lifetime, *kept)
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
@@ -173,6 +183,7 @@ class FakeNode:
         *,
         lifetime: float | None = None,
         keep: bool = False,
+        put_back: bool = False,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         return self._answer("put_record", record, lifetime, keep, cas)
@@ -182,6 +193,15 @@ class FakeNode:
 
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         return self._answer("records", after, limit)
+
+    def own_records(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+        self.calls.append(("own_records", after, limit))
+        own: tuple[OwnRecord, ...] = self.answers["own_records"]
+        return own
+
+    def watch_own(self, watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
+        self.calls.append(("watch_own", watcher))
+        return lambda: None
 
     def status(self) -> NodeStatus:
         status: NodeStatus = self.answers["status"]

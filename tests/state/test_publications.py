@@ -25,7 +25,9 @@ wheres = st.builds(
     StorageKey, st.integers(0, 2), st.integers(0, 3).map(NodeID), st.sampled_from((b"", b"s"))
 )
 moments = st.floats(allow_nan=False)
-publications = st.builds(Publication, wheres, st.binary(max_size=40), moments, moments)
+publications = st.builds(
+    Publication, wheres, st.binary(max_size=40), moments, moments, st.booleans(), st.booleans()
+)
 batches = st.lists(st.lists(st.one_of(publications, wheres), max_size=6), max_size=6)
 
 
@@ -48,6 +50,28 @@ class PublicationsTestCase(SynchronousTestCase):
             return kept.open()
         finally:
             kept.close()
+
+
+class VersionTests(PublicationsTestCase):
+    def test_a_file_of_the_first_version_is_read_and_goes_on(self) -> None:
+        # A row as version 1 wrote it: its checksum is of the same bytes as that of state 0.
+        old = published(1, b"old")
+        self.made(old)
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("ALTER TABLE publications DROP COLUMN state")
+            other.execute("PRAGMA user_version = 1")
+            other.commit()
+        self.assertEqual(self.found(), (old,))
+        lost = old._replace(put_back=True, lost=True)
+        self.made(lost)
+        self.assertEqual(self.found(), (lost,))
+
+    def test_a_state_that_was_altered_is_told(self) -> None:
+        self.made(published(1)._replace(lost=True))
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("UPDATE publications SET state = 1")
+            other.commit()
+        self.assertRaises(StorageError, self.found)
 
 
 class KeepingTests(PublicationsTestCase):

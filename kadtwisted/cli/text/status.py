@@ -51,8 +51,11 @@ def _facts(status: Described) -> list[tuple[str, str]]:
 
 
 def _own_records(status: Described) -> str:
-    kept = f"{status['own_records']:,} kept published"
-    return kept if status["own_records_kept"] else f"{kept}, but too many to keep up: some expire"
+    told = f"{status['own_records']:,} kept published"
+    if not status["own_records_kept"]:
+        told += ", but too many to keep up: some expire"
+    lost = status["lost_records"]
+    return f"{told}; {lost:,} replaced or deleted by others" if lost else told
 
 
 def _replication(status: Described) -> str:

@@ -267,10 +267,27 @@ class RecordOperations:
         outcomes = await self._storing.store(founds, where.key, body)
         return self._published(rules, _Attempt(body, outcomes), founds)
 
-    async def publish_again(self, record: bytes, lifetime: float) -> None:
-        """Store a record of our own anew, with a fresh lifetime, while nobody waits for it; fails
-        as :meth:`put_record`."""
-        await self._put(record, lifetime, gently=True)
+    async def publish_again(
+        self, record: bytes, lifetime: float, *, put_back: bool = False
+    ) -> bytes:
+        """Store a record of our own anew, with a fresh lifetime, while nobody waits for it; what
+        was stored.  Fails as :meth:`put_record`.
+
+        With ``put_back`` a record whose place was taken is made anew if the place is free again:
+        by its date it would lose to what is gone.
+        """
+        try:
+            return (await self._put(record, lifetime, gently=True)).record
+        except Superseded:
+            if not put_back:
+                raise
+        rules, where = self._context.dialect.kinds.identify(record)
+        read = await self.read(rules, where.key, "latest")
+        there = next((each.record for each in read.winners if each.where == where), None)
+        wanted = rules.renew(record, there)
+        if wanted is None:
+            raise Superseded("another record still has the place of this one")
+        return (await self.publish(rules, where.key, wanted, lifetime)).record
 
     async def _search_to_write(self, query: Query) -> list[Found]:
         """Search what is there; find out meanwhile how large the network is, if that is unknown."""

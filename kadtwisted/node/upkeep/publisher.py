@@ -6,7 +6,9 @@ also saved, so that a restart publishes what is due and nothing else.  A record 
 kept: the publisher handles bytes.
 
 * A record is replaced or withdrawn at its place (``where``), and only there.
-* When another record wins at the same place, the one kept is withdrawn.
+* When another record wins at the same place, the one kept is lost: it is published no more, and
+  its owner is told, in the log, in the status and through the watchers.  It stays on the list, over
+  restarts, too.  If it was kept with ``put_back``, it is put back when the other record is gone.
 * A publication that no node acknowledges is tried again soon.  The next try is scheduled before
   the first one begins, so nothing that happens meanwhile can lose it.
 """
@@ -14,29 +16,63 @@ kept: the publisher handles bytes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Protocol
 
 from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import StorageError, Superseded, Unavailable
-from kadtwisted.model.publication import Publication
+from kadtwisted.errors import InvalidInput, StorageError, Superseded, Unavailable
+from kadtwisted.model.ids import id_to_hex
+from kadtwisted.model.printable import described
+from kadtwisted.model.publication import OwnRecord, Publication, own_record
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner
 from kadtwisted.upkeep.publishing import PUBLICATION_COST, PublicationSchedule
 
-PublishAgain = Callable[[bytes, float], Awaitable[None]]
-"""Stores a record anew, unchanged, for a lifetime in seconds; fails with
-:class:`~kadtwisted.errors.Superseded` if another record has won, with
-:class:`~kadtwisted.errors.Unavailable` if no node acknowledged it."""
+Watcher = Callable[[OwnRecord], None]
+"""Is called with a record of our own that was lost, or is published again."""
+
+
+def watching(watchers: list[Watcher], watcher: Watcher) -> Callable[[], None]:
+    """Add a watcher; what is returned removes it, once or more often."""
+    if not callable(watcher):
+        raise InvalidInput(f"a watcher is a function of one argument, not {described(watcher)}")
+    entry = partial(watcher)  # the same function may watch twice
+    watchers.append(entry)
+
+    def remove() -> None:
+        if entry in watchers:
+            watchers.remove(entry)
+
+    return remove
+
+
+class PublishAgain(Protocol):
+    """Stores a record anew for a lifetime in seconds; the bytes that were stored."""
+
+    def __call__(
+        self, record: bytes, lifetime: float, *, put_back: bool = False
+    ) -> Awaitable[bytes]:
+        """With ``put_back`` it is dated anew if its place is free again; otherwise it stays as it
+        is.
+
+        Fails with :class:`~kadtwisted.errors.Superseded` if another record has its place, with
+        :class:`~kadtwisted.errors.Unavailable` if no node acknowledged it.
+        """
 
 
 class Publisher:
     """Keeps records of one node published.
 
     ``schedule`` outlives the runs of a node; without a node state, nothing else does.
+    ``watchers`` are told what becomes of the records.
     """
+
+    _log = Logger(namespace="kadtwisted.node")
 
     def __init__(
         self,
@@ -53,10 +89,20 @@ class Publisher:
         self._schedule = schedule
         self._persistence = persistence
         self._publish_again = publish_again
+        self.watchers: list[Watcher] = []
 
     def __len__(self) -> int:
         """How many records are kept published."""
         return len(self._schedule)
+
+    @property
+    def lost(self) -> int:
+        """How many records have lost their place to others."""
+        return self._schedule.lost
+
+    def page(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+        """At most ``limit`` of our own records by their places, from just behind ``after``."""
+        return tuple(own_record(each) for each in self._schedule.page(after, limit))
 
     def keeps_up(self) -> bool:
         """Whether the budget of the upkeep suffices to publish all records in time."""
@@ -76,7 +122,9 @@ class Publisher:
 
     # --- What the owner of a record wants ----------------------------------------------------
 
-    async def keep(self, where: StorageKey, record: bytes, lifetime: float) -> None:
+    async def keep(
+        self, where: StorageKey, record: bytes, lifetime: float, put_back: bool = False
+    ) -> None:
         """Keep a record published that was just stored, in place of the one kept there before.
 
         Fails with :class:`~kadtwisted.errors.TooManyRequests` if there is no room, and with
@@ -84,7 +132,7 @@ class Publisher:
         """
         self.withdraw(where)
         unix_now = self._world.unix_time()
-        publication = self._schedule.published(where, record, lifetime, unix_now)
+        publication = self._schedule.published(where, record, lifetime, unix_now, put_back)
         # Scheduled before it is saved: a caller who stops waiting for that withdraws nothing.
         self._due(publication)
         state = self._persistence.open_state
@@ -109,7 +157,9 @@ class Publisher:
     # --- When it is due ----------------------------------------------------------------------
 
     def _due(self, publication: Publication) -> None:
-        """Publish a record at its next time."""
+        """Publish a record at its next time, if it has one."""
+        if publication.rests:
+            return
         wait = publication.next_at - self._world.unix_time()
         load = TaskFor(self._publish, publication.where)
         self._runner.load_at(load, self._world.now() + max(0.0, wait))
@@ -117,31 +167,65 @@ class Publisher:
     async def _publish(self, where: StorageKey) -> float:
         """Publish the record at this place again, and schedule the next time."""
         publication = self._schedule.get(where)
-        if publication is None:
+        if publication is None or publication.rests:
             return 0.0
         self._runner.charge(PUBLICATION_COST)  # before it begins: the next load must wait
         unix_now = self._world.unix_time()
         later = self._schedule.failed(where, unix_now)
         if later is not None:
             self._due(later)
-        if await self._was_published(publication) and self._schedule.keeps(publication):
-            _, record, lifetime, _ = publication
-            self._due(self._schedule.published(where, record, lifetime, unix_now))
+        record = await self._published(publication)
+        if record is not None and self._schedule.keeps(publication):
+            _, _, lifetime, _, put_back, was_lost = publication
+            again = self._schedule.published(where, record, lifetime, unix_now, put_back)
+            self._due(again)
+            if was_lost:
+                self._tell(again, "has its place back: the record that had taken it is gone")
         self._save(where)
         return 0.0
 
-    async def _was_published(self, publication: Publication) -> bool:
-        """Publish a record again; whether a node acknowledged it."""
+    async def _published(self, publication: Publication) -> bytes | None:
+        """Publish a record again; what was stored, or ``None`` if no node acknowledged it."""
+        record, lifetime = publication.record, publication.lifetime
         try:
-            await self._publish_again(publication.record, publication.lifetime)
+            return await self._publish_again(record, lifetime, put_back=publication.lost)
         except Superseded:
             # If it was replaced meanwhile, then by a record of our own, which has won.
             if self._schedule.keeps(publication):
-                self.withdraw(publication.where)
-            return False
+                self._lose(publication)
+            return None
         except Unavailable:
-            return False
-        return True
+            return None
+
+    def _lose(self, publication: Publication) -> None:
+        """Another record has taken the place of this one."""
+        where = publication.where
+        self._runner.forget_load(TaskFor(self._publish, where))
+        lost = self._schedule.taken(where, self._world.unix_time())
+        if lost is None:
+            return
+        self._due(lost)
+        if not publication.lost:
+            then = (
+                "it is put back when that is gone"
+                if lost.put_back
+                else "it is published no more; store it again to take the place back"
+            )
+            self._tell(lost, f"was replaced or deleted by another writer: {then}")
+
+    def _tell(self, publication: Publication, what: str) -> None:
+        """Tell the log and the watchers what became of a record of our own."""
+        self._log.warn(
+            "the record that this node keeps published under {key} {what}",
+            key=id_to_hex(publication.where.key),
+            what=what,
+        )
+        told = own_record(publication)
+        for watcher in tuple(self.watchers):
+            try:
+                watcher(told)
+            except Exception:
+                self._log.failure("a watcher of this node's own records failed")
 
     # --- Saving ------------------------------------------------------------------------------
 

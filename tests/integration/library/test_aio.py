@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from typing import Any
@@ -12,12 +15,14 @@ from typing import Any
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.interface import Method
 
 from kadtwisted import (
     BootstrapFailed,
     CannotListen,
     ConfigurationError,
     Health,
+    INode,
     InvalidKey,
     Node,
     NodeKey,
@@ -175,6 +180,104 @@ class CancellingTests(SynchronousTestCase):
             self.assertEqual(node.health(), Health.STOPPED)
 
         asyncio.run(main())
+
+
+class CompletenessTests(SynchronousTestCase):
+    def test_every_operation_of_a_node_is_there_with_the_same_arguments(self) -> None:
+        own = {"start", "stop"}  # open_node does both
+        for name in set(INode.names()) - own:
+            promised = INode[name]
+            if not isinstance(promised, Method):
+                self.assertIn(f"self.{name} = ", inspect.getsource(aio.AsyncNode))
+                continue
+            here = inspect.signature(getattr(aio.AsyncNode, name))
+            there = inspect.signature(getattr(Node, name))
+            self.assertEqual(
+                [(each.name, each.kind, each.default) for each in here.parameters.values()],
+                [(each.name, each.kind, each.default) for each in there.parameters.values()],
+                name,
+            )
+            waits = "Deferred" in str(there.return_annotation)
+            self.assertEqual(inspect.iscoroutinefunction(getattr(aio.AsyncNode, name)), waits, name)
+
+
+class ProgramTests(SynchronousTestCase):
+    """Programs as people write them, each in a process of its own."""
+
+    def run_program(self, text: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error::ResourceWarning", "-c", text],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        return done.stdout
+
+    def test_with_the_asyncio_reactor_installed(self) -> None:
+        said = self.run_program(
+            "import asyncio, os\n"
+            "from twisted.internet import asyncioreactor\n"
+            "loop = asyncio.new_event_loop()\n"
+            "asyncioreactor.install(loop)\n"
+            "from twisted.internet import reactor\n"
+            "from twisted.internet.task import react\n"
+            "from twisted.internet.defer import Deferred\n"
+            "from kadtwisted import Node, NodeKey, NodeSettings, aio\n"
+            "async def in_asyncio(node):\n"
+            "    await aio.AsyncNode(node).put('name', b'value')\n"
+            "    async with aio.open_node(NodeSettings(interfaces=('127.0.0.1',))) as second:\n"
+            "        port = node.status().links[0].listening.port\n"
+            "        await second.bootstrap([f'127.0.0.1:{port}'])\n"
+            "        return (await second.get('name')).value\n"
+            "async def main(reactor):\n"
+            "    settings = NodeSettings(interfaces=('127.0.0.1',))\n"
+            "    node = Node(reactor, settings, NodeKey.generate(os.urandom))\n"
+            "    await node.start()\n"
+            "    task = asyncio.ensure_future(in_asyncio(node), loop=loop)\n"
+            "    print(await Deferred.fromFuture(task))\n"
+            "    await node.stop()\n"
+            "react(main)\n"
+        )
+        self.assertEqual(said, "b'value'\n")
+
+    def test_a_loop_that_runs_already_as_in_a_notebook(self) -> None:
+        # A notebook enters and leaves by hand, in cells that are run one after another.
+        said = self.run_program(
+            "import asyncio\n"
+            "from kadtwisted import NodeSettings, aio\n"
+            "loop = asyncio.new_event_loop()\n"
+            "cell = loop.run_until_complete\n"
+            "opening = aio.open_node(NodeSettings(interfaces=('127.0.0.1',)))\n"
+            "node = cell(opening.__aenter__())\n"
+            "cell(node.put('name', b'value'))\n"
+            "print(cell(node.get('name')).value)\n"
+            "cell(opening.__aexit__(None, None, None))\n"
+            "loop.close()\n"
+        )
+        self.assertEqual(said, "b'value'\n")
+
+    def test_the_loop_in_a_thread_and_ctrl_c(self) -> None:
+        said = self.run_program(
+            "import asyncio, os, signal, threading\n"
+            "from kadtwisted import NodeSettings, aio\n"
+            "async def main():\n"
+            "    async with aio.open_node(NodeSettings(interfaces=('127.0.0.1',))) as node:\n"
+            "        await node.put('name', b'value')\n"
+            "        return (await node.get('name')).value\n"
+            "thread = threading.Thread(target=lambda: print(asyncio.run(main())))\n"
+            "thread.start(); thread.join()\n"
+            "async def interrupted():\n"
+            "    async with aio.open_node(NodeSettings(interfaces=('127.0.0.1',))):\n"
+            "        os.kill(os.getpid(), signal.SIGINT)\n"
+            "        await asyncio.sleep(30)\n"
+            "try:\n"
+            "    asyncio.run(interrupted())\n"
+            "except KeyboardInterrupt:\n"
+            "    print('interrupted')\n"
+        )
+        self.assertEqual(said, "b'value'\ninterrupted\n")
 
 
 class AsyncNodeTests(SynchronousTestCase):

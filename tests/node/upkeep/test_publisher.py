@@ -126,12 +126,13 @@ class RestartTests(RestartCase):
         wait_for(self.clock, first.delete("deleted"))
         self.assertEqual(self.state.remembered().publications, ())
 
-    def test_another_value_that_won_is_withdrawn_too(self) -> None:
+    def test_that_another_value_won_is_remembered(self) -> None:
         first = self.joined()
         self.put(first)
         wait_for(self.clock, self.swarm.nodes[4].put("name", b"other", lifetime=5 * HOUR))
         self.clock.advance(2 * HOUR)
-        self.assertEqual(self.state.remembered().publications, ())
+        (lost,) = self.state.remembered().publications
+        self.assertEqual((lost.state, first.status().own_records), ("lost", 0))
 
     def test_who_asks_to_keep_is_told_when_that_cannot_be(self) -> None:
         node = self.joined()
@@ -162,8 +163,8 @@ class RestartTests(RestartCase):
         self.put(node)
         (new,) = self.state.remembered().publications
         publisher = node._upkeep.publisher
-        was_published = Deferred.fromCoroutine(publisher._was_published(old))
-        self.assertFalse(wait_for(self.clock, was_published))
+        was_published = Deferred.fromCoroutine(publisher._published(old))
+        self.assertIsNone(wait_for(self.clock, was_published))
         self.assertEqual(self.state.remembered().publications, (new,))
         self.assertEqual(node.status().own_records, 1)
 
@@ -173,9 +174,10 @@ class RestartTests(RestartCase):
         self.put(node, "deleted")
         late: list[Deferred[None]] = []
 
-        async def slow(record: bytes, lifetime: float) -> None:
+        async def slow(record: bytes, lifetime: float, *, put_back: bool = False) -> bytes:
             late.append(Deferred())
             await late[-1]
+            return record
 
         node._upkeep.publisher._publish_again = slow
         self.clock.advance(1.2 * HOUR)
@@ -215,10 +217,13 @@ class KindTests(SynchronousTestCase):
         )
         self.start()
 
-    async def publish_again(self, record: bytes, lifetime: float) -> None:
+    async def publish_again(
+        self, record: bytes, lifetime: float, *, put_back: bool = False
+    ) -> bytes:
         self.published.append((record, lifetime))
         if self.error is not None:
             raise self.error
+        return record
 
     def start(self) -> None:
         remembered = self.now(self.persistence.open())
@@ -278,11 +283,12 @@ class KindTests(SynchronousTestCase):
         self.clock.advance(0.5 * HOUR)
         self.assertEqual(len(self.published), tries + 1)
 
-    def test_when_another_record_won_it_is_withdrawn(self) -> None:
+    def test_when_another_record_won_it_is_lost(self) -> None:
         self.error = Superseded("another record won")
         self.keep(1, b"one")
         self.clock.advance(3 * HOUR)
-        self.assertEqual((len(self.published), len(self.publisher), self.saved()), (1, 0, []))
+        self.assertEqual((len(self.published), len(self.publisher)), (1, 0))
+        self.assertEqual((self.publisher.lost, self.saved()), (1, [place(1)]))
 
     def test_a_restart_brings_back_what_was_saved(self) -> None:
         self.keep(1, b"one")

@@ -96,9 +96,9 @@ class OperationTests(unittest.SynchronousTestCase):
         )
 
     def test_a_value_may_be_put_back(self) -> None:
+        self.assertIn("'put_back'", self.refused("put", key="n", value_base64="", put_back=1))
         self.perform("put", key="name", value_base64="", keep=True, put_back=True)
         self.assertEqual(self.node.calls, [("put", "name", b"", None, "keep", "put back")])
-        self.assertIn("'put_back'", self.refused("put", key="n", value_base64="", put_back=1))
 
     def test_an_answer_with_records_is_bounded(self) -> None:
         where = StorageKey(255, NodeID(2**160 - 1), bytes(64))

@@ -22,7 +22,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "ping": {"address": "192.0.2.9:8000"},
     "find-node": {"target": "ab" * 20},
     "get": {"key": "name", "mode": "first"},
-    "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True, "put_back": True},
+    "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True},
     "delete": {"key": "name"},
     "records": {"limit": 3, "after": [1, "ab" * 20, ""]},
     "own": {"limit": 3, "after": [1, "ab" * 20, ""]},

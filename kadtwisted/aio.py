@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -44,6 +43,7 @@ from kadtwisted.model.results import (
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import check_provider
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import NodeSettings
 
 T = TypeVar("T")
@@ -217,7 +217,7 @@ async def open_node(  # noqa: PLR0913 - the keywords of NodeService
 class _GuestReactor(AsyncioSelectorReactor):
     """A reactor on a loop that somebody else runs, and goes on to run when the reactor stops."""
 
-    seconds = staticmethod(time.monotonic)
+    seconds = staticmethod(steady_seconds)
 
     def crash(self) -> None:
         # The method of AsyncioSelectorReactor would stop the loop, too.

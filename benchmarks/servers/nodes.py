@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -31,6 +30,7 @@ from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node import assembly
 from kadtwisted.node.node import Node
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.testing.inspect import table_of
@@ -118,7 +118,7 @@ async def serve_node(reactor: Any, sealer: str, closed: Deferred[None], contacts
     node = Node(reactor, settings(sealer), NodeKey.generate(os.urandom))
     await node.start()
     # There is no public way to know contacts that nobody answers for.
-    fill(table_of(node), contacts, time.monotonic())
+    fill(table_of(node), contacts, steady_seconds())
     listening = node.status().links[0].listening
     assert listening is not None
     announce(listening.port, node.public_key)

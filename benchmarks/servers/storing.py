@@ -34,7 +34,7 @@ from kadtwisted.model import bencode
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord, Value
 from kadtwisted.node.node import Node
-from kadtwisted.node.world import real_world
+from kadtwisted.node.world import real_world, steady_seconds
 from kadtwisted.parameters import HOUR, Bounds, NodeSettings
 from kadtwisted.plugins import builtin
 from kadtwisted.records.value import encode
@@ -104,7 +104,7 @@ async def put_all(
 
     async def write(first: int) -> None:
         for where, record in records[first::WINDOW]:
-            now = time.monotonic()
+            now = steady_seconds()
             await storage.put(StoredRecord(where, record, now + LIFETIME, now), now)
             await deferLater(reactor, 0)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import INode, INodeState, ISerializer, IStorage, StorageContext
 from kadtwisted.model.contact import Family
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.plugin_registry import StorageChoice
 from kadtwisted.state.directory import StateDirectory
@@ -94,5 +95,5 @@ class NodeMaker:
     def _clocks(self) -> tuple[Callable[[], float], Callable[[], float]]:
         """The monotonic clock and the wall's."""
         if self.world is None:
-            return time.monotonic, time.time
+            return steady_seconds, time.time
         return self.world.now, self.world.unix_time

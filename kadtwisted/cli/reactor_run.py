@@ -44,13 +44,13 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
 
     Raises what the Deferred failed with.
     """
-    import time
-
     from twisted.internet import reactor as imported
+
+    from kadtwisted.node.world import steady_seconds
 
     _log_to(sys.stderr)
     reactor: Any = imported
-    reactor.seconds = time.monotonic  # its own clock is the wall clock, which may jump
+    reactor.seconds = steady_seconds  # its own clock is the wall clock, which may jump
     running: list[Deferred[int]] = []
     outcome: list[int | Failure] = []
     signals: list[int] = []

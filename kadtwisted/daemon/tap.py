@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import sys
-import time
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -29,6 +28,7 @@ from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.systemd import ServiceManager
 from kadtwisted.errors import LocalError
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.plugin_registry import ChosenPlugins, PluginRegistry
 
@@ -194,7 +194,7 @@ def makeService(options: Options) -> IService:
 
     # The reactor's own clock is the wall clock: when that is set, timers would wait too long or all
     # fire at once.  Nothing has called callLater before this line.
-    reactor.seconds = time.monotonic
+    reactor.seconds = steady_seconds
     reactor.stop = patient(reactor.stop)  # each SIGTERM and each Ctrl-C calls it
     runner = {} if options.parent is None else options.parent
     try:

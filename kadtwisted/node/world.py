@@ -10,7 +10,9 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,6 +23,27 @@ from kadtwisted.node.names import Names
 Resolve = Callable[[str], Deferred[Sequence[str]]]
 """Turns a host name or IP address into IP addresses; fails with
 :class:`~kadtwisted.errors.Unavailable`."""
+
+
+def _steady() -> Callable[[], float]:
+    """The clock that goes on while the machine sleeps, where the system has it (Linux: BOOTTIME;
+    the monotonic clocks of others do it by themselves, or have no such clock)."""
+    number = getattr(time, "CLOCK_BOOTTIME", None)
+    if number is not None:
+        with suppress(OSError):
+            time.clock_gettime(number)
+            return partial(time.clock_gettime, number)
+    return time.monotonic
+
+
+steady_seconds: Callable[[], float] = _steady()
+"""Seconds of a clock that nobody sets, and that goes on while the machine sleeps: what was to end
+meanwhile has ended when it wakes, and what is overdue is done."""
+
+
+def slept_seconds() -> float:
+    """How long the machine has slept, up to a constant; it never changes where nobody can tell."""
+    return steady_seconds() - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +60,7 @@ class World:
 def real_world(reactor: Any) -> World:
     """The world of a node on a real reactor."""
     return World(
-        now=time.monotonic,
+        now=steady_seconds,
         unix_time=time.time,
         resolve=Names(reactor).resolve,
         secure_random=os.urandom,

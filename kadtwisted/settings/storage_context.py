@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from kadtwisted.interfaces import StorageContext
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.settings.daemon_settings import DaemonSettings
 
 
@@ -17,7 +18,7 @@ def storage_context(settings: DaemonSettings, reactor: Any = None) -> StorageCon
     bounds = settings.node.bounds
     return StorageContext(
         reactor=reactor,
-        now=time.monotonic,
+        now=steady_seconds,
         unix_time=time.time,
         directory=None if settings.state_dir is None else str(settings.state_dir),
         max_records=bounds.stored_records,

@@ -12,6 +12,7 @@ from zope.interface import implementer
 from kadtwisted.interfaces import IStorageFactory, StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.records.floor import floor_place
 from kadtwisted.records.value import encode, floor, value_of
 from kadtwisted.settings.plugin_registry import PluginRegistry
@@ -53,7 +54,7 @@ class Shelf(MemoryStorage):
         self, key: int, data: bytes, *, lives: float = DAY, arrived: float = -5.0, sub: bytes = b""
     ) -> StoredRecord:
         """Put a record that expires and arrived so many seconds from now."""
-        now = time.monotonic()
+        now = steady_seconds()
         where = StorageKey(Kind.VALUE, NodeID(key), sub)
         record = StoredRecord(where, data, now + lives, now + arrived)
         self.put(record, now - DAY)
@@ -61,7 +62,7 @@ class Shelf(MemoryStorage):
 
     def add_floor(self, key: int, data: bytes) -> None:
         """Put what a record left that has expired."""
-        now = time.monotonic()
+        now = steady_seconds()
         where = floor_place(StorageKey(Kind.VALUE, NodeID(key)))
         self.put(StoredRecord(where, floor(data), now + DAY, now), now)
 

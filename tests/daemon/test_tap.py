@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,6 +22,7 @@ from kadtwisted.daemon.service import Supervision
 from kadtwisted.daemon.tap import DaemonService, Options, end_with, make_daemon, node_maker
 from kadtwisted.errors import CannotListen, ConfigurationProblems, StorageError
 from kadtwisted.interfaces import INode
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.plugins import builtin
 from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
 from tests.daemon.fakes import KEY, FakeNode
@@ -56,7 +56,7 @@ class ServiceTests(unittest.SynchronousTestCase):
         options = Options()
         options.parseOptions(["--state-dir", "/nowhere"])
         self.assertTrue(IService.providedBy(tap.makeService(options)))
-        self.assertIs(reactor.seconds, time.monotonic)  # type: ignore[attr-defined]
+        self.assertIs(reactor.seconds, steady_seconds)  # type: ignore[attr-defined]
 
     def test_who_wants_an_end_twice_breaks_nothing(self) -> None:
         from twisted.internet import reactor

@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.storage_context import storage_context
@@ -20,7 +21,7 @@ class ContextTests(unittest.SynchronousTestCase):
         clock = Clock()
         context = storage_context(settings, clock)
         self.assertIs(context.reactor, clock)
-        self.assertEqual(context[1:], (time.monotonic, time.time, "/state", 7, 700))
+        self.assertEqual(context[1:], (steady_seconds, time.time, "/state", 7, 700))
 
     def test_to_check_an_option_nothing_is_there(self) -> None:
         context = storage_context(DaemonSettings())

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
 from kadtwisted.model.health import Health, clock_fault
+from kadtwisted.node.world import slept_seconds
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ LOOK_EVERY = 2.0
 LOOKS_A_CLOCK = 15
 """MAGIC: looks in which the clock is looked at once; it is not in a hurry."""
 
+A_NAP = 5.0
+"""MAGIC: seconds of sleep that are worth a line."""
+
 WORRYING = frozenset({Health.ISOLATED, Health.DOUBLED, Health.DEGRADED})
 
 
@@ -31,7 +35,7 @@ class HealthWatch:
 
     ``reactor`` provides time, ``health`` the node's health now, ``clock_ahead`` how many seconds
     its clock is ahead of the network's, as far as that is known.  ``looked`` is called with the
-    health at each look.
+    health at each look, ``slept`` says how long the machine has slept, up to a constant.
     """
 
     def __init__(
@@ -40,12 +44,15 @@ class HealthWatch:
         health: Callable[[], Health],
         looked: Callable[[Health], None] = lambda health: None,
         clock_ahead: Callable[[], float | None] = lambda: None,
+        slept: Callable[[], float] = slept_seconds,
     ) -> None:
         # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.health")
         self._health = health
         self._looked = looked
         self._clock_ahead = clock_ahead
+        self._slept = slept
+        self._slept_before = slept()
         self._told: Health | None = None
         self._clock_is_wrong = False
         self._looks = 0
@@ -66,6 +73,7 @@ class HealthWatch:
 
     def look(self) -> None:
         """Report the health; log it if it has changed."""
+        self._look_at_sleep()
         before, now = self._told, self._health()
         if now is not before:
             self._told = now
@@ -80,6 +88,15 @@ class HealthWatch:
             self._look_at_clock()
         self._looks += 1
         self._looked(now)
+
+    def _look_at_sleep(self) -> None:
+        """Log that the machine slept: it explains what comes next."""
+        before, self._slept_before = self._slept_before, self._slept()
+        slept = self._slept_before - before
+        if slept >= A_NAP:
+            self._log.info(
+                "the machine slept for {slept:.0f} s; what is overdue is done now", slept=slept
+            )
 
     def _look_at_clock(self) -> None:
         """Log that the clock is wrong, or that it is right again; not that nobody can tell."""

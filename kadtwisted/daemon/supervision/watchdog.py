@@ -19,6 +19,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from kadtwisted.node.world import slept_seconds
+
 CHECKS_IN_A_PERIOD = 3
 """sd_watchdog_enabled(3) recommends half of the period; a third forgives one slow check."""
 SOONER = 5
@@ -32,7 +34,8 @@ class Watchdog:
     """Watches over one node.
 
     ``reactor`` provides time, ``period`` is the watchdog's, in seconds.  ``check`` is the node's
-    self-check.  ``feed`` is called for each sign of life.
+    self-check.  ``feed`` is called for each sign of life, ``slept`` says how long the machine has
+    slept, up to a constant.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Watchdog:
         period: float,
         check: Callable[[], Deferred[None]],
         feed: Callable[[], object],
+        slept: Callable[[], float] = slept_seconds,
     ) -> None:
         # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.watchdog")
@@ -49,6 +53,7 @@ class Watchdog:
         self._every = period / CHECKS_IN_A_PERIOD
         self._check = check
         self._feed = feed
+        self._slept = slept
         self._timer: IDelayedCall | None = None
         self._checking = False
         self._began = 0.0
@@ -58,7 +63,7 @@ class Watchdog:
 
     def start(self) -> None:
         """Check now, and then regularly."""
-        self._ticked = self._reactor.seconds()
+        self._ticked = self._reactor.seconds() - self._slept()
         self._tick()
 
     def stop(self) -> None:
@@ -80,6 +85,7 @@ class Watchdog:
 
     def _look_at_the_gap(self, now: float) -> None:
         """Report a reactor that stood still: in a long call, or stopped by a signal."""
+        now -= self._slept()  # a machine that sleeps stands still with everything on it
         gap, self._ticked = now - self._ticked, now
         if gap > self._period:
             self._tell(False, f"the reactor stood still for {gap:.1f} s")

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.testing.attacks.door.amplification import Amplification
 from kadtwisted.testing.attacks.door.cost import Cost
 from kadtwisted.testing.attacks.door.flood import Flood
@@ -91,7 +92,7 @@ def main(arguments: list[str]) -> int:
 
 def _play_for_real(reactor: Any, attack: RealAttack, report: Report) -> Deferred[None]:
     # The reactor's own clock is the wall's: setting that would stall or storm every timer.
-    reactor.seconds = time.monotonic
+    reactor.seconds = steady_seconds
 
     async def play() -> None:
         try:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.testing.campaigns.report import OutOfTime, Report
 from kadtwisted.testing.processes.daemon import DaemonTrouble
 from kadtwisted.testing.processes.kill import Kill
@@ -43,7 +44,7 @@ CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
 def main(reactor: Any, *arguments: str) -> Deferred[None]:
     """Run the campaign that the command line names, and exit with its code."""
     # The reactor's own clock is the wall clock: if that is set, timers stall or all fire at once.
-    reactor.seconds = time.monotonic
+    reactor.seconds = steady_seconds
     return Deferred.fromCoroutine(_main(reactor, parse(arguments)))
 
 

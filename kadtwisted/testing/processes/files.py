@@ -21,6 +21,7 @@ from kadtwisted.errors import StorageError
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StoredRecord
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import Bounds
 from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.testing.processes.ledger import Held
@@ -123,7 +124,7 @@ async def _walk(reactor: Any, storage: str, path: Path, found: Inspection) -> No
     bounds = Bounds()
     context = StorageContext(
         reactor,
-        time.monotonic,
+        steady_seconds,
         time.time,
         str(path.parent),
         bounds.stored_records,
@@ -137,7 +138,7 @@ async def _walk(reactor: Any, storage: str, path: Path, found: Inspection) -> No
         return
     try:
         records = await _all(opened)
-        now = time.monotonic()
+        now = steady_seconds()
         found.held = {e.where.key: Held(e.data, e.expires - now) for e in records}
         usage = await opened.usage()
     finally:

@@ -18,6 +18,7 @@ from kadtwisted.cli.export_file import read
 from kadtwisted.errors import StorageError
 from kadtwisted.model.ids import id_to_hex
 from kadtwisted.model.record import DatedRecord, RecordsPage, dated_page
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.state.directory import StateDirectory
 from kadtwisted.storage import guard
@@ -53,7 +54,7 @@ class StorageTests(ExportTestCase):
         kad = self.export("--storage", "shelf", str(self.file))
         found = self.read(self.file)
         self.assertEqual([each[:2] for each in found], [each[:2] for each in records])
-        ahead = time.time() - time.monotonic()
+        ahead = time.time() - steady_seconds()
         for one, other in zip(found, records, strict=True):
             self.assertApproximates(one.expires_unix, other.expires + ahead, 0.1)
             self.assertApproximates(one.arrived_unix, other.arrived + ahead, 0.1)
@@ -201,7 +202,7 @@ class RunningNodeTests(ExportTestCase):
 
     def test_a_running_node_is_asked(self) -> None:
         records = [self.shelf.add(n, a_record(n)) for n in range(3)]
-        now, unix_time = time.monotonic(), time.time()
+        now, unix_time = steady_seconds(), time.time()
         last = records[1].where
         pages = [
             dated_page(records[:2], 2, now, unix_time),

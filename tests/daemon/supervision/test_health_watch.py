@@ -36,6 +36,19 @@ class HealthWatchTests(unittest.SynchronousTestCase):
         self.watch.start()
         self.assertEqual(self.told(), [("info", "joining", None)])
 
+    def test_a_sleep_of_the_machine_is_told(self) -> None:
+        slept = [1000.0]
+        self.watch = HealthWatch(self.clock, lambda: self.health, slept=lambda: slept[0])
+        self.watch.start()
+        self.events.clear()
+        for each in (0.0, 1.0, 28_800.0, 0.0):
+            slept[0] += each
+            self.clock.advance(LOOK_EVERY)
+        self.assertEqual(
+            [formatEvent(each) for each in self.events],
+            ["the machine slept for 28800 s; what is overdue is done now"],
+        )
+
     def test_each_change_once(self) -> None:
         self.watch.start()
         self.become(Health.SERVING)

@@ -55,6 +55,20 @@ class WatchdogTests(unittest.SynchronousTestCase):
         self.assertEqual(self.fed, [EVERY * each for each in range(7)])
         self.assertEqual(told(events), [])
 
+    def test_a_machine_that_slept_is_no_reactor_that_stood_still(self) -> None:
+        slept = [0.0]
+        self.watchdog = Watchdog(self.clock, PERIOD, self.check, self.feed, lambda: slept[0])
+        self.addCleanup(self.watchdog.stop)
+        with capturedLogs() as events:
+            self.watchdog.start()
+            self.clock.advance(1)
+            slept[0] = 8 * 3600.0
+            self.clock.advance(8 * 3600.0)
+            self.run_for(PERIOD)
+            self.assertEqual(told(events), [])
+            self.clock.advance(2 * PERIOD)
+        self.assertIn("the reactor stood still for", str(told(events)))
+
     def test_the_reactor_must_have_turned(self) -> None:
         self.watchdog.start()
         self.assertEqual((self.checks, self.fed), (1, []))

@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from kadtwisted.interfaces import StorageContext
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
+from kadtwisted.node.world import steady_seconds
 from kadtwisted.settings.plugin_registry import PluginRegistry
 from kadtwisted.storage.lmdb.records import SIZE, SIZE_KEY
 from kadtwisted.testing.processes.files import NAMES, inspect
@@ -32,11 +33,11 @@ class FilesTestCase(TestCase):
     async def fill(self, storage: str) -> Path:
         """Write records as a daemon does; where the file is."""
         context = StorageContext(
-            reactor, time.monotonic, time.time, str(self.state), 10_000, 1 << 24
+            reactor, steady_seconds, time.time, str(self.state), 10_000, 1 << 24
         )
         opened = PluginRegistry().storage(storage).make(context)
         await opened.open()
-        now = time.monotonic()
+        now = steady_seconds()
         putting = [
             opened.put(
                 StoredRecord(StorageKey(Kind.VALUE, NodeID(n)), b"%0100d" % n, now + 60, now), now

@@ -53,6 +53,8 @@ MAX_ID = 128
 """MAGIC: characters of a request's ID; our own client counts."""
 IDLE_SECONDS = 60.0
 """MAGIC: a client may think for so long between two requests."""
+TELL_EVERY = 600.0
+"""MAGIC: seconds between two lines on connections that were closed or turned away."""
 LEAVE_SECONDS = 5.0
 """MAGIC: the time that a client has to read its last answers."""
 
@@ -171,10 +173,7 @@ class ControlProtocol(LineReceiver):
             self._arm(IDLE_SECONDS, self._idle_for_long)
 
     def _idle_for_long(self) -> None:
-        self.factory.log.info(
-            "closed a connection to the control socket that was idle for {seconds:g} s",
-            seconds=IDLE_SECONDS,
-        )
+        self.factory.tell(f"closed a connection that was idle for {IDLE_SECONDS:g} s")
         self.abort()
 
     def _arm(self, seconds: float, then: Any) -> None:
@@ -240,6 +239,8 @@ class ControlFactory(Factory):
         self._turned_away: set[ControlProtocol] = set()
         self._peer = peer
         self._sparingly = Sparingly(clock.seconds)
+        self._told_at = -math.inf
+        self._untold = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         protocol = ControlProtocol()
@@ -259,6 +260,7 @@ class ControlFactory(Factory):
                 )
             return refusal
         if len(self.connections) >= MAX_CONNECTIONS and not self._made_room():
+            self.tell("turned a client away, because all connections are busy")
             return TooManyRequests("all connections to the node are busy; try again later")
         self.connections.add(connection)
         return None
@@ -269,6 +271,17 @@ class ControlFactory(Factory):
             return False
         self._turned_away.add(connection)
         return True
+
+    def tell(self, what: str) -> None:
+        """Log what was done to a connection; what comes soon after that is only counted, because a
+        script that never hangs up would fill the log."""
+        now = self.clock.seconds()
+        if now - self._told_at < TELL_EVERY:
+            self._untold += 1
+            return
+        more = f"; {self._untold} connections more since the last such line" if self._untold else ""
+        self._told_at, self._untold = now, 0
+        self.log.warn("{what} (control socket){more}", what=what, more=more)
 
     def forget(self, connection: ControlProtocol) -> None:
         """A connection is over."""
@@ -281,7 +294,7 @@ class ControlFactory(Factory):
         if not idle:
             return False
         _, _, longest = min(idle)
-        self.log.info("closed the connection to the control socket that was idle for longest")
+        self.tell("closed the connection that was idle for longest, to make room")
         longest.abort()
         return True
 

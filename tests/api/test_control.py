@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
@@ -23,6 +23,7 @@ from kadtwisted.api.control import (
     MAX_ID,
     MAX_IN_FLIGHT,
     MAX_LINE,
+    TELL_EVERY,
     ControlFactory,
     ControlProtocol,
 )
@@ -241,13 +242,27 @@ class PlaceTests(ControlTestCase):
         self.assertEqual(self.ask(verb="status")["result"]["network"], "kad")
         self.assertEqual(len(self.factory.connections), MAX_CONNECTIONS)
 
+    def test_a_script_that_never_hangs_up_fills_no_log(self) -> None:
+        self.all_places()
+        with capturedLogs() as logged:
+            for _ in range(100):
+                self.connected()
+            self.clock.advance(TELL_EVERY)
+            self.all_places()
+            self.connected()
+        self.assertEqual(len(logged), 2)
+        self.assertEqual({each["log_level"] for each in logged}, {LogLevel.warn})
+        self.assertIn("connections more since the last such line", formatEvent(logged[1]))
+
     def test_busy_connections_are_bounded(self) -> None:
         everybody = self.all_places()
         self.node.answers["get"] = [Deferred() for _ in everybody]
         for protocol, _ in everybody:
             protocol.dataReceived(b'{"verb":"get","key":"name"}\n')
-        _, transport = self.connected()
+        with capturedLogs() as logged:
+            _, transport = self.connected()
         self.assertEqual(self.said(transport)["type"], "TooManyRequests")
+        self.assertIn("turned a client away", formatEvent(logged[0]))
         self.clock.advance(LEAVE_SECONDS)
         self.assertTrue(transport.disconnected)
         everybody[0][0].connectionLost(Failure(ConnectionDone()))

@@ -23,6 +23,8 @@ seconds() { # seconds COMMAND...: how many it takes, in $TOOK; its status
     TOOK=$(awk -v ns=$(($(date +%s%N) - began)) 'BEGIN { print ns / 1e9 }')
     return $status
 }
+quietly() { "$@" >/dev/null; }
+fails() { ! "$@" >/dev/null 2>&1; }
 kad() { /opt/kademlia/bin/kad "$@"; }
 said() { journalctl -u $UNIT -o cat --since "$SINCE" | grep -q "$1"; }
 settle() { # what is new counts from now
@@ -77,7 +79,7 @@ an_instance_is_a_port() {
     systemctl start kademlia@8001.socket kademlia@8001.service
     check "a second node runs" test "$(property ActiveState kademlia@8001.service)" = active
     check "and gets into the network" \
-        seconds kad wait --timeout 30s --state-dir /var/lib/kademlia-8001
+        quietly kad wait --timeout 30s --state-dir /var/lib/kademlia-8001
     check "at its port" sh -c \
         "/opt/kademlia/bin/kad status --json --state-dir /var/lib/kademlia-8001 | grep -q ':8001'"
     systemctl stop kademlia@8001.socket kademlia@8001.service
@@ -146,7 +148,7 @@ an_address_may_come_late() {
     listen_on 10.99.0.1:8000
     check "a socket can be bound before its address is there" systemctl start kademlia.socket $UNIT
     ip address add 10.99.0.1/32 dev lo
-    check "and is reached when it is" kad ping 10.99.0.1:8000 >/dev/null
+    check "and is reached when it is" quietly kad ping 10.99.0.1:8000
 
     listen_on 10.98.0.1:8000 FreeBind=no
     settle
@@ -156,7 +158,7 @@ an_address_may_come_late() {
     check "and listens nowhere else" sh -c "! ss -Huln | grep -q ':8000 '"
     ip address add 10.98.0.1/32 dev lo
     check "both come when the address does" wait_for 40 is ActiveState active
-    check "and are there" kad ping 10.98.0.1:8000 >/dev/null
+    check "and are there" quietly kad ping 10.98.0.1:8000
     rm -r /etc/systemd/system/kademlia.socket.d
     systemctl stop kademlia.socket $UNIT
     systemctl reset-failed
@@ -186,10 +188,9 @@ a_secret_is_handed_over() {
         >/etc/systemd/system/$UNIT.d/secret.conf
     systemctl daemon-reload
     check "a node with a secret of root's starts" systemctl restart $UNIT
-    check "it answers who knows it" kad ping 127.0.0.1:8000 \
-        --network-secret-file /etc/kademlia/network.secret >/dev/null
-    check "and nobody else" sh -c "! /opt/kademlia/bin/kad ping 127.0.0.1:8000 \
-        --network kad --timeout 3 >/dev/null 2>&1"
+    check "it answers who knows it" quietly kad ping 127.0.0.1:8000 \
+        --network-secret-file /etc/kademlia/network.secret
+    check "and nobody else" fails kad ping 127.0.0.1:8000 --network kad --timeout 3
     rm /etc/systemd/system/$UNIT.d/secret.conf
     systemctl daemon-reload
 }

@@ -22,7 +22,8 @@ LOOK_EVERY = 2.0
 """MAGIC: seconds between two looks; nobody needs to hear of a change that is over sooner."""
 
 LOOKS_A_CLOCK = 15
-"""MAGIC: looks in which the clock is looked at once; it is not in a hurry."""
+"""MAGIC: looks in which the clock is looked at once; it is not in a hurry, except after a start
+until it is known for the first time."""
 
 A_NAP = 5.0
 """MAGIC: seconds of sleep that are worth a line."""
@@ -55,6 +56,7 @@ class HealthWatch:
         self._slept_before = slept()
         self._told: Health | None = None
         self._clock_is_wrong = False
+        self._clock_is_new = True
         self._looks = 0
         self._looking = LoopingCall(self.look)
         self._looking.clock = reactor
@@ -84,7 +86,7 @@ class HealthWatch:
                 sentence=now.sentence,
                 before=None if before is None else before.word,
             )
-        if self._looks % LOOKS_A_CLOCK == 0:
+        if self._looks % LOOKS_A_CLOCK == 0 or (self._clock_is_new and self._looks < LOOKS_A_CLOCK):
             self._look_at_clock()
         self._looks += 1
         self._looked(now)
@@ -107,7 +109,7 @@ class HealthWatch:
         elif self._clock_is_wrong and ahead is not None and not fault:
             self._log.warn("its clock agrees with the network's again", ahead=ahead)
         if ahead is not None:
-            self._clock_is_wrong = bool(fault)
+            self._clock_is_wrong, self._clock_is_new = bool(fault), False
 
 
 def _level(before: Health | None, now: Health) -> Any:

@@ -1,6 +1,6 @@
 """The network's clock, by the votes of those who answered a PING, and how far ours is from it.
 
-Nobody is believed alone: it takes three networks, and their median
+Nobody is believed alone: it takes three networks, and a median on which networks and hosts agree
 (:mod:`kadtwisted.routing.votes`).  A PONG tells whole seconds, so a vote is right to within about a
 second, and that is enough: what hangs on it is a limit of five minutes.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.health import CLOCK_TOLERANCE
 from kadtwisted.node.world import World
-from kadtwisted.routing.reachable import voter_of
+from kadtwisted.routing.reachable import host_of, voter_of
 from kadtwisted.routing.votes import Median
 
 JUMP = 5.0
@@ -30,7 +30,7 @@ class NetworkClock:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._votes = Median()
+        self._votes = Median(JUMP)
         self._wall_ahead = world.unix_time() - world.now()
 
     def heard(self, by: Endpoint, unix_time: float, rtt: float) -> None:
@@ -38,7 +38,7 @@ class NetworkClock:
         self._forget_if_set()
         now, wall = self._world.now(), self._world.unix_time()
         theirs = unix_time + HALF_A_SECOND + rtt / 2
-        self._votes.cast(voter_of(by), wall - theirs, now)
+        self._votes.cast(voter_of(by), wall - theirs, now, host_of(by))
 
     def ahead(self) -> float | None:
         """How many seconds our clock is ahead of the network's; ``None`` if that is not known."""

@@ -16,7 +16,7 @@ of this file:
 * Our own address is public if our own socket is bound to it, or if enough observers say so (see
   :mod:`~kadtwisted.routing.votes`).  An observer at a public address votes for its provider; one at
   another address for itself: an attacker elsewhere has no such address.  On this machine each port
-  has a vote.
+  has a vote.  Where our own socket is bound to a public address, nobody can say otherwise.
 * Where others see us we tell who asks, but only while the last answer agrees with the verdict: a
   node that has moved must not send others to where it was.
 
@@ -69,6 +69,7 @@ class Reach:
 
     __slots__ = (
         "_allowed",
+        "_bound",
         "_bound_publicly",
         "_endpoint",
         "_host",
@@ -82,6 +83,7 @@ class Reach:
     def __init__(self, allow: Iterable[str] = (), bound: str = "0.0.0.0") -> None:
         self._allowed = parse_prefixes(allow)
         scope = scope_of(bound)
+        self._bound = bound
         self._bound_publicly = scope == EVERYBODY
         self.bound_tells = scope in (MACHINE, EVERYBODY)
         """Whether others see us where our socket is bound: no NAT has these addresses inside."""
@@ -103,16 +105,18 @@ class Reach:
 
     def seen(self, by: Endpoint, own: Endpoint, now: float) -> bool:
         """A node saw us at ``own``; whether the verdict about our endpoint is another one now."""
-        voter = voter_of(by)
-        changed = self._endpoint.cast(voter, own, now)
-        moved = self._host.cast(voter, own.host, now)
+        if self.bound_tells and own.host != self._bound:
+            return False
+        voter, host = voter_of(by), host_of(by)
+        changed = self._endpoint.cast(voter, own, now, host)
+        moved = self._host.cast(voter, own.host, now, host)
         if moved:
             self._decide()
         if moved or changed:
             self.own = self._verdict()
-        host = self._host.answer
-        self.told_to_others = self.own if own.host == host else None
-        return moved or (changed and own.host == host)
+        agreed = own.host == self._host.answer
+        self.told_to_others = self.own if agreed else None
+        return moved or (changed and agreed)
 
     def _verdict(self) -> Endpoint | None:
         host, endpoint = self._host.answer, self._endpoint.answer
@@ -153,6 +157,12 @@ def voter_of(observer: Endpoint) -> bytes:
     if is_public(host):
         return networks_of(address)[-1]
     return address + port.to_bytes(2, "big") if is_loopback(host) else address
+
+
+def host_of(observer: Endpoint) -> bytes:
+    """Which of the hosts that cast one vote an observer at this endpoint is."""
+    address = address_of(observer.host)
+    return networks_of(address)[0] if is_public(observer.host) else voter_of(observer)
 
 
 def parse_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:

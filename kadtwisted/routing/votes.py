@@ -7,6 +7,8 @@ clock is right.  Anybody may answer, and anybody may lie.  The rules of this fil
   many addresses in one network, but hardly in many.  Its newest answer counts, for
   :data:`KEPT` seconds.
 * At least :data:`NEEDED` networks must agree, and more than half of all that voted lately.
+* More than half of all hosts that voted lately must agree, too: where all honest nodes live in one
+  network, liars in two others are not the majority.
 * A verdict stays, also when its votes grow old, until another one has won by the same rules.
   So silence changes nothing, and neither do one or two liars.
 
@@ -60,20 +62,25 @@ class Votes(Generic[T]):
 class Verdict(Generic[T]):
     """The answer on which enough networks agree; ``answer`` is ``None`` until there is one."""
 
-    __slots__ = ("_votes", "answer")
+    __slots__ = ("_hosts", "_votes", "answer")
 
     def __init__(self) -> None:
         self._votes: Votes[T] = Votes()
+        self._hosts: Votes[T] = Votes()
         self.answer: T | None = None
 
-    def cast(self, network: bytes, answer: T, now: float) -> bool:
-        """A node of this network gave this answer; whether the verdict is another one now."""
+    def cast(self, network: bytes, answer: T, now: float, host: bytes | None = None) -> bool:
+        """A node of this network gave this answer; whether the verdict is another one now.
+
+        ``host`` tells the hosts of a network apart; ``None``: there is one.
+        """
         self._votes.cast(network, answer, now)
+        self._hosts.cast(network if host is None else host, answer, now)
         if answer == self.answer:
             return False
-        fresh = self._votes.fresh(now)
-        agreeing = fresh.count(answer)
-        if agreeing < NEEDED or 2 * agreeing <= len(fresh):
+        if self._votes.fresh(now).count(answer) < NEEDED:
+            return False
+        if not all(_is_majority(answer, each.fresh(now)) for each in (self._votes, self._hosts)):
             return False
         self.answer = answer
         return True
@@ -85,27 +92,48 @@ class Verdict(Generic[T]):
     def clear(self) -> None:
         """Forget the verdict and all votes."""
         self._votes.clear()
+        self._hosts.clear()
         self.answer = None
+
+
+def _is_majority(answer: T, fresh: list[T]) -> bool:
+    return 2 * fresh.count(answer) > len(fresh)
 
 
 class Median:
     """The median of the numbers that networks tell: less than half of them cannot move it beyond
-    what the others say."""
+    what the others say.
 
-    __slots__ = ("_votes",)
+    It counts only if the median of what hosts tell is about the same.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_hosts", "_votes", "_within")
+
+    def __init__(self, within: float) -> None:
+        """``within``: how far both medians may be from each other."""
+        self._within = within
         self._votes: Votes[float] = Votes()
+        self._hosts: Votes[float] = Votes()
 
-    def cast(self, network: bytes, number: float, now: float) -> None:
-        """A node of this network told this number."""
+    def cast(self, network: bytes, number: float, now: float, host: bytes | None = None) -> None:
+        """A node of this network told this number; ``host`` as in :meth:`Verdict.cast`."""
         self._votes.cast(network, number, now)
+        self._hosts.cast(network if host is None else host, number, now)
 
     def value(self, now: float) -> float | None:
-        """The median, ``None`` while fewer than :data:`NEEDED` networks have told one lately."""
+        """The median.
+
+        ``None`` while fewer than :data:`NEEDED` networks have told one lately, or networks and
+        hosts disagree.
+        """
         fresh = self._votes.fresh(now)
-        return median(fresh) if len(fresh) >= NEEDED else None
+        if len(fresh) < NEEDED:
+            return None
+        found = median(fresh)
+        agreed = abs(median(self._hosts.fresh(now)) - found) <= self._within
+        return found if agreed else None
 
     def clear(self) -> None:
         """Forget all numbers."""
         self._votes.clear()
+        self._hosts.clear()

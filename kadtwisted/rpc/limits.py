@@ -74,9 +74,9 @@ def _groups(host: str) -> list[str]:
 
 
 BUSY_INTERVAL = 1.0
-"""Seconds between two replies BUSY to one endpoint."""
+"""Seconds between two replies BUSY to one host, whatever its ports."""
 MAX_TOLD_BUSY = 1024
-"""Endpoints that got BUSY and are remembered."""
+"""Hosts that got BUSY and are remembered."""
 FORGOTTEN_AT_ONCE = 4
 """Old sources checked for each one that is charged: more than the three that this may add."""
 RECENT_HOSTS = 1024
@@ -111,7 +111,7 @@ class Limits:
         self._strangers_full_at = float("-inf")
         self._cookies = BucketShape.of(settings.cookies_rate, settings.cookies_rate)
         self._cookies_full_at = float("-inf")
-        self._told_busy: OrderedDict[Endpoint, float] = OrderedDict()
+        self._told_busy: OrderedDict[str, float] = OrderedDict()
         self._max_sources = settings.max_sources
         self._sources: OrderedDict[Endpoint | str, float] = OrderedDict()
 
@@ -180,12 +180,13 @@ class Limits:
         return True
 
     def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
-        """Whether to answer BUSY to a proven endpoint over its budget: once a second."""
+        """Whether to answer BUSY to a proven endpoint over its budget: once a second to a host."""
         told = self._told_busy
-        if now - told.get(endpoint, float("-inf")) < BUSY_INTERVAL:
+        host = self._hosts_of(endpoint[0])[0][0]
+        if now - told.get(host, float("-inf")) < BUSY_INTERVAL:
             return False
-        told[endpoint] = now
-        told.move_to_end(endpoint)
+        told[host] = now
+        told.move_to_end(host)
         if len(told) > MAX_TOLD_BUSY:
             told.popitem(last=False)
         return True

@@ -252,7 +252,7 @@ class OverloadTests(DoorCase):
 
 
 class BusyTests(DoorCase):
-    SETTINGS = NodeSettings(limits=LimitSettings(proven_rate=0.001, proven_burst=1))
+    SETTINGS = NodeSettings(limits=LimitSettings(proven_rate=0.1, proven_burst=1))
 
     def test_a_proven_sender_over_budget_is_told_once_a_second(self) -> None:
         self.prove()
@@ -262,6 +262,17 @@ class BusyTests(DoorCase):
         self.assertEqual(told.refusal.code, ErrorCode.BUSY)
         silent = self.heard(Drop, self.begun(self.alice.asks(self.bob, Ping())))
         self.assertEqual(silent, Drop("over-budget"))
+
+    def test_what_was_refused_is_not_remembered_as_answered(self) -> None:
+        """Or whoever floods a node would make it forget what it has answered."""
+        self.prove()
+        self.heard(Received, self.begun(self.alice.asks(self.bob, Ping())))  # the whole budget
+        refused = self.begun(self.alice.asks(self.bob, FindNode(NodeID(1))))
+        told = self.heard(Received, refused)
+        self.assertIsNotNone(told.refusal)
+        self.now += 20.0
+        self.assertIsNone(self.heard(Received, refused).refusal)
+        self.assertEqual(self.heard(Drop, refused), Drop("replayed"))
 
 
 class WrongBytesTests(DoorCase):

@@ -183,8 +183,13 @@ class ReachTests(SynchronousTestCase):
         reach = Reach(bound="203.0.113.7")
         self.assertFalse(reach.admits(PRIVATE))
         self.tell(reach, PRIVATE, *self.public(0, 30))
-        self.assertEqual(reach.own, PRIVATE)
+        self.assertIsNone(reach.own)
         self.assertFalse(reach.admits(PRIVATE))
+        here = Endpoint("203.0.113.7", 8000)
+        self.tell(reach, here, *self.public(0, 30))
+        self.assertEqual((reach.own, reach.told_to_others), (here, here))
+        self.tell(reach, Endpoint("198.51.100.1", 8000), *self.public(0, 60))
+        self.assertEqual((reach.own, reach.told_to_others), (here, here))
 
     def test_neighbours_vote_one_by_one(self) -> None:
         """A site has one provider, and its nodes are none of them strangers."""

@@ -70,6 +70,14 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.cast("there", 7), [True])
         self.assertEqual(self.verdict.answer, "there")
 
+    def test_more_than_half_of_the_hosts_must_agree_too(self) -> None:
+        """All honest hosts are in one network, and liars in three others."""
+        for number in range(4):
+            self.verdict.cast(network(1), "here", 0.0, b"%d" % number)
+        for liar in (2, 3, 4, 5):
+            self.assertFalse(self.verdict.cast(network(liar), "there", 0.0))
+        self.assertTrue(self.verdict.cast(network(6), "there", 0.0))
+
     def test_who_changes_their_mind_counts_once(self) -> None:
         self.cast("here", 1, 2, 3)
         self.assertEqual(self.cast("there", 1, 2, 4), [False, False, True])
@@ -122,7 +130,7 @@ class VerdictTests(SynchronousTestCase):
 
 class MedianTests(SynchronousTestCase):
     def test_three_networks_are_needed(self) -> None:
-        clock = Median()
+        clock = Median(5.0)
         for number, offset in ((1, 5.0), (1, 6.0), (2, 7.0)):
             clock.cast(network(number), offset, 0.0)
         self.assertIsNone(clock.value(0.0))
@@ -140,10 +148,22 @@ class MedianTests(SynchronousTestCase):
     def test_liars_who_are_fewer_move_it_within_what_others_say(
         self, honest: list[float], lies: list[float]
     ) -> None:
-        clock = Median()
+        clock = Median(5.0)
         for number, offset in enumerate(honest + lies[: len(honest) - 1]):
             clock.cast(network(number), offset, 0.0)
         found = clock.value(0.0)
         assert found is not None
         self.assertLessEqual(min(honest), found)
         self.assertLessEqual(found, max(honest))
+
+    def test_networks_and_hosts_must_tell_about_the_same(self) -> None:
+        """All honest hosts are in one network, and two liars in others."""
+        clock = Median(5.0)
+        for number in range(12):
+            clock.cast(network(1), 1.0, 0.0, b"%d" % number)
+        for liar in (2, 3):
+            clock.cast(network(liar), 3600.0, 0.0)
+        self.assertIsNone(clock.value(0.0))
+        for other in (4, 5):
+            clock.cast(network(other), 2.0, 0.0)
+        self.assertEqual(clock.value(0.0), 2.0)

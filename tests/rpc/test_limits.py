@@ -220,6 +220,20 @@ class AllStrangersTests(SynchronousTestCase):
         self.assertEqual(admitted(limits.admit_stranger, HERE, 10.0, 50), 10)
 
 
+class BusyTests(SynchronousTestCase):
+    def test_a_host_is_told_once_a_second_whatever_its_ports(self) -> None:
+        for host in ("192.0.2.1", "2001:db8::1", "127.0.0.1"):
+            limits = Limits(LimitSettings())
+            told = [limits.admit_busy(Endpoint(host, port), 0.0) for port in range(5000)]
+            self.assertEqual(sum(told), 1, host)
+            self.assertTrue(limits.admit_busy(Endpoint(host, 1), 1.0))
+
+    def test_others_are_told_all_the_same(self) -> None:
+        limits = Limits(LimitSettings())
+        self.assertTrue(limits.admit_busy(Endpoint("192.0.2.1", 1), 0.0))
+        self.assertTrue(limits.admit_busy(Endpoint("192.0.2.2", 1), 0.0))
+
+
 class StateTests(SynchronousTestCase):
     """What is remembered is bounded."""
 

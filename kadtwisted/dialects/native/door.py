@@ -148,7 +148,7 @@ class NativeDoor:
         if type(body) in COSTLY:
             if not (refusal or self._can_afford(endpoint, body, now)):
                 refusal = _BUSY
-        elif type(body) in _PADDED and (once := self._once) is not None:
+        elif type(body) in _PADDED and refusal is None and (once := self._once) is not None:
             random, served = datagram[NONCE], once.current
             if random in served or random in once.previous:
                 raise MalformedDatagram("replayed")

@@ -231,7 +231,8 @@ class Asking:
         if _is_elsewhere(answer):
             self._ask_elsewhere(answer)
             return
-        self._heard(answer)
+        # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
+        self._proven(answer.contact.endpoint)
         self.displaced.forget(answer.contact)
         if self.reach.admits(answer.contact.endpoint):
             self.changed(self.table.introduced(answer.contact, self._now()))

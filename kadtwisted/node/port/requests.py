@@ -31,6 +31,7 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     Error,
+    ErrorCode,
     FindNode,
     FindValue,
     Have,
@@ -45,6 +46,7 @@ from kadtwisted.model.messages import (
     Stored,
     Wanted,
 )
+from kadtwisted.model.record import Kind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.rpc.endpoints import NEVER, Patience
 from kadtwisted.rpc.transactions import Due, Transaction
@@ -266,6 +268,11 @@ class Requests:
                 return ""
             spoken = body.formats.hex(" ") or "no format that it names"
             return f"speaks other formats of the protocol than this node: {spoken}"
+        if type(body) is Error and body.code == ErrorCode.UNKNOWN_KIND:
+            asked_for = asked.body.kind if type(asked.body) is FindValue else None
+            return (
+                "does not know values, which every node serves" if asked_for == Kind.VALUE else ""
+            )
         if type(body) is wanted or type(body) is Error:
             return ""
         return f"answered {type(body).__name__} to a {type(asked.body).__name__}"

@@ -54,6 +54,20 @@ class WrongReplyTests(ReplyCase):
         self.assertFalse(self.is_known())
         self.assertEqual(self.node.status().counters["replies.wrong"], 2)
 
+    def test_who_does_not_know_values_is_no_node(self) -> None:
+        """Every node serves them: who says otherwise would only make searches look farther."""
+        self.asked(PONG)
+        outcome: list[Any] = []
+        self.node.get("name").addBoth(outcome.append)
+        self.clock.advance(0.02)
+        request, key, addr = self.stranger.requests.pop()
+        self.assertIsInstance(request.body, FindValue)
+        contacts = (self.stranger.contact,)
+        self.stranger.answer(request, key, addr, Error(ErrorCode.UNKNOWN_KIND, "", 0, contacts))
+        self.clock.advance(30.0)
+        self.assertEqual(self.node.status().counters["replies.wrong"], 1)
+        self.assertEqual(len(outcome), 1)
+
     def test_it_counts_against_a_contact(self) -> None:
         self.asked(PONG)
         self.assertTrue(self.is_known())

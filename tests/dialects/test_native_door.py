@@ -272,6 +272,7 @@ class BusyTests(DoorCase):
         self.assertIsNotNone(told.refusal)
         self.now += 20.0
         self.assertIsNone(self.heard(Received, refused).refusal)
+        self.now += 20.0
         self.assertEqual(self.heard(Drop, refused), Drop("replayed"))
 
 

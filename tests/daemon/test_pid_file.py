@@ -23,6 +23,21 @@ class PidFileTests(unittest.SynchronousTestCase):
         self.assertEqual(self.settled("node.pid"), "node.pid")
         self.assertEqual(self.settled(""), "")
 
+    def test_a_file_of_a_process_that_has_ended_is_removed(self) -> None:
+        file = Path(self.mktemp())
+        ending = os.fork()
+        if not ending:
+            os._exit(0)
+        # Wait until it has ended, but leave its remainder there, as a slow init does.
+        os.waitid(os.P_PID, ending, os.WEXITED | os.WNOWAIT)
+        file.write_text(str(ending))
+        self.settled(str(file))
+        self.assertFalse(file.exists())
+        os.waitpid(ending, 0)
+        file.write_text(str(ending))
+        self.settled(str(file))
+        self.assertFalse(file.exists())
+
     def test_only_a_file_that_names_ourselves_is_removed(self) -> None:
         file = Path(self.mktemp())
         for text, stays in ((str(os.getpid()), False), (str(os.getppid()), True), ("no", True)):

@@ -163,7 +163,7 @@ class BothTests(unittest.SynchronousTestCase):
             for unit in units:
                 text = (ETC / unit.name.replace("@8001", "@")).read_text("utf-8")
                 text = re.sub(r"/opt/kademlia/bin/(twistd|kad)\b", sys.executable, text)
-                unit.write_text(text.replace("Documentation=man:kad(1)\n", ""))
+                unit.write_text(text.replace("Documentation=man:kademlia(8)\n", ""))
             done = subprocess.run(
                 [ANALYZE, "verify", *units], capture_output=True, text=True, check=False
             )

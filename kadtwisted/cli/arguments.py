@@ -64,6 +64,7 @@ def make_parser() -> Parser:
     _add_value_verbs(verbs)
     _add_node_verbs(verbs)
     _add_inspecting_verbs(verbs)
+    _add_own(verbs)
     _add_config(verbs)
     _add_transfer_verbs(verbs)
     verbs.add(
@@ -165,6 +166,21 @@ def _add_inspecting_verbs(verbs: Verbs) -> None:
         "--for", dest="verdicts", type=verdicts, default=("serving",), metavar="VERDICT[,VERDICT]",
         help="what to wait for, one of several (default: serving)",
     )  # fmt: skip
+
+
+def _add_own(verbs: Verbs) -> None:
+    own = verbs.add(
+        "own=running:own",
+        "List what a running node keeps published (store --keep), and what has lost its place.",
+        node="needed",
+        reactor=False,
+    )
+    own.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="only what was stored under these names; a node knows keys, and no names",
+    )
 
 
 def _add_config(verbs: Verbs) -> None:

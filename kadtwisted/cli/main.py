@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,7 @@ def real_world() -> CommandWorld:
         environ=os.environ,
         secure_random=os.urandom,
         random=_random,
+        unix_time=time.time,
         make_node=make_node,
         run=_run_reactor,
         find_plugins=_find_plugins,

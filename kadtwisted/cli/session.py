@@ -62,6 +62,7 @@ class CommandWorld(NamedTuple):
     environ: Mapping[str, str]
     secure_random: Callable[[int], bytes]
     random: Callable[[], float]
+    unix_time: Callable[[], float]
     make_node: MakeNode
     run: Run
     find_plugins: Callable[[], PluginRegistry]

@@ -83,6 +83,7 @@ class Kad:
             environ=self.environ,
             secure_random=bytes,
             random=lambda: 1.0,
+            unix_time=lambda: 1_000_000.0,
             make_node=self.make_node,
             run=self.run,
             find_plugins=lambda: self.plugins,

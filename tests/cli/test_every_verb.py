@@ -36,6 +36,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),
         lambda text: ("--port", text),
     ),
+    "own": (lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),),
     "routing": (lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),),
     "wait": (lambda text: ("--for", text), lambda text: (text,)),
     "config": (lambda text: (text,), lambda text: ("check", "--config", f"/nowhere/{text}")),

@@ -155,3 +155,30 @@ def prefix_text(prefix: str, length: int) -> str:
     bits = f"{int(prefix, 16):0{4 * len(prefix)}b}"[:length]
     shown = bits if length <= _SHOWN_BITS else bits[:_SHOWN_BITS] + "..."
     return f"{shown} ({count_of(length, 'bit')})"
+
+
+# --- What is kept published ------------------------------------------------------------------
+
+
+def own_text(own: Described, unix_time: float) -> str:
+    """What a node keeps published, one a line: a node knows keys; names come from who asks."""
+    if not own["own"]:
+        return "nothing is kept published"
+    return table(
+        ("NAME", "KEY", "STATE", "LIFETIME", "AGAIN IN"),
+        [
+            (
+                each["name"] or "-",
+                each["place"][1],
+                each["state"],
+                duration(each["lifetime_seconds"]),
+                _until(each["next_at_unix"], unix_time),
+            )
+            for each in own["own"]
+        ],
+        right=(3, 4),
+    )
+
+
+def _until(moment: float | None, unix_time: float) -> str:
+    return "-" if moment is None else duration(max(0.0, moment - unix_time))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from twisted.trial import unittest
 
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.peers import ControlRefused
-from kadtwisted.model.record import RecordsPage
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.record import RecordsPage, StorageKey
 from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import NAME_KEY, FakeNode
 
@@ -44,6 +47,38 @@ class RunningTests(RunningTestCase):
         self.assertIn(b"2 contacts in 1 k-bucket", self.kad.printed)
         self.assertTrue(self.client.closed)
         self.assertEqual(self.kad.node.calls, [])
+
+    def test_what_is_kept_published(self) -> None:
+        self.node.answers["own_records"] = (
+            OwnRecord(StorageKey(1, NAME_KEY), b"r", 7200.0, 1_003_600.0, "kept"),
+            OwnRecord(StorageKey(1, NodeID(2)), b"r", 600.0, None, "lost"),
+        )
+        state = ("--state-dir", str(self.path))
+        self.assertEqual(self.run_kad("own", *state), 0)
+        head, first, second = self.kad.printed.decode().splitlines()
+        self.assertEqual(head.split()[:3], ["NAME", "KEY", "STATE"])
+        self.assertEqual(first.split(), ["-", f"{NAME_KEY:040x}", "kept", "2", "h", "1", "h"])
+        self.assertEqual(second.split(), ["-", f"{2:040x}", "lost", "10", "min", "-"])
+        for argv, code, names in ((("name",), 0, ["name"]), (("other",), 1, []), ((), 0, None)):
+            self.kad.stdout = io.BytesIO()
+            self.assertEqual(self.run_kad("own", "--json", *argv, *state), code)
+            found = [each["name"] for each in self.kad.json["own"]]
+            self.assertEqual(found, [None, None] if names is None else names)
+
+    def test_what_is_kept_published_comes_page_by_page(self) -> None:
+        places = [StorageKey(1, NodeID(number)) for number in range(40)]
+        own = [OwnRecord(each, b"r", 60.0, None, "lost") for each in places]
+
+        def page(after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
+            return tuple(each for each in own if after is None or each.where > after)[:limit]
+
+        self.patch(self.node, "own_records", page)
+        self.run_kad("own", "--json", "--state-dir", str(self.path))
+        self.assertEqual(len(self.kad.json["own"]), 40)
+
+    def test_nothing_is_kept_published(self) -> None:
+        self.run_kad("own", "--state-dir", str(self.path))
+        self.assertEqual(self.kad.printed, b"nothing is kept published\n")
 
     def test_json(self) -> None:
         self.run_kad("--json", "status", "--state-dir", str(self.path))

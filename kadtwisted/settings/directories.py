@@ -54,6 +54,8 @@ def xdg_directory(environ: Mapping[str, str], variable: str, in_home: str) -> Pa
 
 def check_state_dir(path: str | Path) -> Path:
     """A state directory, absolute, whose control socket's path the system can hold."""
+    if "\0" in str(path):
+        raise ConfigurationError(f"no path has a null character, as {str(path)!r:.200} has")
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ConfigurationError(f"there is no home directory for the state directory {expanded}")

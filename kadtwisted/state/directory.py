@@ -65,6 +65,8 @@ class StateDirectory:
             raise StateDirectoryError(
                 f"a state directory is a path, not {described(path)}"
             ) from None
+        if "\0" in str(self.path):
+            raise StateDirectoryError(f"no path has a null character, as {self.path!s:.200} has")
         self._of_any_user = of_any_user and os.geteuid() == ROOT
         self._lock: FileLock | None = None
 

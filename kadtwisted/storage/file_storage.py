@@ -22,8 +22,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kadtwisted.errors import StorageError, reason_of
+from kadtwisted.errors import ConfigurationError, StorageError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
+from kadtwisted.model.printable import described
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.storage.capacity import Capacity
 from kadtwisted.storage.changes import Expire, Put, RecordChange, Remove
@@ -83,7 +84,18 @@ class FileStorage(ABC):
     """
 
     def __init__(self, path: str | os.PathLike[str], context: StorageContext) -> None:
-        self.path = Path(path).absolute()
+        try:
+            self.path = Path(os.fsdecode(path)).absolute()
+        except TypeError:
+            raise ConfigurationError(
+                f"the file of a storage is a path, not {described(path)}"
+            ) from None
+        if not isinstance(context, StorageContext):
+            raise ConfigurationError(
+                f"the context of a storage is a StorageContext, not {described(context)}"
+            )
+        if "\0" in str(self.path):
+            raise ConfigurationError(f"no path has a null character, as {self.path!s:.200} has")
         self._context = context
         self._capacity = Capacity.checked(context.max_records, context.max_bytes)
         self._lock: FileLock | None = None

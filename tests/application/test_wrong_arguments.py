@@ -26,7 +26,7 @@ from kadtwisted.testing import (
     wait_for,
 )
 
-NO_PATHS: tuple[Any, ...] = (5, None, True, ["."], nan)
+NO_PATHS: tuple[Any, ...] = (5, None, True, ["."], nan, "a\0b")
 NO_STR: tuple[Any, ...] = (5, None, True, b"x", [["x"]], nan)
 NO_BYTES: tuple[Any, ...] = ("x" * 20, 5, None, True, [["x"]], nan)
 NO_KEYS: tuple[Any, ...] = (5, None, True, b"x", "", [["x"]], nan, "\ud800", bytearray(20))
@@ -65,6 +65,8 @@ def functions() -> list[Call]:
         Call("storage", NO_NUMBER[:-1], lambda wrong: kt.MemoryStorage(wrong, 1)),
         Call("storage", NO_NUMBER[:-1], lambda wrong: kt.MemoryStorage(1, wrong)),
         Call("path", NO_PATHS, kt.StateDirectory),
+        Call("path", NO_PATHS, lambda wrong: kt.SQLiteStorage(wrong, CONTEXT)),
+        Call("context", NO_PART, lambda wrong: kt.SQLiteStorage("records", wrong)),
         Call("swarm", NO_NUMBER[:-1], Swarm),
         Call("swarm", (nan, "5", True, None), lambda wrong: Swarm(1, wrong)),
         Call("no setting 'colour'", (1,), lambda wrong: Swarm(1, colour=wrong)),
@@ -81,6 +83,7 @@ def functions() -> list[Call]:
     ]
 
 
+CONTEXT = kt.StorageContext(Clock(), lambda: 0.0, lambda: 0.0, None, 10, 1000)
 KEY = kt.NodeKey.from_seed(bytes(32))
 
 
@@ -116,7 +119,7 @@ def service_arguments() -> list[Call]:
     return [
         Call("settings", NO_PART, lambda wrong: made(settings=wrong)),
         Call("name", (*no_names, "", None), lambda wrong: made(name=wrong)),
-        Call("path", (5, True, ["."], nan), lambda wrong: made(state_dir=wrong)),
+        Call("path", (5, True, ["."], nan, "a\0b"), lambda wrong: made(state_dir=wrong)),
         Call("address", NO_ADDRESS, lambda wrong: made(bootstrap=wrong)),
         Call("address", NO_ADDRESS, lambda wrong: made(bootstrap=[wrong])),
         Call("key", NO_PART, lambda wrong: made(key=wrong)),

@@ -23,6 +23,7 @@ from kadtwisted.daemon.supervision.reporter import Reporter
 from kadtwisted.daemon.supervision.systemd import Notifier
 from kadtwisted.daemon.supervision.watchdog import Watchdog
 from kadtwisted.errors import LocalError
+from kadtwisted.settings.checks import weakness_of
 from kadtwisted.settings.daemon_settings import DaemonSettings
 
 STOP_WITHIN = 1.5
@@ -68,6 +69,12 @@ class SupervisedNode(HostedNode):
         self._reporter: Reporter | None = None
         self._guards: list[PortWatch | Watchdog] = []
         self._watch: HealthWatch | None = None
+
+    def _opened(self, is_up: bool) -> None:
+        weakness = weakness_of(self._settings.node.network_secrets)
+        if is_up and weakness:
+            self.log.warn("{weakness}", weakness=weakness)
+        super()._opened(is_up)
 
     def startService(self) -> None:
         """As :meth:`HostedNode.startService`; then watch over the node."""

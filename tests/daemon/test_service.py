@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, capturedLogs, formatEvent
+from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from kadtwisted.api import control
@@ -19,6 +19,7 @@ from kadtwisted.daemon.supervision.port_watch import GIVE_UP_AFTER
 from kadtwisted.errors import BootstrapFailed, CannotListen, LocalError, NodeStopped, StorageError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.health import Health
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.state.directory import StateDirectory, StateDirectoryInUse
 from tests.daemon.fakes import JOINED, KEY, FakeNode, a_status
@@ -71,12 +72,17 @@ class ServiceTests(unittest.SynchronousTestCase):
         state: bool = True,
         bootstrap: tuple[str, ...] = (),
         watchdog_period: float | None = None,
+        secrets: tuple[bytes, ...] = (),
     ) -> SupervisedNode:
         def make_node(key: NodeKey) -> FakeNode:
             self.keys.append(key)
             return self.node
 
-        settings = DaemonSettings(bootstrap=bootstrap, state_dir=self.path if state else None)
+        settings = DaemonSettings(
+            node=NodeSettings(network_secrets=secrets),
+            bootstrap=bootstrap,
+            state_dir=self.path if state else None,
+        )
         service = SupervisedNode(
             self.reactor,
             settings,
@@ -217,6 +223,13 @@ class ServiceTests(unittest.SynchronousTestCase):
         (line,) = lines(events, "kadtwisted.daemon")
         address = f"{KEY.public_key.hex()}@127.0.0.1:8000"
         self.assertEqual(line, f"node {address} serves the network 'kad' at 0.0.0.0:8000")
+
+    def test_the_log_warns_of_a_secret_that_can_be_guessed(self) -> None:
+        for secrets, told in (((b"abc",), 1), ((b"0123456789abcdef" * 4,), 0), ((), 0)):
+            with capturedLogs() as events:
+                self.service(state=False, secrets=secrets).startService()
+            found = [formatEvent(each) for each in events if each["log_level"] is LogLevel.warn]
+            self.assertEqual(sum("can be guessed" in each for each in found), told, secrets)
 
     def test_the_log_tells_every_change_of_the_verdict(self) -> None:
         stopping: Deferred[None] = Deferred()

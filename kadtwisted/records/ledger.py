@@ -8,7 +8,8 @@ Whoever can write may send junk.  So a holder remembers of each record from whic
 * In a full storage the farthest record gives way, whoever stored it.
 * It gives way only to one that is closer to our ID.  Closer means that its key shares more leading
   bits with our ID: as coarse as k-buckets, so that records of about the same distance do not push
-  out each other.
+  out each other.  What is as close as our k-th nearest contact is close enough: anybody can make
+  keys that are closer, and pushes out no record by that which we should hold.
 * Our own records never give way, nor does a floor (``records/floor.py``) while its record stands.
 
 A record that is stored again keeps its source, or a liar could make others' records its own.  What
@@ -21,7 +22,7 @@ which an entry counts only while it is not later than its record expires.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
@@ -89,13 +90,21 @@ class Ledger:
     """The records in the storage of the node ``own_id``, which holds ``capacity`` at most.
 
     If it is not ``fair``, because all members trust each other, nobody has a share and nothing
-    gives way.
+    gives way.  ``close_enough`` tells how many leading bits with our ID are.
     """
 
-    def __init__(self, own_id: NodeID, capacity: StorageUsage, *, fair: bool) -> None:
+    def __init__(
+        self,
+        own_id: NodeID,
+        capacity: StorageUsage,
+        *,
+        fair: bool,
+        close_enough: Callable[[], int] = lambda: ID_BITS,
+    ) -> None:
         self._own_id = own_id
         self._capacity = capacity
         self._fair = fair
+        self._close_enough = close_enough
         self._share = StorageUsage(
             max(LEAST_SHARE, capacity.records // SHARE),
             max(LEAST_SHARE * LARGEST, capacity.size // SHARE),
@@ -216,10 +225,12 @@ class Ledger:
                 clearing.add(where, self._entries[where])
             if not self._within_share(source, grows, clearing):
                 raise StorageFull("the storage keeps no more from this network")
-        for where in self._first_to_leave(nearer):
+        if self._fits(needs, clearing):
+            return list(clearing.places)  # the usual case
+        for where in self._first_to_leave(min(nearer, self._close_enough())):
+            clearing.add(where, self._entries[where])
             if self._fits(needs, clearing):
                 break
-            clearing.add(where, self._entries[where])
         if not self._fits(needs, clearing):
             raise StorageFull("the storage is full of records that are as close, or closer")
         return list(clearing.places)
@@ -239,8 +250,13 @@ class Ledger:
     def _first_to_leave(self, nearer: int) -> Iterator[StorageKey]:
         """What gives way to a record that shares so many bits with our ID, in order."""
         for bits in sorted(each for each in self._on_shelf if each < nearer):
-            for source in self._on_shelf[bits]:
+            # Whoever has most is the first to lose.
+            crowd = sorted(self._on_shelf[bits], key=self._records_of, reverse=True)
+            for source in crowd:
                 yield from reversed(self._holdings[source].shelves[bits])
+
+    def _records_of(self, source: Source) -> int:
+        return self._holdings[source].records
 
     def _farthest_of(self, source: Source, nearer: int) -> Iterator[StorageKey]:
         """What a source has stored that shares fewer bits with our ID, the farthest first; of one

@@ -137,6 +137,26 @@ class FullTests(LedgerCase):
         gone = [self.add(ONE, stored(key(1, 100 + number)))[0] for number in range(5)]
         self.assertTrue(set(gone) <= {key(0, number) for number in range(0, 40, 4)})
 
+    def test_what_is_close_enough_is_not_pushed_out_by_what_is_closer(self) -> None:
+        """Keys are free: an attacker makes them as close as it likes."""
+        self.ledger = Ledger(OURS, self.CAPACITY, fair=True, close_enough=lambda: 3)
+        for number in range(10):
+            self.add(bytes((9, number)), stored(key(2, number)))
+        for number in range(30):
+            self.add(bytes((9, number)), stored(key(3, number)))
+        gone = [self.add(bytes((8, number)), stored(key(60, number)))[0] for number in range(10)]
+        self.assertEqual(set(gone), {key(2, number) for number in range(10)})
+        self.refused(ONE, stored(key(60, 99)))
+
+    def test_whoever_has_most_loses_first(self) -> None:
+        few = self.fill(TWO, 2, 1)
+        many = self.fill(ONE, 20, 1, 100)
+        for number in range(18):
+            self.add(bytes((9, number)), stored(key(3, number)))
+        gone = [self.add(THREE, stored(key(5, number)))[0] for number in range(18)]
+        self.assertTrue(set(gone) <= {each.where.key for each in many})
+        self.assertTrue(all(self.ledger.source(each.where) == TWO for each in few))
+
     def test_our_own_do_not_give_way(self) -> None:
         self.fill(OWN, 40, 0)
         self.refused(ONE, stored(key(9)))

@@ -16,6 +16,7 @@ from kadtwisted.lookup.iterative import WIDEST
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
+from kadtwisted.parameters import ID_BITS
 from kadtwisted.records.kinds import Sender
 from kadtwisted.routing.table import RoutingTable
 
@@ -41,6 +42,14 @@ class Neighbours:
         if table is None or not self._open:
             return False
         return table.nearer(key, key ^ self._own_id) >= FAR * self._k
+
+    def close_enough(self) -> int:
+        """How many leading bits our ID shares with the k-th nearest contact, in the family where
+        that are more; all of them while we know fewer than k."""
+        own, k = self._own_id, self._k
+        nearest = [each.closest(own, k) for each in self.tables.values()]
+        farthest = [found[-1].node_id ^ own for found in nearest if len(found) == k]
+        return max((ID_BITS - each.bit_length() for each in farthest), default=ID_BITS)
 
     def vouches(self, key: NodeID, sender: Sender | None) -> NodeID | None:
         """The ID of the sender if its word counts for our copies under this key."""

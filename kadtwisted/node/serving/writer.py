@@ -68,6 +68,7 @@ class RecordWriter:
             context.node_id,
             StorageUsage(bounds.stored_records, bounds.stored_bytes),
             fair=context.open_network,
+            close_enough=neighbours.close_enough,
         )
         self._kinds = context.dialect.kinds
         self._storage = storage

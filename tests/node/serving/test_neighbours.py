@@ -49,6 +49,20 @@ class NeighbourCase(StoreCase):
         return sorted(self.senders, key=lambda each: node_id_of(each.key) ^ key)
 
 
+class CloseEnoughTests(NeighbourCase):
+    def test_as_close_as_the_kth_nearest_contact(self) -> None:
+        kth = node_id_of(self.nearest(self.own_id)[K - 1].key)
+        shared = f"{kth ^ self.own_id:0160b}".index("1")
+        self.assertEqual(self.neighbours.close_enough(), shared)
+
+    def test_while_fewer_are_known_nothing_is(self) -> None:
+        self.table = RoutingTable(self.own_id, k=K)
+        self.neighbours.tables = {Family.IPV4: self.table}
+        for each in self.senders[: K - 1]:
+            self.table.answered(self.contact(each), 0.0)
+        self.assertEqual(self.neighbours.close_enough(), 160)
+
+
 class WordTests(NeighbourCase):
     KEY = NodeID(0x1234 << 140)
 

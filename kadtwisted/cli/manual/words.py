@@ -246,17 +246,16 @@ The options are:
 .Ss Signals
 .Bl -tag -width Ds
 .It Dv SIGTERM , Dv SIGINT
-Stop in order and save everything.
-The process ends within two seconds, even if something hangs.
+Stop in order and save everything, within two seconds even if something hangs.
 .It Dv SIGHUP
-Read the configuration file again.
+Go on in a new log file if the old one was moved away, and read the configuration file again.
 Options that
 .Xr node.toml 5
 marks as applied by SIGHUP change at once.
 The log names those that need a restart.
 If the file has a mistake, nothing changes.
 .It Dv SIGUSR1
-Begin a new log file, if the log goes to a file.
+Begin a new log file, if the log goes to a file; the old one is renamed, unless it was moved away.
 .El
 .Ss Under systemd
 Copy the units
@@ -265,12 +264,13 @@ and
 .Pa etc/kademlia.socket
 of the distribution to
 .Pa /etc/systemd/system .
-The node reports that it is ready when it serves in its network, or when it is the first node of a
-network.
+The node reports that it is ready when its ports are bound and its storage is open.
 The status line of systemd shows its verdict.
+What needs a joined node requires
+.Pa kademlia-wait-online.service .
 The watchdog is fed only after the node has received an answer to a PING to itself through its own
 port, and an answer of its storage.
-Sockets from systemd take the place of port and interfaces.
+Sockets from systemd take the place of port and interfaces; without its enabled socket it ends (71).
 Datagrams that arrive while the service restarts wait in these sockets.
 .Sh ENVIRONMENT
 .Bl -tag -width Ds
@@ -281,7 +281,7 @@ The configuration file, as
 Every option, by the names that
 .Xr node.toml 5
 lists.
-An unknown name is a mistake.
+An unknown name is a mistake, but for those that Kubernetes sets for a Service.
 An empty variable is ignored.
 .It Ev CONFIGURATION_DIRECTORY , Ev XDG_CONFIG_HOME
 Directories in which

@@ -15,11 +15,14 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 class LimitTests(unittest.SynchronousTestCase):
     def setUp(self) -> None:
+        # A shell that started this in the background may have it ignored.
+        self.own = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.before = [signal.getsignal(each) for each in NUMBERS]
 
     def tearDown(self) -> None:
         self.assertEqual([signal.getsignal(each) for each in NUMBERS], self.before)
         self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0.0, 0.0))
+        signal.signal(signal.SIGINT, self.own)
 
     def read_from_a_silent_pipe(self, seconds: float) -> None:
         reading, writing = os.pipe()

@@ -234,8 +234,9 @@ class StartTests(DaemonsTestCase):
             (modules / "lmdb.py").write_text(source)
             result = await self.run_to_end(*self.command("state", "--storage", "lmdb"))
             self.assertEqual(result.code, 1)  # a usage error, as twistd has them
-            self.assertIn(words, result.out.decode().splitlines()[-1])
-            self.assertNotIn("Traceback", result.out.decode() + result.err)
+            said = result.out.decode() + result.err
+            self.assertIn(words, said.splitlines()[-1])
+            self.assertNotIn("Traceback", said)
         self.assertFalse((self.directory / "state").exists())
 
 

@@ -41,7 +41,7 @@ class ConfigurationTests(ProcessTestCase):
         self.environment["KADTWISTED_PARAMETERS_K"] = "none"
         result = await self.run_to_end(*TWISTD, "--port", "high")
         self.assertEqual(result.code, 1)
-        *_, variable, port, unknown, sealer, rate = result.out.decode().splitlines()
+        *_, variable, port, unknown, sealer, rate = result.err.splitlines()
         self.assertIn("KADTWISTED_PARAMETERS_K: expected a whole number", variable)
         self.assertIn("--port: expected a whole number from 0 to 65535, not 'high'", port)
         self.assertIn(f"{self.file}: prot: there is no such option; did you mean port?", unknown)

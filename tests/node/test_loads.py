@@ -101,9 +101,9 @@ class PublicationTests(SynchronousTestCase):
         publisher = self.publisher._upkeep.publisher
         publish_again, moments, most = publisher._publish_again, [], 0
 
-        def watched(record: bytes, lifetime: float) -> Awaitable[None]:
+        def watched(record: bytes, lifetime: float, **how: bool) -> Awaitable[None]:
             moments.append(self.clock.seconds())
-            return publish_again(record, lifetime)
+            return publish_again(record, lifetime, **how)
 
         publisher._publish_again = watched
         for _ in range(52 * 60):

@@ -179,7 +179,7 @@ class EndTests(unittest.SynchronousTestCase):
         kad = Kad(FakeNode(put=Deferred()))
         code = kad("demo", meanwhile=lambda kad, running: kad.clock.advance(120))
         self.assertEqual(code, 75)
-        self.assertEqual(kad.node.names().count("stop"), 20)
+        self.assertEqual(kad.node.names().count("stop"), 60)
 
     def test_options_that_make_no_sense(self) -> None:
         for option in ("--port", "--interface", "--network-secret-file", "--state-dir"):

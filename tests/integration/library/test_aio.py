@@ -262,6 +262,7 @@ class ProgramTests(SynchronousTestCase):
         said = self.run_program(
             "import asyncio, os, signal, threading\n"
             "from kadtwisted import NodeSettings, aio\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whoever started this
             "async def main():\n"
             "    async with aio.open_node(NodeSettings(interfaces=('127.0.0.1',))) as node:\n"
             "        await node.put('name', b'value')\n"

@@ -146,4 +146,4 @@ class RefusalTests(DaemonTestCase):
         ):
             result = await self.refused(free_port(), *options)
             self.assertEqual(result.code, 1)
-            self.assertIn(words, result.out.decode().splitlines()[-1])
+            self.assertIn(words, (result.out.decode() + result.err).splitlines()[-1])

@@ -7,9 +7,12 @@ whose process stood still for minutes (SIGSTOP, a closed laptop) finds its place
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from twisted.internet.interfaces import IReactorTime, IReactorUDP
+from zope.interface import implementer
 
 from kadtwisted.errors import ClockSkew, KadtwistedError
 from kadtwisted.node.world import World
@@ -140,6 +143,7 @@ class _WallClock:
         return replace(right, unix_time=lambda: right.unix_time() + self.ahead)
 
 
+@implementer(IReactorTime, IReactorUDP)
 class Machine:
     """A host whose process can stand still: calls that were due meanwhile come when it goes on.
 
@@ -151,6 +155,10 @@ class Machine:
         self._calls: list[HeapCall] = []
         self.seconds = host.seconds
         self.listenUDP = host.listenUDP
+
+    def getDelayedCalls(self) -> Sequence[HeapCall]:
+        """The calls that are still to come."""
+        return [each for each in self._calls if each.active()]
 
     def callLater(
         self,

@@ -18,6 +18,8 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +44,11 @@ from kadtwisted.storage.lmdb.records import (
     write_anchor,
 )
 from kadtwisted.storage.timeline import Anchor, Timeline
+
+with suppress(ImportError):
+    # LMDB imports it when it opens its first file.  A process that has become another user by then
+    # (``twistd --uid``) may not be able to read it any more.
+    import_module("lmdb._envid")
 
 T = TypeVar("T")
 

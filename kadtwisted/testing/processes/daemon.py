@@ -156,6 +156,9 @@ class Daemon(ProcessProtocol):
         return DaemonTrouble(f"{self.name} {what}: {self.output.decode(errors='replace')[-2000:]}")
 
 
+TRIES_TO_CLEAN_UP = 20
+
+
 class Daemons:
     """The daemons of one campaign; an asynchronous context, at whose end none of them is left.
 
@@ -182,6 +185,14 @@ class Daemons:
         if kind is not GeneratorExit:  # else the reactor has stopped, and that has ended them
             self._reactor.removeSystemEventTrigger(self._trigger)
             await self._end()
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Remove the directory.  A daemon that has just been killed may have written meanwhile."""
+        for _ in range(TRIES_TO_CLEAN_UP):
+            with suppress(OSError):
+                self._temporary.cleanup()
+                return
         self._temporary.cleanup()
 
     def _end(self) -> Deferred[Any]:

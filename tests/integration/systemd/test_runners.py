@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.processes import TWISTD, ProcessTestCase, Program, Result
@@ -46,12 +47,21 @@ class LogFileTests(RunnersTestCase):
         """The text of a log file, once the answer to SIGHUP stands in it."""
         assert daemon.transport is not None
         daemon.transport.signalProcess("HUP")
+
+        def told() -> bool:
+            return path.exists() and words in path.read_text()
+
+        await self.until(told, f"{words!r} is not in {path}")
+        return path.read_text()
+
+    async def until(self, happened: Callable[[], bool], otherwise: str) -> None:
+        """Wait for what no output tells, while the daemon answers."""
         for _ in range(600):
             answer = await self.kad("status", "--state-dir", "state")
             self.assertEqual(answer.code, 0, answer.err)
-            if path.exists() and words in path.read_text():
-                return path.read_text()
-        raise AssertionError(f"{words!r} is not in {path}")
+            if happened():
+                return
+        raise AssertionError(otherwise)
 
     async def started(self) -> tuple[Program, Path]:
         daemon = self.start(*self.daemon())
@@ -77,6 +87,8 @@ class LogFileTests(RunnersTestCase):
         path.rename(self.directory / "moved.2")
         assert daemon.transport is not None
         daemon.transport.signalProcess(signal.SIGUSR1)
+        # Of two signals that wait, Python hands on the one with the lower number first.
+        await self.until(path.exists, "no new file after SIGUSR1")
         text = await self.logged(daemon, path, first)
         self.assertEqual(text.count(first), 1)
         for name in ("moved.1", "moved.2"):

@@ -26,6 +26,7 @@ from typing import Any
 from cbor2 import dumps, loads
 
 from benchmarks.harness.load import choose_processors, describe_machine, pin
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
@@ -45,7 +46,6 @@ from kadtwisted.model.messages import (
     Store,
     StoredItem,
 )
-from kadtwisted.parameters import DATAGRAM_LIMIT
 from kadtwisted.testing.loose_cbor import bombs
 from kadtwisted.wire.cbor import CBORSerializer
 

@@ -27,11 +27,12 @@ from twisted.internet.task import LoopingCall, deferLater, react
 from benchmarks.harness.lag import TICK, percentile
 from benchmarks.harness.load import choose_processors, describe_machine, pin
 from benchmarks.servers.nodes import UntilClosed, announce
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.messages import Ping, Request
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import NO_TOKEN, NodeSettings
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.sealing.forms import Form
 
 KINDS = ("quiet", "empty", "tiny", "noise", "strangers", "crowd")

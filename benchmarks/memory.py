@@ -28,7 +28,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.harness.load import Processors, describe_machine
-from kadtwisted.parameters import MINUTE
+from kadtwisted.constants import MINUTE
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.scenario import Scenario

@@ -1,4 +1,4 @@
-"""Protocol constants and settings: the only place where a default stands.
+"""Settings: the only place where a default stands.
 
 Options, configuration files, manual pages and scenarios are made from the classes below: each field
 says its default, which values are good, and what it means.  Durations are in seconds.
@@ -8,44 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kadtwisted.constants import DAY, HOUR, ID_BITS, MINUTE
 from kadtwisted.model.fields import brief, setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, TextList, WholeNumber
-
-MINUTE = 60.0
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
-ID_BITS = 160
-"""Width of node IDs and keys (Maymounkov and Mazieres 2002, section 2.1)."""
-
-DATAGRAM_LIMIT = 1232
-"""Largest UDP payload sent or accepted: IPv6's minimum MTU of 1,280 less 40 (IPv6) and 8 (UDP)."""
-
-RECORD_LIMIT = 1000
-"""Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44; it fits into one datagram."""
-
-NETWORK_NAME_BYTES = 255
-"""MAGIC: long enough for any name; what is hashed has no limit of its own."""
-
-TOKEN_BYTES = 8
-"""Length of a write token (BEP 5 leaves it open)."""
-
-TRANSACTION_ID_BYTES = 8
-"""Length of a transaction ID: nobody guesses 64 random bits while a request is in flight."""
-
-NO_TOKEN = bytes(TOKEN_BYTES)
-"""The token in a request's header while the sender has none."""
-
-HAVE_LIMIT = 32
-"""Largest number of records that one HAVE asks about."""
-
-REPLAY_WINDOW = 5 * MINUTE
-"""A node of a network with a secret serves a stranger only if the clock that its datagram shows is
-at most this far from its own: as far as a publication time may be ahead."""
-
-CLOCK_SKEW_LIMIT = 5 * MINUTE
-"""A holder refuses a record whose publication time is further ahead of its own clock than this."""
-
 
 # --- Which values are good -------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from tests.source_trees import TOP, RulesCase, all_imports, breaches, imports, room_of, sources
 
 PURE_FLOORS = MappingProxyType(
-    dict.fromkeys(("", "lazy", "interfaces", "errors", "parameters", "model"), 0)
+    dict.fromkeys(("", "lazy", "interfaces", "errors", "constants", "parameters", "model"), 0)
     | dict.fromkeys(
         ("wire", "sealing", "identity", "records", "routing", "rpc", "lookup", "upkeep"), 1
     )

@@ -29,7 +29,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted import parameters
+from kadtwisted import constants
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID
@@ -309,7 +309,7 @@ class Tables(DocumentTestCase):
         rows = self.page.table("name", "value")
         self.assertGreater(len(rows), 10)
         for name, told, _ in rows:
-            actual = getattr(defaults, name, None) or getattr(parameters, name.upper())
+            actual = getattr(defaults, name, None) or getattr(constants, name.upper())
             self.assertEqual(float(told), actual, name)
 
 

@@ -9,7 +9,6 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from types import MappingProxyType
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,13 +16,6 @@ from tests.source_trees import TOP, all_imports, sources
 
 MOST_LINES = 400
 MOST_FILES = 15
-
-LONG_FILES: Mapping[str, str] = MappingProxyType(
-    {
-        "kadtwisted/parameters.py": "all defaults in one place",
-    }
-)
-"""Files of the package that may have more lines, and why."""
 
 FACES = ("kadtwisted", "kadtwisted.testing", "kadtwisted.simulation")
 """Modules that import others only when they are asked for a name."""
@@ -75,7 +67,7 @@ def circles(imports: Mapping[str, Sequence[str]]) -> list[list[str]]:
 
 def too_long(lines: Mapping[str, int]) -> list[str]:
     """The files with too many lines."""
-    return [path for path, count in lines.items() if count > MOST_LINES and path not in LONG_FILES]
+    return [path for path, count in lines.items() if count > MOST_LINES]
 
 
 def crowded(paths: Iterable[str]) -> list[str]:
@@ -108,8 +100,6 @@ class TheTree(SynchronousTestCase):
     def test_files_are_short(self) -> None:
         lines = {path: text.count("\n") for path, text in sources("kadtwisted", "benchmarks")}
         self.assertEqual(too_long(lines), [])
-        for path in LONG_FILES:
-            self.assertGreater(lines[path], MOST_LINES, f"{path} is short now")
 
     def test_folders_are_small(self) -> None:
         paths = [path for path, _ in sources("kadtwisted", "benchmarks", "tests")]
@@ -146,7 +136,7 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual(len(circle), 4)
 
     def test_long_files(self) -> None:
-        lines = {"kadtwisted/a.py": 400, "kadtwisted/b.py": 401, next(iter(LONG_FILES)): 900}
+        lines = {"kadtwisted/a.py": 400, "kadtwisted/b.py": 401}
         self.assertEqual(too_long(lines), ["kadtwisted/b.py"])
 
     def test_crowded_folders(self) -> None:

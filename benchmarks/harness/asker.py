@@ -9,17 +9,13 @@ import os
 import socket
 from typing import NamedTuple
 
+from kadtwisted.constants import DATAGRAM_LIMIT, NO_TOKEN, TRANSACTION_ID_BYTES
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import Ping, Reply, Request, RequestBody
-from kadtwisted.parameters import (
-    DATAGRAM_LIMIT,
-    NO_TOKEN,
-    TRANSACTION_ID_BYTES,
-    NodeSettings,
-)
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.sealing.forms import Form
 
 PATIENCE = 2.0

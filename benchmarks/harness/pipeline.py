@@ -18,11 +18,11 @@ from benchmarks.harness.asker import Asker, Server
 from benchmarks.harness.lag import percentile
 from benchmarks.harness.load import pin
 from benchmarks.servers.nodes import settings
+from kadtwisted.constants import DATAGRAM_LIMIT, TRANSACTION_ID_BYTES
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.messages import FindValue, Records, ReplyBody, RequestBody
 from kadtwisted.model.record import Kind
-from kadtwisted.parameters import DATAGRAM_LIMIT, TRANSACTION_ID_BYTES
 
 WINDOW = 64
 """Requests on their way at a time."""

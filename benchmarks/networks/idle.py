@@ -11,7 +11,7 @@ from collections import Counter
 from statistics import mean
 from typing import Any
 
-from kadtwisted.parameters import HOUR, MINUTE
+from kadtwisted.constants import HOUR, MINUTE
 from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Swarm
 

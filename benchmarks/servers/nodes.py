@@ -25,13 +25,14 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 
 from benchmarks.harness.load import pin
+from kadtwisted.constants import HOUR
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node import assembly
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import steady_seconds
-from kadtwisted.parameters import HOUR, LimitSettings, NodeSettings, Parameters
+from kadtwisted.parameters import LimitSettings, NodeSettings, Parameters
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.testing.inspect import table_of
 

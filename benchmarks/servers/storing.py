@@ -28,6 +28,7 @@ from benchmarks.harness.lag import Lag
 from benchmarks.harness.load import pin
 from benchmarks.harness.pipeline import WINDOW, forget_preparations
 from benchmarks.servers.nodes import announce, fill, settings
+from kadtwisted.constants import HOUR
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import IStorage, IStorageFactory, StorageContext
 from kadtwisted.model import bencode
@@ -35,7 +36,7 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord, Value
 from kadtwisted.node.node import Node
 from kadtwisted.node.world import real_world, steady_seconds
-from kadtwisted.parameters import HOUR, Bounds, NodeSettings
+from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.plugins import builtin
 from kadtwisted.records.value import encode
 from kadtwisted.testing.inspect import table_of

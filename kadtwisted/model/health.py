@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from kadtwisted.parameters import CLOCK_SKEW_LIMIT
+from kadtwisted.constants import CLOCK_SKEW_LIMIT
 
 CLOCK_TOLERANCE = CLOCK_SKEW_LIMIT / 2
 """Seconds that a node's clock may be off; beyond that it may soon refuse what others publish, or

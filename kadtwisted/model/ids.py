@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NewType, Protocol
 
+from kadtwisted.constants import ID_BITS
 from kadtwisted.errors import InvalidKey
 from kadtwisted.model.printable import described
-from kadtwisted.parameters import ID_BITS
 
 NodeID = NewType("NodeID", int)
 """A node ID or the key of a record: an integer in ``range(2 ** bits)``."""

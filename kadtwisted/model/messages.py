@@ -11,9 +11,9 @@ from enum import IntEnum, IntFlag
 from types import MappingProxyType
 from typing import NamedTuple
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.parameters import NO_TOKEN
 
 
 class Method(IntEnum):

@@ -12,6 +12,7 @@ from typing import Any
 
 from zope.interface import Interface
 
+from kadtwisted.constants import ID_BITS, NETWORK_NAME_BYTES
 from kadtwisted.errors import ConfigurationError, InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
@@ -22,8 +23,6 @@ from kadtwisted.model.record import StorageKey
 from kadtwisted.model.value_kinds import WholeNumber
 from kadtwisted.node.world import World
 from kadtwisted.parameters import (
-    ID_BITS,
-    NETWORK_NAME_BYTES,
     Bounds,
     LimitSettings,
     NodeSettings,

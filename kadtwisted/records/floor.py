@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from kadtwisted.constants import ID_BITS
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StoredRecord
-from kadtwisted.parameters import ID_BITS
 from kadtwisted.records.kinds import RecordKind
 
 FLOOR_KIND: Final = 0

@@ -27,12 +27,12 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
+from kadtwisted.constants import DATAGRAM_LIMIT, ID_BITS
 from kadtwisted.errors import StorageFull
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.networks import address_of, is_public, networks_of
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
-from kadtwisted.parameters import DATAGRAM_LIMIT, ID_BITS
 from kadtwisted.records.floor import FLOOR_KIND, floor_place, floored_place
 
 Source = bytes

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from kadtwisted.constants import CLOCK_SKEW_LIMIT
 from kadtwisted.errors import ClockSkew
-from kadtwisted.parameters import CLOCK_SKEW_LIMIT
 from kadtwisted.records.kinds import RecordKind
 
 CLOCKS_DIFFER: Final = 5.0

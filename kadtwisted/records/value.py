@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
+from kadtwisted.constants import CLOCK_SKEW_LIMIT, RECORD_LIMIT
 from kadtwisted.errors import ClockSkew, InvalidRecord, RecordTooLarge, Superseded
 from kadtwisted.model import bencode
 from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
 from kadtwisted.model.record import Kind, StorageKey, Value
-from kadtwisted.parameters import CLOCK_SKEW_LIMIT, RECORD_LIMIT
 
 TOMBSTONE: Final = b"0:"
 """The ``v`` of a deleted value: the empty byte string, in bencode."""

@@ -27,8 +27,8 @@ from collections.abc import Iterable
 from math import inf, sqrt
 from typing import NamedTuple
 
+from kadtwisted.constants import ID_BITS
 from kadtwisted.model.ids import NodeID
-from kadtwisted.parameters import ID_BITS
 
 REMEMBERED = 16
 """Estimates around random points that are remembered.  MAGIC: the refreshes of one to two hours."""

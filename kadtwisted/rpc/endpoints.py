@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.parameters import NO_TOKEN, Parameters, Timeouts
+from kadtwisted.parameters import Parameters, Timeouts
 
 RECOMPUTE_AFTER = 16
 """Samples between two computations of the p99.  MAGIC: a sort of 256 costs about 10 us, so this

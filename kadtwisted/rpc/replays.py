@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from kadtwisted.constants import REPLAY_WINDOW
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.parameters import REPLAY_WINDOW
 
 SERVED_REMEMBERED = 16384
 """Random parts in one generation, which begins anew when it is full.  MAGIC: both take 3 MB.  At

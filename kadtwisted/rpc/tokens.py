@@ -14,8 +14,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
 
+from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import InvalidInput
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 
 SECRET_BYTES = 32
 

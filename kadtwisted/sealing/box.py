@@ -43,10 +43,10 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from zope.interface import implementer
 
+from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import ConfigurationError, InvalidInput, MalformedDatagram, SendFailed
 from kadtwisted.interfaces import Header, ISealer
 from kadtwisted.model.contact import KEY_BYTES
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.sealing.forms import (
     FOR_ALL,
     FORMS,

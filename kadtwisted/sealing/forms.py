@@ -13,8 +13,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from kadtwisted.constants import TOKEN_BYTES
 from kadtwisted.model.contact import KEY_BYTES
-from kadtwisted.parameters import TOKEN_BYTES
 
 FORMAT_VERSION = 1
 """The version of the datagram format that the marks below stand for."""

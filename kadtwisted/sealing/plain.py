@@ -17,10 +17,10 @@ from types import MappingProxyType
 
 from zope.interface import implementer
 
+from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import InvalidInput, MalformedDatagram
 from kadtwisted.interfaces import Header, ISealer
 from kadtwisted.model.contact import KEY_BYTES
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.sealing.box import checked_network_keys
 from kadtwisted.sealing.forms import (
     FORMS,

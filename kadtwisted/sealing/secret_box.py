@@ -15,8 +15,8 @@ from typing import Any
 from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_open_easy
 from nacl.exceptions import CryptoError
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import InvalidInput
-from kadtwisted.parameters import DATAGRAM_LIMIT
 
 KEY_BYTES = 32
 NONCE_BYTES = 24

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from kadtwisted.constants import NETWORK_NAME_BYTES
 from kadtwisted.dialects.native import RESERVED_NETWORKS
 from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.model.contact import parse_address
 from kadtwisted.model.printable import printable
-from kadtwisted.parameters import NETWORK_NAME_BYTES
 from kadtwisted.routing.reachable import parse_prefixes
 from kadtwisted.storage.guard import SECRET, UnsafeFile, read_file
 from kadtwisted.wire.layout import AGENT_BYTES

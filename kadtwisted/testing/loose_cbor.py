@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cbor2 import dumps
 
-from kadtwisted.parameters import DATAGRAM_LIMIT
+from kadtwisted.constants import DATAGRAM_LIMIT
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from hypothesis import strategies as st
 
+from kadtwisted.constants import HAVE_LIMIT, ID_BITS, TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
@@ -35,7 +36,6 @@ from kadtwisted.model.messages import (
     Want,
     Wanted,
 )
-from kadtwisted.parameters import HAVE_LIMIT, ID_BITS, TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.testing import loose_cbor
 from kadtwisted.testing.loose_cbor import Raw
 from kadtwisted.wire import layout

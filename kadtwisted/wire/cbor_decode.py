@@ -14,6 +14,7 @@ from typing import Any
 
 from cbor2 import loads
 
+from kadtwisted.constants import TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import KEY_BYTES, Contact
 from kadtwisted.model.ids import ID_BYTES, NodeID
@@ -39,7 +40,6 @@ from kadtwisted.model.messages import (
     Want,
     Wanted,
 )
-from kadtwisted.parameters import TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.wire.layout import (
     AGENT_BYTES,
     BITMAP_BYTES,

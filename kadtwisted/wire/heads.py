@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from kadtwisted.parameters import DATAGRAM_LIMIT
+from kadtwisted.constants import DATAGRAM_LIMIT
 
 UNSIGNED, NEGATIVE, BYTES, ARRAY = 0x00, 0x20, 0x40, 0x80
 """Major types, at their place in the first byte of a head.  The argument of a negative integer n is

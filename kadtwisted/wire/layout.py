@@ -26,9 +26,9 @@ The padding of a request begins with the sender's clock, 8 bytes; a shorter one 
 
 from __future__ import annotations
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.model.contact import COMPACT_IPV4, COMPACT_IPV6, KEY_BYTES
 from kadtwisted.model.ids import ID_BYTES
-from kadtwisted.parameters import DATAGRAM_LIMIT
 
 HEADER_ITEMS = 4
 """Leading items that every message has."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.errors import InvalidAddress, MalformedDatagram
 from kadtwisted.model.contact import (
     COMPACT_IPV4,
@@ -21,7 +22,6 @@ from kadtwisted.model.contact import (
 )
 from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
 from kadtwisted.model.messages import HaveEntry
-from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.wire.layout import CONTACT_IPV4, CONTACT_IPV6, HAVE_ENTRY, VERSION_BYTES
 
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Invalid, implementer
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import DATAGRAM_LIMIT, NO_TOKEN
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length, native_dialect
 from kadtwisted.errors import ConfigurationError, MalformedDatagram
@@ -17,7 +18,7 @@ from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import ISealer, ISerializer
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindNode, FindValue, Have, Ping, Request, Store
-from kadtwisted.parameters import DATAGRAM_LIMIT, NO_TOKEN, NodeSettings
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.sealing.forms import PLAIN_MARK, SEALED_MARK, Form
 from kadtwisted.wire.cbor import CBORSerializer

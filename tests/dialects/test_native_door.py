@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.door import Drop, Event, Exchange, IDoor, Matched, Received, Send
 from kadtwisted.dialects.native import NativeDialect, native_dialect
 from kadtwisted.dialects.native.door import NativeDoor
@@ -28,7 +29,7 @@ from kadtwisted.model.messages import (
     RequestBody,
     UnknownRequest,
 )
-from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds, LimitSettings, NodeSettings
+from kadtwisted.parameters import Bounds, LimitSettings, NodeSettings
 from kadtwisted.rpc.endpoints import Patience
 
 PATIENCE = Patience(1.0, 3.0)
@@ -274,6 +275,19 @@ class BusyTests(DoorCase):
         self.assertIsNone(self.heard(Received, refused).refusal)
         self.now += 20.0
         self.assertEqual(self.heard(Drop, refused), Drop("replayed"))
+
+
+class SilencedTests(DoorCase):
+    SETTINGS = NodeSettings(limits=LimitSettings(proven_host_rate=0.1, proven_host_burst=1))
+
+    def test_a_host_that_was_told_is_not_looked_at(self) -> None:
+        self.prove()
+        self.heard(Received, self.begun(self.alice.asks(self.bob, Ping())))  # the whole budget
+        told = self.heard(Received, self.begun(self.alice.asks(self.bob, Ping())))
+        self.assertIsNotNone(told.refusal)
+        self.patch(self.bob.door, "_tokens", None)
+        silent = self.heard(Drop, self.begun(self.alice.asks(self.bob, Ping())))
+        self.assertEqual(silent, Drop("over-budget"))
 
 
 class WrongBytesTests(DoorCase):

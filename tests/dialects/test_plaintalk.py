@@ -6,10 +6,11 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import NotFound
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import DATAGRAM_LIMIT, Parameters
+from kadtwisted.parameters import Parameters
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Swarm

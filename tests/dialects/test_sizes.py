@@ -11,6 +11,7 @@ from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT, HAVE_LIMIT, NO_TOKEN, RECORD_LIMIT
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length
 from kadtwisted.identity.keys import node_id_of
@@ -43,14 +44,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Value
 from kadtwisted.node.serving.handlers import CONTACTS_OF_EACH, NO_SUCH_KIND
-from kadtwisted.parameters import (
-    DATAGRAM_LIMIT,
-    HAVE_LIMIT,
-    NO_TOKEN,
-    RECORD_LIMIT,
-    NodeSettings,
-    Parameters,
-)
+from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode as encode_record
 from kadtwisted.sealing.forms import Form
 from tests.dialects.test_native import KEYS, dialect

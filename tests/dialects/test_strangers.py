@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.dialects.door import Drop, Event, Exchange, Received
 from kadtwisted.dialects.native import door as native_door
 from kadtwisted.dialects.native.door import NativeDoor
@@ -33,7 +34,7 @@ from kadtwisted.model.messages import (
     RequestBody,
     Store,
 )
-from kadtwisted.parameters import NO_TOKEN, LimitSettings, NodeSettings
+from kadtwisted.parameters import LimitSettings, NodeSettings
 from kadtwisted.rpc.endpoints import Patience
 from kadtwisted.sealing.forms import HELLO, REQUEST
 from tests.dialects.test_native import KEYS, NodeKey, dialect

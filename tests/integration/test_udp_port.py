@@ -18,10 +18,10 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.node.port.udp_port import BoundedPort, PortLimits, listen
-from kadtwisted.parameters import DATAGRAM_LIMIT
 from tests.integration.sockets import FaultySocket, faulty_ports, loopback_socket
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}

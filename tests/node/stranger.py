@@ -7,13 +7,14 @@ from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Reply, Request, RequestBody
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import NO_TOKEN, NodeSettings
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.nodes import EPOCH

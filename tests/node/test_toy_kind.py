@@ -13,6 +13,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.dialect import Dialect, MakeDialect
 from kadtwisted.dialects.door import Received
 from kadtwisted.dialects.native import native_dialect
@@ -31,7 +32,7 @@ from kadtwisted.model.results import Collection
 from kadtwisted.node.assembly import WrapHandler
 from kadtwisted.node.node import Node
 from kadtwisted.node.port.protocol import Handle
-from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings, Parameters
+from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import PORT, Swarm, seeded_key, simulated_world

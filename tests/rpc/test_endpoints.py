@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.parameters import NO_TOKEN, Timeouts
+from kadtwisted.parameters import Timeouts
 from kadtwisted.rpc.endpoints import NEVER, EndpointRecord, Endpoints, Patience, RecentRTTs
 
 HERE = Endpoint("192.0.2.1", 4000)

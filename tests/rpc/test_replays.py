@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import REPLAY_WINDOW
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.parameters import REPLAY_WINDOW
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 
 UNIX = 1_700_000_000

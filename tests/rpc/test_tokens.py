@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.parameters import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.rpc.tokens import Tokens
 
 HERE = Endpoint("192.0.2.1", 4000)

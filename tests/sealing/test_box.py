@@ -11,6 +11,7 @@ from nacl.bindings import crypto_core_ed25519_add, crypto_sign_seed_keypair
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.errors import (
     ConfigurationError,
     InvalidInput,
@@ -19,7 +20,6 @@ from kadtwisted.errors import (
     SendFailed,
 )
 from kadtwisted.interfaces import ISealer
-from kadtwisted.parameters import NO_TOKEN
 from kadtwisted.sealing.box import (
     RANDOM_BATCH,
     BoxSealer,

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.errors import InvalidInput, MalformedDatagram
 from kadtwisted.interfaces import ISealer
-from kadtwisted.parameters import NO_TOKEN
 from kadtwisted.sealing.forms import FORMS, PLAIN_MARK, SEALED_MARK, Form
 from kadtwisted.sealing.plain import PlainSealer
 

@@ -8,8 +8,8 @@ from nacl.bindings import crypto_secretbox, crypto_secretbox_open
 from nacl.exceptions import CryptoError
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import InvalidInput
-from kadtwisted.parameters import DATAGRAM_LIMIT
 from kadtwisted.sealing.secret_box import MAC_BYTES, SecretBox
 
 NONCE, KEY = bytes(range(24)), bytes(range(32))

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
+from kadtwisted.constants import DAY
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.value_kinds import Duration, ValueKind, WholeNumber
-from kadtwisted.parameters import DAY
 from kadtwisted.settings.kinds import FilePath, Several
 
 BASE = Path("/base")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kadtwisted.parameters import MINUTE, Parameters
+from kadtwisted.constants import MINUTE
+from kadtwisted.parameters import Parameters
 from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import (

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
@@ -23,7 +24,6 @@ from kadtwisted.model.messages import (
     StoredItem,
     Want,
 )
-from kadtwisted.parameters import DATAGRAM_LIMIT
 from kadtwisted.testing.strategies import (
     contact_lists,
     contacts,

@@ -82,7 +82,7 @@ def take_value(session: Session) -> None:
     else:
         data = os.fsencode(arguments.value)  # the bytes that were typed, even if no valid text
     if len(data) > LOOKED_AT:
-        from kadtwisted.parameters import RECORD_LIMIT
+        from kadtwisted.constants import RECORD_LIMIT
 
         if len(data) > RECORD_LIMIT:
             raise RecordTooLarge(f"a value has at most {RECORD_LIMIT} bytes with its encoding")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zope.interface.verify import verifyObject
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.door import IDoor
 from kadtwisted.dialects.native.door import NativeDoor
@@ -24,7 +25,7 @@ from kadtwisted.model.messages import (
     RequestBody,
     Store,
 )
-from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
+from kadtwisted.constants import DATAGRAM_LIMIT, NO_TOKEN, TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.dialects.door import (
     BUSY_RETRY_MS,
     Drop,
@@ -49,12 +50,6 @@ from kadtwisted.model.messages import (
     Request,
     RequestBody,
     Store,
-)
-from kadtwisted.parameters import (
-    DATAGRAM_LIMIT,
-    NO_TOKEN,
-    TOKEN_BYTES,
-    TRANSACTION_ID_BYTES,
 )
 from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.replays import SERVED_REMEMBERED
@@ -132,6 +127,8 @@ class NativeDoor:
         own = key == self._public_key
         if own and key not in self.transactions.expected_keys(endpoint):
             raise MalformedDatagram("own-key")  # and no check of ours whether we can be reached
+        if self.limits.is_silenced(endpoint, now):
+            raise MalformedDatagram("over-budget")
         proven, token = self._tokens.examine(shown, endpoint, key, now)
         if not proven:
             return self._stranger(datagram, header, endpoint, token, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from kadtwisted.constants import RECORD_LIMIT
 from kadtwisted.errors import (
     InvalidInput,
     InvalidKey,
@@ -17,7 +18,6 @@ from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, key_of_name
 from kadtwisted.model.record import StorageKey, Value, ValueRecord
 from kadtwisted.model.results import GetResult
 from kadtwisted.node.operations.records import Published, RecordOperations
-from kadtwisted.parameters import RECORD_LIMIT
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.value import TOMBSTONE
 

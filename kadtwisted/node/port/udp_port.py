@@ -28,10 +28,11 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 from twisted.logger import Logger
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import CannotListen
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.node.port.local_address import LocalAddresses, Sender, local_addresses
-from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds
+from kadtwisted.parameters import Bounds
 
 BUFFER_STEP = 4096
 """MAGIC: bytes of receive buffer that are not worth another try: a page."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from kadtwisted.constants import ID_BITS
 from kadtwisted.lookup.iterative import WIDEST
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
-from kadtwisted.parameters import ID_BITS
 from kadtwisted.records.kinds import Sender
 from kadtwisted.routing.table import RoutingTable
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.model.messages import FindValue, StoredItem
 from kadtwisted.model.record import StoredRecord
-from kadtwisted.parameters import DATAGRAM_LIMIT
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.wire.layout import CONTACT_IPV6, CURSOR_BYTES, RECORDS_LIMIT
 

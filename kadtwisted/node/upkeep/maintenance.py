@@ -27,6 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.record import StorageKey
@@ -38,7 +39,6 @@ from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
 from kadtwisted.node.upkeep.replication import EVERYBODY, PASSES_A_PERIOD, Lane, Replication
 from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner
-from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.upkeep.schedule import JITTER
 from kadtwisted.upkeep.sessions import Sessions
 

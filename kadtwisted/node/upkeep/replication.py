@@ -26,6 +26,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 
+from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry, Store, Wanted
@@ -37,7 +38,6 @@ from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.kinds import closest_that_know, may_know, reach_knowing
-from kadtwisted.parameters import HAVE_LIMIT
 from kadtwisted.records.lifetime import remaining_at
 
 Lane = bytes

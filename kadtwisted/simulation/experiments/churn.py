@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kadtwisted.parameters import HOUR, MINUTE
+from kadtwisted.constants import HOUR, MINUTE
 from kadtwisted.simulation.models.churn import ChurnSettings, SessionModel
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.stored_values import Reads, StoredValues

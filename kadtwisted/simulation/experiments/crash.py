@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kadtwisted.parameters import MINUTE
+from kadtwisted.constants import MINUTE
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.population.stored_values import Copies, StoredValues

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from kadtwisted.constants import MINUTE
 from kadtwisted.model.results import GetResult
-from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.population.sampling import sample

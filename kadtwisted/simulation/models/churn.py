@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from kadtwisted.constants import DAY, HOUR, MINUTE
 from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number
-from kadtwisted.parameters import DAY, HOUR, MINUTE
 from kadtwisted.settings.kinds import Several
 
 

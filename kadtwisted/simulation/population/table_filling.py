@@ -13,9 +13,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
+from kadtwisted.constants import HOUR
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, RandomBits
-from kadtwisted.parameters import HOUR, Parameters, UpkeepSettings
+from kadtwisted.parameters import Parameters, UpkeepSettings
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.simulation.population.sampling import sample
 

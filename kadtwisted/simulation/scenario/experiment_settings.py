@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kadtwisted.constants import DAY, HOUR, MINUTE
 from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Duration, WholeNumber, YesOrNo
-from kadtwisted.parameters import DAY, HOUR, MINUTE
 
 CONDUCTS = ("drop", "lie", "forge")
 PLACES = ("address", "block", "blocks")

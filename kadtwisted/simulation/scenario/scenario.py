@@ -12,10 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from kadtwisted.constants import DAY
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.model.fields import setting
 from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, WholeNumber, YesOrNo
-from kadtwisted.parameters import DAY, Parameters, Timeouts
+from kadtwisted.parameters import Parameters, Timeouts
 from kadtwisted.settings.kinds import Several
 from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.models.latency import LatencySettings

@@ -6,6 +6,7 @@ It adds to :mod:`~kadtwisted.testing.contracts.storage`, which also says how con
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 
 from twisted.internet.defer import gatherResults
 
@@ -62,7 +63,8 @@ class DurableStorageContract(StorageContract):
     A test case says how a storage is made in a directory, with which clocks, and nothing else::
 
         class TestMyStorage(DurableStorageContract, TestCase):
-            def make_storage_in(self, directory, clocks):
+            @abstractmethod
+    def make_storage_in(self, directory, clocks):
                 return MyStorage(os.path.join(directory, "records"), clocks.now, clocks.unix_time)
 
     Moments are monotonic and mean nothing to the next process.  So after a restart a record must
@@ -71,12 +73,12 @@ class DurableStorageContract(StorageContract):
     processes, no record lives longer (``kadtwisted.storage.timeline`` does all this).
     """
 
+    @abstractmethod
     def make_storage_in(self, directory: str, clocks: Clocks) -> IStorage:
         """A backend, not yet open, with room for 500 records of 2,000 bytes.
 
         It keeps its data in ``directory``, which exists, and takes the time from ``clocks``.
         """
-        raise NotImplementedError("the test case says how a durable storage is made")
 
     def make_storage(self) -> IStorage:
         directory = os.path.abspath(self.mktemp())

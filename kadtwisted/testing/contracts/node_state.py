@@ -4,11 +4,13 @@ Mix :class:`NodeStateContract` into a ``twisted.trial.unittest.TestCase``, and s
 is made, and how the next process makes one for the same memory::
 
     class TestMyState(NodeStateContract, TestCase):
-        def make_state(self):
+        @abstractmethod
+    def make_state(self):
             self.path = self.mktemp()
             return MyState(self.path)
 
-        def make_again(self, state):
+        @abstractmethod
+    def make_again(self, state):
             return MyState(self.path)
 
 The tests promise what the interface promises and nothing more.  Every Deferred is awaited, so an
@@ -17,6 +19,7 @@ implementation may use threads.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -64,16 +67,16 @@ def published(
     return Publication(StorageKey(kind, NodeID(number), sub), record, lifetime, next_at)
 
 
-class NodeStateContract(_TestCase):
+class NodeStateContract(ABC, _TestCase):
     """What every node state does."""
 
+    @abstractmethod
     def make_state(self) -> INodeState:
         """A node state that remembers nothing yet, not yet open."""
-        raise NotImplementedError("the test case says how a node state is made")
 
+    @abstractmethod
     def make_again(self, state: INodeState) -> INodeState:
         """A node state for the memory of ``state``, which is closed, as in the next process."""
-        raise NotImplementedError("the test case says how a node state is made again")
 
     async def opened(self) -> INodeState:
         """A node state ready for use, closed when the test ends."""

@@ -17,6 +17,7 @@ interface does not name.  Every Deferred is awaited, so a backend may use thread
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
@@ -56,12 +57,12 @@ def stored(
     return StoredRecord(StorageKey(kind, NodeID(key), sub), data, expires, arrived)
 
 
-class StorageContract(_TestCase):
+class StorageContract(ABC, _TestCase):
     """What every storage backend does."""
 
+    @abstractmethod
     def make_storage(self) -> IStorage:
         """A fresh and empty backend, not yet open, with room for 500 records of 2,000 bytes."""
-        raise NotImplementedError("the test case says how a storage is made")
 
     async def opened(self) -> IStorage:
         """A backend ready for use, closed when the test ends."""
@@ -280,9 +281,9 @@ class StorageContract(_TestCase):
 class BoundedStorageContract(StorageContract):
     """What a storage backend does in addition if it has a limit."""
 
+    @abstractmethod
     def make_bounded_storage(self, records: int) -> IStorage:
         """A fresh backend, not yet open, with room for exactly so many records of 100 bytes."""
-        raise NotImplementedError("the test case says how a bounded storage is made")
 
     async def full(self) -> tuple[IStorage, list[StoredRecord]]:
         """A storage filled to its limit: 8 records of 100 bytes that expire at 10, 20 ... 80."""

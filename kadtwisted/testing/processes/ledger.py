@@ -16,8 +16,8 @@ from enum import Enum
 from random import Random
 from typing import NamedTuple
 
+from kadtwisted.constants import ID_BITS
 from kadtwisted.model.ids import NodeID
-from kadtwisted.parameters import ID_BITS
 from kadtwisted.records import value
 
 LONG = 24 * 3600

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.door import Received
 from kadtwisted.dialects.native import SHORT_ANSWER, native_dialect
 from kadtwisted.errors import SendFailed
@@ -22,7 +23,7 @@ from kadtwisted.node.operations.searches import find_at_cost, find_nodes
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.port.requests import Answer
-from kadtwisted.parameters import DATAGRAM_LIMIT, NodeSettings
+from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.testing.attacks.client import Peer
 from kadtwisted.testing.attacks.tables.relays import Relay

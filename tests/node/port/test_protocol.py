@@ -12,6 +12,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, Phase, given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.errors import ErrorReply, NodeStopped, RequestTimedOut, SendFailed
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import key_of_name
@@ -34,7 +35,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Kind
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import DATAGRAM_LIMIT, Bounds, LimitSettings, NodeSettings
+from kadtwisted.parameters import Bounds, LimitSettings, NodeSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.inspect import records_of

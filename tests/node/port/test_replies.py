@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kadtwisted.constants import NO_TOKEN
 from kadtwisted.errors import ErrorReply, KadtwistedError, RequestTimedOut
 from kadtwisted.model.messages import (
     Error,
@@ -18,7 +19,6 @@ from kadtwisted.model.messages import (
     Store,
     Stored,
 )
-from kadtwisted.parameters import NO_TOKEN
 from kadtwisted.sealing.forms import Form
 from kadtwisted.testing.inspect import table_of
 from kadtwisted.testing.nodes import wait_for

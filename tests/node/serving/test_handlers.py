@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import HOUR
 from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import StorageBusy, StorageError, StorageFull
 from kadtwisted.identity.keys import node_id_of
@@ -44,7 +45,7 @@ from kadtwisted.node.serving.handlers import (
 from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.world import World
-from kadtwisted.parameters import HOUR, NodeSettings, Parameters
+from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.records.version import version_of as version

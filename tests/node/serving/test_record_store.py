@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
 
+from kadtwisted.constants import HOUR, MINUTE
 from kadtwisted.errors import (
     ClockSkew,
     DiskFull,
@@ -26,7 +27,6 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Have, HaveEntry
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.serving.record_store import RecordStore, storage_reader
-from kadtwisted.parameters import HOUR, MINUTE
 from kadtwisted.records.kinds import Sender
 from kadtwisted.records.value import encode, tombstone_of, wins
 from kadtwisted.records.version import version_of as version

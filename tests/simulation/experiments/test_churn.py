@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.parameters import MINUTE
+from kadtwisted.constants import MINUTE
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.scenario.experiment_settings import (
     RecordSettings,

@@ -8,7 +8,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.parameters import DAY, HOUR, MINUTE
+from kadtwisted.constants import DAY, HOUR, MINUTE
 from kadtwisted.simulation.models.churn import MODELS, ChurnSettings, Spell
 
 DRAWS = 4000

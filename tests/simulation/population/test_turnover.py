@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.constants import MINUTE
 from kadtwisted.model.record import StorageUsage
-from kadtwisted.parameters import MINUTE
 from kadtwisted.simulation.models.churn import ChurnSettings
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.population.turnover import ChangingPopulation, Turnover

@@ -240,7 +240,10 @@ class TestDurableContractFindsFaults(TestCase):
 
 class TestUnfinishedCases(SynchronousTestCase):
     def test_a_case_must_say_how_storages_are_made(self) -> None:
-        self.assertRaises(NotImplementedError, StorageContract().make_storage)
-        self.assertRaises(NotImplementedError, BoundedStorageContract().make_bounded_storage, 1)
-        durable = DurableStorageContract()
-        self.assertRaises(NotImplementedError, durable.make_storage_in, "here", Clocks())
+        for contract, missing in (
+            (StorageContract, "make_storage"),
+            (BoundedStorageContract, "make_bounded_storage"),
+            (DurableStorageContract, "make_storage_in"),
+        ):
+            error = self.assertRaises(TypeError, contract)
+            self.assertIn(missing, str(error))

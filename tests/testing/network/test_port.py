@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address
@@ -27,21 +28,22 @@ else:
     _Case = object
 
 
-class PortContract(_Case):
+class PortContract(ABC, _Case):
     """What both ports do; subclasses say how a port is opened, and how the reactor goes on."""
 
+    @abstractmethod
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
     ) -> Any:
-        raise NotImplementedError
+        """Open a port."""
 
+    @abstractmethod
     def settle(self, *ports: Any) -> None:
         """Let the ports receive what was sent to them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turn(self) -> None:
         """Let the reactor make the calls that are due."""
-        raise NotImplementedError
 
     def test_interfaces(self) -> None:
         port = self.listen(Recorder())
@@ -188,6 +190,7 @@ class TestRealPort(PortContract, SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
 
+    @abstractmethod
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
     ) -> Port:
@@ -216,6 +219,7 @@ class TestHostPort(PortContract, SynchronousTestCase):
         self.clock = HeapClock()
         self.host = Network(self.clock).host(LOOPBACK)
 
+    @abstractmethod
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
     ) -> HostPort:

@@ -13,9 +13,11 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cbor2 import dumps, loads
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, react
 
 from kadtwisted.testing.attacks.datagrams import (
     COOKIE,
@@ -35,6 +37,9 @@ GARBAGE = bytes(16)
 KEYS = 2000
 PATIENCE, TRIES = 1.0, 20
 STEP = 0.005
+"""Seconds between two looks at what is due."""
+BATCH = 256
+"""Datagrams sent without looking at the clock."""
 
 
 class Port(NamedTuple):
@@ -44,18 +49,21 @@ class Port(NamedTuple):
     shown: tuple[tuple[bytes, bytes], ...]
 
 
-def main(words: list[str]) -> int:
-    """Flood; 0, or 1 if the node does not answer."""
+def main(words: list[str]) -> None:
+    """Flood, and exit: with 0, or with 1 if the node does not answer."""
     port, key = int(words[0]), bytes.fromhex(words[1])
     ports = min(MOST_PORTS, int(words[2]))
     rate, seconds = float(words[3]), min(MOST_SECONDS, float(words[4]))
     proven = [each for _ in range(ports) if (each := _prove((HOST, port), key))]
     if len(proven) < ports:
-        return 1
+        sys.exit(1)
     _say("proven")
-    sent = _flood(key, proven, rate, seconds)
-    _say(f"sent {sent}")
-    return 0
+    flood = _Flood(key, proven, rate, seconds)
+
+    def ended(_: object) -> None:
+        _say(f"sent {flood.sent}")
+
+    react(lambda reactor: flood.run(reactor).addCallback(ended))
 
 
 def _prove(node: tuple[str, int], key: bytes) -> Port | None:
@@ -92,26 +100,43 @@ def _token(opened: socket.socket, form: Sealed, key: bytes) -> bytes | None:
     return None
 
 
-def _flood(key: bytes, ports: list[Port], rate: float, seconds: float) -> int:
-    """Send garbage from all ports in turn; how many datagrams."""
-    form = Sealed(Identity.of(os.urandom(32)), network_key(), os.urandom)
-    fresh = [Identity.of(os.urandom(32)).public for _ in range(KEYS)]
-    begun, sent = time.monotonic(), 0
-    while (passed := time.monotonic() - begun) < seconds:
-        while sent < rate * passed:
-            port = ports[sent % len(ports)]
-            kind = sent // len(ports) % 3
-            if kind < 2:
-                shown = b"".join(port.shown[kind * (sent // len(ports) // 3 % 2)])
-            else:
-                shown = fresh[sent % KEYS] + NO_TOKEN
-            with suppress(OSError):  # its buffer is full: as good as lost on the way
-                port.socket.send(form.header(REQUEST, key, shown) + GARBAGE)
-            sent += 1
-            if sent % 256 == 0 and time.monotonic() - begun > seconds:
-                return sent
-        time.sleep(STEP)
-    return sent
+class _Flood:
+    """Sends garbage from all ports in turn; ``sent`` says how many datagrams."""
+
+    def __init__(self, key: bytes, ports: list[Port], rate: float, seconds: float) -> None:
+        self.sent = 0
+        self._key = key
+        self._ports = ports
+        self._rate = rate
+        self._form = Sealed(Identity.of(os.urandom(32)), network_key(), os.urandom)
+        self._fresh = [Identity.of(os.urandom(32)).public for _ in range(KEYS)]
+        self._begun = time.monotonic()
+        self._ends = self._begun + seconds
+        self._sending = LoopingCall(self._send_due)
+
+    def run(self, reactor: Any) -> Deferred[Any]:
+        """Send what is due in each step; fires at the end."""
+        self._sending.clock = reactor
+        return self._sending.start(STEP)
+
+    def _send_due(self) -> None:
+        while (now := time.monotonic()) < self._ends:
+            for _ in range(BATCH):
+                if self.sent >= self._rate * (now - self._begun):
+                    return  # the rest is not due yet
+                self._send()
+        self._sending.stop()
+
+    def _send(self) -> None:
+        turn, number = divmod(self.sent, len(self._ports))
+        port, kind = self._ports[number], turn % 3
+        if kind < 2:
+            shown = b"".join(port.shown[kind * (turn // 3 % 2)])
+        else:
+            shown = self._fresh[self.sent % KEYS] + NO_TOKEN
+        with suppress(OSError):  # its buffer is full: as good as lost on the way
+            port.socket.send(self._form.header(REQUEST, self._key, shown) + GARBAGE)
+        self.sent += 1
 
 
 def _say(text: str) -> None:
@@ -121,4 +146,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

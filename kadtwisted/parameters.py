@@ -206,14 +206,14 @@ class LimitSettings:
         3000.0, BURST, "As many of these may come at once, after a pause."
     )
     secrets_rate: float = setting(
-        500.0,
+        400.0,
         RATE,
         "From all senders with a valid token together whose shared secret is not kept in memory. "
         "Each such datagram costs about 0.1 ms of public-key work, and its host as much of its "
         "budget as a datagram without a token.",
     )
     secrets_burst: float = setting(
-        1000.0, BURST, "As many of these may come at once, after a pause."
+        800.0, BURST, "As many of these may come at once, after a pause."
     )
     cookies_rate: float = setting(
         5000.0,

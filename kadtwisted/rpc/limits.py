@@ -191,6 +191,21 @@ class Limits:
             told.popitem(last=False)
         return True
 
+    def is_silenced(self, endpoint: Endpoint, now: float) -> bool:
+        """Whether a host is over the budget of its proven endpoints, and got BUSY within the last
+        second.  Until one of both is over, none of its requests is worth a look at its token."""
+        told = self._told_busy
+        if not told:
+            return False  # the usual case
+        group, _, allowance = self._hosts_of(endpoint[0])[0]
+        at = told.get(group)
+        if at is None:
+            return False
+        if now - at >= BUSY_INTERVAL:
+            del told[group]
+            return False
+        return self._sources.get(group, now) > now + allowance
+
     def admit_cookie(self, now: float) -> bool:
         """Charge a cookie to the budget of all cookies; says whether to send it."""
         if self._cookies_full_at > now + self._cookies.allowance:

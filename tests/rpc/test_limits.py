@@ -78,7 +78,7 @@ class ProvenTests(SynchronousTestCase):
         self.assertEqual(served, 200)  # a stranger's burst
         self.assertFalse(limits.admit_stranger(ports[0], 0.0))
         crowd = [Endpoint(f"10.{host >> 8}.{host & 255}.1", 1) for host in range(3000)]
-        self.assertEqual(sum(limits.admit_secret(each, 0.0) for each in crowd), 1000 - 200)
+        self.assertEqual(sum(limits.admit_secret(each, 0.0) for each in crowd), 800 - 200)
 
     def test_a_costly_request_is_charged_by_its_cost(self):
         limits = Limits(SMALL)
@@ -227,6 +227,30 @@ class BusyTests(SynchronousTestCase):
             told = [limits.admit_busy(Endpoint(host, port), 0.0) for port in range(5000)]
             self.assertEqual(sum(told), 1, host)
             self.assertTrue(limits.admit_busy(Endpoint(host, 1), 1.0))
+
+    def test_a_host_over_its_budget_is_silenced_until_it_has_some_again(self) -> None:
+        limits = Limits(LimitSettings(proven_host_rate=10.0, proven_host_burst=5.0))
+        here, there = Endpoint("192.0.2.1", 1), Endpoint("192.0.2.2", 1)
+        self.assertEqual(admitted(limits.admit_proven, here, 0.0, 9), 5)
+        self.assertFalse(limits.is_silenced(here, 0.0))  # it is to be told first
+        self.assertTrue(limits.admit_busy(here, 0.0))
+        self.assertTrue(limits.is_silenced(Endpoint("192.0.2.1", 2), 0.0))
+        self.assertFalse(limits.is_silenced(there, 0.0))
+        self.assertFalse(limits.is_silenced(here, 0.15))
+
+    def test_and_is_told_again_after_a_second(self) -> None:
+        limits = Limits(LimitSettings(proven_host_rate=0.1, proven_host_burst=1.0))
+        self.assertEqual(admitted(limits.admit_proven, HERE, 0.0, 9), 1)
+        self.assertTrue(limits.admit_busy(HERE, 0.0))
+        self.assertTrue(limits.is_silenced(HERE, 0.9))
+        self.assertFalse(limits.is_silenced(HERE, 1.0))
+        self.assertTrue(limits.admit_busy(HERE, 1.0))
+
+    def test_one_port_over_its_own_budget_silences_no_other(self) -> None:
+        limits = Limits(LimitSettings(proven_rate=1.0, proven_burst=1.0))
+        self.assertEqual(admitted(limits.admit_proven, HERE, 0.0, 9), 1)
+        self.assertTrue(limits.admit_busy(HERE, 0.0))
+        self.assertFalse(limits.is_silenced(HERE, 0.0))
 
     def test_others_are_told_all_the_same(self) -> None:
         limits = Limits(LimitSettings())

@@ -10,7 +10,7 @@ COSTLY = frozenset((Store, Have))
 BYTES_A_UNIT = 256
 ENTRIES_A_UNIT = 4
 """So many bytes of a record to check, or entries of a HAVE to look up, take about as long as a
-PING; `python -m kadtwisted.testing.attacks costs` measures it."""
+PING; `python -m kadtwisted.testing.attacks cost` measures it."""
 
 
 def extra_cost(body: RequestBody) -> float:

@@ -28,6 +28,8 @@ from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.processes.daemon import HOST, REAL_DISK, Daemon, Daemons, free_port, sleep
 
 FLOODER = "kadtwisted.testing.attacks.door.flooder"
+PEER = "127.0.0.2"
+"""The honest peer is no port of the flooding host: it has a budget of its own."""
 PINGS_A_SECOND = 20
 GREETINGS = 200
 """Hellos to a daemon that is starting."""
@@ -92,7 +94,7 @@ class _Honest:
         self.node = Peer(b"", (HOST, 0))
         self._reactor = reactor
         self._client = Client(home, Identity.of(os.urandom(32)))
-        self._client.listen(HOST)
+        self._client.listen(PEER)
         self._asked = self._answered = 0
 
     @classmethod

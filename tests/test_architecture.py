@@ -55,6 +55,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("upkeep",),
             ("assembly",),
             ("snapshots",),
+            ("life",),
             ("node",),
         ),
         "daemon": (
@@ -83,6 +84,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("exit_codes", "own_node"),
             ("performing", "reactor_run"),
             ("verb_table",),
+            ("record_verbs",),
             ("arguments",),
             ("verbs",),
             ("main", "manual"),

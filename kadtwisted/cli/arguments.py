@@ -14,21 +14,18 @@ from kadtwisted.cli.parser import (
     Parser,
     Show,
     parsed,
-    seconds,
     settle_words,
     verdicts,
     whole_number,
 )
+from kadtwisted.cli.record_verbs import add_record_verbs
 from kadtwisted.cli.verb_table import (
     ADDRESS,
     DEMO_PATIENCE,
     SIMULATION_PATIENCE,
-    TRANSFER_PATIENCE,
     Verbs,
     add_bootstrap,
     add_global_options,
-    add_key,
-    add_name,
 )
 
 DEMO_NODES = (3, 100)
@@ -61,12 +58,10 @@ def make_parser() -> Parser:
     add_global_options(parser, in_verb=False)
     verbs = Verbs(parser)
     _add_serving_verbs(verbs)
-    _add_value_verbs(verbs)
+    add_record_verbs(verbs)
     _add_node_verbs(verbs)
     _add_inspecting_verbs(verbs)
-    _add_own(verbs)
     _add_config(verbs)
-    _add_transfer_verbs(verbs)
     verbs.add(
         "plugins=plugins:plugins",
         "List the storages and serializers that are installed, and what is wrong with them.",
@@ -94,50 +89,6 @@ def _add_serving_verbs(verbs: Verbs) -> None:
             metavar="NAME[:ARGUMENT]",
             help="where records are stored (default: sqlite in --state-dir; without one, memory)",
         )
-
-
-def _add_value_verbs(verbs: Verbs) -> None:
-    store = verbs.add(
-        "store=values:store", "Store a value under a name.",
-        aliases=("put", "set"), node="needed", before="take_value",
-    )  # fmt: skip
-    store.add_argument(
-        "words",
-        nargs="*",
-        metavar="NAME VALUE",
-        help="the name and the value; with - the value is read from standard input",
-    )
-    add_bootstrap(store)
-    add_key(store)
-    store.add_argument("--value", metavar="VALUE", help="the value, instead of the word")
-    store.add_argument(
-        "--lifetime",
-        "--ttl",
-        type=seconds,
-        metavar="TIME",
-        help="how long the network keeps it: seconds, or 90m, 24h, 2d",
-    )
-    store.add_argument(
-        "--keep",
-        action="store_true",
-        help="let the running node publish it again before it expires, until it is deleted",
-    )
-
-    get = verbs.add("get=values:get", "Fetch the value under a name.", node="needed")
-    add_name(get)
-    get.add_argument(
-        "--first",
-        action="store_true",
-        help="take the first value that is found, not the newest of all",
-    )
-    get.add_argument(
-        "--trace", action="store_true", help="show the steps of the lookup on standard error"
-    )
-    delete = verbs.add(
-        "delete=values:delete", "Delete the value under a name.",
-        aliases=("del", "rm"), node="needed",
-    )  # fmt: skip
-    add_name(delete)
 
 
 def _add_node_verbs(verbs: Verbs) -> None:
@@ -168,21 +119,6 @@ def _add_inspecting_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
 
 
-def _add_own(verbs: Verbs) -> None:
-    own = verbs.add(
-        "own=running:own",
-        "List what a running node keeps published (store --keep), and what has lost its place.",
-        node="needed",
-        reactor=False,
-    )
-    own.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="only what was stored under these names; a node knows keys, and no names",
-    )
-
-
 def _add_config(verbs: Verbs) -> None:
     config = verbs.add(
         "config=configuration:config", "Check or show a daemon's configuration.", reactor=False
@@ -195,34 +131,6 @@ def _add_config(verbs: Verbs) -> None:
     config.add_argument(
         "--config", metavar="FILE", help="the file to check (default: the one twistd would read)"
     )
-
-
-def _add_transfer_verbs(verbs: Verbs) -> None:
-    for target, text, how in (
-        (
-            "export=exporting:export",
-            "Write all records of a node to a file.",
-            {"node": "or a storage"},
-        ),
-        (
-            "import=importing:import_records",
-            "Read records from such a file into a storage.",
-            {"before": "take_input"},
-        ),
-    ):
-        made = verbs.add(target, text, patience=TRANSFER_PATIENCE, **how)
-        made.add_argument(
-            "file",
-            nargs="?",
-            default="-",
-            metavar="FILE",
-            help="the file; - means standard output or input (default: -)",
-        )
-        made.add_argument(
-            "--storage",
-            metavar="NAME[:ARGUMENT]",
-            help="a storage that no running node uses (default: sqlite in --state-dir)",
-        )
 
 
 def _add_preparing_verbs(verbs: Verbs) -> None:

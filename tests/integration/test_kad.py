@@ -100,7 +100,7 @@ class StreamTests(DaemonsTestCase):
                 command = (
                     "import sys; from kadtwisted.cli import main, streams; there = streams.pieces\n"
                     "def told(stream):\n    print('reads', flush=True)\n    return there(stream)\n"
-                    "streams.pieces = told; import kadtwisted.cli.verbs.importing as importing\n"
+                    "streams.pieces = told\nfrom kadtwisted.cli.verbs.records import importing\n"
                     "importing.pieces = told; sys.exit(main.main(sys.argv[1:]))"
                 )
                 program = self.start(sys.executable, "-c", command, *words)

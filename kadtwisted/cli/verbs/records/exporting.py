@@ -20,7 +20,7 @@ from kadtwisted.api.blocking_client import BlockingClient
 from kadtwisted.cli.export_file import ByteSink, Writer, record_from
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
-from kadtwisted.cli.verbs.storage_access import (
+from kadtwisted.cli.verbs.records.storage_access import (
     BATCH,
     breathe,
     opened_storage,

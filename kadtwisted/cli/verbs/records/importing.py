@@ -22,7 +22,7 @@ from kadtwisted.cli.export_file import BadExport, read
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.streams import pieces
 from kadtwisted.cli.text.output import Described, count_of
-from kadtwisted.cli.verbs.storage_access import (
+from kadtwisted.cli.verbs.records.storage_access import (
     BATCH,
     breathe,
     opened_storage,

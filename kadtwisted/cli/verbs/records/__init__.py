@@ -1,0 +1,1 @@
+"""The verbs about records: values and what else nodes store."""

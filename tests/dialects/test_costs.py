@@ -1,0 +1,28 @@
+"""What requests are charged, in PINGs."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.dialects.native.costs import COSTLY, extra_cost
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.messages import FindNode, Have, HaveEntry, Ping, Store
+
+
+class CostTests(SynchronousTestCase):
+    def test_cheap_requests_cost_nothing_beyond_a_ping(self) -> None:
+        for body in (Ping(), FindNode(NodeID(1))):
+            self.assertNotIn(type(body), COSTLY)
+            self.assertEqual(extra_cost(body), 0)
+
+    def test_a_have_is_charged_by_its_entries(self) -> None:
+        entries = tuple(HaveEntry(1, NodeID(n), b"version.") for n in range(32))
+        self.assertEqual(extra_cost(Have(entries)), 8)
+
+    def test_a_store_is_charged_by_its_bytes(self) -> None:
+        self.assertEqual(extra_cost(Store(bytes(1024), 60)), 5)
+
+    def test_lists_and_dictionaries_cost_more_than_text(self) -> None:
+        """A list takes two bytes, and as long to check as a text of many."""
+        for nested in (b"le" * 512, b"de" * 512):
+            self.assertEqual(extra_cost(Store(nested, 60)), 13)

@@ -19,7 +19,9 @@ class ParserTests(unittest.SynchronousTestCase):
             (None, None, None, False, None),
         )
         self.assertEqual(parsed.patience, 10.0)
-        self.assertEqual((parsed.bootstrap, parsed.module, parsed.function), ([], "records.values", "get"))
+        self.assertEqual(
+            (parsed.bootstrap, parsed.module, parsed.function), ([], "records.values", "get")
+        )
 
     def test_global_options_on_either_side_of_the_verb(self) -> None:
         options = ["--port", "8002", "--interface", "::1", "--network", "fleet", "--json",

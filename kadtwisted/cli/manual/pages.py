@@ -1,7 +1,8 @@
 """The manual pages kad(1), kademlia(8) and node.toml(5), in mdoc(7).
 
 Verbs, options, keys, defaults and exit codes come from the parser and the tables that the programs
-themselves use, so a page cannot differ from them.  The text around them stands in ``words``.
+themselves use, so a page cannot differ from them.  The text around them stands in ``kad_words``,
+``kademlia_words`` and ``node_toml_words``.
 ``python -m kadtwisted.cli.manual DIRECTORY`` writes the pages, and does nothing else.
 """
 
@@ -19,7 +20,9 @@ from types import MappingProxyType
 from kadtwisted import __version__
 from kadtwisted.cli.arguments import make_parser
 from kadtwisted.cli.exit_codes import MEANINGS as KAD_MEANINGS
-from kadtwisted.cli.manual import words as text
+from kadtwisted.cli.manual.kad_words import KAD, OF_VERBS
+from kadtwisted.cli.manual.kademlia_words import KADEMLIA
+from kadtwisted.cli.manual.node_toml_words import NODE_TOML
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import MEANINGS as DAEMON_MEANINGS
 from kadtwisted.model.value_kinds import TextList, WholeNumber
@@ -62,7 +65,7 @@ def _page(words: str, **parts: Iterable[str]) -> str:
 def _kad() -> str:
     parser = make_parser()
     return _page(
-        text.KAD,
+        KAD,
         globals=_list(_argument(each) for each in _global_options(parser)),
         verbs=_verbs(parser),
         codes=_codes(KAD_MEANINGS),
@@ -109,7 +112,7 @@ def _verbs(parser: argparse.ArgumentParser) -> Iterator[str]:
         if others:
             yield "It is also called"
             yield " or ".join([".Cm " + others[0], *others[1:]]) + " ."
-        yield from text.OF_VERBS.get(name, "").strip("\n").splitlines()
+        yield from OF_VERBS.get(name, "").strip("\n").splitlines()
         if arguments:
             yield from _list(_argument(each) for each in arguments)
 
@@ -140,7 +143,7 @@ def _argument(action: argparse.Action) -> tuple[str, list[str]]:
 
 
 def _kademlia() -> str:
-    return _page(text.KADEMLIA, options=_list(_daemon_options()), codes=_codes(DAEMON_MEANINGS))
+    return _page(KADEMLIA, options=_list(_daemon_options()), codes=_codes(DAEMON_MEANINGS))
 
 
 def _daemon_options() -> Iterator[tuple[str, list[str]]]:
@@ -169,7 +172,7 @@ def _metavar(option: Option) -> str:
 
 
 def _toml() -> str:
-    return _page(text.NODE_TOML, keys=_tables())
+    return _page(NODE_TOML, keys=_tables())
 
 
 def _tables() -> Iterator[str]:

@@ -16,7 +16,7 @@ from twisted.trial import unittest
 from kadtwisted.cli.arguments import make_parser
 from kadtwisted.cli.exit_codes import MEANINGS
 from kadtwisted.cli.manual import pages as manual
-from kadtwisted.cli.manual import words as manual_text
+from kadtwisted.cli.manual.kad_words import OF_VERBS
 from kadtwisted.daemon import exit_status
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.settings.options import OPTIONS
@@ -64,7 +64,7 @@ class ManualTests(unittest.SynchronousTestCase):
                 for word in action.choices or ():
                     self.assertIn(word, told, name)
         self.assertEqual(re.findall(r"^\.Ss kad (.*)$", page, re.MULTILINE), list(verbs))
-        self.assertLessEqual(set(manual_text.OF_VERBS), set(verbs))
+        self.assertLessEqual(set(OF_VERBS), set(verbs))
 
     def test_every_global_option(self) -> None:
         told = section(self.pages["kad.1"], "Ss Global options")

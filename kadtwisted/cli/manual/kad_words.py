@@ -1,0 +1,205 @@
+"""The words of kad(1), in mdoc(7); ``pages`` fills in the lines that say ``%NAME%``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+KAD = r"""
+.Dd %DATE%
+.Dt KAD 1
+.Os kadtwisted %VERSION%
+.Sh NAME
+.Nm kad
+.Nd run a Kademlia node, store and fetch values
+.Sh SYNOPSIS
+.Nm
+.Op Ar global options
+.Ar verb
+.Op Ar options
+.Sh DESCRIPTION
+.Nm
+uses a network of nodes that together keep one table of small values.
+A value has a name and at most 996 bytes.
+It lasts for at most 48 hours, unless it is published again.
+.Pp
+The node that runs on this machine performs the verb.
+It is found by its state directory: that of
+.Fl -state-dir ,
+else that of
+.Ev KADTWISTED_STATE_DIR ,
+else that of the daemon's configuration file, else a default: of this user and this
+.Fl -port ,
+of the user who called
+.Xr sudo 8 ,
+of the system's service.
+An option that cannot change a running node, as another
+.Fl -network ,
+is an error.
+.Pp
+With
+.Fl -bootstrap
+.Nm
+makes a node of its own.
+It joins through these addresses, stores nothing for others, and ends with the verb.
+Its network and its secrets are those of the environment and the configuration file, unless options
+say something else.
+.Pp
+A name or value that begins with a dash stands behind
+.Fl - ,
+or is written
+.Fl -value Ns = Ns Ar VALUE .
+.Pp
+Results are written to standard output, a value byte for byte.
+Receipts, progress and errors are written to standard error.
+An error is one sentence.
+.Pp
+An
+.Ar address
+is
+.Ar HOST:PORT ,
+.Ar [IPV6]:PORT
+or
+.Ar KEY@HOST:PORT .
+KEY has 64 hexadecimal digits: then only the node with this key may answer.
+A
+.Ar time
+is a number of seconds, or a number with a unit: 90m, 24h, 2d.
+.Ss Global options
+They may stand before or after the verb.
+%GLOBALS%
+%VERBS%
+.Sh ENVIRONMENT
+.Bl -tag -width Ds
+.It Ev KADTWISTED_*
+The options of a daemon, see
+.Xr node.toml 5 .
+.It Ev STATE_DIRECTORY , Ev XDG_STATE_HOME , Ev HOME , Ev SUDO_UID
+Where the daemon of this
+.Fl -port
+keeps its state by default, see
+.Xr kademlia 8 .
+.El
+.Sh FILES
+The files of a state directory are described in
+.Xr kademlia 8 .
+.Sh EXIT STATUS
+%CODES%
+.Sh EXAMPLES
+The first node of a network, another node, and a value:
+.Bd -literal -offset indent
+kad bootstrap \-\-port 8000
+kad join \-\-port 8001 \-\-bootstrap 127.0.0.1:8000
+kad store \-\-bootstrap 127.0.0.1:8000 \-\-key mykey \-\-value myvalue
+kad get \-\-bootstrap 127.0.0.1:8001 \-\-key mykey
+.Ed
+.Pp
+The status of a daemon on this machine, and all of its records in a file:
+.Bd -literal -offset indent
+kad status
+kad put motd hello
+kad get motd
+kad export records.kad
+.Ed
+.Sh SEE ALSO
+.Xr twistd 1 ,
+.Xr node.toml 5 ,
+.Xr kademlia 8
+.Rs
+.%A Petar Maymounkov
+.%A David Mazieres
+.%T Kademlia: A Peer-to-peer Information System Based on the XOR Metric
+.%D 2002
+.Re
+.Sh CAVEATS
+Every node of a network can read, replace and delete all values in it.
+Sign values that matter.
+Give the network a secret to keep others out.
+"""
+
+OF_VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "bootstrap": r"""
+The node runs until it is interrupted.
+It keeps no state unless
+.Fl -state-dir
+is given.
+For a node that runs for a long time, use the daemon, see
+.Xr kademlia 8 .
+""",
+        "join": r"""
+As
+.Cm bootstrap ,
+but
+.Fl -bootstrap
+must be given.
+The node tries to join again and again until it succeeds.
+""",
+        "store": r"""
+The receipt on standard error names the nodes that keep the value, and for how long.
+With
+.Fl -keep
+the node of the state directory publishes the value again at half its lifetime, also after a
+restart, until the value is deleted or replaced.
+""",
+        "delete": r"""
+A deletion is stored as a value is.
+It outlives every copy of the value that it deletes.
+""",
+        "find-node": r"""
+Give an
+.Ar ID
+or a
+.Fl -key .
+""",
+        "status": r"""
+The node is that of
+.Fl -state-dir ,
+or else the daemon of this user with this
+.Fl -port .
+The first line is the verdict:
+.Em serving ,
+.Em joining ,
+.Em isolated
+(no node answers; it keeps trying),
+.Em doubled
+(another node has the same key),
+.Em degraded
+(it reads, but cannot store),
+.Em starting
+or
+.Em stopping .
+""",
+        "config": r"""
+.Cm show
+prints
+.Pa node.toml
+with every option, its help and its default.
+.Cm check
+reads what a daemon would read.
+It shows everything that is wrong, or else which settings differ from the defaults, and where they
+were set.
+""",
+        "export": r"""
+A running node is asked for its records, and keeps running.
+If no node runs, its storage is opened.
+The file appears under its name once it is complete, or not at all.
+""",
+        "import": r"""
+The node that uses the storage must not run.
+The whole file is checked before anything is imported.
+No record replaces a newer one, and none lives longer than it would have otherwise.
+""",
+        "plugins": r"""
+If two plugins of one kind have the same name, the first is used.
+""",
+        "demo": r"""
+It leaves nothing behind.
+The exit code is 1 if a value was lost.
+""",
+        "simulate": r"""
+The same scenario and seed give the same result, byte for byte.
+""",
+    }
+)
+"""What stands between the help of a verb and its options."""

@@ -31,7 +31,7 @@ class PairTestCase(unittest.SynchronousTestCase):
         self.client = BlockingClient(ours)
         self.addCleanup(self.client.close)
         self.addCleanup(self.theirs.close)
-        self.theirs.settimeout(20)
+        self.theirs.settimeout(60)
 
     def answer(self, *lines: bytes, then_close: bool = False) -> None:
         self.theirs.sendall(b"".join(lines))
@@ -105,7 +105,7 @@ class ConnectTests(unittest.SynchronousTestCase):
         listening.bind(str(self.path))
         self.path.chmod(0o600)
         listening.listen()
-        listening.settimeout(20)
+        listening.settimeout(60)
         return listening
 
     def refused(self, kind: type[Exception], *peer: Callable[[socket.socket], int]) -> str:

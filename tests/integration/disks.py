@@ -13,9 +13,9 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.integration.processes import Program
+from tests.integration.processes import OF_COVERAGE, Program
 
-NO_GROWTH = ("sh", "-c", 'unset COVERAGE_PROCESS_CONFIG; ulimit -S -f 0; exec "$@"', "sh")
+NO_GROWTH = ("sh", "-c", f'unset {" ".join(OF_COVERAGE)}; ulimit -S -f 0; exec "$@"', "sh")
 """Before a command: no file that it writes may grow (Python ignores the signal for that), and so
 nothing can be written of what was covered either."""
 

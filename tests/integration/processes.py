@@ -27,6 +27,10 @@ OPERATORS_OWN = (
 """How names of environment variables begin by which who runs the tests could configure a node of
 his own, or a service manager speaks to the tests: no process inherits them."""
 
+OF_COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+"""By these coverage.py measures in new processes, too, and writes what it has found when they end:
+not for a process that cannot write there."""
+
 KAD = (sys.executable, "-m", "kadtwisted.cli")
 TWISTD = (
     sys.executable,
@@ -100,7 +104,8 @@ class Program(ProcessProtocol):
 class ProcessTestCase(unittest.TestCase):
     """Tests with processes, a directory for their state, and nothing left over."""
 
-    timeout = 100
+    timeout = 300
+    """Seconds; a test waits for :data:`PATIENCE` several times, and the machine may be busy."""
 
     def setUp(self) -> None:
         # Not mktemp(): trial's paths may be longer than the path of a Unix socket can be.

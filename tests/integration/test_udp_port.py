@@ -44,7 +44,7 @@ class Collector(DatagramProtocol):
 
 
 class PortCase(TestCase):
-    timeout = 20
+    timeout = 120
 
     def open(
         self,

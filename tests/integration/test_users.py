@@ -13,7 +13,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.integration.processes import KAD, TWISTD, ProcessTestCase, Program, Result
+from tests.integration.processes import KAD, OF_COVERAGE, TWISTD, ProcessTestCase, Program, Result
 
 IS_ROOT = os.geteuid() == 0
 SERVANT = "daemon" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
@@ -70,6 +70,8 @@ class UsersTestCase(ProcessTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory.chmod(0o755)  # other users can go through it
+        for name in OF_COVERAGE if IS_ROOT else ():
+            self.environment.pop(name, None)  # they cannot write where we do
         self.state = self.directory / "state"
 
     async def daemon(self, *twistd: str, through: tuple[str, ...] = ()) -> Program:

@@ -153,7 +153,7 @@ class EndingTests(ProcessTestCase):
         """Fires when the first datagram arrives at the silent port."""
         from twisted.internet import reactor, threads
 
-        self.silent.settimeout(20)
+        self.silent.settimeout(60)
         return threads.deferToThreadPool(
             reactor,
             reactor.getThreadPool(),

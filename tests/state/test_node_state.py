@@ -25,7 +25,7 @@ from kadtwisted.storage.files import write_atomically
 from kadtwisted.storage.guard import UnsafeFile
 from kadtwisted.testing.contracts.node_state import NodeStateContract, known, published
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds until a test that hangs gives up."""
 NOW = 1_790_000_000.0
 

@@ -235,7 +235,7 @@ class KilledTests(PublicationsTestCase):
             assert writer.stdout is not None
             reported = [writer.stdout.readline() for _ in range(lines)]
             writer.kill()
-            reported += writer.communicate(timeout=20)[0].splitlines()
+            reported += writer.communicate(timeout=60)[0].splitlines()
             found = {each.where.key: each.record for each in self.found()}
             last = int(reported[-1])
             self.assertIn(len(found), (last + 1, last + 2))

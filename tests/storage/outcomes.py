@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from kadtwisted.errors import StorageError
 from kadtwisted.storage.file_storage import FileStorage
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds until a test that hangs gives up."""
 
 

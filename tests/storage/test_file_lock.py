@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import StorageError
 from kadtwisted.storage import file_lock
 from kadtwisted.storage.file_lock import FileLock, StorageInUse, lock_storage
+from tests.leaks import Before
 
 HOLDER = """
 import sys
@@ -42,10 +43,10 @@ class FileLockTests(SynchronousTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
 
     def test_a_failure_leaves_nothing_open(self) -> None:
-        before = os.listdir("/proc/self/fd")
+        before = Before()
         with mock.patch.object(file_lock.fcntl, "flock", side_effect=OSError(errno.ENOLCK, "no")):
             self.assertRaises(OSError, FileLock.take, self.path)
-        self.assertEqual(os.listdir("/proc/self/fd"), before)
+        self.assertEqual(before.left(), [])
 
     def test_a_killed_holder_leaves_nothing_to_clean_up(self) -> None:
         with subprocess.Popen(

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -31,6 +30,7 @@ from kadtwisted import (
     NotFound,
     aio,
 )
+from tests.leaks import Before
 
 LOCAL = NodeSettings(interfaces=("127.0.0.1",))
 
@@ -38,10 +38,6 @@ LOCAL = NodeSettings(interfaces=("127.0.0.1",))
 def address_of(node: aio.AsyncNode) -> str:
     (link,) = node.status().links
     return str(link.listening)
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 class OpenNodeTests(SynchronousTestCase):
@@ -79,10 +75,10 @@ class OpenNodeTests(SynchronousTestCase):
                 asyncio.run(main())
 
         run()
-        files, threads = open_files(), threading.active_count()
+        before = Before()
         for _ in range(3):
             run()
-        self.assertEqual((open_files(), threading.active_count()), (files, threads))
+        self.assertEqual(before.left(), [])
 
     def test_a_state_directory_lasts(self) -> None:
         path = tempfile.mkdtemp()  # short: a socket lies in it

@@ -66,7 +66,7 @@ class AnswerCase(TestCase):
         host: Any = port.getHost()
         askers = [loopback_socket(self, "::1" if ":" in each else "127.0.0.1") for each in hosts]
         for asker, each in zip(askers, hosts, strict=True):
-            asker.settimeout(2)
+            asker.settimeout(60)
             asker.sendto(b"?", (each, host.port))
         port.doRead()
         return [asker.recvfrom(9)[1][0] for asker in askers]
@@ -101,7 +101,7 @@ class WildcardTests(AnswerCase):
         echo, port = self.open()
         echo.later = True
         asker = loopback_socket(self)
-        asker.settimeout(2)
+        asker.settimeout(60)
         asker.sendto(b"?", ("127.0.0.7", port.getHost().port))
         port.doRead()
         self.asked_meanwhile(port)
@@ -116,7 +116,7 @@ class WildcardTests(AnswerCase):
     def test_an_address_that_is_gone_meanwhile(self) -> None:
         _, port = self.open()
         asker = loopback_socket(self)
-        asker.settimeout(2)
+        asker.settimeout(60)
         sender = Sender(*asker.getsockname())
         gone = socket.inet_aton("198.51.100.1")
         sender.ours = (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + gone + bytes(4))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -20,14 +19,11 @@ def silent(*given, **more):
     sys.stderr.write("asks the name server\\n")
     sys.stderr.flush()
     asking, server = socket.socketpair()
-    asking.settimeout(40)
+    asking.settimeout(300)
     asking.recv(1)
 socket.getaddrinfo = silent
 """
-"""What a process imports first whose name server is silent for as long as resolv.conf(5) allows."""
-
-SOON = 12.0
-"""Seconds on a busy machine; the name server takes 40."""
+"""What a process imports first whose name server is silent for longer than any test waits."""
 
 
 class SilentServerTests(DaemonsTestCase):
@@ -37,18 +33,14 @@ class SilentServerTests(DaemonsTestCase):
         self.environment["PYTHONPATH"] += os.pathsep + str(self.directory)
 
     async def test_kad(self) -> None:
-        begun = time.monotonic()
         result = await self.run_to_end(*KAD, "ping", "seed.example.net:8000", "--timeout", "1")
         self.assertEqual(result.code, os.EX_UNAVAILABLE, result)
         self.assertIn("asks the name server", result.err)
-        self.assertLess(time.monotonic() - begun, SOON)
 
     async def test_a_daemon(self) -> None:
         program = await self.running("a", "--bootstrap", "seed.example.net:8000")
         await program.says("asks the name server")
-        begun = time.monotonic()
         await self.ends_well(program)
-        self.assertLess(time.monotonic() - begun, SOON)
 
 
 class RealThreadTests(TestCase):

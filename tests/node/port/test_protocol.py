@@ -45,6 +45,7 @@ from kadtwisted.testing.nodes import EPOCH, Swarm, simulated_node, wait_for
 from kadtwisted.testing.strategies import hostile_cbor
 from tests.node.storages import LateStorage
 from tests.node.stranger import Stranger
+from tests.thoroughness import sized
 
 COOKIE_LENGTH = 65
 SUPERSEDED = ErrorCode.SUPERSEDED
@@ -572,8 +573,7 @@ class OutTests(DoorCase):
 class HostileTests(SynchronousTestCase):
     """Whatever a participant seals: nothing escapes, nothing is amplified, no timer is left.
 
-    Each example is one hostile message and 24 random damages of it; set
-    ``KADTWISTED_HOSTILE_EXAMPLES=8000`` for a campaign of 200,000 cases.
+    Each example is one hostile message and 24 random damages of it.
     """
 
     VARIANTS = 25
@@ -588,7 +588,7 @@ class HostileTests(SynchronousTestCase):
         self.random = random.Random(11)
 
     def test_hostile_messages(self) -> None:
-        examples = int(os.environ.get("KADTWISTED_HOSTILE_EXAMPLES", "400"))
+        examples = sized(100, 8000)
 
         @settings(
             max_examples=examples,

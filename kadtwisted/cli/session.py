@@ -24,7 +24,7 @@ from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.text.output import Output
 from kadtwisted.errors import InvalidInput, KadtwistedError
 from kadtwisted.settings.directories import check_state_dir
-from kadtwisted.settings.whereabouts import whereabouts
+from kadtwisted.settings.whereabouts import Whereabouts, neighbours, whereabouts
 from kadtwisted.state.names import SOCKET_FILE
 from kadtwisted.storage.guard import UnsafeFile
 
@@ -165,12 +165,30 @@ class Session:
             raise refusal
         places = " or ".join(str(each / SOCKET_FILE) for each in found.directories)
         raise ControlUnavailable(
-            f"no running node answers at {places}; {self._advice()}"
+            f"no running node answers at {places}; {self._advice(found)}"
         ) from cause
 
-    def _advice(self) -> str:
+    def _advice(self, found: Whereabouts) -> str:
+        ports = [] if found.is_named else self._ports_beside(found)
+        if ports:
+            one = "one was" if len(ports) == 1 else "others were"
+            return f"{one} started with --port {' or '.join(ports)}: add that"
         start = "start one, or name the state directory of a running node with --state-dir"
         return f"{start}, or give --bootstrap" if hasattr(self.arguments, "bootstrap") else start
+
+    def _ports_beside(self, found: Whereabouts) -> list[str]:
+        """The ports of nodes that answer, or that only others may ask.  None of them is used
+        without being named: it may be of another network."""
+        ports: dict[str, None] = {}
+        for port, directory in neighbours(found):
+            try:
+                self.world.connect(directory / SOCKET_FILE).close()
+            except (ControlUnavailable, UnsafeFile):
+                continue
+            except ControlRefused:
+                pass  # adding the port gets its sentence
+            ports[str(port)] = None
+        return list(ports)
 
     def _refuse_a_second_node(self) -> None:
         state_dir = self.state_dir

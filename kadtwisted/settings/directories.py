@@ -35,6 +35,12 @@ def default_state_dir(environ: Mapping[str, str], port: int) -> Path:
     return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "kademlia" / str(port)
 
 
+def system_state(port: int) -> Path:
+    """The state directory of the system's service for one of several nodes, as its unit
+    ``kademlia@.service`` names it."""
+    return SYSTEM_STATE.with_name(f"{SYSTEM_STATE.name}-{port}")
+
+
 def usual_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Where the file is looked for: systemd's directory (the first of
     ``$CONFIGURATION_DIRECTORY``), the system's, the user's."""

@@ -9,7 +9,7 @@ right, the whole configuration is loaded, and says what is wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,10 @@ from kadtwisted.settings.directories import (
     check_state_dir,
 )
 from kadtwisted.storage.guard import ROOT, TRUSTED, UnsafeFile, read_file
+
+MOST_NEIGHBOURS = 32
+"""MAGIC: at most so many other state directories are looked at; few machines have more nodes whose
+ports nobody remembers."""
 
 
 class Whereabouts(NamedTuple):
@@ -68,7 +72,35 @@ def _defaults(environ: Mapping[str, str], port: int) -> tuple[Path, ...]:
     found = [own, *_of_the_caller(environ, port)]
     if port == DEFAULT_PORT:
         found.append(directories.SYSTEM_STATE)
+    instance = directories.system_state(port)
+    if os.path.lexists(instance):
+        found.append(instance)
     return tuple(dict.fromkeys(found))
+
+
+def neighbours(found: Whereabouts) -> Iterator[tuple[int, Path]]:
+    """Ports and state directories of other nodes that were started here with a port of their own
+    and no ``--state-dir``, whether they run or not: first this user's, then the system's."""
+    seen = set(found.directories)
+    for parent, prefix in _places(found):
+        try:
+            names = os.listdir(parent)
+        except OSError:
+            continue
+        named = ((_port(each.removeprefix(prefix)) or 0, each) for each in names)
+        ports = sorted((p, each) for p, each in named if each == f"{prefix}{p}")
+        for port, name in ports[:MOST_NEIGHBOURS]:
+            if (path := parent / name) not in seen:
+                yield port, path
+
+
+def _places(found: Whereabouts) -> Iterator[tuple[Path, str]]:
+    """The directories in which state directories are named by ports, and what is before these."""
+    for each in found.directories:
+        if each.parent != directories.SYSTEM_STATE.parent and _port(each.name) is not None:
+            yield each.parent, ""
+    system = directories.SYSTEM_STATE
+    yield system.parent, f"{system.name}-"
 
 
 def _of_the_caller(environ: Mapping[str, str], port: int) -> tuple[Path, ...]:

@@ -91,6 +91,33 @@ class UsageTests(unittest.SynchronousTestCase):
             self.assertTrue(said.startswith("kad: "), said)
             self.assertEqual(said.count("\n"), 1, said)
 
+    def complaint(self, *argv: str) -> str:
+        self.stderr.truncate(0)
+        self.stderr.seek(0)
+        self.assertEqual(main(argv), 64, argv)
+        return self.stderr.getvalue()
+
+    def test_a_slip_of_the_pen_gets_the_word_that_was_meant(self) -> None:
+        for argv, meant in (
+            (("stroe", "k", "v"), "there is no verb 'stroe'; did you mean store?"),
+            (("gte", "k"), "there is no verb 'gte'; did you mean get?"),
+            (("statsu",), "there is no verb 'statsu'; did you mean status?"),
+            (("--json", "rotuing"), "there is no verb 'rotuing'; did you mean routing?"),
+            (("put", "k", "v", "--lifetme", "1h"), "no option '--lifetme'; did you mean --lif"),
+            (("put", "k", "v", "--lifetme=1h"), "no option '--lifetme'; did you mean --lif"),
+            (("status", "--state-dri", "d"), "no option '--state-dri'; did you mean --state-dir?"),
+            (("wait", "--for", "isoltaed"), "no verdict 'isoltaed'; did you mean isolated?"),
+        ):
+            self.assertIn(meant, self.complaint(*argv), argv)
+
+    def test_what_is_like_nothing_gets_no_guess(self) -> None:
+        for argv in (("qqqqqq",), ("status", "--qqqqqq"), ("wait", "--for", "qqqqqq")):
+            self.assertNotIn("did you mean", self.complaint(*argv), argv)
+
+    def test_what_is_guessed_is_no_control_sequence(self) -> None:
+        said = self.complaint("stat\x1b[2Jus\n")
+        self.assertTrue(said[:-1].isprintable(), said)
+
     def test_help_and_version(self) -> None:
         self.assertEqual(main(["--help"]), 0)
         self.assertIn("find-node", self.stdout.getvalue())

@@ -13,7 +13,7 @@ from kadtwisted.errors import ConfigurationError
 from kadtwisted.settings import directories
 from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.reading import Argument
-from kadtwisted.settings.whereabouts import whereabouts
+from kadtwisted.settings.whereabouts import MOST_NEIGHBOURS, neighbours, whereabouts
 
 SYSTEM = Path("/var/lib/kademlia")
 
@@ -98,3 +98,28 @@ class WhereTests(unittest.SynchronousTestCase):
         self.environ["SUDO_UID"] = "0"
         with mock.patch("os.geteuid", return_value=4242):
             self.assertEqual(len(whereabouts(self.environ).directories), 2)
+
+    def test_one_of_several_nodes_of_the_system_is_found_by_its_port(self) -> None:
+        self.patch(directories, "SYSTEM_STATE", self.path / "lib/kademlia")
+        one = self.path / "lib/kademlia-8001"
+        self.assertNotIn(one, whereabouts(self.environ, port=8001).directories)
+        one.parent.mkdir()
+        one.symlink_to("private/kademlia-8001")  # as systemd makes it for a dynamic user
+        found = whereabouts(self.environ, port=8001).directories
+        self.assertEqual(found, (self.default / "8001", one))
+
+    def test_nodes_beside_the_usual_ones(self) -> None:
+        system = self.path / "lib/kademlia"
+        self.patch(directories, "SYSTEM_STATE", system)
+        found = whereabouts(self.environ)
+        self.assertEqual(list(neighbours(found)), [])
+        for name in ("9000", "8000", "0", "70000", "09", "tour", "8001.old"):
+            (self.default / name).mkdir(parents=True)
+        for name in ("kademlia", "kademlia-8002", "kademlia-x", "8003"):
+            (self.path / "lib" / name).mkdir(parents=True)
+        own = [(port, self.default / str(port)) for port in (0, 9000)]
+        theirs = [(8002, self.path / "lib/kademlia-8002")]
+        self.assertEqual(list(neighbours(found)), [*own, *theirs])
+        for port in range(20000, 20100):
+            (self.default / str(port)).mkdir()
+        self.assertEqual(len(list(neighbours(found))), MOST_NEIGHBOURS - 1 + 1)

@@ -7,6 +7,8 @@ import socket
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from twisted.trial import unittest
 
@@ -200,3 +202,85 @@ class FileTests(unittest.SynchronousTestCase):
         check_if_there(self.path, TRUSTED)
         self.assertEqual(owner_of_directory(self.path / "deeper" / "file"), ())
         self.assertEqual(owner_of_directory(self.path), (os.geteuid(),))
+
+
+class ReadableTests(unittest.SynchronousTestCase):
+    """Whether another user could read a file, told without becoming that user."""
+
+    OTHER = 4242
+    GROUP = 4343
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory(prefix="kad")
+        self.addCleanup(directory.cleanup)
+        self.top = Path(directory.name)
+        self.file = self.top / "etc/secret"
+        self.file.parent.mkdir()
+        self.file.write_bytes(b"")
+        self.modes = {self.file: 0o644, self.file.parent: 0o755, self.top: 0o755}
+        self.owners = dict.fromkeys(self.modes, (0, 0))
+
+    def may(self, user: int | None = OTHER, *, has_entry: bool = True) -> bool:
+        """With owners that only root could give them."""
+
+        def stat_of(path: Path) -> Any:
+            found = real_stat(path)
+            if path not in self.modes:  # those above are not ours to choose
+                return mock.Mock(st_uid=0, st_gid=0, st_mode=0o755)
+            uid, gid = self.owners[path]
+            return mock.Mock(st_uid=uid, st_gid=gid, st_mode=found.st_mode)
+
+        real_stat = Path.stat
+        for path, mode in self.modes.items():
+            path.chmod(mode)
+        entry = mock.Mock(pw_name="other", pw_gid=7) if has_entry else KeyError
+        with (
+            mock.patch.object(Path, "stat", stat_of),
+            mock.patch("pwd.getpwuid", **{"return_value" if has_entry else "side_effect": entry}),
+            mock.patch("os.getgrouplist", return_value=[7, self.GROUP]),
+        ):
+            return guard.can_read(self.file, user)
+
+    def test_what_is_open_to_all(self) -> None:
+        self.assertTrue(self.may())
+        self.assertTrue(self.may(None))
+
+    def test_a_file_or_a_directory_that_is_closed(self) -> None:
+        for path in self.modes:
+            modes = self.modes
+            self.modes = {**modes, path: modes[path] & ~0o007}
+            self.assertFalse(self.may(), path)
+            self.assertFalse(self.may(None), path)
+            self.modes = modes
+
+    def test_directories_need_not_be_listed(self) -> None:
+        self.modes[self.file.parent] = 0o711
+        self.assertTrue(self.may())
+
+    def test_the_class_of_the_user_decides_alone(self) -> None:
+        self.modes[self.file] = 0o604
+        self.owners[self.file] = (0, self.GROUP)
+        self.assertFalse(self.may())
+        self.assertTrue(self.may(None))
+        self.modes[self.file] = 0o640
+        self.assertTrue(self.may())
+        self.assertFalse(self.may(None))
+        self.owners[self.file] = (self.OTHER, self.GROUP)
+        self.modes[self.file] = 0o044
+        self.assertFalse(self.may())
+        self.modes[self.file] = 0o400
+        self.assertTrue(self.may())
+
+    def test_a_link_is_followed_and_what_is_not_there_cannot_be_read(self) -> None:
+        self.modes[self.file] = 0o600
+        link, self.file = self.file, self.top / "etc/link"
+        self.file.symlink_to(link)
+        self.assertFalse(self.may())
+        self.file = self.top / "nothing"
+        self.assertFalse(self.may())
+
+    def test_a_user_without_an_entry_is_in_no_group(self) -> None:
+        self.modes[self.file] = 0o640
+        self.owners[self.file] = (0, self.GROUP)
+        self.assertTrue(self.may())
+        self.assertFalse(self.may(has_entry=False))

@@ -115,6 +115,10 @@ class RecordStore:
 
         return succeed(()).addCallback(step, 0)
 
+    def is_empty(self) -> bool:
+        """Whether nothing was stored here, in this run and those before."""
+        return not self.ledger.usage().records
+
     def usage(self) -> Deferred[StorageUsage]:
         """How many records, and how many bytes of data in them, the storage holds; the floors that
         they have left do not count."""

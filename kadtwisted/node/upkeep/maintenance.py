@@ -10,6 +10,7 @@ seek others               chore   ask contacts that were lost whether they are b
 look for twins            chore   ask whether another node lives under our key
 expire                    chore   remove expired records from the storage
 save contacts             chore   (:mod:`~kadtwisted.node.upkeep.persistence`)
+bring back                chore   at a start: store own records here that the storage has lost
 replicate                 load    offer stored records to the k closest nodes, page by page; many
                                   records of one network take turns with all others
 hand off                  load    offer stored records to a new contact that has stayed
@@ -30,8 +31,10 @@ from typing import NamedTuple
 from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Contact
+from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
@@ -51,6 +54,9 @@ nothing is sent."""
 
 SEEK_EVERY = 60.0
 """Seconds between two searches for contacts that were lost, or never met."""
+
+BROUGHT_BACK_AT_ONCE = 64
+"""MAGIC: so many writes take a few milliseconds in memory, and share one flush of a disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class Maintenance:
         self._read_only = context.read_only
         self._sessions = Sessions()
         self._all_others = TaskFor(self._replicate, EVERYBODY)
+        self._missing: list[Publication] = []
 
     # --- Life --------------------------------------------------------------------------------
 
@@ -116,9 +123,14 @@ class Maintenance:
         self._runner.start()
 
     def recall(self, contacts: Sequence[Contact]) -> None:
-        """Ask the contacts of an earlier run whether they are there."""
+        """Ask the contacts of an earlier run whether they are there, and store our own records here
+        again that the storage has lost meanwhile."""
         if contacts:
             self._runner.begin(self._workers.contacts.recall(contacts))
+        if not self._read_only:
+            is_lost = self._workers.records.is_empty()
+            self._missing = self._workers.publisher.missing(everything=is_lost)
+            self._runner.begin(self._bring_back())
 
     def stop(self) -> None:
         """Cancel what is going on, and begin nothing more."""
@@ -202,6 +214,20 @@ class Maintenance:
             await records.try_again()
         if await records.expire(limit) == limit:
             self._runner.chore_at(self._expire, self._now())  # there are more
+        return 0.0
+
+    async def _bring_back(self) -> float:
+        """Store some of our own records here, so that they can be read at once; others are sent
+        nothing.  They are published when they are due."""
+        some = self._missing[-BROUGHT_BACK_AT_ONCE:]
+        del self._missing[-BROUGHT_BACK_AT_ONCE:]
+        records = self._workers.records
+        writing = [records.store(each.record, each.lifetime) for each in some]
+        for each in writing:
+            each.addErrback(lambda failure: failure.trap(KadtwistedError))
+        await all_of(writing)
+        if self._missing:
+            self._runner.chore_at(self._bring_back, self._now())
         return 0.0
 
     # --- Loads -------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ kept: the publisher handles bytes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -90,6 +90,7 @@ class Publisher:
         self._persistence = persistence
         self._publish_again = publish_again
         self.watchers: list[Watcher] = []
+        self._overdue: dict[StorageKey, None] = {}
 
     def __len__(self) -> int:
         """How many records are kept published."""
@@ -112,13 +113,27 @@ class Publisher:
 
     def restore(self, saved: Iterable[Publication]) -> None:
         """Take over what an earlier run saved, in place of all others."""
-        self._schedule.restore(saved, self._world.unix_time())
+        self._take_over(tuple(saved))
 
     def start(self) -> None:
         """Schedule all publications; what became due while the node was down is spread."""
-        kept = self._schedule.publications()
-        for publication in self._schedule.restore(kept, self._world.unix_time()):
+        for publication in self._take_over(self._schedule.publications()):
             self._due(publication)
+
+    def _take_over(self, saved: Sequence[Publication]) -> list[Publication]:
+        restored = self._schedule.restore(saved, self._world.unix_time())
+        pairs = zip(saved, restored, strict=True)
+        self._overdue |= {new.where: None for old, new in pairs if new is not old}
+        return restored
+
+    def missing(self, *, everything: bool) -> list[Publication]:
+        """What may have left our storage while the node was down: records that became due, since
+        they may have expired, too; or ``everything``, if the storage has been lost."""
+        return [
+            each
+            for each in self._schedule.publications()
+            if not each.lost and (everything or each.where in self._overdue)
+        ]
 
     # --- What the owner of a record wants ----------------------------------------------------
 

@@ -210,6 +210,34 @@ class RunningTests(RunningTestCase):
             self.assertEqual(kad(*argv, "--state-dir", str(self.path)), 69)
             self.assertIn(f"no running node answers at {self.path}/control.sock", kad.said)
 
+    def test_a_node_with_another_port_is_named_and_not_used(self) -> None:
+        answering, asked = {"9000"}, []
+
+        def connect(path: Path) -> FakeClient:
+            asked.append(path.parent.name)
+            if path.parent.name == "9002":
+                raise ControlRefused("the state directory belongs to alice")
+            if path.parent.name not in answering:
+                raise ControlUnavailable(f"no running node answers at {path}")
+            return self.client
+
+        self.kad.connect = connect
+        self.kad.environ = {"XDG_STATE_HOME": str(self.path)}
+        for port in ("8000", "9000", "9001"):
+            (self.path / "kademlia" / port).mkdir(parents=True)
+        for argv in (("status",), ("get", "k"), ("put", "k", "v")):
+            self.kad.stderr.truncate(0)
+            self.assertEqual(self.kad(*argv), 69)
+            self.assertIn("one was started with --port 9000: add that\n", self.kad.said)
+            self.assertTrue(self.client.closed)
+        self.assertEqual((self.node.calls, self.kad.node.calls), ([], []))
+        (self.path / "kademlia/9002").mkdir()
+        self.kad("status")
+        self.assertIn("others were started with --port 9000 or 9002: add that", self.kad.said)
+        asked.clear()
+        self.kad("status", "--state-dir", str(self.path / "kademlia/9001"))
+        self.assertEqual(asked, ["9001"])
+
 
 class WaitTests(RunningTestCase):
     """Waiting for a verdict: the node may come, go and change meanwhile."""

@@ -22,6 +22,7 @@ from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.node.node import Node
 from kadtwisted.node.port.links import Links
+from kadtwisted.node.upkeep.maintenance import BROUGHT_BACK_AT_ONCE
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
 from kadtwisted.node.upkeep.runner import UpkeepRunner
@@ -197,6 +198,52 @@ class RestartTests(RestartCase):
         self.assertEqual(self.state.remembered().publications[0].where, where)
 
 
+class LostStorageTests(RestartCase):
+    """The storage of these nodes is in memory: a restart loses it."""
+
+    size = 3
+
+    def test_a_kept_record_is_here_at_once_after_a_restart(self) -> None:
+        first = self.node()
+        wait_for(self.clock, first.put("kept", b"value", lifetime=2 * HOUR, keep=True))
+        wait_for(self.clock, first.put("not kept", b"value", lifetime=2 * HOUR))
+        wait_for(self.clock, first.stop())
+        again = self.node()
+        before = self.clock.seconds()
+        self.assertEqual(wait_for(self.clock, again.get("kept")).value, b"value")
+        self.assertLess(self.clock.seconds() - before, 1)
+        with self.assertRaises(NotFound):
+            wait_for(self.clock, again.get("not kept"))
+
+    def test_so_it_is_where_it_became_due_meanwhile(self) -> None:
+        first = self.node()
+        wait_for(self.clock, first.put("name", b"value", lifetime=2 * HOUR, keep=True))
+        wait_for(self.clock, first.stop())
+        self.clock.advance(5 * HOUR)
+        self.assertEqual(wait_for(self.clock, self.node().get("name")).value, b"value")
+
+    def test_many_come_back_one_batch_after_the_other(self) -> None:
+        first = self.node()
+        for number in range(2 * BROUGHT_BACK_AT_ONCE + 1):
+            wait_for(self.clock, first.put(f"name {number}", b"value", keep=True))
+        wait_for(self.clock, first.stop())
+        again = self.node()
+        held = wait_for(self.clock, again._records.usage()).records
+        self.assertGreaterEqual(held, BROUGHT_BACK_AT_ONCE)
+        self.clock.advance(0.1)
+        held = wait_for(self.clock, again._records.usage()).records
+        self.assertEqual(held, 2 * BROUGHT_BACK_AT_ONCE + 1)
+
+    def test_one_that_was_lost_to_another_writer_stays_away(self) -> None:
+        first = self.joined()
+        wait_for(self.clock, first.put("name", b"old", lifetime=2 * HOUR, keep=True))
+        wait_for(self.clock, self.swarm.nodes[1].put("name", b"new", lifetime=5 * HOUR))
+        self.clock.advance(2 * HOUR)
+        wait_for(self.clock, first.stop())
+        again = self.node()
+        self.assertEqual(wait_for(self.clock, again._records.usage()).records, 0)
+
+
 class KindTests(SynchronousTestCase):
     """The publisher alone, with records that are none of a kind that the node knows."""
 
@@ -300,6 +347,22 @@ class KindTests(SynchronousTestCase):
         self.start()
         self.clock.advance(1.2 * HOUR)
         self.assertEqual(self.published, [(b"one", 2 * HOUR)])
+
+    def test_what_may_be_missing_after_a_restart(self) -> None:
+        self.keep(1, b"one")
+        self.keep(2, b"two")
+        self.now(self.publisher.keep(place(2), b"two", 20 * HOUR))
+
+        def missing(*, everything: bool) -> list[StorageKey]:
+            return [each.where for each in self.publisher.missing(everything=everything)]
+
+        self.assertEqual(missing(everything=False), [])
+        self.runner.stop()
+        self.now(self.persistence.close())
+        self.clock.advance(3 * HOUR)
+        self.start()
+        self.assertEqual(missing(everything=False), [place(1)])
+        self.assertEqual(missing(everything=True), [place(1), place(2)])
 
     def test_the_budget_of_the_upkeep_suffices_or_not(self) -> None:
         self.assertTrue(self.publisher.keeps_up())

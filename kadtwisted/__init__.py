@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         InvalidKey,
         InvalidLifetime,
         InvalidRecord,
+        InvalidReference,
+        InvalidSalt,
         KadtwistedError,
         LocalError,
         MalformedDatagram,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         RemoteError,
         RequestTimedOut,
         SendFailed,
+        SigningKeyError,
         StorageBusy,
         StorageError,
         StorageFull,
@@ -50,11 +53,13 @@ if TYPE_CHECKING:
         TooFar,
         TooManyRequests,
         Unavailable,
+        Uncertain,
         UnknownKind,
         UnsupportedVersion,
         WrongReply,
     )
     from kadtwisted.identity.keys import NodeKey, node_id_of
+    from kadtwisted.identity.signing import SigningKey
     from kadtwisted.interfaces import (
         IChecksArgument,
         INode,
@@ -81,13 +86,16 @@ if TYPE_CHECKING:
     from kadtwisted.model.publication import OwnRecord, Publication
     from kadtwisted.model.record import (
         DatedRecord,
+        Immutable,
         Kind,
+        Mutable,
         RecordsPage,
         StorageKey,
         StorageUsage,
         StoredRecord,
         Value,
     )
+    from kadtwisted.model.reference import Reference, parse_reference
     from kadtwisted.model.results import (
         Acknowledgement,
         BootstrapResult,
@@ -138,14 +146,14 @@ _HOMES = homes(
         "kadtwisted.errors": (
             "BootstrapFailed CannotListen CasConflict ClockSkew ConfigurationError "
             "ConfigurationProblems DiskFull ErrorReply IdentityError InvalidAddress InvalidInput "
-            "InvalidKey InvalidLifetime InvalidRecord KadtwistedError LocalError "
-            "MalformedDatagram NoContacts NodeStopped NotConditional NotFound NotStored "
-            "OwnKeyAnswered RecordTooLarge RemoteError RequestTimedOut SendFailed StorageBusy "
-            "StorageError "
-            "StorageFull Superseded TooFar TooManyRequests Unavailable UnknownKind "
-            "UnsupportedVersion WrongReply"
+            "InvalidKey InvalidLifetime InvalidRecord InvalidReference InvalidSalt "
+            "KadtwistedError LocalError MalformedDatagram NoContacts NodeStopped NotConditional "
+            "NotFound NotStored OwnKeyAnswered RecordTooLarge RemoteError RequestTimedOut "
+            "SendFailed SigningKeyError StorageBusy StorageError StorageFull Superseded TooFar "
+            "TooManyRequests Unavailable Uncertain UnknownKind UnsupportedVersion WrongReply"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
+        "kadtwisted.identity.signing": "SigningKey",
         "kadtwisted.interfaces": (
             "IChecksArgument INode INodeState ISerializer ISerializerFactory IStorage "
             "IStorageFactory Remembered StorageContext"
@@ -159,8 +167,10 @@ _HOMES = homes(
         "kadtwisted.model.messages": "messages",
         "kadtwisted.model.publication": "OwnRecord Publication",
         "kadtwisted.model.record": (
-            "DatedRecord Kind RecordsPage StorageKey StorageUsage StoredRecord Value"
+            "DatedRecord Immutable Kind Mutable RecordsPage StorageKey StorageUsage StoredRecord "
+            "Value"
         ),
+        "kadtwisted.model.reference": "Reference parse_reference",
         "kadtwisted.model.results": (
             "Acknowledgement BootstrapResult Collection FoundRecord GetResult NodesResult "
             "PingResult Receipt Trace TraceStep"
@@ -224,11 +234,14 @@ __all__ = [
     "IStorage",
     "IStorageFactory",
     "IdentityError",
+    "Immutable",
     "InvalidAddress",
     "InvalidInput",
     "InvalidKey",
     "InvalidLifetime",
     "InvalidRecord",
+    "InvalidReference",
+    "InvalidSalt",
     "KadtwistedError",
     "Kind",
     "LimitSettings",
@@ -236,6 +249,7 @@ __all__ = [
     "LocalError",
     "MalformedDatagram",
     "MemoryStorage",
+    "Mutable",
     "NoContacts",
     "Node",
     "NodeID",
@@ -256,12 +270,15 @@ __all__ = [
     "Receipt",
     "RecordTooLarge",
     "RecordsPage",
+    "Reference",
     "Remembered",
     "RemoteError",
     "RequestTimedOut",
     "RoutingStatus",
     "SQLiteStorage",
     "SendFailed",
+    "SigningKey",
+    "SigningKeyError",
     "StateDirectory",
     "StateDirectoryError",
     "StateDirectoryInUse",
@@ -281,6 +298,7 @@ __all__ = [
     "Trace",
     "TraceStep",
     "Unavailable",
+    "Uncertain",
     "UnknownKind",
     "UnsafeFile",
     "UnsupportedVersion",
@@ -298,5 +316,6 @@ __all__ = [
     "messages",
     "node_id_of",
     "parse_address",
+    "parse_reference",
     "write_atomically",
 ]

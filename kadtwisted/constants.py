@@ -18,6 +18,9 @@ DATAGRAM_LIMIT = 1232
 RECORD_LIMIT = 1000
 """Largest ``len(bencode(v)) + len(salt)``: the limit of BEP 44; it fits into one datagram."""
 
+SALT_LIMIT = 64
+"""Most bytes of a salt (BEP 44)."""
+
 NETWORK_NAME_BYTES = 255
 """MAGIC: long enough for any name; what is hashed has no limit of its own."""
 

@@ -64,6 +64,14 @@ class InvalidRecord(InvalidInput):
         self.reason = reason
 
 
+class InvalidSalt(InvalidInput):
+    """A salt is not bytes, or has more than 64 of them."""
+
+
+class InvalidReference(InvalidKey):
+    """A reference ``kad:...`` is mistyped: its checksum does not fit, or it is none at all."""
+
+
 class UnknownKind(InvalidRecord):
     """A record of a kind that the network, or this program, does not know."""
 
@@ -111,6 +119,11 @@ class TooManyRequests(LocalError):
 
 class IdentityError(LocalError):
     """The identity key on disk cannot be read or is damaged.  It is never replaced silently."""
+
+
+class SigningKeyError(LocalError):
+    """A signing key, or the file with one, cannot be used: damaged, open to other users, or no
+    signing key at all."""
 
 
 class StorageError(LocalError):
@@ -229,6 +242,11 @@ class NoContacts(Unavailable):
 
 class NotStored(Unavailable):
     """No node acknowledged the record."""
+
+
+class Uncertain(RemoteError):
+    """Whether a conditional write holds cannot be told: too few nodes answered, or another writer
+    wrote meanwhile.  Read the record to find out."""
 
 
 class TooFar(RemoteError):

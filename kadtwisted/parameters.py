@@ -9,8 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kadtwisted.constants import DAY, HOUR, ID_BITS, MINUTE
-from kadtwisted.model.fields import brief, setting
-from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, TextList, WholeNumber
+from kadtwisted.model.settings.fields import brief, setting
+from kadtwisted.model.settings.value_kinds import (
+    Choice,
+    Duration,
+    Number,
+    Text,
+    TextList,
+    WholeNumber,
+)
 
 # --- Which values are good -------------------------------------------------------------------
 

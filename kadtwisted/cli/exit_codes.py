@@ -15,14 +15,18 @@ from kadtwisted.errors import (
     ConfigurationError,
     InvalidInput,
     InvalidRecord,
+    InvalidReference,
+    InvalidSalt,
     LocalError,
     NodeStopped,
     NotFound,
     RecordTooLarge,
     RemoteError,
     SendFailed,
+    SigningKeyError,
     Superseded,
     TooManyRequests,
+    Uncertain,
 )
 
 NOT_FOUND = 1
@@ -34,8 +38,9 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_OK: "done",
         NOT_FOUND: "nothing was found; after the demo: a value was lost",
         os.EX_USAGE: "the command line is wrong",
-        os.EX_DATAERR: "the data are bad: a value is too long, a record is from the future, or a "
-        "file is no sound export or no result of a simulation",
+        os.EX_DATAERR: "the data are bad: a value or a salt is too long, a signature is wrong, a "
+        "reference is mistyped, a record is from the future, or a file is no sound export or no "
+        "result of a simulation",
         os.EX_UNAVAILABLE: "no node answered, or no node took the record",
         os.EX_SOFTWARE: "a bug in this program",
         os.EX_OSERR: "the port cannot be bound, or a file cannot be written",
@@ -43,10 +48,11 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         "damaged, or is full",
         os.EX_IOERR: "standard output cannot be written: the disk is full, or it was closed",
         os.EX_TEMPFAIL: "the time was over before the verb was done though nodes answered, or "
-        "before standard input had ended",
+        "before standard input had ended; or it is not certain whether a conditional write holds",
         os.EX_NOPERM: "permission denied, for example because the node belongs to another user",
-        os.EX_CONFIG: "the configuration, the network or the identity cannot be used, other users "
-        "can change or read the state, or a newer version of this program is needed",
+        os.EX_CONFIG: "the configuration, the network, the identity or a signing key cannot be "
+        "used, other users can change or read the state, or a newer version of this program is "
+        "needed",
         INTERRUPTED: "interrupted",
         BROKEN_PIPE: "the output was closed before everything was written",
         128 + signal.SIGTERM: "ended by SIGTERM before the verb was done",
@@ -59,6 +65,10 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ControlRefused, os.EX_NOPERM),
     (RecordTooLarge, os.EX_DATAERR),
     (InvalidRecord, os.EX_DATAERR),
+    (InvalidReference, os.EX_DATAERR),
+    (InvalidSalt, os.EX_DATAERR),
+    (SigningKeyError, os.EX_CONFIG),
+    (Uncertain, os.EX_TEMPFAIL),
     (CannotWrite, os.EX_IOERR),
     (ClockSkew, os.EX_DATAERR),
     (SendFailed, os.EX_UNAVAILABLE),

@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from kadtwisted.model.durations import seconds_of
 from kadtwisted.model.printable import printable
+from kadtwisted.model.settings.durations import seconds_of
 
 _ESCAPE = "\0"
 """Stands before an argument that the parser would take for the end of all options.  No argument of

@@ -18,7 +18,7 @@ from kadtwisted.daemon.logs import tell_people
 from kadtwisted.daemon.pid_file import settle_pid_file
 from kadtwisted.daemon.streams import drop_closed
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems
-from kadtwisted.model.value_kinds import TextList
+from kadtwisted.model.settings.value_kinds import TextList
 from kadtwisted.settings.daemon_settings import DEFAULTS
 from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.options import OPTIONS, Option

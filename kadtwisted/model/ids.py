@@ -91,7 +91,12 @@ def key_of_name(name: str) -> NodeID:
         raise InvalidKey(f"a name is a str, not {described(name)}") from None
     except UnicodeEncodeError:
         raise InvalidKey("a key must be valid Unicode text") from None
-    return id_from_bytes(hashlib.sha1(raw, usedforsecurity=False).digest())
+    return key_of_bytes(raw)
+
+
+def key_of_bytes(data: bytes) -> NodeID:
+    """The SHA-1 of some bytes, as a key."""
+    return id_from_bytes(hashlib.sha1(data, usedforsecurity=False).digest())
 
 
 def check_id(value: Any) -> NodeID:

@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from kadtwisted.model.ids import NodeID
+from kadtwisted.model.ids import NodeID, key_of_bytes
 
 
 class Kind(IntEnum):
     """The kinds of record, as numbered on the wire and in storage."""
 
     VALUE = 1
-    IMMUTABLE = 2  # reserved
-    MUTABLE = 3  # reserved
+    IMMUTABLE = 2
+    MUTABLE = 3
     ANNOUNCEMENT = 4  # reserved
+
+
+DELETED = b"de"
+"""The ``v`` that deletes a mutable value: the empty dictionary, in bencode.  It is no value."""
 
 
 class ValueRecord(Protocol):
@@ -50,6 +54,56 @@ class Value(NamedTuple):
     def facts(self) -> Mapping[str, float]:
         """When it was published."""
         return {"published_unix": self.published / 1_000_000}
+
+
+class Immutable(NamedTuple):
+    """A value under its own hash, which nobody can replace or delete; ``v`` is its canonical
+    bencoding."""
+
+    v: bytes
+
+    @property
+    def key(self) -> NodeID:
+        """The hash of the value."""
+        return key_of_bytes(self.v)
+
+    @property
+    def deleted(self) -> bool:
+        """Never."""
+        return False
+
+    def facts(self) -> Mapping[str, float]:
+        """Nothing but the value."""
+        return {}
+
+
+class Mutable(NamedTuple):
+    """A value that only the holder of a key writes (BEP 44).
+
+    ``public_key`` is Ed25519, 32 bytes; ``salt`` tells apart the values of one key; of two versions
+    the one with the higher ``seq`` wins.  ``signature`` has 64 bytes; ``v`` is the value's
+    canonical bencoding.
+    """
+
+    public_key: bytes
+    salt: bytes
+    seq: int
+    signature: bytes
+    v: bytes
+
+    @property
+    def key(self) -> NodeID:
+        """The hash of public key and salt."""
+        return key_of_bytes(self.public_key + self.salt)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is a tombstone."""
+        return self.v == DELETED
+
+    def facts(self) -> Mapping[str, float]:
+        """Its sequence number."""
+        return {"seq": self.seq}
 
 
 class StorageKey(NamedTuple):

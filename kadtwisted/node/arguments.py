@@ -17,10 +17,10 @@ from kadtwisted.errors import ConfigurationError, InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.model.contact import Family
-from kadtwisted.model.fields import kind_of
 from kadtwisted.model.printable import described, printable, typed
 from kadtwisted.model.record import StorageKey
-from kadtwisted.model.value_kinds import WholeNumber
+from kadtwisted.model.settings.fields import kind_of
+from kadtwisted.model.settings.value_kinds import WholeNumber
 from kadtwisted.node.world import World
 from kadtwisted.parameters import (
     Bounds,

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from kadtwisted.errors import InvalidInput, InvalidRecord, NotConditional, UnknownKind
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import Kind, StorageKey
-from kadtwisted.records import value
+from kadtwisted.records import immutable, mutable, value
 from kadtwisted.records.version import version_of
 
 SUB_LIMIT: Final = 64
@@ -134,6 +134,25 @@ VALUE: Final = RecordKind(
     beats=value.beats,
 )
 
+IMMUTABLE: Final = RecordKind(
+    Kind.IMMUTABLE,
+    immutable.identify,
+    immutable.decode,
+    immutable.supersedes,
+    immutable.publish,
+)
+
+MUTABLE: Final = RecordKind(
+    Kind.MUTABLE,
+    mutable.identify,
+    mutable.decode,
+    mutable.supersedes,
+    mutable.publish,
+    sequence=mutable.sequence,
+    floor=mutable.floor,
+    beats=mutable.beats,
+)
+
 
 class RecordKinds:
     """The kinds that one network admits, by number; iterating gives them in ascending order.
@@ -181,5 +200,5 @@ class RecordKinds:
         return version_of(record) if rules is None else rules.version(record)
 
 
-NATIVE_KINDS: Final = RecordKinds((VALUE,))
+NATIVE_KINDS: Final = RecordKinds((VALUE, IMMUTABLE, MUTABLE))
 """The kinds of the native network."""

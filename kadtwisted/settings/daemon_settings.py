@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Choice, Text, TextList
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import Choice, Text, TextList
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.directories import DEFAULT_PORT
 from kadtwisted.settings.kinds import FilePath

@@ -1,4 +1,5 @@
-"""Kinds of values beside those of :mod:`kadtwisted.model.value_kinds`: paths, and several values.
+"""Kinds of values beside those of :mod:`~kadtwisted.model.settings.value_kinds`: paths, and
+several values.
 
 A path needs the machine: relative paths start at a directory, ``~`` at somebody's home.
 """
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kadtwisted.model.value_kinds import ValueKind, quoted, refused
+from kadtwisted.model.settings.value_kinds import ValueKind, quoted, refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Each option has a TOML key (``upkeep.rate``), an environment variable (``KADTWISTED_UPKEEP_RATE``)
 and, if it is among the everyday ones, an argument of ``twistd kademlia``; all others are given
 there as ``--set KEY=VALUE``.  An option is a field of the settings' classes.  The field says its
-default, its kind and its help (:mod:`kadtwisted.model.fields`); this table says its names.
+default, its kind and its help (:mod:`kadtwisted.model.settings.fields`); this table says its names.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.model.fields import field_named, help_of, kind_of
-from kadtwisted.model.value_kinds import ValueKind
+from kadtwisted.model.settings.fields import field_named, help_of, kind_of
+from kadtwisted.model.settings.value_kinds import ValueKind
 from kadtwisted.parameters import (
     Bounds,
     LimitSettings,

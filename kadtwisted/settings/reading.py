@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kadtwisted.errors import ConfigurationError, reason_of
-from kadtwisted.model.value_kinds import TextList, ValueKind
+from kadtwisted.model.settings.value_kinds import TextList, ValueKind
 from kadtwisted.settings.problems import Problems
 from kadtwisted.storage.guard import read_file
 

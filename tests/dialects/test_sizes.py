@@ -42,9 +42,11 @@ from kadtwisted.model.messages import (
     Want,
     Wanted,
 )
-from kadtwisted.model.record import Value
+from kadtwisted.model.record import Immutable, Mutable, Value
 from kadtwisted.node.serving.handlers import CONTACTS_OF_EACH, NO_SUCH_KIND
 from kadtwisted.parameters import NodeSettings, Parameters
+from kadtwisted.records.immutable import encode as encode_immutable
+from kadtwisted.records.mutable import encode as encode_mutable
 from kadtwisted.records.value import encode as encode_record
 from kadtwisted.sealing.forms import Form
 from tests.dialects.test_native import KEYS, dialect
@@ -65,6 +67,12 @@ SEEN_AT = {
 FULL_VALUE = bencode.encode(bytes(RECORD_LIMIT - len(b"996:")))
 RECORD = encode_record(Value(LAST_ID, 2**63 - 1, False, FULL_VALUE))
 """A record whose value has the greatest length."""
+SIGNED = encode_mutable(
+    Mutable(b"\xff" * 32, bytes(64), 2**63 - 1, b"\xff" * 64, bencode.encode(bytes(932)))
+)
+IMMUTABLE = encode_immutable(Immutable(FULL_VALUE))
+RECORDS = (RECORD, SIGNED, IMMUTABLE)
+"""One of each kind, with the greatest length."""
 
 
 def contacts(family: Family, count: int) -> tuple[Contact, ...]:
@@ -88,8 +96,7 @@ REQUESTS: tuple[RequestBody, ...] = (
     GREETING,
     FindNode(LAST_ID, Want.BOTH),
     FindValue(LAST_ID, 255, b"\xff" * 8, bytes(64), Want.BOTH),
-    Store(RECORD, LONGEST, None),
-    Store(RECORD, LONGEST, 2**63 - 1),
+    *(Store(record, LONGEST, cas) for record in RECORDS for cas in (None, 2**63 - 1)),
     Have(tuple(HaveEntry(255, LAST_ID, b"\xff" * 8) for _ in range(HAVE_LIMIT))),
 )
 
@@ -115,6 +122,7 @@ REPLIES: tuple[ReplyBody, ...] = (
     *(Records((), each, bytes(64), unchanged) for each in WHOLE_LISTS.values()
       for unchanged in (False, True)),
     Records((StoredItem(RECORD, LONGEST),), (), bytes(64)),
+    *(Records((StoredItem(record, LONGEST),), (), b"") for record in RECORDS),
 )  # fmt: skip
 
 

@@ -61,21 +61,21 @@ class TestRecordKinds(SynchronousTestCase):
         for record, reason in (
             (b"", "empty"),
             (b"\x00", "unknown-kind"),
-            (b"\x04x", "unknown-kind"),
+            (b"\x09x", "unknown-kind"),
             (NEW[:-1], "truncated"),
         ):
             error = self.assertRaises(InvalidRecord, NATIVE_KINDS.identify, record)
             self.assertEqual(error.reason, reason)
 
     def test_kinds_not_admitted_are_refused(self) -> None:
-        for kinds, record in ((NATIVE_KINDS, b"\x02" + NEW[1:]), (RecordKinds(()), NEW)):
+        for kinds, record in ((NATIVE_KINDS, b"\x09" + NEW[1:]), (RecordKinds(()), NEW)):
             error = self.assertRaises(InvalidRecord, kinds.identify, record)
             self.assertEqual(error.reason, "unknown-kind")
 
     def test_known(self) -> None:
-        self.assertEqual([NATIVE_KINDS.known(number) for number in range(4)], [0, 1, 0, 0])
+        self.assertEqual([NATIVE_KINDS.known(number) for number in range(4)], [0, 1, 1, 1])
         self.assertIs(NATIVE_KINDS.get(1), VALUE)
-        self.assertIsNone(NATIVE_KINDS.get(2))
+        self.assertIsNone(NATIVE_KINDS.get(9))
 
     def test_they_come_in_the_order_of_their_numbers(self) -> None:
         kinds = RecordKinds((COUNTERS, Notary().kind, VALUE))

@@ -12,7 +12,7 @@ from twisted.trial import unittest
 
 from kadtwisted.constants import DAY
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.model.value_kinds import Duration, ValueKind, WholeNumber
+from kadtwisted.model.settings.value_kinds import Duration, ValueKind, WholeNumber
 from kadtwisted.settings.kinds import FilePath, Several
 
 BASE = Path("/base")

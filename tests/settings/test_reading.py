@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial import unittest
 
 from kadtwisted.errors import ConfigurationProblems
-from kadtwisted.model.value_kinds import Duration, TextList, WholeNumber
+from kadtwisted.model.settings.value_kinds import Duration, TextList, WholeNumber
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import (
     Argument,

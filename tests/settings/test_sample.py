@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from kadtwisted.model.fields import help_of
+from kadtwisted.model.settings.fields import help_of
 from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.options import OPTIONS, TABLES
 from kadtwisted.settings.sample import describe_options, sample

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.cli.arguments import make_parser
 from kadtwisted.cli.verbs.simulating import SAVED, changes_of
-from kadtwisted.model.fields import kind_of
+from kadtwisted.model.settings.fields import kind_of
 from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.models.churn import MODELS
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of

@@ -25,7 +25,7 @@ from kadtwisted.cli.manual.kademlia_words import KADEMLIA
 from kadtwisted.cli.manual.node_toml_words import NODE_TOML
 from kadtwisted.daemon.command_line import Options
 from kadtwisted.daemon.exit_status import MEANINGS as DAEMON_MEANINGS
-from kadtwisted.model.value_kinds import TextList, WholeNumber
+from kadtwisted.model.settings.value_kinds import TextList, WholeNumber
 from kadtwisted.settings.kinds import FilePath
 from kadtwisted.settings.options import OPTIONS, TABLES, Option
 

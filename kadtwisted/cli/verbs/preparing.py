@@ -80,7 +80,7 @@ async def init(session: Session) -> int:
 
 def _settings(session: Session) -> list[str]:
     """The lines of the configuration file: each value is checked before anything is made."""
-    from kadtwisted.model.value_kinds import quoted
+    from kadtwisted.model.settings.value_kinds import quoted
     from kadtwisted.settings import checks
     from kadtwisted.settings.interfaces import check_interfaces
 

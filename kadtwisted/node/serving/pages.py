@@ -27,6 +27,9 @@ ROOM = DATAGRAM_LIMIT - 41 - (1 + 1 + 9 + 9 + 19 + 2 + 2 + CURSOR_BYTES + 3 + 3 
 """Bytes that all records of an answer may take: a datagram without the sealing, the other items of
 the message at their longest, and no contact (``wire/layout.py``, ``docs/protocol.md``)."""
 
+ROOM_ALONE = ROOM + 1 + CURSOR_BYTES
+"""The same for the one record under its key: then there is no cursor."""
+
 FIRST_ROOM = ROOM - CONTACTS_BESIDE_RECORD * CONTACT_IPV6
 """The same on the first page, which must not push out the contacts beside it: a search goes on with
 them."""

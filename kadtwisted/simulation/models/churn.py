@@ -21,8 +21,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from kadtwisted.constants import DAY, HOUR, MINUTE
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Choice, Duration, Number
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import Choice, Duration, Number
 from kadtwisted.settings.kinds import Several
 
 

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from kadtwisted.errors import ConfigurationError
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Choice, Duration, Number
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import Choice, Duration, Number
 from kadtwisted.settings.kinds import FilePath
 from kadtwisted.settings.reading import text_of
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Duration, Number
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import Duration, Number
 from kadtwisted.testing.network.port import Address
 
 FULL_CONE = "full-cone"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kadtwisted.constants import DAY, HOUR, MINUTE
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Choice, Duration, WholeNumber, YesOrNo
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import Choice, Duration, WholeNumber, YesOrNo
 
 CONDUCTS = ("drop", "lie", "forge")
 PLACES = ("address", "block", "blocks")

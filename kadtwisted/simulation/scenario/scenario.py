@@ -14,8 +14,15 @@ from typing import Any
 
 from kadtwisted.constants import DAY
 from kadtwisted.errors import ConfigurationProblems
-from kadtwisted.model.fields import setting
-from kadtwisted.model.value_kinds import Choice, Duration, Number, Text, WholeNumber, YesOrNo
+from kadtwisted.model.settings.fields import setting
+from kadtwisted.model.settings.value_kinds import (
+    Choice,
+    Duration,
+    Number,
+    Text,
+    WholeNumber,
+    YesOrNo,
+)
 from kadtwisted.parameters import Parameters, Timeouts
 from kadtwisted.settings.kinds import Several
 from kadtwisted.simulation.models.churn import ChurnSettings

@@ -1,6 +1,7 @@
 """How tables of a scenario are read, from TOML and from texts, and written down again.
 
-A table is a frozen dataclass whose fields say their kind and help (:mod:`kadtwisted.model.fields`).
+A table is a frozen dataclass whose fields say their kind and help
+(:mod:`kadtwisted.model.settings.fields`).
 Sub-tables are fields of their own; one that is ``None`` by default may be absent.
 
 All mistakes are told in one :class:`~kadtwisted.errors.ConfigurationProblems`, by key.
@@ -15,8 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kadtwisted.model.fields import kind_of
-from kadtwisted.model.value_kinds import ValueKind
+from kadtwisted.model.settings.fields import kind_of
+from kadtwisted.model.settings.value_kinds import ValueKind
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Argument, Vocabulary, of_arguments, of_document, read
 

@@ -14,6 +14,7 @@ from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import StorageBusy, StorageError, StorageFull
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.interfaces import IStorage
+from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, distance, random_id
 from kadtwisted.model.messages import (
@@ -58,6 +59,7 @@ from tests.node.storages import FailingStorage, LateStorage
 UNIX_NOW = 1_800_000_000.75
 KEY = NodeID(0x5EED)
 K = 20
+KINDS = bitmap_of(each.number for each in NATIVE_KINDS)
 
 
 def record(value: bytes, published: float = 0.0, key: NodeID = KEY) -> bytes:
@@ -131,7 +133,7 @@ class HandlersCase(SynchronousTestCase):
 class ReadTests(HandlersCase):
     def test_ping(self) -> None:
         for proven in (True, False):
-            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7c", b"\x40")
+            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7c", KINDS)
             self.assertEqual(self.answer(Ping(), proven=proven), expected)
 
     def test_ping_tells_where_others_see_us_and_what_time_it_is_now(self) -> None:
@@ -225,11 +227,11 @@ class FindValueTests(HandlersCase):
         self.assertEqual(self.find(key=other, known_version=bytes(8)), Records((), near))
 
     def test_a_kind_that_is_not_known_here_is_refused_with_contacts(self) -> None:
-        for kind in (0, 2, 255):
+        for kind in (0, 9, 255):
             answer = self.find(kind=kind)
             self.refused(answer, ErrorCode.UNKNOWN_KIND)
             self.assertEqual(answer.contacts, self.near)
-        both = self.find(kind=2, want=Want.BOTH).contacts
+        both = self.find(kind=9, want=Want.BOTH).contacts
         self.assertEqual(both, self.answer(FindNode(KEY, Want.BOTH)).contacts)
 
     def test_what_has_expired_is_not_here(self) -> None:
@@ -282,7 +284,7 @@ class StoreTests(HandlersCase):
         self.assertEqual(self.held(), [])
 
     def test_a_record_of_a_kind_that_is_not_known(self) -> None:
-        for kind in (0, 2, 255):
+        for kind in (0, 9, 255):
             answer = self.answer(Store(bytes([kind]) + record(b"a")[1:], 100))
             self.assertIn("kind", self.refused(answer, ErrorCode.UNKNOWN_KIND))
         self.assertEqual(self.held(), [])
@@ -373,7 +375,7 @@ class HaveTests(HandlersCase):
         self.assertEqual(self.answer(Have(entries)), Wanted(bytes((0b1011_0111, 0b1000_0000))))
 
     def test_a_kind_that_is_not_admitted_is_not_wanted(self) -> None:
-        entries = tuple(HaveEntry(kind, KEY, bytes(8)) for kind in (0, 1, 2, 255))
+        entries = tuple(HaveEntry(kind, KEY, bytes(8)) for kind in (0, 1, 9, 255))
         self.assertEqual(self.answer(Have(entries)), Wanted(b"\x40"))
 
     def test_who_may_not_store_is_not_asked_for_anything(self) -> None:

@@ -67,7 +67,7 @@ class AcceptTests(StoreCase):
         good = record(b"a")
         for bad, reason in (
             (b"", "empty"),
-            (b"\x02" + good[1:], "unknown-kind"),
+            (b"\x09" + good[1:], "unknown-kind"),
             (good[:20], "truncated"),
             (good + b"x", "trailing-bytes"),
             (good[:29] + b"\x02" + good[30:], "unknown-flags"),

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems
-from kadtwisted.model.fields import help_of, kind_of
+from kadtwisted.model.settings.fields import help_of, kind_of
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of

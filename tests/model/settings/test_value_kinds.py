@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems
-from kadtwisted.model.value_kinds import (
+from kadtwisted.model.settings.value_kinds import (
     Choice,
     Duration,
     Number,

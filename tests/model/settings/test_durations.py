@@ -6,7 +6,7 @@ import math
 
 from twisted.trial import unittest
 
-from kadtwisted.model.durations import plain, seconds_of, short
+from kadtwisted.model.settings.durations import plain, seconds_of, short
 
 
 class DurationTests(unittest.SynchronousTestCase):

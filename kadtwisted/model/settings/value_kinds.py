@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems, InvalidInput
-from kadtwisted.model.durations import plain, seconds_of, short
+from kadtwisted.model.settings.durations import plain, seconds_of, short
 
 _BETWEEN = re.compile(r"[\s,]+")
 _SHOWN = 60

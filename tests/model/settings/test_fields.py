@@ -8,8 +8,8 @@ from itertools import chain
 from twisted.trial import unittest
 
 from kadtwisted import parameters
-from kadtwisted.model.fields import field_named, help_of, kind_of, setting
-from kadtwisted.model.value_kinds import WholeNumber
+from kadtwisted.model.settings.fields import field_named, help_of, kind_of, setting
+from kadtwisted.model.settings.value_kinds import WholeNumber
 
 LEGS = WholeNumber(0, 1000)
 

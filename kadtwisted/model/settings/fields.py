@@ -1,7 +1,8 @@
 """How a field of a settings class says what it is.
 
 A settings class is a frozen dataclass whose fields are made by :func:`setting`.  Each field then
-carries its default, the kind of its values (:mod:`kadtwisted.model.value_kinds`) and its help.
+carries its default, the kind of its values (:mod:`~kadtwisted.model.settings.value_kinds`) and its
+help.
 Options, configuration files, manual pages and scenarios read that here, so nothing is said twice.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
-from kadtwisted.model.value_kinds import ValueKind
+from kadtwisted.model.settings.value_kinds import ValueKind
 
 T = TypeVar("T")
 

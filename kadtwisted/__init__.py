@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         ISerializerFactory,
         IStorage,
         IStorageFactory,
+        IWatch,
         Remembered,
         StorageContext,
     )
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.results import (
         Acknowledgement,
         BootstrapResult,
+        Change,
         Collection,
         FoundRecord,
         GetResult,
@@ -156,7 +158,7 @@ _HOMES = homes(
         "kadtwisted.identity.signing": "SigningKey",
         "kadtwisted.interfaces": (
             "IChecksArgument INode INodeState ISerializer ISerializerFactory IStorage "
-            "IStorageFactory Remembered StorageContext"
+            "IStorageFactory IWatch Remembered StorageContext"
         ),
         "kadtwisted.model.bencode": "bencode",
         "kadtwisted.model.contact": "Address Contact Endpoint Family parse_address",
@@ -172,7 +174,7 @@ _HOMES = homes(
         ),
         "kadtwisted.model.reference": "Reference parse_reference",
         "kadtwisted.model.results": (
-            "Acknowledgement BootstrapResult Collection FoundRecord GetResult NodesResult "
+            "Acknowledgement BootstrapResult Change Collection FoundRecord GetResult NodesResult "
             "PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus RoutingStatus",
@@ -209,6 +211,7 @@ __all__ = [
     "CBORSerializer",
     "CannotListen",
     "CasConflict",
+    "Change",
     "ClockSkew",
     "Collection",
     "ConfigurationError",
@@ -233,6 +236,7 @@ __all__ = [
     "ISerializerFactory",
     "IStorage",
     "IStorageFactory",
+    "IWatch",
     "IdentityError",
     "Immutable",
     "InvalidAddress",

@@ -36,6 +36,9 @@ NO_TOKEN = bytes(TOKEN_BYTES)
 HAVE_LIMIT = 32
 """Largest number of records that one HAVE asks about."""
 
+LISTEN_LIMIT = 5 * MINUTE
+"""Longest time for which one LISTEN lasts: as long as a token is sure to be valid."""
+
 REPLAY_WINDOW = 5 * MINUTE
 """A node of a network with a secret serves a stranger only if the clock that its datagram shows is
 at most this far from its own: as far as a publication time may be ahead."""

@@ -1,7 +1,8 @@
 """The interfaces of the house on one page; each docstring is the whole contract.
 
-Only that of a dialect's doors stands elsewhere, beside the values that it speaks of
-(:class:`kadtwisted.dialects.door.IDoor`).
+Only those that no program chooses stand elsewhere, beside the values that they speak of: that of a
+dialect's doors (:class:`kadtwisted.dialects.door.IDoor`), and that of sealers
+(:class:`kadtwisted.sealing.interface.ISealer`).
 
 Implementers of plugins need :class:`ISerializer` with :class:`ISerializerFactory`, or
 :class:`IStorage` with :class:`IStorageFactory`.  Moments called ``now`` are seconds of a monotonic
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
     from kadtwisted.model.results import (
         BootstrapResult,
+        Change,
         Collection,
         GetResult,
         NodesResult,
@@ -70,51 +72,6 @@ class ISerializerFactory(Interface):
 
     def make() -> ISerializer:
         """A new serializer."""
-
-
-class Header(NamedTuple):
-    """What is legible of a datagram before any public-key work.
-
-    ``form`` is one of :class:`~kadtwisted.sealing.forms.Form`; ``key`` is the sender's public key,
-    empty where the form carries none (a reply); ``token`` is all zeros if the sender has none;
-    ``network`` is the index of the network secret that the datagram was tagged with.
-    """
-
-    form: int
-    key: bytes
-    token: bytes
-    network: int
-
-
-class ISealer(Interface):
-    """Turns a message's bytes into a datagram that only its recipient can open, and back."""
-
-    request_overhead: int = Attribute("""Bytes by which a request's datagram exceeds its body.""")
-    reply_overhead: int = Attribute("""Bytes by which a reply's datagram exceeds its body.""")
-    networks: int = Attribute("""How many network secrets are accepted (at least 1).""")
-    numbered: bool = Attribute(
-        """Whether bytes 1 to 17 of each datagram are random, so that one sent again is known."""
-    )
-
-    def inspect(datagram: bytes) -> Header:
-        """Check form, length and tag: symmetric work only, under two microseconds.
-
-        Raises :class:`~kadtwisted.errors.MalformedDatagram` for what is not for this node on this
-        network.
-        """
-
-    def knows(sender: bytes) -> bool:
-        """Whether opening what this public key sealed costs no public-key work."""
-
-    def open(datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
-        """The message's bytes, if ``sender`` (a public key) sealed them for us.
-
-        ``remember`` keeps the shared secret in the bounded cache: only for senders with a valid
-        token and those we asked.  Raises :class:`~kadtwisted.errors.MalformedDatagram`.
-        """
-
-    def seal(form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
-        """A datagram of the given form for ``recipient`` (a public key, empty for a hello)."""
 
 
 class IStorage(Interface):
@@ -236,6 +193,35 @@ class INodeState(Interface):
         """Forget the publication at this place, if there is one; fires when that is durable."""
 
 
+class IWatch(Interface):
+    """A watch of the records of one kind under one key: ``async for change in watch``.
+
+    The first change says what stands there now; of a kind of which many stand under one key, there
+    is one for each.  After that each newer record is a change, and so is the end of one.  No record
+    is told twice while it stands, and none that is older than one that was told.  Of each place
+    only the newest change waits to be taken: a slow reader misses what has been, never what is.
+    """
+
+    kind: int = Attribute("""The kind of the records.""")
+    key: bytes = Attribute("""Their key, 20 bytes.""")
+
+    def next() -> Deferred[Change]:
+        """The next change; one at a time.
+
+        Fails with ``StopAsyncIteration`` when the watch was stopped, with
+        :class:`~kadtwisted.errors.NodeStopped` when the node has stopped, and with
+        :class:`~kadtwisted.errors.InvalidInput` if another call waits, or if the watch calls a
+        function.  Cancelling it loses nothing.
+        """
+
+    def stop() -> None:
+        """End the watch.  Idempotent."""
+
+    def when_ended() -> Deferred[None]:
+        """Fires when the watch was stopped; fails with :class:`~kadtwisted.errors.NodeStopped` when
+        the node has stopped."""
+
+
 class INode(Interface):
     """A Kademlia node: what programs, the daemon's doors and tests all use.
 
@@ -352,6 +338,17 @@ class INode(Interface):
         :class:`~kadtwisted.errors.NoContacts` (nobody is known) or
         :class:`~kadtwisted.errors.Unavailable` (nobody answered); without any record it fires with
         an empty collection.
+        """
+
+    def watch(
+        key: str | bytes, *, kind: int = 1, callback: Callable[[Change], Any] | None = None
+    ) -> IWatch:
+        """Watch the records of one kind under a name, or under a 20-byte key.
+
+        Holders tell this node of newer ones.  ``callback`` is called with each change; without one
+        they are taken from the watch.  Raises :class:`~kadtwisted.errors.InvalidKey`,
+        :class:`~kadtwisted.errors.InvalidInput`, :class:`~kadtwisted.errors.NodeStopped` or
+        :class:`~kadtwisted.errors.TooManyRequests` (as many watches run as may).
         """
 
     def records(after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:

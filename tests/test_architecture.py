@@ -52,7 +52,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("port",),
             ("serving",),
             ("operations",),
-            ("upkeep",),
+            ("upkeep", "watching"),
             ("assembly",),
             ("snapshots",),
             ("life",),

@@ -27,8 +27,6 @@ from kadtwisted.model import results, status
 TOP = Path(__file__).parent.parent
 FACES = ("kadtwisted", "kadtwisted.simulation", "kadtwisted.testing")
 
-INSIDE = frozenset({"IDoor", "ISealer"})
-"""Interfaces that are not for programs: a program does not choose how datagrams are made."""
 ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
@@ -156,7 +154,7 @@ class CompletenessTests(SynchronousTestCase):
             for name, each in vars(interfaces).items()
             if isinstance(each, type(Interface)) and each is not Interface
         }
-        self.assert_public(ours - INSIDE)
+        self.assert_public(ours)
 
     def test_every_result_and_status(self) -> None:
         self.assert_public(self.classes(results) | self.classes(status))

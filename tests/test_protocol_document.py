@@ -355,6 +355,32 @@ class VectorTests(DocumentTestCase):
             expected = [(bytes.fromhex(e["key"]), *e["endpoint"]) for e in inputs["contacts"]]
             self.assertEqual(named, expected)
 
+    def test_listeners_say_what_for_and_how_long(self) -> None:
+        asked = list(self.vectors("Listen"))
+        self.assertGreaterEqual(len(asked), 3)
+        limit = next(int(row[1]) for row in self.page.table("name", "value") if "listen" in row[0])
+        for items, inputs in asked:
+            self.assertEqual((items[4].hex(), items[5]), (inputs["key"], inputs["kind"]))
+            self.assertIn(len(items[6]), (0, 8))
+            self.assertEqual(items[6].hex(), inputs["known_version"])
+            self.assertEqual(items[7], inputs["seconds"])
+            self.assertLessEqual(inputs["seconds"], limit)
+        for items, inputs in self.vectors("Listening"):
+            self.assertEqual((items[4], items[5].hex()), (inputs["seconds"], inputs["version"]))
+
+    def test_a_change_has_a_record_or_names_it_or_says_that_there_are_several(self) -> None:
+        told = list(self.vectors("Changed"))
+        shapes = {(bool(items[6]), bool(items[7])) for items, _ in told}
+        self.assertEqual(shapes, {(True, True), (True, False), (False, False)})
+        for items, inputs in told:
+            self.assertEqual((items[4].hex(), items[5]), (inputs["key"], inputs["kind"]))
+            self.assertEqual(
+                (items[6].hex(), items[7].hex()), (inputs["version"], inputs["record"])
+            )
+            self.assertEqual(items[8], inputs["remaining"])
+        answers = [(items[0], items[4]) for items, _ in self.vectors("Noted")]
+        self.assertEqual({*answers}, {(-10, True), (-10, False)})
+
     def test_a_floor_keeps_out_what_loses(self) -> None:
         orders = json.loads((VECTORS / "records.json").read_text("utf-8"))["orders"]
         for order in orders:

@@ -26,8 +26,9 @@ class Method(IntEnum):
     HAVE = 5
     PROBE = 6  # reserved
     PUNCH = 7  # reserved
-    LISTEN = 8  # reserved
+    LISTEN = 8
     LEAVE = 9  # reserved
+    CHANGED = 10
 
 
 class ErrorCode(IntEnum):
@@ -118,13 +119,40 @@ class Have(NamedTuple):
     entries: tuple[HaveEntry, ...]
 
 
+class Listen(NamedTuple):
+    """Tell me of newer records of ``kind`` under ``key`` for so many ``seconds``, 0 to stop.
+    Answered by :class:`Listening`.
+
+    ``known_version`` (8 bytes, or empty) is the version the asker already has.
+    """
+
+    key: NodeID
+    kind: int
+    known_version: bytes = b""
+    seconds: int = 0
+
+
+class Changed(NamedTuple):
+    """What you listen for has changed.  Answered by :class:`Noted`.
+
+    ``record`` is the new one, which has ``remaining`` seconds left, if it fits; else it is empty,
+    and the listener asks for it.  ``version`` is empty if several of many records have changed.
+    """
+
+    key: NodeID
+    kind: int
+    version: bytes = b""
+    record: bytes = b""
+    remaining: int = 0
+
+
 class UnknownRequest(NamedTuple):
     """A well-formed request whose method this node does not know; answered by an error."""
 
     method: int
 
 
-RequestBody = Ping | FindNode | FindValue | Store | Have | UnknownRequest
+RequestBody = Ping | FindNode | FindValue | Store | Have | Listen | Changed | UnknownRequest
 
 METHODS: Mapping[type, Method] = MappingProxyType(
     {
@@ -133,6 +161,8 @@ METHODS: Mapping[type, Method] = MappingProxyType(
         FindValue: Method.FIND_VALUE,
         Store: Method.STORE,
         Have: Method.HAVE,
+        Listen: Method.LISTEN,
+        Changed: Method.CHANGED,
     }
 )
 """The number of each method's requests and replies."""
@@ -208,6 +238,20 @@ class Wanted(NamedTuple):
     bitmap: bytes
 
 
+class Listening(NamedTuple):
+    """You are told for so many ``seconds`` from now on; ``version`` is that of the record that is
+    here now, empty if there is none or if there may be many."""
+
+    seconds: int
+    version: bytes = b""
+
+
+class Noted(NamedTuple):
+    """The change has come; ``listening`` says whether more are wanted."""
+
+    listening: bool
+
+
 class Error(NamedTuple):
     """The request was understood and refused; ``retry_after`` is in milliseconds.
 
@@ -221,7 +265,7 @@ class Error(NamedTuple):
     contacts: tuple[Contact, ...] = ()
 
 
-ReplyBody = Pong | Nodes | Records | Stored | Wanted | Error
+ReplyBody = Pong | Nodes | Records | Stored | Wanted | Listening | Noted | Error
 
 
 class Reply(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kadtwisted.errors import KadtwistedError
+from kadtwisted.model import bencode
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, ValueRecord
@@ -120,3 +122,35 @@ class Receipt(NamedTuple):
     def remote_acks(self) -> int:
         """How many other nodes hold the record; one that has two addresses is one node."""
         return len({each.contact.node_id for each in self.acknowledged if each.contact})
+
+
+class Change(NamedTuple):
+    """What a watch tells: what stands at one place now.
+
+    ``where`` is the place; its ``sub`` tells apart the records of a kind of which many stand under
+    one key.  ``record`` is what the record says, as its kind decodes it, ``data`` its bytes, and
+    ``remaining`` the whole seconds that it has left, as far as is known.  Where nothing stands, or
+    nothing any more, because it has expired, ``record`` is ``None`` and ``data`` is empty.
+    """
+
+    where: StorageKey
+    record: Any = None
+    data: bytes = b""
+    remaining: int = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing stands there: there was nothing, it was deleted, or it has expired."""
+        return self.record is None or bool(getattr(self.record, "deleted", False))
+
+    @property
+    def value(self) -> bytes | None:
+        """The value, if a byte string stands there."""
+        v = None if self.gone else getattr(self.record, "v", None)
+        if not isinstance(v, bytes):
+            return None
+        try:
+            plain = bencode.decode(v)
+        except KadtwistedError:
+            return None
+        return plain if isinstance(plain, bytes) else None

@@ -137,6 +137,12 @@ def check_kind(kind: Any) -> None:
         raise InvalidInput(f"a kind is a whole number from 0 to 255, not {described(kind)}")
 
 
+def check_callback(callback: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless this can be called, or is ``None``."""
+    if callback is not None and not callable(callback):
+        raise InvalidInput(f"a callback is a function of one argument, not {described(callback)}")
+
+
 def check_record(record: Any, cas: Any) -> None:
     """Raise :class:`~kadtwisted.errors.InvalidInput` unless these can be a record and the sequence
     number that it is to replace."""

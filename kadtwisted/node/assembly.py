@@ -6,7 +6,7 @@ budgets are made anew, so that a node that starts again starts clean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,6 +22,8 @@ from kadtwisted.model.contact import (
     needs_scope,
     scoped_address,
 )
+from kadtwisted.model.messages import Changed, Listen
+from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.records import RecordOperations
@@ -31,12 +33,14 @@ from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.serving.telling import Telling
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.maintenance import Maintenance, Workers
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher, Watcher
 from kadtwisted.node.upkeep.replication import Replication
 from kadtwisted.node.upkeep.runner import UpkeepRunner
+from kadtwisted.node.watching.watches import Watches
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.diversity import diversity_for
 from kadtwisted.routing.liveness import Liveness
@@ -69,6 +73,8 @@ class Assembly:
     bootstrap: Bootstrap
     upkeep: Workers
     maintenance: Maintenance
+    telling: Telling
+    watches: Watches
 
 
 def assemble(lasting: LastingParts) -> Assembly:
@@ -77,8 +83,11 @@ def assemble(lasting: LastingParts) -> Assembly:
     :class:`ConfigurationError` for settings that cannot work.
     """
     context, records = lasting.context, lasting.records
-    links = _make_links(lasting)
+    links, handlers = _make_links(lasting)
     operations = RecordOperations(context, links, records)
+    telling = Telling(context, records, links)
+    watches = Watches(context, links, operations)
+    _connect(lasting.records, handlers, telling, watches)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
     persistence = Persistence(context, links, lasting.state)
@@ -93,7 +102,22 @@ def assemble(lasting: LastingParts) -> Assembly:
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
-    return Assembly(links, operations, bootstrap, workers, maintenance)
+    return Assembly(links, operations, bootstrap, workers, maintenance, telling, watches)
+
+
+def _connect(
+    records: RecordStore, handlers: Sequence[Handlers], telling: Telling, watches: Watches
+) -> None:
+    """Who is told of newer records: those that listen here, and our own watches."""
+
+    def changed(record: StoredRecord) -> None:
+        telling.changed(record)
+        watches.stored(record)
+
+    records.on_change(changed)
+    for each in handlers:
+        each.serve(Listen, telling.listen, writes=True)
+        each.serve(Changed, watches.told, whole=True)
 
 
 class _ToUpkeep(LinkObserver):
@@ -109,20 +133,21 @@ class _ToUpkeep(LinkObserver):
         self._maintenance.contact_removed(known_for)
 
 
-def _make_links(lasting: LastingParts) -> Links:
+def _make_links(lasting: LastingParts) -> tuple[Links, list[Handlers]]:
     interfaces = interfaces_by_family(lasting.context.settings)
     doors = lasting.context.dialect.doors(len(interfaces), lasting.context.world.unix_time)
     tables = {family: _make_table(lasting.context) for family in interfaces}
     lasting.records.neighbours.tables = tables
-    links = Links()
+    links, serving = Links(), []
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):
         reach = Reach(lasting.context.settings.allow, interface)
         handlers = Handlers(lasting.context, family, tables, lasting.records, reach)
+        serving.append(handlers)
         handle: Handle = handlers.handle
         if lasting.wrap_handler is not None:
             handle = lasting.wrap_handler(handle)
         links[family] = Link(lasting.context, interface, tables[family], door, handle, reach)
-    return links
+    return links, serving
 
 
 def _make_table(context: NodeContext) -> RoutingTable:

@@ -129,6 +129,7 @@ class NodeLife:
             raise
         self._run_state = RunState.RUNNING
         self._operations.open()
+        self._parts.watches.open()
         self._started_at = self._context.world.now()
         self._maintenance.start()
         self._maintenance.recall(contacts)
@@ -172,6 +173,8 @@ class NodeLife:
         self._run_state = RunState.STOPPING
         self._maintenance.stop()
         self._operations.close()
+        self._parts.watches.close()
+        self._parts.telling.stop()
         try:
             await self._close()
         finally:

@@ -18,7 +18,7 @@ from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.model.record import Kind, RecordsPage, StorageKey, dated_page
 from kadtwisted.model.results import (
     BootstrapResult,
     Collection,
@@ -27,12 +27,19 @@ from kadtwisted.model.results import (
     PingResult,
     Receipt,
 )
-from kadtwisted.node.arguments import check_keeping, check_kind, check_page, check_record
+from kadtwisted.node.arguments import (
+    check_callback,
+    check_keeping,
+    check_kind,
+    check_page,
+    check_record,
+)
 from kadtwisted.node.life import NodeLife
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.values import check_lifetime, encode_value, key_id
 from kadtwisted.node.upkeep.publisher import watching
+from kadtwisted.node.watching.watch import Callback, Watch
 
 
 @implementer(INode)
@@ -153,6 +160,14 @@ class Node(NodeLife):
         except InvalidInput as error:
             return fail(error)
         return self._operations.run(self._record_operations.collect(kind, target))
+
+    def watch(
+        self, key: str | bytes, *, kind: int = Kind.VALUE, callback: Callback | None = None
+    ) -> Watch:
+        """See :meth:`INode.watch`."""
+        check_kind(kind)
+        check_callback(callback)
+        return self._parts.watches.watch(kind, key_id(key), callback)
 
     # --- What is there now -------------------------------------------------------------------
 

@@ -45,7 +45,6 @@ from zope.interface import implementer
 
 from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import ConfigurationError, InvalidInput, MalformedDatagram, SendFailed
-from kadtwisted.interfaces import Header, ISealer
 from kadtwisted.model.contact import KEY_BYTES
 from kadtwisted.sealing.forms import (
     FOR_ALL,
@@ -58,6 +57,7 @@ from kadtwisted.sealing.forms import (
     Form,
     layouts,
 )
+from kadtwisted.sealing.interface import Header, ISealer
 from kadtwisted.sealing.secret_box import MAC_BYTES, SecretBox
 
 NETWORK_KEY_BYTES = 32

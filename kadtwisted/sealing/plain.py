@@ -19,7 +19,6 @@ from zope.interface import implementer
 
 from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import InvalidInput, MalformedDatagram
-from kadtwisted.interfaces import Header, ISealer
 from kadtwisted.model.contact import KEY_BYTES
 from kadtwisted.sealing.box import checked_network_keys
 from kadtwisted.sealing.forms import (
@@ -30,6 +29,7 @@ from kadtwisted.sealing.forms import (
     Form,
     layouts,
 )
+from kadtwisted.sealing.interface import Header, ISealer
 
 NETWORK_TAG_BYTES = 8
 HEADER_START = 1 + NETWORK_TAG_BYTES

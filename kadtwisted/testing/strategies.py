@@ -16,12 +16,17 @@ from kadtwisted.constants import HAVE_LIMIT, ID_BITS, TOKEN_BYTES, TRANSACTION_I
 from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
+    METHODS,
+    Changed,
     Error,
     FindNode,
     FindValue,
     Have,
     HaveEntry,
+    Listen,
+    Listening,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -133,6 +138,11 @@ def request_bodies() -> st.SearchStrategy[RequestBody]:
     entries = st.lists(
         st.builds(HaveEntry, kinds, ids(), versions), min_size=1, max_size=HAVE_LIMIT
     )
+    some_version = st.just(b"") | versions
+    seconds = _below(layout.REMAINING_BOUND)
+    record = st.just(b"") | _record_bytes()
+    used = {int(each) for each in METHODS.values()}
+    others = st.integers(6, layout.METHOD_BOUND - 1).filter(lambda number: number not in used)
     return st.one_of(
         st.builds(Ping, st.none() | st.just(b"") | public_keys()),
         st.builds(FindNode, ids(), wants),
@@ -144,7 +154,9 @@ def request_bodies() -> st.SearchStrategy[RequestBody]:
             st.none() | _below(layout.CAS_BOUND),
         ),
         st.builds(Have, entries.map(tuple)),
-        st.builds(UnknownRequest, st.integers(6, layout.METHOD_BOUND - 1)),
+        st.builds(Listen, ids(), kinds, some_version, seconds),
+        st.builds(Changed, ids(), kinds, some_version, record, seconds),
+        st.builds(UnknownRequest, others),
     )
 
 
@@ -183,6 +195,12 @@ def reply_bodies(identify: Identify = identify_by_prefix) -> st.SearchStrategy[R
         ),
         st.builds(Stored, _below(layout.REMAINING_BOUND)),
         st.builds(Wanted, st.binary(max_size=layout.BITMAP_BYTES)),
+        st.builds(
+            Listening,
+            _below(layout.REMAINING_BOUND),
+            st.just(b"") | _exactly(layout.VERSION_BYTES),
+        ),
+        st.builds(Noted, st.booleans()),
         st.builds(
             Error,
             _below(layout.METHOD_BOUND),

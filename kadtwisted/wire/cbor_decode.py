@@ -19,13 +19,17 @@ from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import KEY_BYTES, Contact
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
+    Changed,
     Error,
     FindNode,
     FindValue,
     Have,
+    Listen,
+    Listening,
     Message,
     Method,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -159,6 +163,27 @@ def _have(items: Items) -> Have:
     return Have(unpack_entries(items[4]))
 
 
+def _listen(items: Items) -> Listen:
+    key, kind, known_version, seconds = items[4:8]
+    return Listen(
+        _id(key, "key"),
+        _uint(kind, METHOD_BOUND, "kind"),
+        _version(known_version, "known-version"),
+        _uint(seconds, REMAINING_BOUND, "seconds"),
+    )
+
+
+def _changed(items: Items) -> Changed:
+    key, kind, version, record, remaining = items[4:9]
+    return Changed(
+        _id(key, "key"),
+        _uint(kind, METHOD_BOUND, "kind"),
+        _version(version, "version"),
+        _bytes(record, 0, RECORD_BYTES, "record"),
+        _uint(remaining, REMAINING_BOUND, "remaining"),
+    )
+
+
 _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingProxyType(
     {
         int(Method.PING): (4, _ping),
@@ -166,6 +191,8 @@ _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingPro
         int(Method.FIND_VALUE): (9, _find_value),
         int(Method.STORE): (7, _store),
         int(Method.HAVE): (5, _have),
+        int(Method.LISTEN): (8, _listen),
+        int(Method.CHANGED): (9, _changed),
     }
 )
 """For each method: the number of known items in its array, and its reader."""
@@ -237,6 +264,16 @@ def _wanted(items: Items, unpack: Unpack) -> Wanted:
     return Wanted(_bytes(items[4], 0, BITMAP_BYTES, "bitmap"))
 
 
+def _listening(items: Items, unpack: Unpack) -> Listening:
+    return Listening(_uint(items[4], REMAINING_BOUND, "seconds"), _version(items[5], "version"))
+
+
+def _noted(items: Items, unpack: Unpack) -> Noted:
+    if type(items[4]) is not bool:
+        raise MalformedDatagram("listening")
+    return Noted(items[4])
+
+
 def _error(items: Items, unpack: Unpack) -> Error:
     return Error(
         _uint(items[4], METHOD_BOUND, "code"),
@@ -256,6 +293,8 @@ _REPLIES: Mapping[int, tuple[int, Callable[[Items, Unpack], ReplyBody]]] = Mappi
         int(Method.FIND_VALUE): (9, _records),
         int(Method.STORE): (5, _stored),
         int(Method.HAVE): (5, _wanted),
+        int(Method.LISTEN): (6, _listening),
+        int(Method.CHANGED): (5, _noted),
     }
 )
 
@@ -278,6 +317,12 @@ def _bytes(item: object, least: int, most: int, reason: str) -> bytes:
 
 def _text(item: object, most: int, reason: str) -> str:
     if type(item) is not str or len(item.encode()) > most:
+        raise MalformedDatagram(reason)
+    return item
+
+
+def _version(item: object, reason: str) -> bytes:
+    if type(item) is not bytes or len(item) not in (0, VERSION_BYTES):
         raise MalformedDatagram(reason)
     return item
 

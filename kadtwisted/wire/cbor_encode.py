@@ -15,12 +15,16 @@ from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import KEY_BYTES, Contact
 from kadtwisted.model.ids import id_to_bytes
 from kadtwisted.model.messages import (
+    Changed,
     Error,
     FindNode,
     FindValue,
     Have,
+    Listen,
+    Listening,
     Method,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -36,6 +40,7 @@ from kadtwisted.wire.packed import pack_contacts, pack_endpoint, pack_entries, s
 
 # Plain integers: the CBOR library is slower with members of an enumeration.
 _PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(Method)[:5])
+_LISTEN, _CHANGED = int(Method.LISTEN), int(Method.CHANGED)
 
 _SHRINKING_HEADS = 4
 """Bytes by which the heads of two byte strings may shrink when contacts are left out."""
@@ -84,6 +89,9 @@ def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
         return _STORE, body
     if isinstance(body, Have):
         return _HAVE, (pack_entries(body.entries),)
+    if isinstance(body, Listen | Changed):
+        number = _LISTEN if isinstance(body, Listen) else _CHANGED
+        return number, (id_to_bytes(body.key), *body[1:])
     return int(body.method), ()
 
 
@@ -124,6 +132,10 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Error):
         told = (int(body.code), clipped(body.text, TEXT_BYTES), body.retry_after)
         return 0, (*told, *pack_contacts(body.contacts)) if body.contacts else told
+    if isinstance(body, Listening):
+        return -_LISTEN, body
+    if isinstance(body, Noted):
+        return -_CHANGED, body
     return -_HAVE, body
 
 

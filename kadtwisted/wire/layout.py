@@ -10,6 +10,8 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
     FIND_VALUE  key, kind, known version, cursor, want
     STORE       record, remaining seconds, cas or null
     HAVE        entries, packed: kind 1, key 20, version 8 bytes each
+    LISTEN      key, kind, known version, seconds
+    CHANGED     key, kind, version, record, remaining seconds
 
 Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error begins with 0::
 
@@ -19,6 +21,8 @@ Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error 
     FIND_VALUE  [[record, remaining seconds], ...], cursor, contacts4, contacts6, unchanged
     STORE       remaining seconds
     HAVE        bitmap
+    LISTEN      seconds, version
+    CHANGED     listening
     error       code, text, retry after (milliseconds), contacts4, contacts6 (both may be missing)
 
 The padding of a request begins with the sender's clock, 8 bytes; a shorter one has no clock.
@@ -50,6 +54,9 @@ VERSION_BYTES = 8
 
 RECORD_BYTES = DATAGRAM_LIMIT - 81
 """A datagram without the 81 bytes of a sealed request: no record is longer."""
+
+CHANGED_RECORD_BYTES = RECORD_BYTES - 61
+"""No longer record fits into a CHANGED, beside the heads and all other items at their longest."""
 
 CURSOR_BYTES = 64
 """MAGIC: room for a key and a counter; a kind of record with a longer cursor would settle it."""

@@ -15,12 +15,13 @@ from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length, native_dialect
 from kadtwisted.errors import ConfigurationError, MalformedDatagram
 from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import ISealer, ISerializer
+from kadtwisted.interfaces import ISerializer
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindNode, FindValue, Have, Ping, Request, Store
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.sealing.forms import PLAIN_MARK, SEALED_MARK, Form
+from kadtwisted.sealing.interface import ISealer
 from kadtwisted.wire.cbor import CBORSerializer
 
 KEYS = tuple(NodeKey.from_seed(bytes([number]) * 32) for number in (1, 2))

@@ -21,13 +21,17 @@ from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     METHODS,
+    Changed,
     Error,
     ErrorCode,
     FindNode,
     FindValue,
     Have,
     HaveEntry,
+    Listen,
+    Listening,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -49,6 +53,7 @@ from kadtwisted.records.immutable import encode as encode_immutable
 from kadtwisted.records.mutable import encode as encode_mutable
 from kadtwisted.records.value import encode as encode_record
 from kadtwisted.sealing.forms import Form
+from kadtwisted.wire.layout import CHANGED_RECORD_BYTES
 from tests.dialects.test_native import KEYS, dialect
 
 UNLIMITED = 100_000
@@ -98,6 +103,8 @@ REQUESTS: tuple[RequestBody, ...] = (
     FindValue(LAST_ID, 255, b"\xff" * 8, bytes(64), Want.BOTH),
     *(Store(record, LONGEST, cas) for record in RECORDS for cas in (None, 2**63 - 1)),
     Have(tuple(HaveEntry(255, LAST_ID, b"\xff" * 8) for _ in range(HAVE_LIMIT))),
+    Listen(LAST_ID, 255, b"\xff" * 8, LONGEST),
+    Changed(LAST_ID, 255, b"\xff" * 8, bytes(CHANGED_RECORD_BYTES), LONGEST),
 )
 
 NUMBERS = 2
@@ -111,6 +118,8 @@ SHORT_REPLIES: tuple[ReplyBody, ...] = (
     PONG,
     Stored(LONGEST),
     Wanted(b"\xff" * (HAVE_LIMIT // 8)),
+    Listening(LONGEST, b"\xff" * 8),
+    Noted(True),
     *(Error(code, "e" * 128, LONGEST) for code in ErrorCode),
 )
 REPLIES: tuple[ReplyBody, ...] = (
@@ -177,6 +186,12 @@ class LargestTests(SynchronousTestCase):
             for body in REQUESTS:
                 datagram = sealed_request(spoken, body, TOKEN)
                 self.fits(datagram, body)
+
+    def test_no_longer_record_would_fit_into_a_changed(self) -> None:
+        self.assertGreaterEqual(CHANGED_RECORD_BYTES, len(RECORD), "every value fits")
+        longer = Changed(LAST_ID, 255, b"\xff" * 8, bytes(CHANGED_RECORD_BYTES + 1), LONGEST)
+        data = sealed_request(dialect(), longer, TOKEN)
+        self.assertEqual(len(data), DATAGRAM_LIMIT + 1)
 
     def test_requests_without_a_token_are_padded_and_still_fit(self) -> None:
         for spoken in dialects():

@@ -19,7 +19,6 @@ from kadtwisted.errors import (
     MalformedDatagram,
     SendFailed,
 )
-from kadtwisted.interfaces import ISealer
 from kadtwisted.sealing.box import (
     RANDOM_BATCH,
     BoxSealer,
@@ -29,6 +28,7 @@ from kadtwisted.sealing.box import (
     tag_key,
 )
 from kadtwisted.sealing.forms import FOR_ALL, FORMS, SEALED_MARK, Form
+from kadtwisted.sealing.interface import ISealer
 
 NET = network_key("test", None)
 OLD = network_key("test", b"the secret of last year")

@@ -9,8 +9,8 @@ from zope.interface.verify import verifyObject
 
 from kadtwisted.constants import NO_TOKEN
 from kadtwisted.errors import InvalidInput, MalformedDatagram
-from kadtwisted.interfaces import ISealer
 from kadtwisted.sealing.forms import FORMS, PLAIN_MARK, SEALED_MARK, Form
+from kadtwisted.sealing.interface import ISealer
 from kadtwisted.sealing.plain import PlainSealer
 
 NET = b"n" * 32

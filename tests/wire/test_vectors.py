@@ -17,13 +17,17 @@ from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import id_from_hex
 from kadtwisted.model.messages import (
+    Changed,
     Error,
     FindNode,
     FindValue,
     Have,
     HaveEntry,
+    Listen,
+    Listening,
     Message,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -74,6 +78,18 @@ BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
         ),
         "Store": lambda i: Store(bytes.fromhex(i["record"]), i["remaining"], i["cas"]),
         "Have": lambda i: Have(tuple(entry(each) for each in i["entries"])),
+        "Listen": lambda i: Listen(
+            id_from_hex(i["key"]), i["kind"], bytes.fromhex(i["known_version"]), i["seconds"]
+        ),
+        "Changed": lambda i: Changed(
+            id_from_hex(i["key"]),
+            i["kind"],
+            bytes.fromhex(i["version"]),
+            bytes.fromhex(i["record"]),
+            i["remaining"],
+        ),
+        "Listening": lambda i: Listening(i["seconds"], bytes.fromhex(i["version"])),
+        "Noted": lambda i: Noted(i["listening"]),
         "UnknownRequest": lambda i: UnknownRequest(i["method"]),
         "Pong": lambda i: Pong(
             bytes.fromhex(i["formats"]),

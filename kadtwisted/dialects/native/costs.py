@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kadtwisted.model.messages import Have, RequestBody, Store
+from kadtwisted.model.messages import Changed, Have, Listen, RequestBody, Store
 
-COSTLY = frozenset((Store, Have))
+COSTLY = frozenset((Store, Have, Listen, Changed))
 """Requests that may take several times the time of a PING."""
 
 BYTES_A_UNIT = 256
@@ -19,7 +19,9 @@ def extra_cost(body: RequestBody) -> float:
     """What a request costs beyond a PING, in PINGs."""
     if type(body) is Have:
         return len(body.entries) / ENTRIES_A_UNIT
-    if type(body) is Store:
+    if type(body) is Listen:
+        return 1.0
+    if type(body) is Store or type(body) is Changed:
         record = body.record
         # The letters of a text count, too: to tell them apart is what costs time.
         nests = record.count(b"l") + record.count(b"d")

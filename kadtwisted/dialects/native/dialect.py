@@ -14,13 +14,15 @@ from kadtwisted.dialects.native.door import NativeDoor
 from kadtwisted.dialects.native.parts import Shared
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.identity.keys import NodeKey, node_id_of
-from kadtwisted.interfaces import ISealer, ISerializer
+from kadtwisted.interfaces import ISerializer
 from kadtwisted.model.messages import (
+    Changed,
     Error,
     ErrorCode,
     FindNode,
     FindValue,
     Have,
+    Listen,
     Ping,
     RequestBody,
     Store,
@@ -31,6 +33,7 @@ from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.sealing.box import BoxSealer, network_key
+from kadtwisted.sealing.interface import ISealer
 from kadtwisted.sealing.plain import PlainSealer
 from kadtwisted.wire.cbor import CBORSerializer
 
@@ -96,8 +99,8 @@ def native_dialect(
         parameters=settings.parameters,
         datagram_limit=DATAGRAM_LIMIT,
         formats=FORMATS,
-        messages=frozenset((Ping, FindNode, FindValue, Store, Have)),
-        proven_only=frozenset((Store, Have)),
+        messages=frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed)),
+        proven_only=frozenset((Store, Have, Listen)),
         answer_unknown=answer_unknown,
         serializer=serializer or CBORSerializer(node_id_of),
         sealer=_make_sealer(key, settings, secure_random),

@@ -37,7 +37,6 @@ from kadtwisted.dialects.door import (
 from kadtwisted.dialects.native.costs import COSTLY, extra_cost
 from kadtwisted.dialects.native.parts import Parts, Shared
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.interfaces import Header
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -55,6 +54,7 @@ from kadtwisted.rpc.endpoints import Endpoints, Patience
 from kadtwisted.rpc.replays import SERVED_REMEMBERED
 from kadtwisted.rpc.transactions import Asked, Transactions
 from kadtwisted.sealing.forms import COOKIE, HELLO, HELLO_ANSWER, REPLY, REQUEST
+from kadtwisted.sealing.interface import Header
 
 NONCE = slice(1, 17)
 """The 16 random bytes of a datagram's nonce: a cookie quotes them, and they tell a datagram that is

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kadtwisted.dialects.door import Exchange
-from kadtwisted.interfaces import ISealer, ISerializer
+from kadtwisted.interfaces import ISerializer
 from kadtwisted.model.messages import RequestBody
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 from kadtwisted.rpc.tokens import Tokens
 from kadtwisted.rpc.transactions import Transactions
+from kadtwisted.sealing.interface import ISealer
 
 
 class Parts(Protocol):

@@ -110,6 +110,14 @@ class Link:
         """
         return self._asking.ask(contact, body, on_soft=on_soft, known=known, gently=gently)
 
+    def tell(self, contact: Contact, body: RequestBody) -> Deferred[Answer]:
+        """Send a request to somebody who has asked for it at this endpoint.
+
+        Nothing that comes of it changes the table: it may be a node that belongs in none.  Fails as
+        :meth:`Requests.request` does.
+        """
+        return self.requests.request(contact, body)
+
     def would_ping(self, contact: Contact) -> bool:
         """Whether a contact that is not ``known`` gets a PING first if it is asked ``gently``."""
         return self._asking.would_ping(contact)

@@ -19,11 +19,11 @@ from twisted.python.failure import Failure
 from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, IDoor, Matched, Received, Send
 from kadtwisted.errors import MalformedDatagram, SendFailed
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.model.messages import Error, ErrorCode, FindNode, Ping, ReplyBody, Store
+from kadtwisted.model.messages import Changed, Error, ErrorCode, FindNode, Ping, ReplyBody, Store
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.requests import Requests
 
-NEVER_WAIT = frozenset((Ping, FindNode))
+NEVER_WAIT = frozenset((Ping, FindNode, Changed))
 """Requests whose answers need no storage."""
 
 BUSY = Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS)

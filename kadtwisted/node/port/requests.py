@@ -30,12 +30,16 @@ from kadtwisted.errors import (
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
+    Changed,
     Error,
     ErrorCode,
     FindNode,
     FindValue,
     Have,
+    Listen,
+    Listening,
     Nodes,
+    Noted,
     Ping,
     Pong,
     Records,
@@ -64,7 +68,15 @@ class Answer(NamedTuple):
 
 
 _ANSWERS: Mapping[type, type] = MappingProxyType(
-    {Ping: Pong, FindNode: Nodes, FindValue: Records, Store: Stored, Have: Wanted}
+    {
+        Ping: Pong,
+        FindNode: Nodes,
+        FindValue: Records,
+        Store: Stored,
+        Have: Wanted,
+        Listen: Listening,
+        Changed: Noted,
+    }
 )
 """The one type of reply that answers each type of request."""
 

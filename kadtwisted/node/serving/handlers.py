@@ -128,15 +128,20 @@ class Handlers:
         self.serve(Store, self._store, writes=True)
         self.serve(Have, self._have, writes=True)
 
-    def serve(self, message: type, handler: Handler, *, writes: bool = False) -> None:
+    def serve(
+        self, message: type, handler: Handler, *, writes: bool = False, whole: bool = False
+    ) -> None:
         """Answer requests of this type by ``handler``, if the dialect has them.
 
-        It is given the request's body; if it ``writes``, the whole
-        :class:`~kadtwisted.dialects.door.Received`, for it matters who writes.
+        It is given the request's body.  If it ``writes``, which no read-only node does, or asks for
+        the ``whole``, it is given the :class:`~kadtwisted.dialects.door.Received`, for it matters
+        who asks.
         """
         if self._dialect.has(message):
             guarded = message in self._dialect.proven_only
-            self._by_type[message] = f"in.{message.__name__}", guarded, writes, handler
+            serving = _refuse if writes and self._read_only else handler
+            known = f"in.{message.__name__}", guarded, writes or whole, serving
+            self._by_type[message] = known
 
     def handle(self, received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
         """The answer to a request that passed the door."""
@@ -144,15 +149,11 @@ class Handlers:
         known = self._by_type.get(type(body))
         if known is None:
             return self._answer_unknown(body)
-        counter, guarded, writes, handler = known
+        counter, guarded, whole, handler = known
         self._counts[counter] += 1
         if guarded and not received.proven:
             return Error(ErrorCode.BAD_TOKEN, "this needs a valid token")
-        if not writes:
-            return handler(body)
-        if self._read_only:
-            return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
-        return handler(received)
+        return handler(received if whole else body)
 
     def _ping(self, _: Ping) -> Pong:
         time, own = int(self._unix_time()), self._reach.told_to_others
@@ -233,6 +234,10 @@ class Handlers:
         body: Any = received.body
         sender = Sender(received.endpoint, received.key)
         return self._records.wanted(body, sender).addCallback(Wanted)
+
+
+def _refuse(_: Received) -> Error:
+    return Error(ErrorCode.NOT_ACCEPTED, "a read-only node stores nothing")
 
 
 def _refusal(failure: Failure) -> Error:

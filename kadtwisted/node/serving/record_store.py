@@ -56,6 +56,10 @@ class RecordStore:
         """
         return self._writer.store(record, remaining, cas, sender)
 
+    def on_change(self, told: Callable[[StoredRecord], object]) -> None:
+        """Call this with each record that is stored and was not here before; it must not fail."""
+        self._writer.changed = told
+
     def waiting_writes(self) -> int:
         """How many wait for the end of a write."""
         return len(self._writer.queue)

@@ -11,7 +11,7 @@ It books a record before the record is written, so that no two writes count on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail, succeed
@@ -55,7 +55,8 @@ class RecordWriter:
 
     When the storage refuses a write and did not refuse the one before, that is reported as a fault,
     unless it has no room within its own capacity.  ``neighbours`` say what is too far, and
-    ``vouchers`` hear of records that are stored again.
+    ``vouchers`` hear of records that are stored again.  ``changed`` is called with each record that
+    was stored and was not there before.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class RecordWriter:
         self._floors: dict[NodeID, float] = {}
         self.queue: WriteQueue[Deferred[int]] = WriteQueue(context.settings.bounds.pending_answers)
         self._failing = False
+        self.changed: Callable[[StoredRecord], object] = _nobody
 
     def store(
         self, record: bytes, remaining: float, cas: int | None, sender: Sender | None
@@ -191,7 +193,8 @@ class RecordWriter:
         if same:
             writing.addCallback(self._vouched, write)
         left = remaining_at(expires, now)
-        return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(left,))
+        news = None if same else record
+        return writing.addCallbacks(self._wrote, self._refused, callbackArgs=(left, news))
 
     def _source(self, write: Write, same: bool) -> Source:
         """Who answers for a record: whoever stored it here first, or ourselves if we store it."""
@@ -239,8 +242,10 @@ class RecordWriter:
         error = failure.value
         return error.subFailure if isinstance(error, FirstError) else failure
 
-    def _wrote(self, _: None, left: int) -> int:
+    def _wrote(self, _: None, left: int, news: StoredRecord | None = None) -> int:
         self._failing = False
+        if news is not None:
+            self.changed(news)
         return left
 
     def _refused(self, failure: Failure) -> Failure:
@@ -275,6 +280,10 @@ class RecordWriter:
         if failure.check(StorageFull) and not failure.check(DiskFull):
             self._failing = False
         return self._refused(failure)
+
+
+def _nobody(_: StoredRecord) -> None:
+    """Nobody is told of newer records."""
 
 
 def _check_condition(write: Write, existing: StoredRecord | None) -> None:

@@ -26,15 +26,17 @@ from twisted.internet.defer import Deferred
 from kadtwisted.application.service import NodeService
 from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
-from kadtwisted.interfaces import INode, ISerializer, IStorage
+from kadtwisted.interfaces import INode, ISerializer, IStorage, IWatch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import typed
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import RecordsPage, StorageKey
+from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     BootstrapResult,
+    Change,
     Collection,
     GetResult,
     NodesResult,
@@ -135,6 +137,16 @@ class AsyncNode:
         """All records of one kind under a name, or under a 20-byte key, that can be found."""
         return await wait(self._node.collect(kind, key))
 
+    def watch(
+        self,
+        key: str | bytes | Reference,
+        *,
+        kind: int | None = None,
+        callback: Callable[[Change], Any] | None = None,
+    ) -> AsyncWatch:
+        """Watch the records of one kind under a key: ``async for change in node.watch(key)``."""
+        return AsyncWatch(self._node.watch(key, kind=kind, callback=callback))
+
     async def records(self, after: StorageKey | None, limit: int) -> RecordsPage:
         """The records that this node stores, page by page."""
         return await wait(self._node.records(after, limit))
@@ -162,6 +174,38 @@ class AsyncNode:
     def routing(self) -> RoutingStatus:
         """A frozen picture of the routing tables now."""
         return self._node.routing()
+
+
+class AsyncWatch:
+    """A watch whose changes are awaited; see :class:`~kadtwisted.interfaces.IWatch`.
+
+    As an asynchronous context manager it stops when the block ends.
+    """
+
+    def __init__(self, watch: IWatch) -> None:
+        self._watch = watch
+        self.kind = watch.kind
+        self.key = watch.key
+
+    def __aiter__(self) -> AsyncWatch:
+        return self
+
+    async def __anext__(self) -> Change:
+        return await wait(self._watch.next())
+
+    async def next(self) -> Change:
+        """The next change; one at a time."""
+        return await wait(self._watch.next())
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._watch.stop()
+
+    async def __aenter__(self) -> AsyncWatch:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()
 
 
 class OpenNode(AsyncNode):

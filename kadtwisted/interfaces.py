@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.messages import Message, Reply, Request
     from kadtwisted.model.publication import OwnRecord, Publication
     from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
+    from kadtwisted.model.reference import Reference
     from kadtwisted.model.results import (
         BootstrapResult,
         Change,
@@ -341,9 +342,13 @@ class INode(Interface):
         """
 
     def watch(
-        key: str | bytes, *, kind: int = 1, callback: Callable[[Change], Any] | None = None
+        key: str | bytes | Reference,
+        *,
+        kind: int | None = None,
+        callback: Callable[[Change], Any] | None = None,
     ) -> IWatch:
-        """Watch the records of one kind under a name, or under a 20-byte key.
+        """Watch the records of one kind under a name, or under a 20-byte key, or what a reference
+        names.  The kind is that of the reference, else a value (1).
 
         Holders tell this node of newer ones.  ``callback`` is called with each change; without one
         they are taken from the watch.  Raises :class:`~kadtwisted.errors.InvalidKey`,

@@ -38,8 +38,14 @@ class ControlUnavailable(Unavailable):
     """No running node answers at the control socket."""
 
 
+class Event(NamedTuple):
+    """One event of a stream."""
+
+    described: Described
+
+
 class Answer(NamedTuple):
-    """An answer: to which request (``None``: to no single one), and its result or error."""
+    """An answer: to which request (``None``: to no single one), and its result, error or event."""
 
     identifier: Any
     outcome: Any
@@ -49,6 +55,8 @@ def answer_from(line: bytes) -> Answer:
     """The answer in a line; ``LookupError``, ``TypeError``, ``ValueError`` or ``RecursionError`` if
     no node of ours would say so."""
     answer = json.loads(line)
+    if "event" in answer:
+        return Answer(answer["id"], Event(answer["event"]))
     outcome = error_from(answer["error"]) if "error" in answer else answer["result"]
     return Answer(answer["id"], outcome)
 

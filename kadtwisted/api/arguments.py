@@ -19,6 +19,7 @@ from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
 from kadtwisted.model.record import StorageKey
+from kadtwisted.model.reference import parse_reference
 
 Arguments = Mapping[str, Any]
 
@@ -122,6 +123,10 @@ def _whole(value: Any, least: int, most: int) -> int:
     return value
 
 
+def _kind(value: Any) -> int:
+    return _whole(value, 0, 255)
+
+
 def _limit(value: Any) -> int:
     return _whole(value, 1, MAX_RECORDS)
 
@@ -175,6 +180,11 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "put_back": Field(_truth, "true or false", False),
         },
         "delete": _KEY,
+        "watch": {
+            **_KEY,
+            "reference": Field(parse_reference, "a reference, kad:…"),
+            "kind": Field(_kind, "a number from 0 to 255"),
+        },
         "records": _PAGE,
         "own": _PAGE,
     }

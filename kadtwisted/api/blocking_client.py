@@ -10,13 +10,13 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kadtwisted.api import answers
-from kadtwisted.api.answers import ControlUnavailable, Described
+from kadtwisted.api.answers import ControlUnavailable, Described, Event
 from kadtwisted.api.peers import check_listener, check_place, no_permission, user_of
 from kadtwisted.errors import KadtwistedError
 
@@ -35,11 +35,30 @@ class BlockingClient:
     async def perform(self, verb: str, arguments: Mapping[str, Any]) -> Described:
         """As :meth:`~kadtwisted.api.control_client.ControlClient.perform`.  It never waits for an
         event loop: by its first step it is done."""
+        self._ask(verb, arguments)
+        found = self._outcome()
+        if isinstance(found, Event):
+            self.close()
+            raise ControlUnavailable(_LOST)  # no node of ours answers so
+        described: Described = found
+        return described
+
+    async def stream(self, verb: str, arguments: Mapping[str, Any]) -> AsyncIterator[Described]:
+        """As :meth:`~kadtwisted.api.control_client.ControlClient.stream`; it blocks between two
+        events."""
+        self._ask(verb, arguments)
+        while isinstance(found := self._outcome(), Event):
+            yield found.described
+
+    def _ask(self, verb: str, arguments: Mapping[str, Any]) -> None:
         self._serial += 1
         request = {**arguments, "verb": verb, "id": self._serial}
         # If the node has closed the connection, it may have said why before.
         with suppress(BrokenPipeError, ConnectionResetError):
             self._connection.sendall(json.dumps(request).encode() + b"\n")
+
+    def _outcome(self) -> Any:
+        """The next result or event of the last request; its error is raised."""
         while True:
             answer = self._answer()
             if answer.identifier is None and isinstance(answer.outcome, KadtwistedError):
@@ -48,8 +67,7 @@ class BlockingClient:
                 continue
             if isinstance(answer.outcome, KadtwistedError):
                 raise answer.outcome
-            found: Described = answer.outcome
-            return found
+            return answer.outcome
 
     def _answer(self) -> answers.Answer:
         try:

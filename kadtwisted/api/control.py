@@ -4,7 +4,8 @@ A request is one line, ``{"id": ID, "verb": VERB, ...arguments}`` with a short t
 null as ID; its answer is one line, ``{"id": ID, "result": {...}}`` or ``{"id": ID, "error":
 {"type": ..., "message": ...}}``, in the order in which requests end.  What is said to a connection
 and not of a request has the ID null.  The verbs are those of
-:class:`~kadtwisted.api.operations.Operations`.
+:class:`~kadtwisted.api.operations.Operations`; of some the answer is a stream
+(:mod:`kadtwisted.api.streams`).
 
 Rules: who may use the socket may do everything, so only root and the user of the node may
 (:mod:`kadtwisted.api.peers`).  Lines, connections, requests in flight and answers that wait to be
@@ -38,8 +39,9 @@ from zope.interface import implementer
 
 from kadtwisted.api.answers import InvalidRequest, of_error
 from kadtwisted.api.describe import Described
-from kadtwisted.api.operations import Operations
+from kadtwisted.api.operations import STREAMS, Operations
 from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
+from kadtwisted.api.streams import MAX_STREAMS, MOST_STREAMS, Pump
 from kadtwisted.errors import CannotListen, KadtwistedError, TooManyRequests
 from kadtwisted.storage.guard import user_name
 
@@ -75,6 +77,7 @@ class ControlProtocol(LineReceiver):
     def __init__(self) -> None:
         self.idle_since: float | None = None
         self._in_flight: dict[int, Deferred[Any]] = {}
+        self._streams: dict[Pump, Any] = {}
         self._serial = 0
         self._no_more_requests = False
         self._is_closed = False
@@ -126,6 +129,8 @@ class ControlProtocol(LineReceiver):
         super().resumeProducing()  # type: ignore[no-untyped-call]
         self._no_more_requests = self._no_more_requests or ended
         self._close_when_done()
+        for stream in tuple(self._streams):
+            stream.go()
 
     def readConnectionLost(self) -> None:
         self._no_more_requests = True
@@ -140,6 +145,9 @@ class ControlProtocol(LineReceiver):
         self.factory.forget(self)
         for deferred in tuple(self._in_flight.values()):
             deferred.cancel()
+        for stream in tuple(self._streams):
+            stream.stop()
+        self._streams.clear()
 
     def close(self) -> None:
         """Write all answers that there are, then close the connection; without them, if the client
@@ -165,7 +173,7 @@ class ControlProtocol(LineReceiver):
         """Whether this client is idle from now on."""
         if self._is_closed:
             return
-        if self._in_flight:
+        if self._in_flight or self._streams:
             self.idle_since = None
             self._disarm()
         else:
@@ -192,6 +200,9 @@ class ControlProtocol(LineReceiver):
             busy = TooManyRequests("too many requests at once; wait for an answer first")
             self._answer(identifier, Failure(busy))
             return
+        if verb in STREAMS:
+            self._begin_stream(identifier, verb, arguments)
+            return
         self._serial += 1
         serial = self._serial
         operation = self.factory.operations.perform(verb, arguments)
@@ -204,8 +215,36 @@ class ControlProtocol(LineReceiver):
         self._look_at_the_time()
         self._close_when_done()
 
+    def _begin_stream(self, identifier: Any, verb: str, arguments: dict[str, Any]) -> None:
+        try:
+            if len(self._streams) >= MAX_STREAMS or self.factory.streams() >= MOST_STREAMS:
+                raise TooManyRequests("too many streams at once; end one first")
+            events = self.factory.operations.stream(verb, arguments)
+        except Exception:
+            self._answer(identifier, Failure())
+            return
+
+        def write(event: Described) -> None:
+            self.transport.write(json.dumps({"id": identifier, "event": event}).encode() + b"\n")
+
+        stream = Pump(events, write, lambda: not (self.paused or self._is_closed), self._end_stream)
+        self._streams[stream] = identifier
+        stream.go()
+
+    def _end_stream(self, stream: Pump, failure: Failure) -> None:
+        identifier = self._streams.pop(stream)
+        if not self._is_closed:
+            self._answer(identifier, failure)
+            self._look_at_the_time()
+            self._close_when_done()
+
+    def streams(self) -> int:
+        """How many streams this client reads."""
+        return len(self._streams)
+
     def _close_when_done(self) -> None:
-        if self._no_more_requests and not self._in_flight and not self.paused:
+        waits = self._in_flight or self._streams
+        if self._no_more_requests and not waits and not self.paused:
             self.close()
 
     def _answer(self, identifier: Any, result: Described | Failure) -> None:
@@ -287,6 +326,10 @@ class ControlFactory(Factory):
         """A connection is over."""
         self.connections.discard(connection)
         self._turned_away.discard(connection)
+
+    def streams(self) -> int:
+        """How many streams all clients read."""
+        return sum(each.streams() for each in self.connections)
 
     def _made_room(self) -> bool:
         """Whether an idle connection, the one idle for longest, has given way."""

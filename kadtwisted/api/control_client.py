@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol, connectionDone
@@ -42,6 +43,7 @@ class ControlClient(Protocol):
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._waiting: dict[int, Deferred[Described]] = {}
+        self._streams: dict[int, Stream] = {}
         self._serial = 0
         self._lost = False
         self._refusal: KadtwistedError | None = None
@@ -49,17 +51,35 @@ class ControlClient(Protocol):
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """As :meth:`Operations.perform`; also fails with :class:`ControlUnavailable`, or with what
         the node said before it closed the connection."""
-        if self._refusal is not None:
-            return fail(self._refusal)
-        if self._lost:
-            return fail(ControlUnavailable("the connection to the node is closed"))
-        self._serial += 1
-        serial = self._serial
+        closed = self._closed()
+        if closed is not None:
+            return fail(closed)
+        serial = self._ask(verb, arguments)
         waiting: Deferred[Described] = Deferred(lambda _: self._forget(serial))
         self._waiting[serial] = waiting
-        request = {**arguments, "verb": verb, "id": serial}
-        self.transport.write(json.dumps(request).encode() + b"\n")
         return waiting
+
+    def stream(self, verb: str, arguments: Arguments) -> Stream:
+        """As :meth:`Operations.stream`: the events of a verb whose answer is a stream, until the
+        connection is closed.  Raises what :meth:`perform` fails with, at once or at an event."""
+        closed = self._closed()
+        if closed is not None:
+            raise closed
+        stream = Stream(self.transport)
+        self._streams[self._ask(verb, arguments)] = stream
+        return stream
+
+    def _closed(self) -> KadtwistedError | None:
+        """Why nothing can be asked any more."""
+        if self._refusal is None and self._lost:
+            return ControlUnavailable("the connection to the node is closed")
+        return self._refusal
+
+    def _ask(self, verb: str, arguments: Arguments) -> int:
+        self._serial += 1
+        request = {**arguments, "verb": verb, "id": self._serial}
+        self.transport.write(json.dumps(request).encode() + b"\n")
+        return self._serial
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
@@ -74,9 +94,7 @@ class ControlClient(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        waiting, self._waiting = self._waiting, {}
-        for each in waiting.values():
-            each.errback(ControlUnavailable("the node closed the connection before it answered"))
+        self._fail_all(ControlUnavailable("the node closed the connection before it answered"))
 
     def close(self) -> None:
         """Close the connection."""
@@ -85,9 +103,15 @@ class ControlClient(Protocol):
     def _refused(self, error: KadtwistedError) -> None:
         """The node says something of the whole connection, and then closes it."""
         self._refusal = error
+        self._fail_all(error)
+
+    def _fail_all(self, error: KadtwistedError) -> None:
         waiting, self._waiting = self._waiting, {}
+        streams, self._streams = self._streams, {}
         for each in waiting.values():
             each.errback(error)
+        for stream in streams.values():
+            stream.fail(error)
 
     def _forget(self, serial: int) -> None:
         self._waiting.pop(serial, None)
@@ -97,6 +121,9 @@ class ControlClient(Protocol):
             identifier, outcome = answers.answer_from(line)
             if identifier is None and isinstance(outcome, KadtwistedError):
                 self._refused(outcome)
+                return
+            if identifier in self._streams:
+                self._stream_received(identifier, outcome)
                 return
             waiting = self._waiting.pop(identifier, None)
         except (ValueError, LookupError, TypeError, RecursionError):
@@ -108,6 +135,64 @@ class ControlClient(Protocol):
             waiting.errback(outcome)
         else:
             waiting.callback(outcome)
+
+    def _stream_received(self, identifier: Any, outcome: Any) -> None:
+        if isinstance(outcome, answers.Event):
+            self._streams[identifier].take(outcome.described)
+        elif isinstance(outcome, KadtwistedError):
+            self._streams.pop(identifier).fail(outcome)
+
+
+MOST_EVENTS: Final = 64
+"""MAGIC: events of a stream that wait to be taken; the node keeps only the newest of each place."""
+
+
+class Stream:
+    """The events that a node sends, in their order: ``async for event in stream``.
+
+    While :data:`MOST_EVENTS` wait to be taken, nothing more is read from the connection.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._events: deque[Described] = deque()
+        self._waiting: Deferred[Described] | None = None
+        self._error: KadtwistedError | None = None
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    def __anext__(self) -> Deferred[Described]:
+        """The next event; one at a time.  Fails with what ended the stream."""
+        if self._events:
+            if len(self._events) == MOST_EVENTS and self._error is None:
+                self._transport.resumeProducing()
+            return succeed(self._events.popleft())
+        if self._error is not None:
+            return fail(self._error)
+        waiting: Deferred[Described] = Deferred(self._not_waiting)
+        self._waiting = waiting
+        return waiting
+
+    def _not_waiting(self, _: object) -> None:
+        self._waiting = None
+
+    def take(self, event: Described) -> None:
+        """An event has come."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(event)
+        else:
+            self._events.append(event)
+            if len(self._events) == MOST_EVENTS:
+                self._transport.pauseProducing()
+
+    def fail(self, error: KadtwistedError) -> None:
+        """There will be no more."""
+        self._error = error
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.errback(error)
 
 
 def connect(reactor: Any, path: Path, peer: PeerUser = peer_user) -> Deferred[ControlClient]:

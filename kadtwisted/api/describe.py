@@ -19,6 +19,7 @@ from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
+    Change,
     GetResult,
     NodesResult,
     PingResult,
@@ -91,6 +92,25 @@ def of_get(result: GetResult) -> Described:
         "remaining_seconds": result.remaining,
         "holders": result.holders,
         "trace": of_trace(result.trace),
+    }
+
+
+def of_change(change: Change) -> Described:
+    """What a watch tells: what stands at a place now.  ``gone`` says that nothing does: nothing was
+    there, it was deleted, or it has expired.  Of other kinds than values there is no ``value``."""
+    record, value = change.record, change.value
+    facts = getattr(record, "facts", None)
+    return {
+        "kind": int(change.where.kind),
+        "key": id_to_hex(change.where.key),
+        "sub": change.where.sub.hex(),
+        "gone": change.gone,
+        "deleted": bool(getattr(record, "deleted", False)),
+        "value": None if value is None else _text(value),
+        "value_base64": None if value is None else b64encode(value).decode(),
+        "record_base64": b64encode(change.data).decode(),
+        **(facts() if facts is not None else {}),
+        "remaining_seconds": change.remaining,
     }
 
 

@@ -7,8 +7,8 @@ outside, so :mod:`kadtwisted.api.arguments` reads them first.  Then the node is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
@@ -16,6 +16,7 @@ from kadtwisted.api import describe
 from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.arguments import Arguments, read_arguments
 from kadtwisted.api.describe import Described
+from kadtwisted.api.streams import Events
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import StorageKey
@@ -29,6 +30,12 @@ class Performer(Protocol):
     """Performs verbs: at a node in this process, or as the client of another process."""
 
     def perform(self, verb: str, arguments: Arguments) -> Awaitable[Described]: ...
+
+    def stream(self, verb: str, arguments: Arguments) -> AsyncIterator[Described]: ...
+
+
+STREAMS: Final = frozenset({"watch"})
+"""Verbs whose answers are streams: see :mod:`~kadtwisted.api.streams`."""
 
 
 class Operations:
@@ -64,7 +71,22 @@ class Operations:
             values = read_arguments(verb, arguments)
         except InvalidInput as error:
             return fail(error)
+        if verb in STREAMS:
+            return fail(InvalidRequest(f"the answer of {verb!r} is a stream"))
         return maybeDeferred(self._verbs[verb], **values)
+
+    def stream(self, verb: str, arguments: Arguments) -> Events:
+        """Begin a verb whose answer is a stream: ``watch`` (``key`` or ``reference``, and
+        ``kind``).
+
+        Raises what :meth:`perform` fails with.
+        """
+        if verb not in STREAMS:
+            raise InvalidRequest(f"the answer of {verb!r:.100} is no stream")
+        values = read_arguments(verb, arguments)
+        _check_one_of(**{name: values[name] for name in ("key", "key_hex", "reference")})
+        where = values["reference"] or values["key"] or values["key_hex"]
+        return Events(self._node.watch(where, kind=values["kind"]))
 
     def _status(self) -> Deferred[Described]:
         return succeed(describe.of_status(self._node.status()))

@@ -166,6 +166,26 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
+def positive(text: str) -> int:
+    """A number from 1 to 99,999."""
+    number = whole_number(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"it is a number of at least 1, not {text!r}")
+    return number
+
+
+def kind(text: str) -> int:
+    """A kind of record, by its name or its number."""
+    from kadtwisted.model.record import Kind
+
+    named = {each.name.lower(): each.value for each in Kind}
+    number = named.get(text.lower(), whole_number(text))
+    if number is None or number > 255:
+        known = ", ".join(named)
+        raise argparse.ArgumentTypeError(f"a kind is {known} or a number up to 255, not {text!r}")
+    return number
+
+
 def seconds(text: str) -> float:
     """A time above zero: seconds, or a number with one of the units ms, s, m, h, d."""
     value = seconds_of(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kadtwisted.cli.parser import seconds
+from kadtwisted.cli.parser import kind, positive, seconds
 from kadtwisted.cli.verb_table import TRANSFER_PATIENCE, Verbs, add_bootstrap, add_key, add_name
 
 
 def add_record_verbs(verbs: Verbs) -> None:
     """Enter all of them."""
     _add_value_verbs(verbs)
+    _add_watch(verbs)
     _add_own(verbs)
     _add_transfer_verbs(verbs)
 
@@ -55,6 +56,28 @@ def _add_value_verbs(verbs: Verbs) -> None:
         aliases=("del", "rm"), node="needed",
     )  # fmt: skip
     add_name(delete)
+
+
+def _add_watch(verbs: Verbs) -> None:
+    watch = verbs.add(
+        "watch=records.watching:watch",
+        "Tell of each newer value under a name, until it is interrupted.",
+        node="needed",
+        endless=True,
+    )
+    add_name(watch)
+    watch.add_argument(
+        "--kind",
+        type=kind,
+        metavar="KIND",
+        help="value, immutable, mutable, announcement, or a number (default: value)",
+    )
+    watch.add_argument(
+        "--count",
+        type=positive,
+        metavar="N",
+        help="end after so many changes; the first is the state now",
+    )
 
 
 def _add_own(verbs: Verbs) -> None:

@@ -18,7 +18,8 @@ from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import Kind, RecordsPage, StorageKey, dated_page
+from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     BootstrapResult,
     Collection,
@@ -40,6 +41,7 @@ from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.values import check_lifetime, encode_value, key_id
 from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.watching.watch import Callback, Watch
+from kadtwisted.node.watching.watches import place_of
 
 
 @implementer(INode)
@@ -162,12 +164,15 @@ class Node(NodeLife):
         return self._operations.run(self._record_operations.collect(kind, target))
 
     def watch(
-        self, key: str | bytes, *, kind: int = Kind.VALUE, callback: Callback | None = None
+        self,
+        key: str | bytes | Reference,
+        *,
+        kind: int | None = None,
+        callback: Callback | None = None,
     ) -> Watch:
         """See :meth:`INode.watch`."""
-        check_kind(kind)
         check_callback(callback)
-        return self._parts.watches.watch(kind, key_id(key), callback)
+        return self._parts.watches.watch(*place_of(key, kind), callback)
 
     # --- What is there now -------------------------------------------------------------------
 

@@ -30,6 +30,11 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "rm": (lambda text: (*VIA, text, text),),
     "get": (lambda text: (*VIA, "--key", text), lambda text: (*VIA, "--key", "k", text)),
     "delete": (lambda text: (*VIA, "--key", text), lambda text: ("--bootstrap", text)),
+    "watch": (
+        lambda text: (*VIA, "--count", "1", "--key", text),
+        lambda text: (*VIA, "k", "--kind", text),
+        lambda text: (*VIA, "k", "--count", text),
+    ),
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
     "status": (

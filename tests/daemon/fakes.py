@@ -19,6 +19,7 @@ from kadtwisted.model.record import RecordsPage, StorageKey, Value
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
+    Change,
     Collection,
     GetResult,
     NodesResult,
@@ -34,6 +35,7 @@ from kadtwisted.model.status import (
     NodeStatus,
     RoutingStatus,
 )
+from kadtwisted.node.watching.watch import Watch
 
 KEY = NodeKey.from_seed(bytes(32))
 OTHER = NodeKey.from_seed(b"other" + bytes(27))
@@ -48,6 +50,15 @@ JOINED = BootstrapResult((CONTACT,), {}, 3)
 def a_get(value: bytes | None = b"value", raw: bytes = b"5:value") -> GetResult:
     record = Value(NAME_KEY, 1_700_000_000_500_000, False, raw)
     return GetResult(NAME_KEY, value, raw, record, 3600, 2, TRACE)
+
+
+def a_change(v: bytes | None = b"5:value", *, deleted: bool = False, sub: bytes = b"") -> Change:
+    """A value, by its bencode; ``None``: nothing is there."""
+    where = StorageKey(1, NAME_KEY, sub)
+    if v is None:
+        return Change(where)
+    record = Value(NAME_KEY, 1_700_000_000_500_000, deleted, v)
+    return Change(where, record, b"the record", 3600)
 
 
 def a_receipt(*, deleted: bool = False, alone: bool = False) -> Receipt:
@@ -113,6 +124,7 @@ class FakeNode:
         self.node_id = key.node_id
         self.public_key = key.public_key
         self.calls: list[tuple[Any, ...]] = []
+        self.watches: list[Watch] = []
         self.answers: dict[str, Any] = {
             "start": None,
             "stop": None,
@@ -124,6 +136,7 @@ class FakeNode:
             "delete": a_receipt(deleted=True),
             "put_record": a_receipt(),
             "collect": Collection(1, NAME_KEY, (), TRACE),
+            "watch": (a_change(),),
             "records": RecordsPage((), None),
             "own_records": (),
             "status": a_status(),
@@ -191,6 +204,20 @@ class FakeNode:
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         return self._answer("collect", kind, key)
 
+    def watch(
+        self, key: Any, *, kind: int | None = None, callback: Callable[[Change], Any] | None = None
+    ) -> Watch:
+        """A watch that has told the changes in ``answers["watch"]``, and may tell more."""
+        self.calls.append(("watch", key, kind))
+        told = self.answers["watch"]
+        if isinstance(told, BaseException):
+            raise told
+        watch = Watch(kind or 1, bytes(20), callback, lambda watch: self.calls.append(("unwatch",)))
+        self.watches.append(watch)
+        for each in told:
+            watch.tell(each)
+        return watch
+
     def records(self, after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         return self._answer("records", after, limit)
 
@@ -228,6 +255,7 @@ __all__: Sequence[str] = (
     "OTHER",
     "TRACE",
     "FakeNode",
+    "a_change",
     "a_get",
     "a_ping",
     "a_receipt",

@@ -99,6 +99,7 @@ The status of a daemon on this machine, and all of its records in a file:
 kad status
 kad put motd hello
 kad get motd
+kad watch motd
 kad export records.kad
 .Ed
 .Sh SEE ALSO

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from kadtwisted.dialects.door import Received
-from kadtwisted.errors import InvalidAddress, NodeStopped, TooManyRequests
+from kadtwisted.errors import InvalidAddress, InvalidInput, NodeStopped, TooManyRequests
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, id_to_bytes
 from kadtwisted.model.messages import Changed, Noted
-from kadtwisted.model.record import StoredRecord
+from kadtwisted.model.record import Kind, StoredRecord
+from kadtwisted.model.reference import Reference
+from kadtwisted.node.arguments import check_kind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.operations.values import key_id
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.watching.watch import Callback, Watch
 from kadtwisted.node.watching.watcher import Watcher
@@ -23,6 +26,18 @@ How many a program of a live network needs would settle it."""
 
 NOT_LISTENING: Final = Noted(listening=False)
 LISTENING: Final = Noted(listening=True)
+
+
+def place_of(key: str | bytes | Reference, kind: int | None) -> Place:
+    """What to watch, as a user says it; :class:`~kadtwisted.errors.InvalidInput` for anything
+    else."""
+    if kind is not None:
+        check_kind(kind)
+    if not isinstance(key, Reference):
+        return Kind.VALUE if kind is None else kind, key_id(key)
+    if kind not in (None, key.kind):
+        raise InvalidInput(f"the reference names a record of kind {key.kind}, not of kind {kind}")
+    return key.kind, key.key
 
 
 class Watches:

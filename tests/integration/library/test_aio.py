@@ -277,6 +277,34 @@ class ProgramTests(SynchronousTestCase):
         self.assertEqual(said, "b'value'\ninterrupted\n")
 
 
+class WatchTests(SynchronousTestCase):
+    def test_changes_are_awaited(self) -> None:
+        async def main() -> list[object]:
+            told: list[object] = []
+            async with (
+                aio.open_node(LOCAL) as first,
+                aio.open_node(LOCAL, bootstrap=address_of(first)) as second,
+            ):
+                await second.joined()
+                async with second.watch("name") as watch:
+                    told.append((await watch.next()).value)
+                    for value in (b"one", b"two"):
+                        await first.put("name", value, lifetime=60.0)
+                        told.append((await anext(watch)).value)
+                with self.assertRaises(StopAsyncIteration):
+                    await anext(watch)
+                ended = first.watch("name")
+                await ended.next()
+                called: list[object] = []
+                second.watch("name", callback=called.append)
+            with self.assertRaises(NodeStopped):
+                async for _ in ended:
+                    pass
+            return told
+
+        self.assertEqual(asyncio.run(main()), [None, b"one", b"two"])
+
+
 class AsyncNodeTests(SynchronousTestCase):
     def test_a_node_on_asyncioreactor(self) -> None:
         async def main() -> None:

@@ -1,0 +1,42 @@
+"""``kad watch``: tells of each newer record under a key, until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kadtwisted.cli.performing import performer
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.text.output import Described, duration
+from kadtwisted.model.reference import PREFIX
+
+
+async def watch(session: Session) -> int:
+    """Write one line for each change, the first for what stands there now."""
+    arguments = session.arguments
+    name: str = arguments.key
+    is_reference = name[: len(PREFIX)].lower() == PREFIX
+    request: dict[str, Any] = {"reference" if is_reference else "key": name}
+    if arguments.kind is not None:
+        request["kind"] = arguments.kind
+    left = arguments.count
+    async with performer(session) as node:
+        async for event in node.stream("watch", request):
+            session.output.result(event, change_text)
+            if left is not None:
+                left -= 1
+                if not left:
+                    break
+    return os.EX_OK
+
+
+def change_text(change: Described) -> str:
+    """One line: what stands there now."""
+    where = f"{change['sub']}: " if change["sub"] else ""
+    if change["gone"]:
+        return where + ("deleted" if change["deleted"] else "nothing is there")
+    left = f"for {duration(change['remaining_seconds'])}"
+    if change["value"] is not None:
+        return f"{where}{change['value']} ({left})"
+    encoded = change["value_base64"] or change["record_base64"]
+    return f"{where}{encoded} (base64, {left})"

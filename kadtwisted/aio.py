@@ -32,7 +32,7 @@ from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import typed
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import RecordsPage, StorageKey
+from kadtwisted.model.record import RecordsPage, Signer, StorageKey
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     BootstrapResult,
@@ -96,9 +96,9 @@ class AsyncNode:
         return await wait(self._node.find_node(target))
 
     async def get(
-        self, key: str | bytes, *, mode: Literal["first", "latest"] = "latest"
+        self, key: str | bytes | Reference, *, mode: Literal["first", "latest"] | None = None
     ) -> GetResult:
-        """The value under a name, or under a 20-byte key."""
+        """The value under a name, under a 20-byte key, or behind a reference."""
         return await wait(self._node.get(key, mode=mode))
 
     async def put(
@@ -118,6 +118,36 @@ class AsyncNode:
     async def delete(self, key: str | bytes) -> Receipt:
         """Replace the value by a tombstone that outlives it."""
         return await wait(self._node.delete(key))
+
+    async def put_immutable(
+        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Receipt:
+        """Store ``value`` under its own hash."""
+        return await wait(self._node.put_immutable(value, lifetime=lifetime, keep=keep))
+
+    async def put_mutable(  # noqa: PLR0913 - keywords of a public method
+        self,
+        signing_key: Signer,
+        value: bytes,
+        *,
+        salt: bytes = b"",
+        seq: int | None = None,
+        cas: int | None = None,
+        lifetime: float | None = None,
+        keep: bool = False,
+    ) -> Receipt:
+        """Sign ``value`` and store it as that of this key and ``salt``."""
+        return await wait(
+            self._node.put_mutable(
+                signing_key, value, salt=salt, seq=seq, cas=cas, lifetime=lifetime, keep=keep
+            )
+        )
+
+    async def delete_mutable(
+        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+    ) -> Receipt:
+        """Replace the value of this key and ``salt`` by a tombstone."""
+        return await wait(self._node.delete_mutable(signing_key, salt=salt, keep=keep))
 
     async def put_record(
         self,

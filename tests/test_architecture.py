@@ -283,7 +283,7 @@ class FloorTests(RulesCase):
 
     def test_what_type_checkers_read_has_floors_too(self) -> None:
         self.caught(
-            "kadtwisted/interfaces.py",
+            "kadtwisted/interfaces/node.py",
             "if TYPE_CHECKING:\n    from kadtwisted.node.node import Node",
         )
         self.caught(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from kadtwisted.model.ids import NodeID, key_of_bytes
 
@@ -54,6 +54,17 @@ class Value(NamedTuple):
     def facts(self) -> Mapping[str, float]:
         """When it was published."""
         return {"published_unix": self.published / 1_000_000}
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """Whoever holds an Ed25519 key, here or in a device: its 32 bytes, and what it signs."""
+
+    @property
+    def public_key(self) -> bytes: ...
+
+    def sign(self, message: bytes, /) -> bytes:
+        """The signature: 64 bytes."""
 
 
 class Immutable(NamedTuple):

@@ -9,6 +9,7 @@ from kadtwisted.model import bencode
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, ValueRecord
+from kadtwisted.model.reference import Reference, reference_of
 
 
 class TraceStep(NamedTuple):
@@ -117,6 +118,11 @@ class Receipt(NamedTuple):
     failures: dict[str, str]
     trace: Trace
     passed_over: tuple[Contact, ...] = ()
+
+    @property
+    def reference(self) -> Reference | None:
+        """What others find the record by; ``None`` for a kind that no reference names."""
+        return reference_of(self.record)
 
     @property
     def remote_acks(self) -> int:

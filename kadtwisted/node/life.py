@@ -34,9 +34,11 @@ from kadtwisted.node.arguments import (
 )
 from kadtwisted.node.assembly import LastingParts, WrapHandler, assemble, choose_dialect
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.conditional import ConditionalWrites
 from kadtwisted.node.operations.limit import OperationLimit
 from kadtwisted.node.operations.probing import Probing
 from kadtwisted.node.operations.self_check import SelfCheck
+from kadtwisted.node.operations.signed import Signed
 from kadtwisted.node.operations.values import Values
 from kadtwisted.node.port.udp_port import is_missing_family
 from kadtwisted.node.serving.record_store import RecordStore
@@ -106,6 +108,8 @@ class NodeLife:
         self._links = made.links
         self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
         self._values = Values(self._record_operations)
+        self._conditional = ConditionalWrites(self._record_operations)
+        self._signed = Signed(self._record_operations, self._conditional)
         self._self_check = SelfCheck(self._context, made.links, self._records)
         self._probing = Probing(self._context, made.links, made.bootstrap)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance

@@ -18,7 +18,7 @@ from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.model.record import DELETED, RecordsPage, Signer, StorageKey, dated_page
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     BootstrapResult,
@@ -38,7 +38,8 @@ from kadtwisted.node.arguments import (
 from kadtwisted.node.life import NodeLife
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.records import Published
-from kadtwisted.node.operations.values import check_lifetime, encode_value, key_id
+from kadtwisted.node.operations.signed import Numbers, draft_of
+from kadtwisted.node.operations.values import check_lifetime, encode_value, key_id, reference_to
 from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.watching.watch import Callback, Watch
 from kadtwisted.node.watching.watches import place_of
@@ -74,15 +75,15 @@ class Node(NodeLife):
         """See :meth:`INode.find_node`."""
         return self._operations.run(self._probing.find_node(target))
 
-    def get(self, key: str | bytes, *, mode: Mode = "latest") -> Deferred[GetResult]:
+    def get(self, key: str | bytes | Reference, *, mode: Mode | None = None) -> Deferred[GetResult]:
         """See :meth:`INode.get`."""
         try:
-            target = key_id(key)
-            if mode not in MODES:
+            reference_to(key)
+            if mode is not None and mode not in MODES:
                 raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r:.60}")
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._values.get(target, mode, key))
+        return self._operations.run(self._values.get(key, mode))
 
     def put(
         self,
@@ -94,12 +95,10 @@ class Node(NodeLife):
         put_back: bool = False,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
-        parameters = self._context.settings.parameters
         try:
             target = key_id(key)
             v = encode_value(value)
-            wanted = parameters.default_lifetime if lifetime is None else lifetime
-            check_lifetime(wanted, parameters.max_remaining)
+            wanted = self._lifetime(lifetime)
             check_keeping(keep, put_back)
         except InvalidInput as error:
             return fail(error)
@@ -133,6 +132,61 @@ class Node(NodeLife):
     async def _delete(self, target: NodeID) -> Receipt:
         return (await self._values.delete(target)).receipt
 
+    def put_immutable(
+        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Deferred[Receipt]:
+        """See :meth:`INode.put_immutable`."""
+        try:
+            v = encode_value(value)
+            wanted = self._lifetime(lifetime)
+            check_keeping(keep, False)
+        except InvalidInput as error:
+            return fail(error)
+        store = partial(self._signed.put_immutable, v, wanted)
+        return self._operations.run(self._store(store, wanted, keep, False))
+
+    def put_mutable(  # noqa: PLR0913 - keywords of a public method
+        self,
+        signing_key: Signer,
+        value: bytes,
+        *,
+        salt: bytes = b"",
+        seq: int | None = None,
+        cas: int | None = None,
+        lifetime: float | None = None,
+        keep: bool = False,
+    ) -> Deferred[Receipt]:
+        """See :meth:`INode.put_mutable`."""
+        try:
+            numbers = Numbers(seq, cas).checked()
+            draft = draft_of(signing_key, encode_value(value), salt, numbers.seq)
+            wanted = self._lifetime(lifetime)
+            check_keeping(keep, False)
+        except InvalidInput as error:
+            return fail(error)
+        store = partial(self._signed.put_mutable, draft, cas, wanted)
+        return self._operations.run(self._store(store, wanted, keep, False))
+
+    def delete_mutable(
+        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+    ) -> Deferred[Receipt]:
+        """See :meth:`INode.delete_mutable`."""
+        try:
+            draft = draft_of(signing_key, DELETED, salt)
+            check_keeping(keep, False)
+        except InvalidInput as error:
+            return fail(error)
+        store = partial(self._signed.delete_mutable, draft)
+        longest = self._context.parameters.max_remaining
+        return self._operations.run(self._store(store, longest, keep, False))
+
+    def _lifetime(self, wanted: float | None) -> float:
+        """A lifetime, or the usual one; :class:`InvalidLifetime`."""
+        parameters = self._context.parameters
+        lifetime = parameters.default_lifetime if wanted is None else wanted
+        check_lifetime(lifetime, parameters.max_remaining)
+        return lifetime
+
     def put_record(
         self,
         record: bytes,
@@ -143,15 +197,13 @@ class Node(NodeLife):
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_record`."""
-        parameters = self._context.parameters
-        wanted = parameters.default_lifetime if lifetime is None else lifetime
         try:
             check_record(record, cas)
-            check_lifetime(wanted, parameters.max_remaining)
+            wanted = self._lifetime(lifetime)
             check_keeping(keep, put_back)
         except InvalidInput as error:
             return fail(error)
-        store = partial(self._record_operations.put_record, record, wanted, cas)
+        store = partial(self._conditional.put_record, record, wanted, cas)
         return self._operations.run(self._store(store, wanted, keep, put_back))
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:

@@ -115,6 +115,24 @@ class RecordKind(NamedTuple):
             return self.beats(record, floor)
         return record == floor or self.supersedes(record, floor)
 
+    def remembering(self) -> RecordKind:
+        """The same rules for one search: whatever is identified with them is verified once, however
+        often it comes.  What the search finds bounds what they remember."""
+        known: dict[bytes, StorageKey | InvalidRecord] = {}
+
+        def identify(record: bytes) -> StorageKey:
+            if record not in known:
+                try:
+                    known[record] = self.identify(record)
+                except InvalidRecord as error:
+                    known[record] = error
+            found = known[record]
+            if isinstance(found, InvalidRecord):
+                raise InvalidRecord(found.reason)
+            return found
+
+        return self._replace(identify=identify)
+
     def check_condition(self, cas: int | None) -> None:
         """:class:`~kadtwisted.errors.NotConditional` for a condition on a sequence number where the
         kind has none."""

@@ -28,6 +28,7 @@ from typing import Final, NamedTuple
 from kadtwisted.constants import RECORD_LIMIT, SALT_LIMIT
 from kadtwisted.errors import InvalidRecord, RecordTooLarge, Superseded
 from kadtwisted.model import bencode
+from kadtwisted.model.ids import NodeID, key_of_bytes
 from kadtwisted.model.record import Kind, Mutable, StorageKey
 from kadtwisted.model.reference import check_salt
 from kadtwisted.records.signatures import is_signed
@@ -66,16 +67,26 @@ def write(draft: Draft, seq: int) -> bytes:
     :class:`InvalidRecord` if :func:`decode` would not accept the record.
     """
     check_salt(draft.salt)
-    size = len(draft.v) + len(draft.salt)
-    if size > RECORD_LIMIT:
-        raise RecordTooLarge(
-            f"value and salt have {size} bytes in bencode; at most {RECORD_LIMIT} fit"
-        )
+    check_size(draft)
     if not 0 <= seq < SEQ_END:
         raise InvalidRecord("bad-sequence")
     bencode.decode(draft.v)
     signature = draft.sign(signed_bytes(draft.salt, seq, draft.v))
     return encode(Mutable(draft.public_key, draft.salt, seq, signature, draft.v))
+
+
+def check_size(draft: Draft) -> None:
+    """:class:`RecordTooLarge` if value and salt do not fit into one record."""
+    size = len(draft.v) + len(draft.salt)
+    if size > RECORD_LIMIT:
+        raise RecordTooLarge(
+            f"value and salt have {size} bytes in bencode; at most {RECORD_LIMIT} fit"
+        )
+
+
+def key_of(public_key: bytes, salt: bytes) -> NodeID:
+    """Where the value of a public key under a salt is stored."""
+    return key_of_bytes(public_key + salt)
 
 
 def encode(record: Mutable) -> bytes:

@@ -15,7 +15,8 @@ from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import RecordsPage, StorageKey, Value
+from kadtwisted.model.record import RecordsPage, Signer, StorageKey, Value
+from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
@@ -135,6 +136,9 @@ class FakeNode:
             "put": a_receipt(),
             "delete": a_receipt(deleted=True),
             "put_record": a_receipt(),
+            "put_immutable": a_receipt(),
+            "put_mutable": a_receipt(),
+            "delete_mutable": a_receipt(deleted=True),
             "collect": Collection(1, NAME_KEY, (), TRACE),
             "watch": (a_change(),),
             "records": RecordsPage((), None),
@@ -172,7 +176,7 @@ class FakeNode:
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         return self._answer("find_node", target)
 
-    def get(self, key: str | bytes, *, mode: str = "latest") -> Deferred[GetResult]:
+    def get(self, key: str | bytes | Reference, *, mode: str | None = None) -> Deferred[GetResult]:
         return self._answer("get", key, mode)
 
     def put(
@@ -189,6 +193,29 @@ class FakeNode:
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
         return self._answer("delete", key)
+
+    def put_immutable(
+        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Deferred[Receipt]:
+        return self._answer("put_immutable", value, lifetime, keep)
+
+    def put_mutable(  # noqa: PLR0913 - keywords of a public method
+        self,
+        signing_key: Signer,
+        value: bytes,
+        *,
+        salt: bytes = b"",
+        seq: int | None = None,
+        cas: int | None = None,
+        lifetime: float | None = None,
+        keep: bool = False,
+    ) -> Deferred[Receipt]:
+        return self._answer("put_mutable", signing_key, value, salt, seq, cas, lifetime, keep)
+
+    def delete_mutable(
+        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+    ) -> Deferred[Receipt]:
+        return self._answer("delete_mutable", signing_key, salt, keep)
 
     def put_record(
         self,

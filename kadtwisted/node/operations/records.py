@@ -17,11 +17,18 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.errors import InvalidInput, KadtwistedError, NoContacts, Superseded, Unavailable
+from kadtwisted.errors import (
+    InvalidInput,
+    InvalidRecord,
+    KadtwistedError,
+    NoContacts,
+    Superseded,
+    Unavailable,
+)
 from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Store
-from kadtwisted.model.record import StorageKey
+from kadtwisted.model.record import StorageKey, StoredRecord
 from kadtwisted.model.results import Acknowledgement, Collection, FoundRecord, Receipt, Trace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import (
@@ -59,7 +66,7 @@ class Published(NamedTuple):
     receipt: Receipt
 
 
-class _Attempt(NamedTuple):
+class Attempt(NamedTuple):
     """What was asked of holders, and every node's outcome."""
 
     body: Store
@@ -97,6 +104,11 @@ class Read(NamedTuple):
         return len(others) + own
 
 
+def at_place(winners: Sequence[Finding], where: StorageKey) -> Finding | None:
+    """The winner at one place, if there is one."""
+    return next((each for each in winners if each.where == where), None)
+
+
 class RecordOperations:
     """Searches and publishes records for one node."""
 
@@ -104,7 +116,7 @@ class RecordOperations:
         self._context = context
         self._links = links
         self._records = records
-        self._storing = Storing(context, records)
+        self.storing = Storing(context, records)
 
     # --- Reading -----------------------------------------------------------------------------
 
@@ -115,6 +127,7 @@ class RecordOperations:
         one record under a key, the winner is sent to those of the closest nodes that lack it.
         Fails with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
         """
+        rules = rules.remembering()
         local = await self._local(rules, key)
         query = Query(rules, key, mode)
         founds = [] if local and mode == "first" else await self._search(query)
@@ -146,6 +159,19 @@ class RecordOperations:
             read.trace,
         )
 
+    def identified(self, record: bytes) -> tuple[RecordKind, StorageKey]:
+        """The rules of a record of ours, which verify it once, and its place."""
+        rules = self._context.dialect.kinds.identify(record)[0].remembering()
+        return rules, rules.identify(record)
+
+    async def search_place(
+        self, rules: RecordKind, where: StorageKey
+    ) -> tuple[list[Found], Finding | None]:
+        """What a search before a write found, and the winner at one place, here or elsewhere."""
+        founds = await self.search_to_write(Query(rules, where.key, "latest"))
+        read = self._read(rules, founds, await self._local(rules, where.key))
+        return founds, at_place(read.winners, where)
+
     def rules(self, kind: int) -> RecordKind:
         """The rules of a kind; :class:`InvalidInput` if the network does not admit it."""
         rules = self._context.dialect.kinds.get(kind)
@@ -158,7 +184,8 @@ class RecordOperations:
         return Read(merged(rules, [*candidates, *local]), founds, local)
 
     async def _local(self, rules: RecordKind, key: NodeID) -> tuple[Finding, ...]:
-        """What this node itself holds."""
+        """What this node itself holds, if it still is what was stored: others may have been at the
+        disk."""
         held = await self._records.find(rules.number, key)
         now = self._context.world.now()
         return tuple(
@@ -166,6 +193,7 @@ class RecordOperations:
                 each.where, each.data, rules.version(each.data), remaining_at(each.expires, now)
             )
             for each in held
+            if _is_sound(rules, each)
         )
 
     async def _search(self, query: Query) -> list[Found]:
@@ -222,11 +250,12 @@ class RecordOperations:
         nodes say that it is superseded (:mod:`~kadtwisted.records.publishing`).  Fails as
         :func:`check_stored` and the kind's ``publish`` do.
         """
-        founds = await self._search_to_write(Query(rules, key, "latest", whole=False))
+        rules = rules.remembering()
+        founds = await self.search_to_write(Query(rules, key, "latest", whole=False))
         read = self._read(rules, founds, await self._local(rules, key))
         seen = [each.record for each in read.winners]
         unix_now = self._context.clock.network_time()
-        best: _Attempt | None = None
+        best: Attempt | None = None
         for data in records_to_try(rules, wanted, seen, unix_now):
             attempt = await self._attempt(rules, data, lifetime, founds)
             if best is None or is_acknowledged(attempt.outcomes):
@@ -237,35 +266,37 @@ class RecordOperations:
         if is_contested(best.outcomes) and not is_acknowledged(best.outcomes):
             last = last_resort(rules, wanted, seen, unix_now)
             best = best if last is None else await self._attempt(rules, last, lifetime, founds)
-        return self._published(rules, best, founds)
+        return self.published(rules, best, founds)
 
     async def _attempt(
         self, rules: RecordKind, data: bytes, lifetime: float, founds: Sequence[Found]
-    ) -> _Attempt:
-        body = Store(data, self._remaining(rules, data, lifetime))
-        return _Attempt(body, await self._storing.store(founds, rules.identify(data).key, body))
+    ) -> Attempt:
+        body = Store(data, self.remaining(rules, data, lifetime))
+        return Attempt(body, await self.storing.store(founds, rules.identify(data).key, body))
 
-    async def put_record(self, record: bytes, lifetime: float, cas: int | None = None) -> Published:
-        """Store a record as it is, on condition of the sequence number ``cas`` if one is given.
+    async def put_record(self, record: bytes, lifetime: float) -> Published:
+        """Store a record as it is.
 
-        Fails with ``InvalidRecord`` or ``NotConditional``, with ``Superseded`` if a record that
-        wins over this one was found at its place, or as :func:`check_stored` does.
+        Fails with ``InvalidRecord``, with ``Superseded`` if a record that wins over this one was
+        found at its place, or another one with its sequence number, or as :func:`check_stored`
+        does.
         """
-        return await self._put(record, lifetime, cas)
+        return await self._put(record, lifetime)
 
-    async def _put(
-        self, record: bytes, lifetime: float, cas: int | None = None, *, gently: bool = False
-    ) -> Published:
-        rules, where = self._context.dialect.kinds.identify(record)
-        rules.check_condition(cas)
+    async def _put(self, record: bytes, lifetime: float, *, gently: bool = False) -> Published:
+        """``gently`` if the record stood there before and nobody waits: then it has a right to its
+        sequence number, and which of two records with the same one stays is for the kind."""
+        rules, where = self.identified(record)
         query = Query(rules, where.key, "latest", whole=False, gently=gently)
-        founds = await self._search_to_write(query)
-        for winner in self._read(rules, founds, ()).winners:
-            if winner.where == where and rules.supersedes(winner.record, record):
-                raise Superseded("another record has taken the place of this one")
-        body = Store(record, self._remaining(rules, record, lifetime), cas)
-        outcomes = await self._storing.store(founds, where.key, body)
-        return self._published(rules, _Attempt(body, outcomes), founds)
+        founds = await self.search_to_write(query)
+        there = at_place(self._read(rules, founds, ()).winners, where)
+        if there is not None and rules.supersedes(there.record, record):
+            raise Superseded("another record has taken the place of this one")
+        if there is not None and not gently and _is_rival(rules, record, there.record):
+            raise Superseded("another record with this sequence number stands here already")
+        body = Store(record, self.remaining(rules, record, lifetime))
+        outcomes = await self.storing.store(founds, where.key, body)
+        return self.published(rules, Attempt(body, outcomes), founds)
 
     async def publish_again(
         self, record: bytes, lifetime: float, *, put_back: bool = False
@@ -281,29 +312,26 @@ class RecordOperations:
         except Superseded:
             if not put_back:
                 raise
-        rules, where = self._context.dialect.kinds.identify(record)
-        read = await self.read(rules, where.key, "latest")
-        there = next((each.record for each in read.winners if each.where == where), None)
-        wanted = rules.renew(record, there)
+        rules, where = self.identified(record)
+        there = at_place((await self.read(rules, where.key, "latest")).winners, where)
+        wanted = rules.renew(record, None if there is None else there.record)
         if wanted is None:
             raise Superseded("another record still has the place of this one")
         return (await self.publish(rules, where.key, wanted, lifetime)).record
 
-    async def _search_to_write(self, query: Query) -> list[Found]:
+    async def search_to_write(self, query: Query) -> list[Found]:
         """Search what is there; find out meanwhile how large the network is, if that is unknown."""
         measuring = [measure_network(self._context, each) for each in self._links.connected()]
         searching: Deferred[Any] = Deferred.fromCoroutine(self._search(query))
         founds: list[Found] = (await all_of([searching, *measuring]))[0]
         return founds
 
-    def _remaining(self, rules: RecordKind, record: bytes, lifetime: float) -> int:
+    def remaining(self, rules: RecordKind, record: bytes, lifetime: float) -> int:
         """The whole seconds that holders are asked to keep a record, at most what they may."""
         longest = min(self._context.parameters.max_remaining, rules.longest(record))
         return math.ceil(min(lifetime, longest))
 
-    def _published(
-        self, rules: RecordKind, attempt: _Attempt, founds: Sequence[Found]
-    ) -> Published:
+    def published(self, rules: RecordKind, attempt: Attempt, founds: Sequence[Found]) -> Published:
         """What was stored, and where; fails as :func:`check_stored` does."""
         body, outcomes = attempt
         check_stored(outcomes, founds, body)
@@ -314,9 +342,22 @@ class RecordOperations:
             tuple(each for each in outcomes if isinstance(each, Acknowledgement)),
             {each.where: str(each.error) for each in outcomes if isinstance(each, Refusal)},
             merge_traces([each.trace for each in founds]),
-            tuple(dict.fromkeys(c for each in founds for c in self._storing.passed_over(each))),
+            tuple(dict.fromkeys(c for each in founds for c in self.storing.passed_over(each))),
         )
         return Published(where, body.record, receipt)
+
+
+def _is_rival(rules: RecordKind, record: bytes, there: bytes) -> bool:
+    """Whether another record has the sequence number of this one."""
+    sequence = rules.sequence
+    return sequence is not None and record != there and sequence(record) == sequence(there)
+
+
+def _is_sound(rules: RecordKind, held: StoredRecord) -> bool:
+    try:
+        return rules.identify(held.data) == held.where
+    except InvalidRecord:
+        return False
 
 
 def _has_record(found: Found) -> bool:

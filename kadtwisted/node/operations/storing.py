@@ -20,7 +20,9 @@ from kadtwisted.errors import (
     NoContacts,
     NodeStopped,
     NotStored,
+    RequestTimedOut,
     Superseded,
+    Uncertain,
 )
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID, distance
@@ -32,6 +34,7 @@ from kadtwisted.node.operations.searches import Found, all_of
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.records.findings import Finding
 
 NO_SUCH_KIND = "it does not know this kind of record"
 CONFLICT = "another sequence number is stored than the one that the record was to replace"
@@ -58,10 +61,48 @@ class Storing:
         """Store a record on the nodes that a search of its key found for it; every node's outcome,
         the closest acknowledgement first.  What they say fails by :func:`check_stored`.
         """
+        return await self._store(founds, key, body, None)
+
+    async def store_nearest(
+        self, founds: Sequence[Found], key: NodeID, body: Store
+    ) -> list[Outcome]:
+        """The same on the k closest alone, who decide on a conditional write."""
+        return await self._store(founds, key, body, self._context.parameters.k)
+
+    async def store_farther(
+        self, founds: Sequence[Found], key: NodeID, body: Store
+    ) -> list[Outcome]:
+        """The same on all others; not here."""
+        k = self._context.parameters.k
+        return await all_of(
+            [
+                self._store_at(found.link, contact, body, key)
+                for found in founds
+                for contact in found.keepers(self._context)[k:]
+            ]
+        )
+
+    async def bring(self, founds: Sequence[Found], key: NodeID, held: Finding) -> None:
+        """Bring a record that was found to those of the k closest that lack it."""
+        body = Store(held.record, held.remaining)
+        if not held.remaining:
+            return
+        bringing = [
+            self._store_at(found.link, contact, body, key)
+            for found in founds
+            for contact in found.lacking(held.version)
+        ]
+        await all_of(bringing)
+        if self._is_holder(key, founds):
+            await self._store_here(key, body)
+
+    async def _store(
+        self, founds: Sequence[Found], key: NodeID, body: Store, most: int | None
+    ) -> list[Outcome]:
         storing = [
             self._store_at(found.link, contact, body, key)
             for found in founds
-            for contact in found.keepers(self._context)
+            for contact in found.keepers(self._context)[:most]
         ]
         outcomes: list[Outcome] = await all_of(storing)
         alone = not founds
@@ -120,13 +161,14 @@ class Storing:
 
 def check_stored(outcomes: Sequence[Outcome], founds: Sequence[Found], body: Store) -> None:
     """Fails with ``NotStored``, ``Superseded``, ``ClockSkew``, ``CasConflict`` or ``NoContacts`` if
-    nobody acknowledged; for a conditional store also with ``CasConflict`` if nodes refused it for
-    the sequence number and no more than half of all acknowledged.
+    nobody acknowledged.  A conditional store needs more than half of all nodes that store such
+    records: it fails with ``CasConflict`` if some say that another record stands there, and with
+    ``Uncertain`` if none says so, and some did not answer.
     """
-    if not is_acknowledged(outcomes):
-        raise _not_stored(outcomes, founds)
     if body.cas is not None:
         _check_condition(outcomes)
+    if not is_acknowledged(outcomes):
+        raise _not_stored(outcomes, founds)
 
 
 def is_contested(outcomes: Sequence[Outcome]) -> bool:
@@ -137,12 +179,18 @@ def is_contested(outcomes: Sequence[Outcome]) -> bool:
 
 
 def _check_condition(outcomes: Sequence[Outcome]) -> None:
-    """:class:`CasConflict` if a conditional store lost: it was refused for the sequence number, and
-    no more than half of all nodes that store such records took it."""
     acknowledged = sum(isinstance(each, Acknowledgement) for each in outcomes)
     holders = sum(not _is_no_holder(each) for each in outcomes)
-    if 2 * acknowledged <= holders and any(_is_conflict(each) for each in outcomes):
+    refusals = [each for each in outcomes if isinstance(each, Refusal)]
+    if 2 * acknowledged > holders:
+        return
+    if any(_is_conflict(each) or _is_superseded(each) for each in refusals):
         raise CasConflict(CONFLICT)
+    if acknowledged or any(isinstance(each.error, RequestTimedOut) for each in refusals):
+        raise Uncertain(
+            f"only {acknowledged} of {holders} nodes took the record: read it to find out whether "
+            "it stands"
+        )
 
 
 def _is_no_holder(outcome: Outcome) -> bool:
@@ -151,8 +199,8 @@ def _is_no_holder(outcome: Outcome) -> bool:
     return isinstance(error, ErrorReply) and error.code == ErrorCode.NOT_ACCEPTED
 
 
-def _is_conflict(outcome: Outcome) -> bool:
-    error = outcome.error if isinstance(outcome, Refusal) else None
+def _is_conflict(refusal: Refusal) -> bool:
+    error = refusal.error
     if isinstance(error, ErrorReply):
         return error.code == ErrorCode.CAS_CONFLICT
     return isinstance(error, CasConflict)
@@ -184,8 +232,6 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
     if all(_is_superseded(each) for each in refusals):
         return Superseded("a newer record is stored already, or was until lately")
     codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
-    if ErrorCode.CAS_CONFLICT in codes:
-        return CasConflict(CONFLICT)
     if codes == {ErrorCode.CLOCK_SKEW}:
         return ClockSkew(
             "every node refused the record as published in the future: set this machine's clock"

@@ -14,10 +14,12 @@ from kadtwisted.errors import (
 )
 from kadtwisted.lookup.records import Mode
 from kadtwisted.model import bencode
-from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, key_of_name
-from kadtwisted.model.record import StorageKey, Value, ValueRecord
+from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, id_to_bytes, key_of_name
+from kadtwisted.model.record import Kind, StorageKey, Value, ValueRecord
+from kadtwisted.model.reference import Reference, reference_of
 from kadtwisted.model.results import GetResult
 from kadtwisted.node.operations.records import Published, RecordOperations
+from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.value import TOMBSTONE
 
@@ -34,10 +36,20 @@ def key_id(key: str | bytes) -> NodeID:
     raise InvalidKey(f"a key is a name (str) or {ID_BYTES} bytes, not {key!r:.60}")
 
 
-def asked_for(key: str | bytes) -> str:
-    """A key in a sentence, as it was asked for: a name in quotes, or 40 hexadecimal digits."""
+def reference_to(key: str | bytes | Reference) -> Reference:
+    """What a caller looks for; :class:`InvalidKey` for anything else."""
+    if isinstance(key, Reference):
+        return key
+    return Reference(Kind.VALUE, id_to_bytes(key_id(key)))
+
+
+def asked_for(key: str | bytes | Reference) -> str:
+    """A key in a sentence, as it was asked for: a name in quotes, 40 hexadecimal digits, or a
+    reference."""
     if isinstance(key, bytes):
         return key.hex()
+    if isinstance(key, Reference):
+        return str(key)
     return repr(key if len(key) <= NAME_SHOWN else key[: NAME_SHOWN - 3] + "...")
 
 
@@ -71,6 +83,11 @@ def _shown(seconds: float) -> str:
         return "an integer beyond all bounds"
 
 
+def usual_mode(reference: Reference) -> Mode:
+    """Of a value that cannot change the first that is found, else the latest of all."""
+    return "first" if reference.kind == Kind.IMMUTABLE else "latest"
+
+
 class Values:
     """The value operations of one node."""
 
@@ -82,13 +99,19 @@ class Values:
         """Where the value under a key is stored."""
         return StorageKey(VALUE.number, key)
 
-    async def get(self, key: NodeID, mode: Mode, asked: str | bytes) -> GetResult:
-        """The value under a key, which the caller ``asked`` for; see :meth:`INode.get`."""
-        read = await self._records.read(VALUE, key, mode)
-        if not read.winners:
+    async def get(self, asked: str | bytes | Reference, mode: Mode | None) -> GetResult:
+        """The value that the caller ``asked`` for; see :meth:`INode.get`."""
+        reference = reference_to(asked)
+        rules = self._records.rules(reference.kind)
+        key = reference.key
+        read = await self._records.read(rules, key, mode or usual_mode(reference))
+        found = [(each, rules.decode(each.record)) for each in read.winners]
+        # Another public key and salt may have the same SHA-1, if somebody has made them so.
+        found = [each for each in found if reference_of(each[1]) == reference]
+        if not found:
             raise NotFound(f"{asked_for(asked)} was not found")
-        (winner,) = read.winners
-        record: ValueRecord = VALUE.decode(winner.record)
+        winner: Finding = found[0][0]
+        record: ValueRecord = found[0][1]
         if record.deleted:
             raise NotFound(f"{asked_for(asked)} was deleted")
         plain = bencode.decode(record.v)

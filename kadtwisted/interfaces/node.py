@@ -1,18 +1,9 @@
-"""The interfaces of the house on one page; each docstring is the whole contract.
-
-Only those that no program chooses stand elsewhere, beside the values that they speak of: that of a
-dialect's doors (:class:`kadtwisted.dialects.door.IDoor`), and that of sealers
-(:class:`kadtwisted.sealing.interface.ISealer`).
-
-Implementers of plugins need :class:`ISerializer` with :class:`ISerializerFactory`, or
-:class:`IStorage` with :class:`IStorageFactory`.  Moments called ``now`` are seconds of a monotonic
-clock with an arbitrary origin; they are comparable within one run of one process only.
-"""
+"""What programs, the daemon's doors and tests use of a node: each docstring is a whole contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 from zope.interface import Attribute, Interface
 
@@ -22,9 +13,8 @@ if TYPE_CHECKING:
     from kadtwisted.model.contact import Contact
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
-    from kadtwisted.model.messages import Message, Reply, Request
-    from kadtwisted.model.publication import OwnRecord, Publication
-    from kadtwisted.model.record import RecordsPage, StorageKey, StorageUsage, StoredRecord
+    from kadtwisted.model.publication import OwnRecord
+    from kadtwisted.model.record import RecordsPage, Signer, StorageKey
     from kadtwisted.model.reference import Reference
     from kadtwisted.model.results import (
         BootstrapResult,
@@ -36,162 +26,6 @@ if TYPE_CHECKING:
         Receipt,
     )
     from kadtwisted.model.status import NodeStatus, RoutingStatus
-
-
-class ISerializer(Interface):
-    """Turns messages into bytes and back.  Pure: no state, no clock, no logging.
-
-    A provider must accept what a newer program may add (unknown trailing items), refuse everything
-    else that is not well formed, and never need more than a few kilobytes of memory or time linear
-    in the datagram's length, whatever the bytes are.
-    """
-
-    name: str = Attribute("""The name by which options choose it, for example ``cbor``.""")
-
-    def encode_request(request: Request, length: int = 0) -> bytes:
-        """The request's bytes, padded with filler that decoding ignores to at least ``length``."""
-
-    def encode_reply(reply: Reply, limit: int) -> bytes:
-        """The reply's bytes, at most ``limit`` of them.
-
-        Contacts are left out, farthest first, until the rest fits; what does not fit even without
-        any contact raises :class:`~kadtwisted.errors.MalformedDatagram` (``reply-too-long``).
-        """
-
-    def decode(data: bytes) -> Message:
-        """The one message in ``data``.
-
-        Raises :class:`~kadtwisted.errors.MalformedDatagram` with a short reason for anything else,
-        and no other exception.
-        """
-
-
-class ISerializerFactory(Interface):
-    """A plugin that makes serializers."""
-
-    name: str = Attribute("""What ``--serializer NAME`` says.""")
-
-    def make() -> ISerializer:
-        """A new serializer."""
-
-
-class IStorage(Interface):
-    """Keeps bytes under keys until they expire; knows nothing of what they mean.
-
-    Every method returns a Deferred.  At most one writer calls at a time for one key, several for
-    different keys.  A ``put`` may fire only when the record would survive a crash of the machine,
-    if the backend promises durability at all.  No method may hold up the reactor for longer than a
-    read of a few records takes: what waits for a disk to be flushed waits in a thread.
-    """
-
-    def open() -> Deferred[None]:
-        """Get ready; :class:`~kadtwisted.errors.StorageError` says in a sentence why not.
-
-        A backend that can does this before it returns, so that a daemon whose storage is missing
-        ends before its reactor runs.
-        """
-
-    def close() -> Deferred[None]:
-        """Finish what is queued and let go of every resource.  Idempotent."""
-
-    def get(kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
-        """The unexpired records of one kind under one key, ordered by ``sub``; maybe none."""
-
-    def put(record: StoredRecord, now: float) -> Deferred[None]:
-        """Store or replace the record at ``record.where``.
-
-        Expired records give way first.  Fails with :class:`~kadtwisted.errors.StorageFull` when
-        there is no room left within its bounds, :class:`~kadtwisted.errors.DiskFull` when the disk
-        is full, :class:`~kadtwisted.errors.StorageBusy` when too much is queued; then nothing has
-        changed.
-        """
-
-    def remove(where: StorageKey) -> Deferred[bool]:
-        """Forget one record; fires with whether it was there."""
-
-    def expire(now: float, limit: int) -> Deferred[int]:
-        """Forget at most ``limit`` records whose ``expires`` is not after ``now``; how many."""
-
-    def page(after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
-        """At most ``limit`` records in ascending order of ``where``, from just behind ``after``.
-
-        Expired ones that are still there may be among them.
-        """
-
-    def usage() -> Deferred[StorageUsage]:
-        """How many records and how many bytes of data are held."""
-
-
-class StorageContext(NamedTuple):
-    """What a storage may use of the world around it.
-
-    ``reactor`` provides ``IReactorTime`` and ``IReactorFromThreads``.  ``now`` is the monotonic
-    clock of all moments in :class:`IStorage`, ``unix_time`` the wall's, in seconds, to remember
-    moments over a restart.  ``directory`` is the node's state directory, if it has one.  The
-    bounds are those of one node: a backend keeps within them, or within bounds of its own.
-    """
-
-    reactor: Any
-    now: Callable[[], float]
-    unix_time: Callable[[], float]
-    directory: str | None
-    max_records: int
-    max_bytes: int
-
-
-class IStorageFactory(Interface):
-    """A plugin that makes storage backends."""
-
-    name: str = Attribute("""What ``--storage NAME:ARGUMENT`` says before the colon.""")
-
-    def make(argument: str, context: StorageContext) -> IStorage:
-        """A backend, not yet open; ``argument`` is what stood behind the colon, maybe empty.
-
-        :class:`~kadtwisted.errors.ConfigurationError` for an argument that cannot be used.  Nothing
-        is created, opened or started before :meth:`IStorage.open`.
-        """
-
-
-class IChecksArgument(Interface):
-    """What an :class:`IStorageFactory` may provide as well: its options are then checked without a
-    storage being made for that."""
-
-    def check(argument: str, directory: str | None) -> None:
-        """Refuse an argument that ``make`` could not use: ``ConfigurationError``.
-
-        ``directory`` is the node's state directory, if it has one.  Nothing is created or opened.
-        """
-
-
-class Remembered(NamedTuple):
-    """What a node finds when it starts: the contacts it last knew, the latest heard first, and the
-    records it keeps published."""
-
-    contacts: tuple[Contact, ...]
-    publications: tuple[Publication, ...]
-
-
-class INodeState(Interface):
-    """What a node remembers over a restart beside the records it stores for others.
-
-    Every method returns a Deferred, and may fail with :class:`~kadtwisted.errors.StorageError`.
-    """
-
-    def open() -> Deferred[Remembered]:
-        """Get ready and recall; before it returns, if it can, as :meth:`IStorage.open`."""
-
-    def close() -> Deferred[None]:
-        """Finish what is queued and let go of every resource.  Idempotent."""
-
-    def save_contacts(contacts: Sequence[Contact]) -> Deferred[None]:
-        """Remember these contacts, the latest heard first, in place of all others."""
-
-    def keep(publication: Publication) -> Deferred[None]:
-        """Remember a record to be published again, in place of the one at the same ``where``;
-        fires when that would survive a crash."""
-
-    def withdraw(where: StorageKey) -> Deferred[None]:
-        """Forget the publication at this place, if there is one; fires when that is durable."""
 
 
 class IWatch(Interface):
@@ -271,12 +105,13 @@ class INode(Interface):
         """
 
     def get(
-        key: str | bytes, *, mode: Literal["first", "latest"] = "latest"
+        key: str | bytes | Reference, *, mode: Literal["first", "latest"] | None = None
     ) -> Deferred[GetResult]:
-        """The value under a name, or under a 20-byte key.
+        """The value under a name, under a 20-byte key, or behind a reference.
 
         ``mode`` is ``first`` (the first valid record) or ``latest`` (the whole lookup, the highest
-        version of all answers).  Fails with :class:`~kadtwisted.errors.InvalidKey`,
+        version of all answers); by default ``first`` for an immutable value, else ``latest``.
+        Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.NotFound`, :class:`~kadtwisted.errors.NoContacts` (nobody is
         known) or :class:`~kadtwisted.errors.Unavailable` (nobody answered).
         """
@@ -309,6 +144,51 @@ class INode(Interface):
     def delete(key: str | bytes) -> Deferred[Receipt]:
         """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
 
+    def put_immutable(
+        value: bytes, *, lifetime: float | None = None, keep: bool = False
+    ) -> Deferred[Receipt]:
+        """Store ``value`` under its own hash; the receipt's ``reference`` finds it.
+
+        Nobody can replace or delete it.  ``keep`` is as in :meth:`put`.  Fails as :meth:`put` does.
+        """
+
+    def put_mutable(
+        signing_key: Signer,
+        value: bytes,
+        *,
+        salt: bytes = b"",
+        seq: int | None = None,
+        cas: int | None = None,
+        lifetime: float | None = None,
+        keep: bool = False,
+    ) -> Deferred[Receipt]:
+        """Sign ``value`` and store it as that of this key and ``salt``; the receipt's ``reference``
+        finds it.
+
+        ``signing_key`` is a :class:`~kadtwisted.identity.signing.SigningKey`, or whatever else has
+        its ``public_key`` and signs with ``sign``.
+        ``seq`` is its sequence number, by default the next; the value with the highest one wins.
+        With ``cas`` it takes the place of the value with just that number, or no place; whoever
+        else wrote meanwhile loses or has won.  ``keep`` is as in :meth:`put`: the record is
+        published again as it was signed.
+
+        Fails as :meth:`put` does, with :class:`~kadtwisted.errors.InvalidSalt`, or with
+        :class:`~kadtwisted.errors.Superseded` (a value with this number or a higher one stands
+        there); with ``cas`` also with :class:`~kadtwisted.errors.CasConflict` (it is not stored, or
+        lost against another writer's) or :class:`~kadtwisted.errors.Uncertain` (read the value to
+        find out).
+        """
+
+    def delete_mutable(
+        signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+    ) -> Deferred[Receipt]:
+        """Replace the value of this key and ``salt`` by a tombstone.
+
+        Nodes keep that as long as any record.  After that, somebody who has kept the value could
+        store it again, so with ``keep`` this node goes on to publish the tombstone.  Fails as
+        :meth:`put_mutable` does.
+        """
+
     def put_record(
         record: bytes,
         *,
@@ -320,14 +200,13 @@ class INode(Interface):
         """Store the bytes of a record of any kind that the network admits, as they are.
 
         ``keep`` and ``put_back`` are as in :meth:`put`; a kind whose records cannot be made anew is
-        not put back.  With ``cas`` a node stores it only in place of a record with
-        this sequence number.  Fails with
-        :class:`~kadtwisted.errors.InvalidRecord`,
-        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or every node
-        says so),
+        not put back.  ``cas`` is as in :meth:`put_mutable`.  Fails
+        with :class:`~kadtwisted.errors.InvalidRecord`,
+        :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or one with
+        its sequence number, or every node says so),
         :class:`~kadtwisted.errors.NotConditional` (its kind has no sequence numbers),
-        :class:`~kadtwisted.errors.CasConflict` (other sequence numbers are stored, and no more than
-        half of the nodes took it), or as :meth:`put` does.
+        :class:`~kadtwisted.errors.CasConflict` and :class:`~kadtwisted.errors.Uncertain` as there,
+        or as :meth:`put` does.
         """
 
     def collect(kind: int, key: str | bytes) -> Deferred[Collection]:

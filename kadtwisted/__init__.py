@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         StorageContext,
     )
     from kadtwisted.model import bencode, messages
+    from kadtwisted.model.announcing import Announcement, Provider, Providers
     from kadtwisted.model.contact import Address, Contact, Endpoint, Family, parse_address
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import (
@@ -161,6 +162,7 @@ _HOMES = homes(
             "IStorageFactory IWatch Remembered StorageContext"
         ),
         "kadtwisted.model.bencode": "bencode",
+        "kadtwisted.model.announcing": "Announcement Provider Providers",
         "kadtwisted.model.contact": "Address Contact Endpoint Family parse_address",
         "kadtwisted.model.health": "Health",
         "kadtwisted.model.ids": (
@@ -204,6 +206,7 @@ __all__ = [
     "Acknowledgement",
     "Address",
     "Anchor",
+    "Announcement",
     "BootstrapFailed",
     "BootstrapResult",
     "Bounds",
@@ -270,6 +273,8 @@ __all__ = [
     "OwnRecord",
     "Parameters",
     "PingResult",
+    "Provider",
+    "Providers",
     "Publication",
     "Receipt",
     "RecordTooLarge",

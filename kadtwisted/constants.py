@@ -45,3 +45,10 @@ at most this far from its own: as far as a publication time may be ahead."""
 
 CLOCK_SKEW_LIMIT = 5 * MINUTE
 """A holder refuses a record whose publication time is further ahead of its own clock than this."""
+
+ATTRIBUTES_LIMIT = 400
+"""Bytes of an application that an announcement may carry: with the longest address it has 546, so
+that an answer has room for one beside contacts."""
+
+LONGEST_ANNOUNCEMENT = 2 * HOUR
+"""The longest lifetime of an announcement: the longest for which a node that has died is named."""

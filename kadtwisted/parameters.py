@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kadtwisted.constants import DAY, HOUR, ID_BITS, MINUTE
+from kadtwisted.constants import DAY, HOUR, ID_BITS, LONGEST_ANNOUNCEMENT, MINUTE
 from kadtwisted.model.settings.fields import brief, setting
 from kadtwisted.model.settings.value_kinds import (
     Choice,
@@ -79,6 +79,9 @@ class Parameters:
         24 * HOUR,
         PERIOD,
         "Lifetime of a record that is stored without one (Kademlia paper, section 2.5).",
+    )
+    announcement_lifetime: float = setting(
+        30 * MINUTE, Duration(MINUTE, LONGEST_ANNOUNCEMENT), "Lifetime of an announcement."
     )
     token_rotation: float = setting(
         5 * MINUTE,

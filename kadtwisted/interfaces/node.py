@@ -10,6 +10,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from kadtwisted.model.announcing import Providers
     from kadtwisted.model.contact import Contact
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
@@ -234,6 +235,33 @@ class INode(Interface):
         :class:`~kadtwisted.errors.InvalidInput`, :class:`~kadtwisted.errors.NodeStopped` or
         :class:`~kadtwisted.errors.TooManyRequests` (as many watches run as may).
         """
+
+    def announce(
+        key: str | bytes,
+        *,
+        port: int | None = None,
+        attributes: bytes = b"",
+        lifetime: float | None = None,
+    ) -> Deferred[Receipt]:
+        """Announce under a key that this node offers something at its own address.
+
+        ``port`` is where, by default the node's own UDP port; ``attributes`` are at most 400 bytes
+        of the application's.  The node makes the announcement anew, with the address that it has
+        then, before its ``lifetime`` (60 to 7,200 seconds) is over, until it is withdrawn; over
+        restarts, too, if it was given a node state.  A node with both address families announces
+        in each.  Fails with :class:`~kadtwisted.errors.InvalidInput`,
+        :class:`~kadtwisted.errors.RecordTooLarge`, or as :meth:`put` does.
+        """
+
+    def withdraw(key: str | bytes) -> Deferred[Receipt]:
+        """Announce nothing under a key any more, and tell those who hold the announcement.
+
+        Fails as :meth:`put` does; the announcement is not made anew then either.
+        """
+
+    def providers(key: str | bytes, limit: int | None = None) -> Deferred[Providers]:
+        """Who announces under a key: with ``limit`` a fair sample of so many at most, else all that
+        can be found.  Fails as :meth:`collect` does."""
 
     def records(after: StorageKey | None, limit: int) -> Deferred[RecordsPage]:
         """The records that this node stores: those of at most ``limit`` places (at least 1) in

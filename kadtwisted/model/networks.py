@@ -28,7 +28,7 @@ import ipaddress
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kadtwisted.model.contact import is_loopback
+from kadtwisted.model.contact import Endpoint, is_loopback
 
 IPV4_BYTES = 4
 
@@ -109,3 +109,18 @@ def _is_public_ipv6(host: str) -> bool:
     if len(first) != 4 or first[0] not in "23" or "%" in host:
         return False
     return first != "2001" or int(rest.partition(":")[0] or "0", 16) >= 0x200
+
+
+_NEVER = ("0.", *(f"{each}." for each in range(224, 240)), "255.255.255.255")
+
+
+def may_be_a_host(endpoint: Endpoint) -> bool:
+    """Whether any host at all can have this endpoint: not with port 0, in "this network", with an
+    unspecified or multicast address, or the broadcast one."""
+    host, port = endpoint
+    if not port:
+        return False
+    if ":" not in host:
+        return not host.startswith(_NEVER)
+    address = ipaddress.IPv6Address(host)
+    return not (address.is_multicast or address.is_unspecified)

@@ -15,7 +15,7 @@ class Kind(IntEnum):
     VALUE = 1
     IMMUTABLE = 2
     MUTABLE = 3
-    ANNOUNCEMENT = 4  # reserved
+    ANNOUNCEMENT = 4
 
 
 DELETED = b"de"

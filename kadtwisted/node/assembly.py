@@ -25,6 +25,7 @@ from kadtwisted.model.contact import (
 from kadtwisted.model.messages import Changed, Listen
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.announcing import Announcing
 from kadtwisted.node.operations.bootstrap import Bootstrap
 from kadtwisted.node.operations.records import RecordOperations
 from kadtwisted.node.port.link import Link
@@ -34,6 +35,7 @@ from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.serving.telling import Telling
+from kadtwisted.node.upkeep.announcements import Announcements, publishing_again
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.maintenance import Maintenance, Workers
 from kadtwisted.node.upkeep.persistence import Persistence
@@ -70,6 +72,7 @@ class Assembly:
 
     links: Links
     record_operations: RecordOperations
+    announcing: Announcing
     bootstrap: Bootstrap
     upkeep: Workers
     maintenance: Maintenance
@@ -91,18 +94,24 @@ def assemble(lasting: LastingParts) -> Assembly:
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
     persistence = Persistence(context, links, lasting.state)
+    announcing = Announcing(context, links, operations)
+    again = publishing_again(operations, announcing)
+    publisher = Publisher(context, runner, lasting.publications, persistence, again)
     workers = Workers(
         ContactUpkeep(context, links, bootstrap),
         records,
         Replication(context, links, records),
         persistence,
-        Publisher(context, runner, lasting.publications, persistence, operations.publish_again),
+        publisher,
+        Announcements(announcing, publisher),
     )
     workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
-    return Assembly(links, operations, bootstrap, workers, maintenance, telling, watches)
+    return Assembly(
+        links, operations, announcing, bootstrap, workers, maintenance, telling, watches
+    )
 
 
 def _connect(
@@ -121,13 +130,16 @@ def _connect(
 
 
 class _ToUpkeep(LinkObserver):
-    """Tells a node's upkeep of new and lost contacts."""
+    """Tells a node's upkeep of new and lost contacts, and of a new address."""
 
     def __init__(self, maintenance: Maintenance) -> None:
         self._maintenance = maintenance
 
     def added(self, contact: Contact) -> None:
         self._maintenance.contact_added(contact)
+
+    def observed(self, endpoint: Endpoint) -> None:
+        self._maintenance.moved(endpoint)
 
     def removed(self, contact: Contact, known_for: float) -> None:
         self._maintenance.contact_removed(known_for)

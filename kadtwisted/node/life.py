@@ -110,6 +110,7 @@ class NodeLife:
         self._values = Values(self._record_operations)
         self._conditional = ConditionalWrites(self._record_operations)
         self._signed = Signed(self._record_operations, self._conditional)
+        self._announcing = made.announcing
         self._self_check = SelfCheck(self._context, made.links, self._records)
         self._probing = Probing(self._context, made.links, made.bootstrap)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from kadtwisted.errors import InvalidInput
 from kadtwisted.interfaces import INode
 from kadtwisted.lookup.records import MODES, Mode
+from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import OwnRecord
@@ -36,6 +37,7 @@ from kadtwisted.node.arguments import (
     check_record,
 )
 from kadtwisted.node.life import NodeLife
+from kadtwisted.node.operations.announcing import check_limit, read_wish
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.signed import Numbers, draft_of
@@ -225,6 +227,38 @@ class Node(NodeLife):
         """See :meth:`INode.watch`."""
         check_callback(callback)
         return self._parts.watches.watch(*place_of(key, kind), callback)
+
+    def announce(
+        self,
+        key: str | bytes,
+        *,
+        port: int | None = None,
+        attributes: bytes = b"",
+        lifetime: float | None = None,
+    ) -> Deferred[Receipt]:
+        """See :meth:`INode.announce`."""
+        try:
+            wish = read_wish(key, port, attributes, lifetime, self._context.settings.parameters)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._upkeep.announcements.announce(wish))
+
+    def withdraw(self, key: str | bytes) -> Deferred[Receipt]:
+        """See :meth:`INode.withdraw`."""
+        try:
+            target = key_id(key)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._upkeep.announcements.withdraw(target))
+
+    def providers(self, key: str | bytes, limit: int | None = None) -> Deferred[Providers]:
+        """See :meth:`INode.providers`."""
+        try:
+            target = key_id(key)
+            check_limit(limit)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._announcing.providers(target, limit))
 
     # --- What is there now -------------------------------------------------------------------
 

@@ -26,10 +26,14 @@ SUB_LIMIT: Final = 64
 
 
 class Sender(NamedTuple):
-    """The node that asks this one to store a record: its proven endpoint and its public key."""
+    """The node that asks this one to store a record: its proven endpoint and its public key.
+
+    ``welcome`` says whether its address is one that this node keeps and passes on (see
+    ``routing/reachable.py``)."""
 
     endpoint: Endpoint
     key: bytes
+    welcome: bool = True
 
 
 def _accept(record: bytes, _: object) -> None:
@@ -97,6 +101,13 @@ class RecordKind(NamedTuple):
     longest: Callable[[bytes], float] = _unlimited
     """The longest time in seconds for which a holder keeps this record without hearing of it again,
     if that is shorter than ``Parameters.max_remaining``, which binds all kinds."""
+
+    passed_on: bool = True
+    """Whether holders bring these records to each other.  If not, only its owner stores a record,
+    and each holder has seen that it may."""
+    sampled: bool = False
+    """Whether the first page of an answer is a random sample of the many records under a key; the
+    next ones have all of them."""
 
     floor: Callable[[bytes], bytes] = _whole
     """What a holder keeps of a record, to know which others lose to it when it has expired."""
@@ -186,6 +197,12 @@ class RecordKinds:
             raise InvalidInput("each kind of record has a number of its own, from 1 to 255")
         self.many = frozenset(number for number, each in self._kinds.items() if each.many)
         """The numbers of the kinds of which many records stand under one key."""
+        self.crowded = MappingProxyType(
+            {n: each.most for n, each in self._kinds.items() if each.many}
+        )
+        """How many of each of these may."""
+        self.kept = frozenset(n for n, each in self._kinds.items() if not each.passed_on)
+        """The numbers of the kinds that holders do not bring to each other."""
 
     def __iter__(self) -> Iterator[RecordKind]:
         return iter(self._kinds.values())
@@ -218,5 +235,13 @@ class RecordKinds:
         return version_of(record) if rules is None else rules.version(record)
 
 
+def just_before(where: StorageKey) -> StorageKey:
+    """The last place before this one that a record can have; for a ``sub`` that is not empty."""
+    sub, last = where.sub[:-1], where.sub[-1]
+    if last:
+        sub += bytes([last - 1]) + b"\xff" * (SUB_LIMIT + 1 - len(where.sub))
+    return where._replace(sub=sub)
+
+
 NATIVE_KINDS: Final = RecordKinds((VALUE, IMMUTABLE, MUTABLE))
-"""The kinds of the native network."""
+"""The kinds of all native networks; that of announcements is made for a network and a node."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from kadtwisted.constants import DATAGRAM_LIMIT, ID_BITS
 from kadtwisted.errors import StorageFull
@@ -33,13 +33,8 @@ from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.networks import address_of, is_public, networks_of
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
+from kadtwisted.records.crowds import OWN, UNKNOWN, Crowds, Source
 from kadtwisted.records.floor import FLOOR_KIND, floor_place, floored_place
-
-Source = bytes
-"""The beginning of an address, or one of the two below."""
-UNKNOWN: Final[Source] = b""
-OWN: Final[Source] = b"own"
-"""Of three bytes, so it is no network and no host."""
 
 SHARE = 8
 """A source may fill an eighth of the capacity.  MAGIC: a provider that has a tenth of all nodes is
@@ -90,7 +85,8 @@ class Ledger:
     """The records in the storage of the node ``own_id``, which holds ``capacity`` at most.
 
     If it is not ``fair``, because all members trust each other, nobody has a share and nothing
-    gives way.  ``close_enough`` tells how many leading bits with our ID are.
+    gives way.  ``close_enough`` tells how many leading bits with our ID are.  ``crowds`` knows what
+    stands under keys of which many records may stand.
     """
 
     def __init__(
@@ -100,7 +96,9 @@ class Ledger:
         *,
         fair: bool,
         close_enough: Callable[[], int] = lambda: ID_BITS,
+        crowds: Crowds | None = None,
     ) -> None:
+        self.crowds = Crowds() if crowds is None else crowds
         self._own_id = own_id
         self._capacity = capacity
         self._fair = fair
@@ -118,6 +116,7 @@ class Ledger:
 
     def clear(self) -> None:
         """Forget everything: the storage is looked through anew."""
+        self.crowds.clear()
         self._entries.clear()
         self._holdings.clear()
         self._on_shelf.clear()
@@ -192,7 +191,8 @@ class Ledger:
 
         :class:`~kadtwisted.errors.StorageFull` if they may not be stored; then nothing has changed.
         """
-        leaving = self._gives_way(records, source) if self._fair else []
+        crowded_out = self.crowds.gives_way(records[-1].where, source)
+        leaving = self._gives_way(records, source, crowded_out) if self._fair else crowded_out
         touched = [*leaving, *(each.where for each in records)]
         before = tuple((where, self._entries.get(where)) for where in touched)
         for where in leaving:
@@ -211,12 +211,16 @@ class Ledger:
 
     # --- Who gives way -----------------------------------------------------------------------
 
-    def _gives_way(self, records: Sequence[StoredRecord], source: Source) -> list[StorageKey]:
-        """The places that must become free."""
+    def _gives_way(
+        self, records: Sequence[StoredRecord], source: Source, crowded_out: Sequence[StorageKey]
+    ) -> list[StorageKey]:
+        """The places that must become free, beside those of records that are crowded out."""
         held = [self._entries[each.where] for each in records if each.where in self._entries]
         needs = _needs(records, held)
         nearer = self._shared_bits(records[0].where.key)
         clearing = _Clearing(dict.fromkeys(each.where for each in records))
+        for where in crowded_out:
+            clearing.add(where, self._entries[where])
         if source not in (OWN, UNKNOWN):
             grows = _needs(records, [each for each in held if each.source == source])
             for where in self._farthest_of(source, nearer):
@@ -277,6 +281,7 @@ class Ledger:
         self._entries[where] = entry
         holding = self._holdings.setdefault(entry.source, Holding())
         self._count(holding, where, 1, entry)
+        self.crowds.add(where, entry.source)
         if where.kind != FLOOR_KIND:
             self._unshelve(floor_place(where))
         if where.kind != FLOOR_KIND or floored_place(where) not in self._entries:
@@ -290,6 +295,7 @@ class Ledger:
         entry = self._entries.pop(where)
         holding = self._holdings[entry.source]
         self._count(holding, where, -1, entry)
+        self.crowds.remove(where)
         if not holding.records:
             del self._holdings[entry.source]
 

@@ -12,8 +12,9 @@ from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.records import ledger
+from kadtwisted.records.crowds import OWN, UNKNOWN, Source
 from kadtwisted.records.floor import floor_place
-from kadtwisted.records.ledger import LARGEST, OWN, SHARE, UNKNOWN, Ledger, Source, source_of
+from kadtwisted.records.ledger import LARGEST, SHARE, Ledger, source_of
 
 OURS = NodeID(0)
 ONE, TWO, THREE = b"\x01\x01", b"\x02\x02", b"\x03\x03"

@@ -28,7 +28,8 @@ from kadtwisted.model.messages import (
     Store,
 )
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.records.kinds import NATIVE_KINDS
+from kadtwisted.records.announcement import announcements
+from kadtwisted.records.kinds import NATIVE_KINDS, RecordKinds
 from kadtwisted.rpc.limits import Limits
 from kadtwisted.rpc.replays import AnsweredOnce, Strangers
 from kadtwisted.rpc.tokens import Tokens
@@ -91,11 +92,12 @@ def native_dialect(
         raise ConfigurationError("the network's name cannot be empty")
     if settings.network in RESERVED_NETWORKS:
         raise ConfigurationError(f"the network name {settings.network!r} is reserved")
+    sealer = _make_sealer(key, settings, secure_random)
     return NativeDialect(
         name="native",
         public_key=key.public_key,
         identify=node_id_of,
-        kinds=NATIVE_KINDS,
+        kinds=RecordKinds((*NATIVE_KINDS, announcements(settings.network, key.seed))),
         parameters=settings.parameters,
         datagram_limit=DATAGRAM_LIMIT,
         formats=FORMATS,
@@ -103,7 +105,7 @@ def native_dialect(
         proven_only=frozenset((Store, Have, Listen)),
         answer_unknown=answer_unknown,
         serializer=serializer or CBORSerializer(node_id_of),
-        sealer=_make_sealer(key, settings, secure_random),
+        sealer=sealer,
         answer_length=answer_length,
         settings=settings,
         secure_random=secure_random,

@@ -4,10 +4,10 @@ Most kinds have one record under a key.  Then each request names the best versio
 a holder of that version need not send it again.
 
 Some kinds have many records under a key.  Then a holder sends as many as fit into one answer, and a
-cursor.  It is asked for more until it has no more, or until it has sent as many as a holder keeps
-under one key.  A holder that sends one invalid record is not asked again.  At most alpha holders
-are asked for more at the same time.  The search is over when the lookup is over and all holders
-have been read.
+cursor; of some kinds a random sample first, and behind its cursor all.  It is asked for more until
+it has no more, or until it has sent as many as a holder keeps under one key.  A holder that sends
+one invalid record is not asked again.  At most alpha holders are asked for more at the same time.
+The search is over when the lookup is over and all holders have been read.
 
 A node that does not know the kind names contacts all the same.  It lives, but is passed over: the
 records are kept by the closest nodes that know their kind.
@@ -115,8 +115,9 @@ class RecordDriver(LookupDriver):
         Records without time left and invalid ones are passed over.  No further page is read of a
         holder that sent an invalid one.  ``left`` is how many more records the holder may send.
         """
-        many = self._findings.rules.many
-        left = self._findings.rules.most if left is None else left
+        rules = self._findings.rules
+        is_first = left is None
+        left = rules.most if left is None else left
         held: list[bytes] = []
         is_honest = True
         for item in body.items:
@@ -129,8 +130,9 @@ class RecordDriver(LookupDriver):
                 self.lookup.claims(holder, judged.version)
             else:
                 held.append(judged.version)
-        left -= max(1, len(body.items))
-        if many and is_honest and body.cursor and left > 0:
+        if not (is_first and rules.sampled):
+            left -= max(1, len(body.items))
+        if rules.many and is_honest and body.cursor and left > 0:
             self._waiting.append(NextPage(holder, body.cursor, left))
         return held
 

@@ -26,6 +26,7 @@ from kadtwisted.errors import (
     Unavailable,
 )
 from kadtwisted.lookup.records import Mode
+from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import StorageKey, StoredRecord
@@ -120,8 +121,8 @@ class RecordOperations:
 
     # --- Reading -----------------------------------------------------------------------------
 
-    async def read(self, rules: RecordKind, key: NodeID, mode: Mode) -> Read:
-        """The records of one kind under a key.
+    async def read(self, rules: RecordKind, key: NodeID, mode: Mode, *, whole: bool = True) -> Read:
+        """The records of one kind under a key; of many, unless ``whole``, those of first answers.
 
         In ``first`` mode what this node holds is enough.  In ``latest`` mode, and if the kind has
         one record under a key, the winner is sent to those of the closest nodes that lack it.
@@ -129,7 +130,7 @@ class RecordOperations:
         """
         rules = rules.remembering()
         local = await self._local(rules, key)
-        query = Query(rules, key, mode)
+        query = Query(rules, key, mode, whole)
         founds = [] if local and mode == "first" else await self._search(query)
         read = self._read(rules, founds, local)
         if not read.winners and not read.answered:
@@ -197,7 +198,7 @@ class RecordOperations:
         )
 
     async def _search(self, query: Query) -> list[Found]:
-        links = self._links.connected()
+        links = [e for e in self._links.connected() if query.family in (None, e.family)]
         if not links and self._context.read_only:
             raise NoContacts("no other node is known: bootstrap first")
         if not links:
@@ -242,16 +243,22 @@ class RecordOperations:
     # --- Publishing --------------------------------------------------------------------------
 
     async def publish(
-        self, rules: RecordKind, key: NodeID, wanted: Any, lifetime: float
+        self,
+        rules: RecordKind,
+        key: NodeID,
+        wanted: Any,
+        lifetime: float,
+        family: Family | None = None,
     ) -> Published:
-        """Make the next record under a key and store it.
+        """Make the next record under a key and store it, in all address families or in one.
 
         ``wanted`` is what the kind's ``publish`` takes.  It is tried again with a later time if
         nodes say that it is superseded (:mod:`~kadtwisted.records.publishing`).  Fails as
         :func:`check_stored` and the kind's ``publish`` do.
         """
         rules = rules.remembering()
-        founds = await self.search_to_write(Query(rules, key, "latest", whole=False))
+        query = Query(rules, key, "latest", whole=False, family=family)
+        founds = await self.search_to_write(query)
         read = self._read(rules, founds, await self._local(rules, key))
         seen = [each.record for each in read.winners]
         unix_now = self._context.clock.network_time()

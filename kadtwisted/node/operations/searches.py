@@ -24,7 +24,7 @@ from kadtwisted.lookup.disjoint import DisjointLookup
 from kadtwisted.lookup.farther import Farther
 from kadtwisted.lookup.iterative import WIDEST, Lookup
 from kadtwisted.lookup.records import Mode, RecordSearch
-from kadtwisted.model.contact import Contact
+from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.ids import NodeID, distance, random_id
 from kadtwisted.model.results import Trace
 from kadtwisted.node.context import NodeContext
@@ -49,7 +49,7 @@ class Query(NamedTuple):
     """What to search: the records of one kind under one key.
 
     ``whole`` says whether all of many records are wanted, or those of the first answers suffice;
-    ``gently`` that nobody waits for it.
+    ``gently`` that nobody waits for it.  ``family``: only over the link of this address family.
     """
 
     rules: RecordKind
@@ -57,6 +57,7 @@ class Query(NamedTuple):
     mode: Mode
     whole: bool = True
     gently: bool = False
+    family: Family | None = None
 
 
 class Charged(NamedTuple):

@@ -51,7 +51,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, page_of
+from kadtwisted.node.serving.pages import CONTACTS_BESIDE_RECORD, SAMPLE, page_of, sample_of
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.records.kinds import Sender
 from kadtwisted.records.lifetime import remaining_at
@@ -107,6 +107,7 @@ class Handlers:
         self._own_want = Want.IPV4 if family is Family.IPV4 else Want.IPV6
         self._records = records
         self._many = records.kinds.many
+        self._sampled = frozenset(each.number for each in records.kinds if each.sampled)
         self._single = frozenset(each.number for each in records.kinds) - self._many
         self._version = records.kinds.version
         self._now = context.world.now
@@ -209,15 +210,26 @@ class Handlers:
         if body.kind not in self._many:
             contacts = self._closest(body.key, body.want)
             return Error(ErrorCode.UNKNOWN_KIND, NO_SUCH_KIND, 0, contacts)
+        if body.kind in self._sampled and not body.cursor:
+            drawing = self._records.sample(body.kind, body.key, SAMPLE)
+            return drawing.addCallback(self._sample_reply, body)
         finding = self._records.find_page(body.kind, body.key, body.cursor)
         return finding.addCallback(self._page_reply, body)
 
     def _page_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
         """The next of many records under a key; contacts come with the first ones alone."""
-        key, _, _, cursor, want = body
         items, further = page_of(found, body, self._now())
-        if cursor:
-            return Records(items, (), further)
+        return Records(items, (), further) if body.cursor else self._first(items, further, body)
+
+    def _sample_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
+        """Any records under a key, each as likely as any other."""
+        count = self._records.ledger.crowds.count(body.kind, body.key)
+        items, further = sample_of(found, count, self._now())
+        return self._first(items, further, body)
+
+    def _first(self, items: tuple[StoredItem, ...], further: bytes, body: FindValue) -> Records:
+        """The first page of many records."""
+        key, want = body.key, body.want
         if not items:
             return Records((), self._closest(key, want), further)
         count = min(CONTACTS_BESIDE_RECORD, self._k)
@@ -226,7 +238,8 @@ class Handlers:
     def _store(self, received: Received) -> Deferred[ReplyBody]:
         body: Any = received.body
         record, remaining, cas = body
-        sender = Sender(received.endpoint, received.key)
+        endpoint = received.endpoint
+        sender = Sender(endpoint, received.key, self._reach.admits(endpoint))
         storing = self._records.store(record, remaining, cas, sender)
         return storing.addCallbacks(Stored, _refusal)
 

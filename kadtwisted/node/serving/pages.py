@@ -2,6 +2,9 @@
 
 A holder keeps no state for a reader.  The cursor is the ``sub`` of the last record that was looked
 at, so the next page begins just behind it, whatever came or went meanwhile.
+
+Of some kinds the first page is a sample: any records under the key, each as likely as any other.
+The next page begins at the first of all records then.
 """
 
 from __future__ import annotations
@@ -33,6 +36,29 @@ ROOM_ALONE = ROOM + 1 + CURSOR_BYTES
 FIRST_ROOM = ROOM - CONTACTS_BESIDE_RECORD * CONTACT_IPV6
 """The same on the first page, which must not push out the contacts beside it: a search goes on with
 them."""
+
+SAMPLE = 6
+"""Records drawn for a sample: more than fit into a first page of the shortest announcements."""
+
+AT_THE_FIRST = b"\0"
+"""The cursor behind a sample.  No record of a kind that is sampled has a shorter ``sub``."""
+
+
+def sample_of(
+    found: Sequence[StoredRecord], count: int, now: float
+) -> tuple[tuple[StoredItem, ...], bytes]:
+    """The records to send of those that were drawn, as many as fit, and the cursor for all of the
+    ``count`` records under the key, which is empty if none is left out."""
+    items: list[StoredItem] = []
+    free = FIRST_ROOM
+    for _, data, expires, _ in found:
+        left = remaining_at(expires, now)
+        free -= ITEM_BYTES + len(data)
+        if free < 0 and items:
+            break
+        if left:
+            items.append(StoredItem(data, left))
+    return tuple(items), AT_THE_FIRST if count > len(items) else b""
 
 
 def page_of(

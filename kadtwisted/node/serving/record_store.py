@@ -20,7 +20,7 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.serving.neighbours import Neighbours
 from kadtwisted.node.serving.writer import PROBE, RecordWriter
 from kadtwisted.records.floor import FLOORS_END
-from kadtwisted.records.kinds import Sender
+from kadtwisted.records.kinds import Sender, just_before
 from kadtwisted.upkeep.vouchers import Vouchers
 from kadtwisted.wire.layout import RECORDS_LIMIT
 
@@ -37,6 +37,7 @@ class RecordStore:
         self._vouchers = Vouchers(context.parameters.k, context.world.random)
         self._writer = RecordWriter(context, storage, self.neighbours, self._vouchers)
         self.ledger = self._writer.ledger
+        self._random = context.world.random
         self.find = storage_reader(storage, self._now)
 
     # --- Writing -----------------------------------------------------------------------------
@@ -98,6 +99,20 @@ class RecordStore:
         """The next records of a kind of which many stand under one key, in the order of their
         ``sub``, from just behind ``after``; expired ones and those of later keys may follow."""
         return self._storage.page(StorageKey(kind, key, after), RECORDS_LIMIT)
+
+    def sample(self, kind: int, key: NodeID, count: int) -> Deferred[Sequence[StoredRecord]]:
+        """Random ones of the records under a key, at most ``count``, each read by itself; expired
+        ones may be among them."""
+        found: list[StoredRecord] = []
+        places = list(self.ledger.crowds.sample(kind, key, count, self._random))
+
+        def step(read: Sequence[StoredRecord]) -> Any:
+            found.extend(each for each in read if each.where[:2] == (kind, key))
+            if not places:
+                return found
+            return self._storage.page(just_before(places.pop()), 1).addCallback(step)
+
+        return succeed(()).addCallback(step)
 
     def page(self, after: StorageKey | None, limit: int) -> Deferred[Sequence[StoredRecord]]:
         """At most ``limit`` records of all kinds in ascending order of their places, from just
@@ -172,7 +187,8 @@ class RecordStore:
         bitmap = bytearray((len(have.entries) + 7) // 8)
         offers: dict[tuple[int, NodeID], list[tuple[int, bytes]]] = {}
         for index, (kind, key, version) in enumerate(have.entries):
-            if self.kinds.known(kind):
+            rules = self.kinds.get(kind)
+            if rules is not None and rules.passed_on:
                 offers.setdefault((kind, key), []).append((index, version))
         places = list(offers)
 

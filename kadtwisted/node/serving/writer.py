@@ -32,9 +32,10 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, StorageUsage, StoredRecord
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.serving.neighbours import Neighbours
-from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left
-from kadtwisted.records.kinds import Sender
-from kadtwisted.records.ledger import OWN, UNKNOWN, Admission, Ledger, Source, source_of
+from kadtwisted.records.crowds import OWN, UNKNOWN, Crowds, Source
+from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left, floor_place
+from kadtwisted.records.kinds import Sender, just_before
+from kadtwisted.records.ledger import Admission, Ledger, source_of
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
 from kadtwisted.records.writes import Pending, Write, WriteQueue
 from kadtwisted.upkeep.vouchers import Vouchers
@@ -70,6 +71,10 @@ class RecordWriter:
             StorageUsage(bounds.stored_records, bounds.stored_bytes),
             fair=context.open_network,
             close_enough=neighbours.close_enough,
+            crowds=Crowds(
+                context.dialect.kinds.crowded,
+                context.dialect.kinds.kept if context.open_network else (),
+            ),
         )
         self._kinds = context.dialect.kinds
         self._storage = storage
@@ -138,8 +143,8 @@ class RecordWriter:
 
     def _run(self, pending: Pending[Deferred[int]]) -> None:
         write = pending.write
-        kind, key, _ = write.where
-        reading = self._storage.get(kind, key, self._now())
+        key = write.where.key
+        reading = self._at(write.where, many=write.rules.many)
         if key in self._floors:
             pending.work = reading.addCallback(self._read_floors, write)
         else:
@@ -162,8 +167,14 @@ class RecordWriter:
 
     # --- One write ---------------------------------------------------------------------------
 
+    def _at(self, where: StorageKey, *, many: bool) -> Deferred[Sequence[StoredRecord]]:
+        """What may be stored at a place.  Where many stand under a key only one of them is read."""
+        if many:
+            return self._storage.page(just_before(where), 1)
+        return self._storage.get(where.kind, where.key, self._now())
+
     def _read_floors(self, found: Sequence[StoredRecord], write: Write) -> Deferred[int]:
-        reading = self._storage.get(FLOOR_KIND, write.where.key, self._now())
+        reading = self._at(floor_place(write.where), many=write.rules.many)
         return reading.addCallback(lambda floors: self._decide(found, floors, write))
 
     def _decide(
@@ -172,14 +183,16 @@ class RecordWriter:
         where, data = write.where, write.record
         now = self._now()
         existing = next((each for each in found if each.where == where), None)
+        if existing is not None and existing.expires <= now:
+            existing = None
         floor = floor_among(floors, where)
+        if floor is not None and floor.expires <= now:
+            floor = None
         same = existing is not None and existing.data == data
         if not same:
             _check_condition(write, existing)
         if floor is not None and not write.rules.holds_against(data, floor.data):
             raise Superseded("a newer record was stored here")
-        if existing is None and len(found) >= write.rules.most:
-            raise StorageFull("as many records as may be are kept under this key")
         if existing is None and self._neighbours.is_too_far(where.key, write.sender):
             raise TooFar("many nodes are closer to the key")
         expires = deadline(existing, same, write.remaining, now, self._maximum)

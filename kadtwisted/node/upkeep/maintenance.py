@@ -30,13 +30,14 @@ from typing import NamedTuple
 
 from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.model.contact import Contact
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.upkeep.announcements import Announcements
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
@@ -68,6 +69,7 @@ class Workers:
     replication: Replication
     persistence: Persistence
     publisher: Publisher
+    announcements: Announcements
 
 
 class HandOff(NamedTuple):
@@ -144,6 +146,11 @@ class Maintenance:
             longest = self.replication_period() / HAND_OFFS_A_PERIOD
             wait = min(self._settings.hand_off_after, longest)
             self._runner.load_at(TaskFor(self._hand_off, HandOff(contact)), self._now() + wait)
+
+    def moved(self, endpoint: Endpoint) -> None:
+        """Others see this node at another endpoint now."""
+        if self._runner.running:
+            self._workers.announcements.moved(endpoint)
 
     def contact_removed(self, known_for: float) -> None:
         """A contact was dropped: a session ended."""

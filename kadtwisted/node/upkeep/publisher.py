@@ -105,6 +105,16 @@ class Publisher:
         """At most ``limit`` of our own records by their places, from just behind ``after``."""
         return tuple(own_record(each) for each in self._schedule.page(after, limit))
 
+    def records(self, kind: int) -> list[Publication]:
+        """All of one kind that are kept published."""
+        return [each for each in self._schedule.publications() if each.where.kind == kind]
+
+    def hurry(self, where: StorageKey) -> None:
+        """Publish the record at this place again now, and not when it is due."""
+        publication = self._schedule.get(where)
+        if publication is not None:
+            self._due(publication._replace(next_at=self._world.unix_time()))
+
     def keeps_up(self) -> bool:
         """Whether the budget of the upkeep suffices to publish all records in time."""
         return self._schedule.keeps_up(self._rate)

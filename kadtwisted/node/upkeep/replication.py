@@ -13,6 +13,8 @@ others.  Lanes take turns page by page, so nobody holds up the records of others
 :meth:`Replication.hand_off` does the same for one node that is new among the closest, for those
 records of which we are one of the nearest holders.
 
+Records of kinds that are not passed on (``RecordKind.passed_on``) are left to their owners.
+
 Nodes that are known not to know a kind of record are passed over for it, and the next closest take
 their place (:mod:`~kadtwisted.node.upkeep.kinds`).
 """
@@ -78,6 +80,7 @@ class Replication:
         self._links = links
         self._records = records
         self._counters = context.counters
+        self._kept = context.dialect.kinds.kept
         self._rests_until: dict[StorageKey, float] = {}
         self._passes: dict[Lane, list[StorageKey]] = {}
 
@@ -122,7 +125,8 @@ class Replication:
         crowded = dict.fromkeys(self.lanes())
         light = (source for source, _ in ledger.sources() if source not in crowded)
         sources = list(light) if lane == EVERYBODY else [lane]
-        places = [where for source in sources for where in ledger.places(source)]
+        kept = self._kept
+        places = [w for source in sources for w in ledger.places(source) if w.kind not in kept]
         places.sort(reverse=True, key=itemgetter(1))  # the key; 100,000 of them in some 0.1 s
         self._passes[lane] = places
         if lane == EVERYBODY:
@@ -190,7 +194,9 @@ class Replication:
         mine = [
             each
             for each in page
-            if each.expires > now and self._is_ours_to_hand_off(link, contact, each)
+            if each.expires > now
+            and each.where.kind not in self._kept
+            and self._is_ours_to_hand_off(link, contact, each)
         ]
         cost = await self._offer(link, {contact: mine} if mine else {})
         return (page[-1].where if len(page) == PAGE else None), cost

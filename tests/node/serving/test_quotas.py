@@ -13,8 +13,8 @@ from kadtwisted.model.record import StorageUsage
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.parameters import Bounds, NodeSettings
 from kadtwisted.records import ledger
+from kadtwisted.records.crowds import OWN, UNKNOWN
 from kadtwisted.records.kinds import Sender
-from kadtwisted.records.ledger import OWN, UNKNOWN
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.contexts import make_context
 from tests.node.serving.cases import StoreCase, record

@@ -1,0 +1,260 @@
+"""Announcing what this node offers, and finding who offers what.
+
+A holder takes an announcement only from the address that it names.  So a node announces, in each
+address family, the address at which others see it.  While it has moved and its observers do not
+agree yet, it tries the address that the last answer named, too.
+
+An announcement is made anew each time that it is stored: with a later sequence number, and with the
+address and port that the node has then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE
+from kadtwisted.errors import (
+    InvalidInput,
+    InvalidLifetime,
+    KadtwistedError,
+    NoContacts,
+    NodeStopped,
+    NotStored,
+    RecordTooLarge,
+)
+from kadtwisted.model.announcing import Announcement, Offer, Provider, Providers
+from kadtwisted.model.contact import WILDCARDS, Endpoint, Family
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.printable import described
+from kadtwisted.model.record import Kind, StorageKey
+from kadtwisted.model.results import Receipt
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.records import Published, Read, RecordOperations
+from kadtwisted.node.operations.searches import all_of, merge_traces
+from kadtwisted.node.operations.values import check_lifetime, key_id
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
+from kadtwisted.parameters import Parameters
+from kadtwisted.records.announcement import good_for, place_of, sequence_of
+
+REFRESH_WITHIN = 30 * MINUTE
+"""An announcement is made anew at half its lifetime, and at half of this at the latest: holders do
+not bring it to each other, so this bounds how many of them may have gone meanwhile."""
+
+PORTS = 1 << 16
+
+
+class Wish(NamedTuple):
+    """What a node is to announce under a key; without a ``port``, its own UDP port."""
+
+    key: NodeID
+    port: int | None
+    attributes: bytes
+    lifetime: int
+
+
+class Announcing:
+    """Announces for one node, and finds providers."""
+
+    def __init__(self, context: NodeContext, links: Links, records: RecordOperations) -> None:
+        self._context = context
+        self._links = links
+        self._records = records
+
+    # --- Announcing --------------------------------------------------------------------------
+
+    async def announce(self, wish: Wish, known: Sequence[bytes]) -> list[Published]:
+        """Store an announcement in each family; those that holders took.
+
+        ``known`` are the node's announcements under the key so far.  Fails as :meth:`INode.put`
+        does, if none was taken.
+        """
+        key, port, attributes, lifetime = wish
+        wanted = [
+            Offer(key, each, None, port is None, attributes, lifetime, self._last(known, each))
+            for each in self._families()
+        ]
+        return await self._in_all([self._offer(each, wish.port) for each in wanted])
+
+    async def withdraw(self, key: NodeID, known: Sequence[bytes]) -> list[Published]:
+        """Store in each family that nothing is announced any more, for as long as the announcement
+        could have lived; fails as :meth:`announce` does."""
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        longest = max(map(rules.longest, known), default=LONGEST_ANNOUNCEMENT)
+        storing = [
+            self._records.publish(
+                rules,
+                key,
+                Offer(key, family, None, False, b"", 0, self._last(known, family)),
+                longest,
+                family,
+            )
+            for family in self._families()
+        ]
+        return await self._in_all(storing)
+
+    async def renew(self, record: bytes) -> bytes:
+        """Make an announcement anew and store it; what was stored.  Fails as :meth:`announce`."""
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        told: Announcement = rules.decode(record)
+        key, family, endpoint = told.key, told.family, told.endpoint
+        port = None if told.own_port or endpoint is None else endpoint.port
+        after = told.sequence
+        offer = Offer(key, family, None, told.own_port, told.attributes, told.lifetime, after)
+        return (await self._offer(offer, port)).record
+
+    def places(self, key: NodeID) -> list[StorageKey]:
+        """Where this node's announcements under a key are stored."""
+        return [place_of(key, self._context.public_key, each) for each in Family]
+
+    async def _offer(self, offer: Offer, port: int | None) -> Published:
+        """Store an announcement, with the first of our addresses that holders take."""
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        refused: NotStored | None = None
+        for endpoint in _seen_at(self._links.get(offer.family), port):
+            wanted = offer._replace(endpoint=endpoint)
+            try:
+                return await self._records.publish(
+                    rules, offer.key, wanted, offer.lifetime, offer.family
+                )
+            except NotStored as error:
+                refused = refused or error
+        raise refused or NoContacts("no node has told yet where it sees this one: bootstrap first")
+
+    def _families(self) -> list[Family]:
+        """The families in which we know other nodes; all if we know none, and a try will fail."""
+        return [each.family for each in self._links.connected() or self._links.values()]
+
+    def _last(self, known: Sequence[bytes], family: Family) -> int:
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        mine = [sequence_of(each) for each in known if rules.decode(each).family is family]
+        return max(mine, default=0)
+
+    async def _in_all(
+        self, storing: Sequence[Coroutine[Deferred[Any], Any, Published]]
+    ) -> list[Published]:
+        """Wait for all families; the first error if none succeeds."""
+        trying = [Deferred.fromCoroutine(_outcome(each)) for each in storing]
+        outcomes = await all_of(trying)
+        done = [each for each in outcomes if isinstance(each, Published)]
+        for each in outcomes:
+            if not done and isinstance(each, KadtwistedError):
+                raise each
+        return done
+
+    # --- Finding -----------------------------------------------------------------------------
+
+    async def providers(self, key: NodeID, limit: int | None) -> Providers:
+        """Who announces under a key; fails as :meth:`INode.collect` does.
+
+        Without ``limit`` all that can be found; with one a fair sample: each holder draws the first
+        records of its answer at random, and if these are too few, all are read.
+        """
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        whole = limit is None
+        read = await self._records.read(rules, key, "latest", whole=whole)
+        found = list(self._living(read))
+        complete = whole
+        if limit is not None and len(found) < limit:
+            read = await self._records.read(rules, key, "latest")
+            found, complete = list(self._living(read)), True
+        shuffled = self._shuffled(found)
+        if limit is not None and len(found) > limit:
+            shuffled, complete = shuffled[:limit], False
+        return Providers(key, tuple(shuffled), complete, read.trace)
+
+    def _living(self, read: Read) -> Iterator[Provider]:
+        """The providers among what was found: neither withdrawn nor dead, where we may go."""
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        clock = self._context.clock
+        now = None if clock.ahead() is None else clock.network_time()
+        for each in read.winners:
+            told: Announcement = rules.decode(each.record)
+            left = each.remaining
+            if now is not None:
+                left = int(min(left, good_for(each.record, now)))
+            link = self._links.get(told.family)
+            if told.endpoint is None or left < 1:
+                continue
+            if link is not None and not link.reach.admits(told.endpoint):
+                continue
+            node_id = self._context.dialect.identify(told.public_key)
+            yield Provider(node_id, told.public_key, told.endpoint, told.attributes, left)
+
+    def _shuffled(self, found: list[Provider]) -> list[Provider]:
+        """In random order."""
+        random = self._context.world.random
+        keyed = [(random.getrandbits(64), number) for number in range(len(found))]
+        return [found[number] for _, number in sorted(keyed)]
+
+
+async def _outcome(
+    storing: Coroutine[Deferred[Any], Any, Published],
+) -> Published | KadtwistedError:
+    """What was stored in one family, or why nothing was."""
+    try:
+        return await storing
+    except NodeStopped:
+        raise
+    except KadtwistedError as error:
+        return error
+
+
+def _seen_at(link: Link | None, port: int | None) -> Iterator[Endpoint]:
+    """Where others see us: by their votes, then by the last answer."""
+    if link is None:
+        return
+    bound = link.listening
+    tried: list[str] = []
+    for seen in (link.observed, link.told):
+        if seen is None or seen.host in (*tried, *WILDCARDS):
+            continue
+        tried.append(seen.host)
+        own = seen.port or (bound.port if bound is not None else 0)
+        yield Endpoint(seen.host, own if port is None else port)
+
+
+def merged_receipt(stored: Sequence[Published]) -> Receipt:
+    """One receipt of what was stored in several families."""
+    receipts = [each.receipt for each in stored]
+    failures = {where: why for each in receipts for where, why in each.failures.items()}
+    return Receipt(
+        receipts[0].key,
+        receipts[0].record,
+        tuple(ack for each in receipts for ack in each.acknowledged),
+        failures,
+        merge_traces([each.trace for each in receipts]),
+        tuple(dict.fromkeys(c for each in receipts for c in each.passed_over)),
+    )
+
+
+def read_wish(
+    key: str | bytes, port: Any, attributes: Any, lifetime: Any, parameters: Parameters
+) -> Wish:
+    """What a user wants to announce; :class:`InvalidInput` as :meth:`INode.announce` says."""
+    target = key_id(key)
+    whole = isinstance(port, int) and not isinstance(port, bool)
+    if port is not None and not (whole and 0 < port < PORTS):
+        raise InvalidInput(f"a port to announce lies between 1 and 65535, not {described(port)}")
+    if not isinstance(attributes, bytes):
+        raise InvalidInput(f"attributes are bytes, not {described(attributes)}")
+    if len(attributes) > ATTRIBUTES_LIMIT:
+        raise RecordTooLarge(
+            f"the attributes have {len(attributes)} bytes; at most {ATTRIBUTES_LIMIT} fit into an "
+            "announcement"
+        )
+    wanted = parameters.announcement_lifetime if lifetime is None else lifetime
+    check_lifetime(wanted, LONGEST_ANNOUNCEMENT)
+    if wanted < MINUTE:
+        raise InvalidLifetime(f"an announcement lives for a minute at least, not {wanted:g} s")
+    return Wish(target, port, attributes, int(wanted))
+
+
+def check_limit(limit: Any) -> None:
+    """:class:`InvalidInput` unless so many providers can be asked for."""
+    whole = isinstance(limit, int) and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit > 0):
+        raise InvalidInput(f"a limit is a whole number above 0, not {described(limit)}")

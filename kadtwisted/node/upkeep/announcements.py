@@ -1,0 +1,77 @@
+"""The announcements of a node, kept up until they are withdrawn.
+
+The publisher keeps them: it saves them, and has each made anew at half its lifetime.  Here is what
+is special about them: they are never stored again as they are, and they follow the node's address.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from kadtwisted.model.announcing import Announcement
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.record import Kind
+from kadtwisted.model.results import Receipt
+from kadtwisted.node.operations.announcing import (
+    REFRESH_WITHIN,
+    Announcing,
+    Wish,
+    merged_receipt,
+)
+from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.upkeep.publisher import PublishAgain, Publisher
+from kadtwisted.records.announcement import decode
+
+
+class Announcements:
+    """What one node announces."""
+
+    def __init__(self, announcing: Announcing, publisher: Publisher) -> None:
+        self._announcing = announcing
+        self._publisher = publisher
+
+    async def announce(self, wish: Wish) -> Receipt:
+        """See :meth:`INode.announce`."""
+        stored = await self._announcing.announce(wish, self._known(wish.key))
+        for each in stored:
+            lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
+            await self._publisher.keep(each.where, each.record, lifetime)
+        return merged_receipt(stored)
+
+    async def withdraw(self, key: NodeID) -> Receipt:
+        """See :meth:`INode.withdraw`."""
+        known = self._known(key)
+        for place in self._announcing.places(key):
+            self._publisher.withdraw(place)
+        return merged_receipt(await self._announcing.withdraw(key, known))
+
+    def moved(self, endpoint: Endpoint) -> None:
+        """Others see this node at another endpoint now: announce that, instead of the old one."""
+        for each in self._publisher.records(Kind.ANNOUNCEMENT):
+            told = decode(each.record)
+            if told.family is endpoint.family and _is_outdated(told, endpoint):
+                self._publisher.hurry(each.where)
+
+    def _known(self, key: NodeID) -> list[bytes]:
+        """What this node announces under a key."""
+        mine = self._publisher.records(Kind.ANNOUNCEMENT)
+        return [each.record for each in mine if each.where.key == key]
+
+
+def _is_outdated(told: Announcement, endpoint: Endpoint) -> bool:
+    if told.endpoint is None or told.endpoint.host != endpoint.host:
+        return True
+    return told.own_port and endpoint.port not in (0, told.endpoint.port)
+
+
+def publishing_again(records: RecordOperations, announcing: Announcing) -> PublishAgain:
+    """How a publisher stores a record of ours again: an announcement is made anew."""
+
+    def publish_again(record: bytes, lifetime: float, *, put_back: bool = False) -> Deferred[bytes]:
+        if record[0] == Kind.ANNOUNCEMENT:
+            return Deferred.fromCoroutine(announcing.renew(record))
+        again = records.publish_again(record, lifetime, put_back=put_back)
+        return Deferred.fromCoroutine(again)
+
+    return publish_again

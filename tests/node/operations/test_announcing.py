@@ -1,0 +1,145 @@
+"""Announcing and finding providers, on a network of real nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.errors import InvalidInput, InvalidLifetime, NoContacts, RecordTooLarge
+from kadtwisted.model.announcing import Providers
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.record import Kind
+from kadtwisted.node.node import Node
+from kadtwisted.parameters import Parameters
+from kadtwisted.testing.inspect import records_of
+from kadtwisted.testing.nodes import PORT, Swarm
+
+NAME = "printers"
+KEY = key_of_name(NAME)
+PARAMETERS = Parameters(k=5, alpha=3, replication_period=60.0)
+SHORT = 120.0
+"""The lifetime of announcements that time passes over."""
+
+
+class AnnouncingCase(SynchronousTestCase):
+    SIZE = 12
+
+    def setUp(self) -> None:
+        self.swarm = Swarm(self.SIZE, parameters=PARAMETERS, sealer="plain")
+        self.addCleanup(self.swarm.stop)
+        self.nodes = self.swarm.nodes
+
+    def announce(self, node: Node, **told: Any) -> Any:
+        return self.swarm.wait(node.announce(NAME, **told))
+
+    def found(self, node: Node, limit: int | None = None) -> Providers:
+        return self.swarm.wait(node.providers(NAME, limit))
+
+    def ids(self, node: Node) -> set[NodeID]:
+        return {each.node_id for each in self.found(node).providers}
+
+
+class ProvidersTests(AnnouncingCase):
+    def test_who_announces_is_found_with_all_that_it_says(self) -> None:
+        receipt = self.announce(self.nodes[1], port=631, attributes=b"colour=1", lifetime=600)
+        self.assertGreaterEqual(receipt.remote_acks, 5)
+        self.assertEqual({each.remaining for each in receipt.acknowledged}, {600})
+        self.announce(self.nodes[2])
+        found = self.found(self.nodes[9])
+        self.assertTrue(found.complete)
+        first, second = sorted(found.providers, key=lambda each: -each.endpoint.port)
+        host = self.swarm.host_of(self.nodes[1]).addresses[0]
+        self.assertEqual(second[:2], (self.nodes[1].node_id, self.nodes[1].public_key))
+        self.assertEqual(second[2:4], (Endpoint(host, 631), b"colour=1"))
+        self.assertIn(second.remaining, range(590, 601))
+        self.assertEqual(first.node_id, self.nodes[2].node_id)
+        self.assertEqual((first.endpoint.port, first.attributes), (PORT, b""))
+
+    def test_nobody_is_an_empty_answer(self) -> None:
+        self.assertEqual(self.found(self.nodes[3]).providers, ())
+
+    def test_whoever_withdraws_is_gone_at_once(self) -> None:
+        for node in self.nodes[1:4]:
+            self.announce(node, lifetime=SHORT)
+        receipt = self.swarm.wait(self.nodes[2].withdraw(NAME))
+        self.assertTrue(receipt.record.deleted)
+        self.assertEqual(self.ids(self.nodes[9]), {n.node_id for n in self.nodes[1:4:2]})
+        self.swarm.clock.advance(3 * SHORT)
+        self.assertEqual(self.ids(self.nodes[9]), {n.node_id for n in self.nodes[1:4:2]})
+
+    def test_it_lives_while_its_node_does_and_no_longer(self) -> None:
+        for node in self.nodes[1:3]:
+            self.announce(node, lifetime=SHORT)
+        self.swarm.clock.advance(3 * SHORT)
+        self.assertEqual(self.ids(self.nodes[9]), {n.node_id for n in self.nodes[1:3]})
+        dead = self.nodes.pop(1)
+        self.swarm.wait(dead.stop())
+        self.swarm.clock.advance(SHORT + 1)
+        self.assertEqual(self.ids(self.nodes[9]), {self.nodes[1].node_id})
+
+    def test_holders_do_not_bring_it_to_each_other(self) -> None:
+        self.announce(self.nodes[1])
+        self.swarm.clock.advance(180.0)
+        self.assertEqual(self.offered(), 0)
+        self.swarm.wait(self.nodes[2].put(NAME, b"value"))
+        self.swarm.clock.advance(180.0)
+        self.assertGreater(self.offered(), 0)
+
+    def offered(self) -> int:
+        """How many records holders have offered to each other."""
+        counters = [node.counters.snapshot() for node in self.nodes]
+        return sum(each.get("replication.offered", 0) for each in counters)
+
+    def test_a_limit_gives_a_sample(self) -> None:
+        for node in self.nodes[1:9]:
+            self.announce(node)
+        found = self.found(self.nodes[9], 3)
+        self.assertEqual((len({*found.providers}), found.complete), (3, False))
+        found = self.found(self.nodes[9], 30)
+        self.assertEqual((len({*found.providers}), found.complete), (8, True))
+
+    def test_values_under_the_same_key_are_apart(self) -> None:
+        self.announce(self.nodes[1])
+        self.swarm.wait(self.nodes[2].put(NAME, b"value"))
+        self.assertEqual(self.swarm.wait(self.nodes[3].get(NAME)).value, b"value")
+        self.assertEqual(self.ids(self.nodes[9]), {self.nodes[1].node_id})
+
+
+class InputTests(AnnouncingCase):
+    SIZE = 2
+
+    def test_what_cannot_be_announced(self) -> None:
+        node = self.nodes[0]
+        for port in (0, 65536, -1, True, "631", 1.5):
+            told: Any = port
+            self.failureResultOf(node.announce(NAME, port=told), InvalidInput)
+        self.failureResultOf(node.announce(NAME, attributes=bytes(401)), RecordTooLarge)
+        wrong: Any = "text"
+        self.failureResultOf(node.announce(NAME, attributes=wrong), InvalidInput)
+        for lifetime in (0, -1, 59.0, 7201, float("nan")):
+            self.failureResultOf(node.announce(NAME, lifetime=lifetime), InvalidLifetime)
+        self.failureResultOf(node.announce(b"short"), InvalidInput)
+        for limit in (0, -1, True, 1.5):
+            many: Any = limit
+            self.failureResultOf(node.providers(NAME, many), InvalidInput)
+        self.assertEqual([r for each in self.nodes for r in records_of(each)], [])
+        self.assertEqual(node.own_records(None, 9), ())
+
+    def test_two_nodes_are_a_network(self) -> None:
+        self.announce(self.nodes[0])
+        for node in self.nodes:
+            self.assertEqual(self.ids(node), {self.nodes[0].node_id})
+        self.assertEqual([r.where.kind for r in records_of(self.nodes[1])], [Kind.ANNOUNCEMENT])
+
+    def test_a_node_that_knows_nobody(self) -> None:
+        """One that is bound to its address is a network of one; one that is not must be told where
+        it is."""
+        alone = Swarm(1)
+        self.addCleanup(alone.stop)
+        self.assertEqual(alone.wait(alone.nodes[0].announce(NAME)).remote_acks, 0)
+        self.assertEqual(len(alone.wait(alone.nodes[0].providers(NAME)).providers), 1)
+        nowhere = Swarm(1, interfaces=("0.0.0.0",))
+        self.addCleanup(nowhere.stop)
+        self.failureResultOf(nowhere.nodes[0].announce(NAME), NoContacts)

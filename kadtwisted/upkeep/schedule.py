@@ -36,6 +36,9 @@ class Schedule:
         self._random = random
         self._due: dict[Hashable, tuple[float, int]] = {}
         self._heap: list[tuple[float, int, Hashable]] = []
+        self._valid: set[int] = set()
+        """The numbers of the heap's entries that are not stale: a number is compared sooner than a
+        task."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -46,8 +49,10 @@ class Schedule:
 
     def at(self, task: Hashable, moment: float) -> None:
         """The task is due at this moment, and not at the one it was set to before."""
+        self.forget(task)
         self._count += 1
         self._due[task] = (moment, self._count)
+        self._valid.add(self._count)
         heappush(self._heap, (moment, self._count, task))
         if len(self._heap) > 2 * len(self._due) + SLACK:
             self._heap = [(when, order, each) for each, (when, order) in self._due.items()]
@@ -63,7 +68,9 @@ class Schedule:
 
     def forget(self, task: Hashable) -> None:
         """The task is not due any more; nothing happens if it was not."""
-        self._due.pop(task, None)
+        due = self._due.pop(task, None)
+        if due is not None:
+            self._valid.discard(due[1])
 
     def due_at(self, task: Hashable) -> float | None:
         """When this task is due; ``None`` if it is not scheduled."""
@@ -80,13 +87,14 @@ class Schedule:
         self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None
-        _, _, task = heappop(self._heap)
+        _, number, task = heappop(self._heap)
         del self._due[task]
+        self._valid.discard(number)
         return task
 
     def _drop_stale(self) -> None:
-        heap, due = self._heap, self._due
-        while heap and due.get(heap[0][2], (None, None))[1] != heap[0][1]:
+        heap, valid = self._heap, self._valid
+        while heap and heap[0][1] not in valid:
             heappop(heap)
 
 

@@ -19,7 +19,7 @@ each is due.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -170,11 +170,23 @@ class ContactUpkeep:
 
     # --- Nodes under our own key -------------------------------------------------------------
 
-    async def look_for_twins(self) -> float:
-        """Ask where another node may live under our key, and tell of it when that changes."""
+    def look_for_twins(self) -> Coroutine[Any, Any, float] | float:
+        """Ask where another node may live under our key, and tell of it when that changes; mostly
+        nobody is to be asked."""
         asking = [link.look_for_twin() for link in self._links.values()]
         asked = [each for each in asking if each is not None]
+        if asked:
+            return self._hear_of_twins(asked)
+        self._tell_of_twins()
+        return 0.0
+
+    async def _hear_of_twins(self, asked: Sequence[Deferred[object]]) -> float:
         await DeferredList(asked, consumeErrors=True)
+        self._tell_of_twins()
+        return float(len(asked))
+
+    def _tell_of_twins(self) -> None:
+        """Log where a twin is, once; an answer to any request may have told of it."""
         for family, link in self._links.items():
             before, twin = self._twins.get(family), link.twin
             self._twins[family] = twin
@@ -187,7 +199,6 @@ class ContactUpkeep:
                 )
             elif twin is None and before is not None:
                 self._log.warn("no other node answers under this key any more")
-        return float(len(asked))
 
     # --- Nodes that are not in the tables ----------------------------------------------------
 

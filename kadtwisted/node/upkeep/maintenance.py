@@ -42,7 +42,7 @@ from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
 from kadtwisted.node.upkeep.replication import EVERYBODY, PASSES_A_PERIOD, Lane, Replication
-from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner
+from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner, Work
 from kadtwisted.upkeep.schedule import JITTER
 from kadtwisted.upkeep.sessions import Sessions
 
@@ -197,16 +197,16 @@ class Maintenance:
         self._runner.chore_again(self._seek_others, SEEK_EVERY)
         return await self._workers.contacts.seek_others()
 
-    async def _look_for_twins(self) -> float:
+    def _look_for_twins(self) -> Work | float:
         self._runner.chore_again(self._look_for_twins, TWINS_EVERY)
-        return await self._workers.contacts.look_for_twins()
+        return self._workers.contacts.look_for_twins()
 
-    async def _come_back(self) -> float:
+    def _come_back(self) -> Work | float:
         """While the node is isolated, try to join again, less and less often."""
         wait = self._workers.contacts.comes_back_in()
         period = self._settings.rejoin_check_every if wait is None else wait
         self._runner.chore_again(self._come_back, period)
-        return await self._workers.contacts.come_back() if wait is not None else 0.0
+        return self._workers.contacts.come_back() if wait is not None else 0.0
 
     async def _save_contacts(self) -> float:
         self._runner.chore_again(self._save_contacts, self._settings.save_check_every)

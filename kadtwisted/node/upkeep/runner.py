@@ -32,19 +32,20 @@ LOADS_AT_ONCE = 4
 Work = Coroutine[Any, Any, float]
 """One piece of work; its result is the number of datagrams that it cost."""
 
-Task = Callable[[], Work]
-"""Makes the work when it is due.  A task is hashable, and is due once at most: a method, or a
-:class:`TaskFor`."""
+Task = Callable[[], Work | float]
+"""Makes the work when it is due; where there is nothing to wait for it does it, and returns its
+cost: a look that finds nothing to do is far cheaper so.  A task is hashable, and is due once at
+most: a method, or a :class:`TaskFor`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFor:
     """The task of doing something for one subject; equal tasks have equal subjects."""
 
-    work: Callable[[Any], Work]
+    work: Callable[[Any], Work | float]
     subject: Hashable
 
-    def __call__(self) -> Work:
+    def __call__(self) -> Work | float:
         """The work for this subject."""
         return self.work(self.subject)
 
@@ -155,12 +156,23 @@ class UpkeepRunner:
         now = self._now()
         task: Any = self._chores.take(now)
         if task is not None:
-            self._begin(task(), is_load=False)
+            self._do(task, is_load=False)
         elif now >= self._no_load_before and len(self._loading) < LOADS_AT_ONCE:
             task = self._loads.take(now)
             if task is not None:
-                self._begin(task(), is_load=True)
+                self._do(task, is_load=True)
         self._arm()
+
+    def _do(self, task: Task, *, is_load: bool) -> None:
+        try:
+            work = task()
+        except Exception:
+            self._failed(Failure())
+            return
+        if isinstance(work, float):
+            self.charge(work)
+        else:
+            self._begin(work, is_load=is_load)
 
     def _begin(self, work: Work, *, is_load: bool) -> None:
         working = Deferred.fromCoroutine(work)
@@ -173,8 +185,11 @@ class UpkeepRunner:
         self._working.pop(working, None)
         self._loading.pop(working, None)
         if isinstance(result, Failure):
-            if not result.check(KadtwistedError, CancelledError):
-                self._faults.report("upkeep", "a task of the upkeep failed", result)
+            self._failed(result)
         else:
             self.charge(result)
         self._arm()
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(KadtwistedError, CancelledError):
+            self._faults.report("upkeep", "a task of the upkeep failed", failure)

@@ -67,6 +67,30 @@ class RunnerTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(self.done, [("chore", 3.0), ("send 1", 7.0)])
 
+    def test_what_is_done_without_waiting_costs_as_much(self) -> None:
+        def at_once() -> float:
+            self.done.append(("at once", self.clock.seconds()))
+            return 150.0
+
+        self.runner.start()
+        self.runner.chore_at(at_once, 1.0)
+        self.runner.load_at(TaskFor(self.send, 1), 2.0)
+        self.clock.advance(30)
+        # 100 were left, so 50 are owed, at 10 a second.
+        self.assertEqual(self.done, [("at once", 1.0), ("send 1", 6.0)])
+
+    def test_a_failure_before_there_is_something_to_wait_for(self) -> None:
+        def broken(error: Exception) -> float:
+            raise error
+
+        self.runner.start()
+        self.runner.chore_at(TaskFor(broken, RequestTimedOut()), 1.0)
+        self.runner.load_at(TaskFor(broken, ZeroDivisionError()), 2.0)
+        self.runner.chore_at(self.chore, 3.0)
+        self.clock.advance(5)
+        self.assertEqual(self.done, [("chore", 3.0)])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_chore_schedules_its_next_round(self) -> None:
         async def again() -> float:
             self.runner.chore_again(again, 10.0)

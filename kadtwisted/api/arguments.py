@@ -25,6 +25,8 @@ Arguments = Mapping[str, Any]
 
 MAX_RECORDS = 32
 """MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
+SEQUENCE_END = 2**63
+"""Sequence numbers are below this (BEP 44)."""
 MAX_SUB = 255
 """Bytes of the last part of a record's place; no storage takes more."""
 
@@ -127,6 +129,10 @@ def _kind(value: Any) -> int:
     return _whole(value, 0, 255)
 
 
+def _sequence(value: Any) -> int | None:
+    return None if value is None else _whole(value, 0, SEQUENCE_END - 1)
+
+
 def _limit(value: Any) -> int:
     return _whole(value, 1, MAX_RECORDS)
 
@@ -171,7 +177,11 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "target": Field(_id, "40 hexadecimal digits"),
             "key": Field(_text, "a name"),
         },
-        "get": {**_KEY, "mode": Field(_mode, "first or latest", "latest")},
+        "get": {
+            **_KEY,
+            "reference": Field(parse_reference, "a reference, kad:…"),
+            "mode": Field(_mode, "first or latest"),
+        },
         "put": {
             **_KEY,
             "value_base64": Field(_bytes, "bytes in base64", needed=True),
@@ -180,6 +190,13 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "put_back": Field(_truth, "true or false", False),
         },
         "delete": _KEY,
+        "put-record": {
+            "record_base64": Field(_bytes, "bytes in base64", needed=True),
+            "lifetime": Field(_seconds, "a number of seconds"),
+            "keep": Field(_truth, "true or false", False),
+            "cas": Field(_sequence, "a number below 2^63"),
+        },
+        "collect": {**_KEY, "kind": Field(_kind, "a number from 0 to 255", needed=True)},
         "watch": {
             **_KEY,
             "reference": Field(parse_reference, "a reference, kad:…"),

@@ -16,10 +16,12 @@ from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.model.reference import reference_of
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
     Change,
+    Collection,
     GetResult,
     NodesResult,
     PingResult,
@@ -85,6 +87,7 @@ def of_get(result: GetResult) -> Described:
     value = result.value
     return {
         "key": id_to_hex(result.key),
+        "reference": _reference(result.record),
         "value": None if value is None else _text(value),
         "value_base64": None if value is None else b64encode(value).decode(),
         "raw_base64": b64encode(result.raw).decode(),
@@ -118,6 +121,7 @@ def of_receipt(receipt: Receipt) -> Described:
     """Which nodes keep a record, and why others do not."""
     return {
         "key": id_to_hex(receipt.key),
+        "reference": _reference(receipt.record),
         "deleted": receipt.record.deleted,
         **receipt.record.facts(),
         "remote_acks": receipt.remote_acks,
@@ -125,6 +129,24 @@ def of_receipt(receipt: Receipt) -> Described:
         "failures": dict(receipt.failures),
         "passed_over": [str(each) for each in receipt.passed_over],
         "trace": of_trace(receipt.trace),
+    }
+
+
+def of_collection(found: Collection) -> Described:
+    """All records of one kind under a key."""
+    return {
+        "kind": found.kind,
+        "key": id_to_hex(found.key),
+        "records": [
+            {
+                "sub": each.where.sub.hex(),
+                "record_base64": b64encode(each.data).decode("ascii"),
+                "remaining_seconds": each.remaining,
+                "holders": each.holders,
+            }
+            for each in found.records
+        ],
+        "trace": of_trace(found.trace),
     }
 
 
@@ -217,6 +239,11 @@ def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
     wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     host = wildcards.get(endpoint.host, endpoint.host)
     return str(Address(host, endpoint.port, public_key))
+
+
+def _reference(record: Any) -> str | None:
+    reference = reference_of(record)
+    return None if reference is None else str(reference)
 
 
 def _rounded(seconds: float | None) -> float | None:

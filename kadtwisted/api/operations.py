@@ -24,6 +24,7 @@ from kadtwisted.model.record import StorageKey
 if TYPE_CHECKING:
     from kadtwisted.interfaces import INode
     from kadtwisted.lookup.records import Mode
+    from kadtwisted.model.reference import Reference
 
 
 class Performer(Protocol):
@@ -51,16 +52,20 @@ class Operations:
             "get": self._get,
             "put": self._put,
             "delete": self._delete,
+            "put-record": self._put_record,
+            "collect": self._collect,
             "records": self._records,
             "own": self._own,
         }
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
-        as 40 hexadecimal digits or ``key``), ``get`` (``key``, ``mode``), ``put`` (``key``,
-        ``value_base64``, ``lifetime``, ``keep``, ``put_back``), ``delete`` (``key``), ``records``
-        (those that it stores) or ``own`` (those that it keeps published; both take a ``limit`` of
-        at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
+        as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``),
+        ``put`` (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``), ``delete``
+        (``key``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``, ``cas``), ``collect``
+        (``key``, ``kind``), ``records`` (those that it stores) or ``own`` (those that it keeps
+        published; both take a ``limit`` of at most
+        :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
         SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with
@@ -102,8 +107,16 @@ class Operations:
         wanted = key_of_name(key or "") if target is None else target
         return self._node.find_node(wanted).addCallback(describe.of_nodes)
 
-    def _get(self, key: str | None, key_hex: bytes | None, mode: Mode) -> Deferred[Described]:
-        return self._node.get(_key(key, key_hex), mode=mode).addCallback(describe.of_get)
+    def _get(
+        self,
+        key: str | None,
+        key_hex: bytes | None,
+        reference: Reference | None,
+        mode: Mode | None,
+    ) -> Deferred[Described]:
+        _check_one_of(key=key, key_hex=key_hex, reference=reference)
+        wanted = _key(key, key_hex) if reference is None else reference
+        return self._node.get(wanted, mode=mode).addCallback(describe.of_get)
 
     def _put(
         self,
@@ -121,6 +134,16 @@ class Operations:
 
     def _delete(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
         return self._node.delete(_key(key, key_hex)).addCallback(describe.of_receipt)
+
+    def _put_record(
+        self, record_base64: bytes, lifetime: float | None, keep: bool, cas: int | None
+    ) -> Deferred[Described]:
+        storing = self._node.put_record(record_base64, lifetime=lifetime, keep=keep, cas=cas)
+        return storing.addCallback(describe.of_receipt)
+
+    def _collect(self, key: str | None, key_hex: bytes | None, kind: int) -> Deferred[Described]:
+        collecting = self._node.collect(kind, _key(key, key_hex))
+        return collecting.addCallback(describe.of_collection)
 
     def _records(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
         return self._node.records(after, limit).addCallback(describe.of_records)

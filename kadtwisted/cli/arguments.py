@@ -18,7 +18,7 @@ from kadtwisted.cli.parser import (
     verdicts,
     whole_number,
 )
-from kadtwisted.cli.record_verbs import add_record_verbs
+from kadtwisted.cli.record_verbs import add_record_verbs, is_nameless
 from kadtwisted.cli.verb_table import (
     ADDRESS,
     DEMO_PATIENCE,
@@ -38,7 +38,8 @@ def read_command_line(given: Sequence[str]) -> argparse.Namespace:
     parser = make_parser()
     found = parsed(parser, given)
     if hasattr(found, "words"):
-        settle_words(found, parser.verbs[found.verb].prog)
+        program = parser.verbs[found.verb].prog
+        settle_words(found, program, nameless=is_nameless(found, program))
     return found
 
 

@@ -135,10 +135,10 @@ def _unescaped(value: Any) -> Any:
     return value.removeprefix(_ESCAPE) if isinstance(value, str) else value
 
 
-def settle_words(found: argparse.Namespace, program: str) -> None:
+def settle_words(found: argparse.Namespace, program: str, *, nameless: bool = False) -> None:
     """Name and value, which may be given as words or by options."""
     words = list(found.words)
-    if found.key is None:
+    if found.key is None and not nameless:
         if not words:
             raise Misuse("give the NAME of the value", program)
         found.key = words.pop(0)
@@ -183,6 +183,14 @@ def kind(text: str) -> int:
     if number is None or number > 255:
         known = ", ".join(named)
         raise argparse.ArgumentTypeError(f"a kind is {known} or a number up to 255, not {text!r}")
+    return number
+
+
+def sequence(text: str) -> int:
+    """A sequence number, 0 to 2^63 - 2: one more comes after it."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not 0 <= number < 2**63 - 1:
+        raise argparse.ArgumentTypeError(f"a number is from 0 to 2^63 - 2, not {text!r}")
     return number
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kadtwisted.cli.parser import kind, positive, seconds
+import argparse
+
+from kadtwisted.cli.parser import Misuse, Parser, kind, positive, seconds, sequence
 from kadtwisted.cli.verb_table import TRANSFER_PATIENCE, Verbs, add_bootstrap, add_key, add_name
 
 
@@ -11,6 +13,7 @@ def add_record_verbs(verbs: Verbs) -> None:
     _add_value_verbs(verbs)
     _add_watch(verbs)
     _add_own(verbs)
+    _add_key_verb(verbs)
     _add_transfer_verbs(verbs)
 
 
@@ -23,7 +26,8 @@ def _add_value_verbs(verbs: Verbs) -> None:
         "words",
         nargs="*",
         metavar="NAME VALUE",
-        help="the name and the value; with - the value is read from standard input",
+        help="the name and the value, or the value alone if it is signed or immutable; with - the "
+        "value is read from standard input",
     )
     add_bootstrap(store)
     add_key(store)
@@ -40,6 +44,23 @@ def _add_value_verbs(verbs: Verbs) -> None:
         action="store_true",
         help="let the running node publish it again before it expires, until it is deleted",
     )
+    store.add_argument(
+        "--mutable",
+        action="store_true",
+        help="sign the value: only who has the key file can replace or delete it",
+    )
+    store.add_argument(
+        "--immutable",
+        action="store_true",
+        help="store the value under its own hash: nobody can replace or delete it",
+    )
+    _add_signing(store)
+    store.add_argument(
+        "--cas",
+        type=sequence,
+        metavar="NUMBER",
+        help="only in place of the value with this number, and fail if another writer came between",
+    )
 
     get = verbs.add("get=records.values:get", "Fetch the value under a name.", node="needed")
     add_name(get)
@@ -52,10 +73,53 @@ def _add_value_verbs(verbs: Verbs) -> None:
         "--trace", action="store_true", help="show the steps of the lookup on standard error"
     )
     delete = verbs.add(
-        "delete=records.values:delete", "Delete the value under a name.",
+        "delete=records.values:delete", "Delete the value under a name, or one that is signed.",
         aliases=("del", "rm"), node="needed",
     )  # fmt: skip
     add_name(delete)
+    _add_signing(delete)
+
+
+def _add_signing(parser: Parser) -> None:
+    """The options of a signed value."""
+    parser.add_argument(
+        "--key-file", metavar="FILE", help="the key that signs, as kad key new has made it"
+    )
+    parser.add_argument(
+        "--salt", metavar="SALT", help="tells values of one key apart: a text of at most 64 bytes"
+    )
+
+
+def is_nameless(found: argparse.Namespace, program: str) -> bool:
+    """Whether a value has no name: it is signed, or found by its hash.  :class:`Misuse` for options
+    that do not go together."""
+    stores = hasattr(found, "mutable")
+    if not hasattr(found, "key_file"):
+        return False
+    signs = found.mutable if stores else found.key_file is not None
+    if stores and signs and found.immutable:
+        raise Misuse("give --mutable or --immutable, not both", program)
+    if stores and signs and found.key_file is None:
+        raise Misuse("--mutable needs a --key-file", program)
+    for name in ("key_file", "salt", "cas"):
+        if not signs and getattr(found, name, None) is not None:
+            needed = "--mutable" if stores else "--key-file"
+            raise Misuse(f"--{name.replace('_', '-')} goes with {needed} only", program)
+    nameless = signs or (stores and found.immutable)
+    if nameless and found.key is not None:
+        raise Misuse("this value has no name: leave out --key", program)
+    return nameless
+
+
+def _add_key_verb(verbs: Verbs) -> None:
+    key = verbs.add(
+        "key=keys:key", "Make a key that signs values, or show what is public of one.",
+        reactor=False,
+    )  # fmt: skip
+    key.add_argument(
+        "action", choices=("new", "show"), help="new: make one; show: its reference and public key"
+    )
+    key.add_argument("file", metavar="FILE", help="the file with the key")
 
 
 def _add_watch(verbs: Verbs) -> None:

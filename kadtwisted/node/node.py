@@ -45,6 +45,7 @@ from kadtwisted.node.operations.values import check_lifetime, encode_value, key_
 from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.watching.watch import Callback, Watch
 from kadtwisted.node.watching.watches import place_of
+from kadtwisted.records.mutable import is_tombstone
 
 
 @implementer(INode)
@@ -201,6 +202,8 @@ class Node(NodeLife):
         """See :meth:`INode.put_record`."""
         try:
             check_record(record, cas)
+            if lifetime is None and is_tombstone(record):
+                lifetime = self._context.parameters.max_remaining
             wanted = self._lifetime(lifetime)
             check_keeping(keep, put_back)
         except InvalidInput as error:

@@ -138,6 +138,14 @@ def sequence(data: bytes) -> int:
     return seq
 
 
+def is_tombstone(data: bytes) -> bool:
+    """Whether these bytes are a record that deletes a value, if they are one at all."""
+    try:
+        return decode(data).deleted
+    except InvalidRecord:
+        return False
+
+
 def supersedes(new: bytes, old: bytes) -> bool:
     """Whether a valid record replaces another one: a total order, the same everywhere."""
     if sequence(new) != sequence(old):

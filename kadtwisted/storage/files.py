@@ -53,6 +53,24 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise StorageError(f"cannot write {path}: {reason_of(error)}") from error
 
 
+def make_file(path: Path, data: bytes) -> None:
+    """Make a file (mode 0600) that survives a crash, where there is none.
+
+    Fails with :class:`~kadtwisted.errors.StorageError`, also if there is one: it stays as it is.
+    """
+    try:
+        try:
+            _write_synced(path, data)
+        except FileExistsError:
+            raise StorageError(f"{path} exists already, and stays as it is") from None
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {reason_of(error)}") from error
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

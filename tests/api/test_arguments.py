@@ -24,6 +24,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "get": {"key": "name", "mode": "first"},
     "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True},
     "delete": {"key": "name"},
+    "put-record": {"record_base64": "AjA6", "lifetime": 60, "keep": True, "cas": 7},
+    "collect": {"key": "name", "kind": 3},
     "watch": {"key": "name", "kind": 1},
     "records": {"limit": 3, "after": [1, "ab" * 20, ""]},
     "own": {"limit": 3, "after": [1, "ab" * 20, ""]},
@@ -67,7 +69,10 @@ ALLOWED = frozenset(
         "InvalidKey",
         "InvalidAddress",
         "InvalidLifetime",
+        "InvalidRecord",
+        "NotConditional",
         "RecordTooLarge",
+        "UnknownKind",
     }
     | {"NotFound", "NoContacts", "Unavailable", "RequestTimedOut", "SendFailed", "NotStored"}
 )
@@ -152,5 +157,5 @@ class ReadingTests(unittest.SynchronousTestCase):
             self.assertIn("a number of seconds", self.refused("put", **given, lifetime=bad))
 
     def test_defaults(self) -> None:
-        self.assertEqual(read_arguments("get", {"key": "k"})["mode"], "latest")
+        self.assertIsNone(read_arguments("get", {"key": "k"})["mode"])
         self.assertIsNone(read_arguments("put", {"value_base64": ""})["lifetime"])

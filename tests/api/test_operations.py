@@ -13,9 +13,11 @@ from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidKey, NotFound
 from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
 from kadtwisted.model.publication import OwnRecord
-from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.model.record import DatedRecord, Immutable, RecordsPage, StorageKey
+from kadtwisted.model.reference import Reference
+from kadtwisted.model.results import Collection, FoundRecord
 from kadtwisted.testing.contracts.storage import LARGEST_RECORD
-from tests.daemon.fakes import NAME_KEY, FakeNode, a_get, a_receipt, a_routing, a_status
+from tests.daemon.fakes import NAME_KEY, TRACE, FakeNode, a_get, a_receipt, a_routing, a_status
 
 
 class OperationTests(unittest.SynchronousTestCase):
@@ -40,7 +42,7 @@ class OperationTests(unittest.SynchronousTestCase):
         self.perform("get", key_hex=id_to_hex(NAME_KEY), mode="first")
         self.assertEqual(
             self.node.calls,
-            [("get", "name", "latest"), ("get", id_to_bytes(NAME_KEY), "first")],
+            [("get", "name", None), ("get", id_to_bytes(NAME_KEY), "first")],
         )
 
     def test_put_and_delete(self) -> None:
@@ -51,6 +53,29 @@ class OperationTests(unittest.SynchronousTestCase):
         self.assertEqual(
             self.node.calls,
             [("put", "name", b"value", 60), ("put", "name", b"", None), ("delete", "name")],
+        )
+
+    def test_get_by_reference(self) -> None:
+        reference = Reference(3, bytes(32), b"salt")
+        self.perform("get", reference=str(reference))
+        self.assertEqual(self.node.calls, [("get", reference, None)])
+        self.node.calls.clear()
+        self.refused("get", reference=str(reference), key="name")
+
+    def test_records_of_any_kind(self) -> None:
+        receipt = self.perform("put-record", record_base64="AjA6", lifetime=60, keep=True, cas=7)
+        self.assertEqual(receipt["reference"], str(Reference(1, id_to_bytes(NAME_KEY))))
+        where = StorageKey(2, NAME_KEY)
+        held = FoundRecord(where, b"data", Immutable(b"0:"), 60, 3)
+        self.node.answers["collect"] = Collection(2, NAME_KEY, (held,), TRACE)
+        found = self.perform("collect", key="name", kind=2)
+        self.assertEqual((found["kind"], found["key"]), (2, id_to_hex(NAME_KEY)))
+        self.assertEqual(
+            found["records"],
+            [{"sub": "", "record_base64": "ZGF0YQ==", "remaining_seconds": 60, "holders": 3}],
+        )
+        self.assertEqual(
+            self.node.calls, [("put_record", b"\x020:", 60.0, True, 7), ("collect", 2, "name")]
         )
 
     def test_put_and_keep(self) -> None:

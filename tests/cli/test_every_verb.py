@@ -23,12 +23,19 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "store": (
         lambda text: (*VIA, "--key", text, "--value", "v"),
         lambda text: (*VIA, "--key", "k", "--value", "v", "--lifetime", text),
+        lambda text: (*VIA, "--mutable", "--key-file", f"/proc/{text}", "v"),
+        lambda text: (*VIA, "--mutable", "--key-file", "f", "--cas", text, "v"),
+        lambda text: (*VIA, f"kad:{text}", "v"),
     ),
     "put": (lambda text: (*VIA, text, "v"), lambda text: (*VIA, "k", "v", text)),
     "set": (lambda text: (*VIA, "k", "v", f"--{text}"),),
     "del": (lambda text: (*VIA, text),),
     "rm": (lambda text: (*VIA, text, text),),
-    "get": (lambda text: (*VIA, "--key", text), lambda text: (*VIA, "--key", "k", text)),
+    "get": (
+        lambda text: (*VIA, "--key", text),
+        lambda text: (*VIA, f"kad:{text}"),
+        lambda text: (*VIA, "--key", "k", text),
+    ),
     "delete": (lambda text: (*VIA, "--key", text), lambda text: ("--bootstrap", text)),
     "watch": (
         lambda text: (*VIA, "--count", "1", "--key", text),
@@ -40,6 +47,11 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "status": (
         lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),
         lambda text: ("--port", text),
+    ),
+    "key": (
+        lambda text: (text, "/proc/file"),
+        lambda text: ("new", f"/proc/{text}"),
+        lambda text: ("show", f"/proc/{text}"),
     ),
     "own": (lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),),
     "routing": (lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),),

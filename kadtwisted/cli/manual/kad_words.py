@@ -142,6 +142,47 @@ With
 .Fl -keep
 the node of the state directory publishes the value again at half its lifetime, also after a
 restart, until the value is deleted or replaced.
+.Pp
+Everybody may replace a value under a name.
+With
+.Fl -mutable
+the value is signed with a key instead.
+It has no name: it is found by the public key and the
+.Fl -salt ,
+and only who has the
+.Fl -key-file
+can replace or delete it.
+Each value of a key has a number, and the highest one wins.
+.Fl -cas
+names the number of the value that was read: the new one takes the place of that value or of none.
+If another writer was first, the exit code is 69; if nobody can tell, it is 75.
+With
+.Fl -immutable
+the value is found by its own hash, and nobody can change it.
+The secret key stays with
+.Nm ;
+the node gets what is signed.
+.Pp
+The receipt names a reference, which
+.Cm get
+takes in place of a name.
+""",
+        "get": r"""
+A
+.Ar NAME
+that begins with
+.Ql kad:
+is a reference: of a name, of a value by its hash, or of what a key has signed.
+A mistyped one is noticed, and the exit code is 65.
+""",
+        "key": r"""
+.Cm new
+makes a file with an Ed25519 key, for
+.Cm put Fl -mutable .
+Nobody else may read it, and no file is overwritten.
+Whoever has the file can write in its name; without it nobody can.
+.Cm show
+prints what others may know: the reference of its value without a salt, and the public key.
 """,
         "delete": r"""
 A deletion is stored as a value is.

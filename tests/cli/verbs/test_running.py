@@ -150,7 +150,7 @@ class RunningTests(RunningTestCase):
             [
                 ("put", "name", b"value", None),
                 ("put", "name", b"value", None, "keep"),
-                ("get", "name", "latest"),
+                ("get", "name", None),
                 ("delete", "name"),
                 ("find_node", NAME_KEY),
                 ("ping", "192.0.2.7:8000"),

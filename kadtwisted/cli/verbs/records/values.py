@@ -15,6 +15,8 @@ from kadtwisted.errors import NotFound, RecordTooLarge
 LOOKED_AT = 900
 """MAGIC: bytes of a value that is surely not too long; others are compared with the limit, which is
 imported then."""
+PREFIX = "kad:"
+"""What begins so is a reference, and no name; the module of references is seldom imported."""
 MOST_READ = 32768
 """MAGIC: bytes that are read of a value, far more than any may have."""
 
@@ -22,8 +24,15 @@ MOST_READ = 32768
 async def store(session: Session) -> int:
     """Store a value, and show the receipt on standard error."""
     arguments = session.arguments
+    if arguments.mutable or arguments.immutable:
+        # What signs and hashes is imported for this alone.
+        from kadtwisted.cli.verbs.records import signed
+
+        put = signed.put_mutable if arguments.mutable else signed.put_immutable
+        _report(session, await put(session), "stored")
+        return os.EX_OK
     request: dict[str, Any] = {
-        "key": arguments.key,
+        **_place(arguments.key),
         "value_base64": b2a_base64(session.input, newline=False).decode(),
     }
     if arguments.lifetime is not None:
@@ -39,7 +48,9 @@ async def store(session: Session) -> int:
 async def get(session: Session) -> int:
     """Fetch a value and write its bytes to standard output, unchanged."""
     arguments = session.arguments
-    request = {"key": arguments.key, "mode": "first" if arguments.first else "latest"}
+    request = _wanted(arguments.key)
+    if arguments.first:
+        request["mode"] = "first"
     async with performer(session) as node:
         try:
             found = await node.perform("get", request)
@@ -53,11 +64,40 @@ async def get(session: Session) -> int:
 
 async def delete(session: Session) -> int:
     """Replace a value by a tombstone, and show the receipt on standard error."""
-    key = session.arguments.key
+    arguments = session.arguments
+    if arguments.key_file is not None:
+        from kadtwisted.cli.verbs.records import signed
+
+        _report(session, await signed.delete_mutable(session), "deleted")
+        return os.EX_OK
     async with performer(session) as node:
-        receipt = await node.perform("delete", {"key": key})
+        receipt = await node.perform("delete", _place(arguments.key))
     _report(session, receipt, "deleted")
     return os.EX_OK
+
+
+def _wanted(name: str) -> dict[str, Any]:
+    """What to look for: a name, or a reference."""
+    is_reference = name[: len(PREFIX)].lower() == PREFIX
+    return {"reference" if is_reference else "key": name}
+
+
+def _place(name: str) -> dict[str, Any]:
+    """Where to store or delete a plain value: under a name, or under the key that a reference
+    names."""
+    if "reference" not in _wanted(name):
+        return {"key": name}
+    from kadtwisted.model.ids import id_to_hex
+    from kadtwisted.model.record import Kind
+    from kadtwisted.model.reference import parse_reference
+
+    reference = parse_reference(name)
+    if reference.kind != Kind.VALUE:
+        raise UsageError(
+            f"{name} is no place for a plain value: a mutable value is written and deleted with "
+            "--key-file, and an immutable one stays as it is"
+        )
+    return {"key_hex": id_to_hex(reference.key)}
 
 
 def _report(session: Session, receipt: Described, done: str) -> None:
@@ -93,4 +133,6 @@ def _by_name(sentence: str, name: str) -> str:
     """A node's sentence about a key, with the name that was given instead of the key."""
     from kadtwisted.model.ids import id_to_hex, key_of_name
 
+    if "reference" in _wanted(name):
+        return sentence
     return sentence.replace(id_to_hex(key_of_name(name)), repr(name))

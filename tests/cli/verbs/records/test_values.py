@@ -48,7 +48,7 @@ class StoreTests(unittest.SynchronousTestCase):
         self.assertEqual(
             kad.said.splitlines(),
             [
-                f"stored 'name' on 1 node, under {a_receipt().key:040x}",
+                f"stored 'name' on 1 node, under {a_receipt().reference}",
                 "  this node keeps it for 1 h",
                 "  192.0.2.7:8000 keeps it for 2 h",
                 "  192.0.2.9:8000 did not: storage full",
@@ -108,7 +108,7 @@ class GetTests(unittest.SynchronousTestCase):
             self.assertEqual(kad("get", *VIA, "--key", "name"), 0)
             self.assertEqual(kad.printed, value)
             self.assertEqual(kad.said, "")
-            self.assertIn(("get", "name", "latest"), kad.node.calls)
+            self.assertIn(("get", "name", None), kad.node.calls)
 
     def test_a_terminal_gets_a_line_feed(self) -> None:
         kad = Kad()

@@ -27,6 +27,7 @@ from kadtwisted.application.service import NodeService
 from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode, ISerializer, IStorage, IWatch
+from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
@@ -166,6 +167,26 @@ class AsyncNode:
     async def collect(self, kind: int, key: str | bytes) -> Collection:
         """All records of one kind under a name, or under a 20-byte key, that can be found."""
         return await wait(self._node.collect(kind, key))
+
+    async def announce(
+        self,
+        key: str | bytes,
+        *,
+        port: int | None = None,
+        attributes: bytes = b"",
+        lifetime: float | None = None,
+    ) -> Receipt:
+        """Announce under a key that this node offers something, until it is withdrawn."""
+        told: dict[str, Any] = {"attributes": attributes, "lifetime": lifetime}
+        return await wait(self._node.announce(key, port=port, **told))
+
+    async def withdraw(self, key: str | bytes) -> Receipt:
+        """Announce nothing under a key any more."""
+        return await wait(self._node.withdraw(key))
+
+    async def providers(self, key: str | bytes, limit: int | None = None) -> Providers:
+        """Who announces under a key: a fair sample, or all."""
+        return await wait(self._node.providers(key, limit))
 
     def watch(
         self,

@@ -84,6 +84,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("exit_codes", "own_node"),
             ("performing", "reactor_run"),
             ("verb_table",),
+            ("announcing_verbs",),
             ("record_verbs",),
             ("arguments",),
             ("verbs",),

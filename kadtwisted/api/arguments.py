@@ -27,6 +27,8 @@ MAX_RECORDS = 32
 """MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
 SEQUENCE_END = 2**63
 """Sequence numbers are below this (BEP 44)."""
+MAX_PROVIDERS = 100_000
+"""MAGIC: more than all holders of a key keep together."""
 MAX_SUB = 255
 """Bytes of the last part of a record's place; no storage takes more."""
 
@@ -125,6 +127,14 @@ def _whole(value: Any, least: int, most: int) -> int:
     return value
 
 
+def _port(value: Any) -> int | None:
+    return None if value is None else _whole(value, 1, 65535)
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else _whole(value, 1, MAX_PROVIDERS)
+
+
 def _kind(value: Any) -> int:
     return _whole(value, 0, 255)
 
@@ -197,6 +207,17 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "cas": Field(_sequence, "a number below 2^63"),
         },
         "collect": {**_KEY, "kind": Field(_kind, "a number from 0 to 255", needed=True)},
+        "announce": {
+            **_KEY,
+            "port": Field(_port, "a number from 1 to 65535"),
+            "attributes_base64": Field(_bytes, "bytes in base64", b""),
+            "lifetime": Field(_seconds, "a number of seconds"),
+        },
+        "withdraw": _KEY,
+        "providers": {
+            **_KEY,
+            "limit": Field(_count, f"a number from 1 to {MAX_PROVIDERS}"),
+        },
         "watch": {
             **_KEY,
             "reference": Field(parse_reference, "a reference, kad:…"),

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
+from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
@@ -147,6 +148,27 @@ def of_collection(found: Collection) -> Described:
             for each in found.records
         ],
         "trace": of_trace(found.trace),
+    }
+
+
+def of_providers(found: Providers) -> Described:
+    """Who announces under a key; ``attributes`` is null where they are no text."""
+    return {
+        "key": id_to_hex(found.key),
+        "complete": found.complete,
+        "providers": [_provider(each) for each in found.providers],
+        "trace": of_trace(found.trace),
+    }
+
+
+def _provider(each: Provider) -> Described:
+    return {
+        "node_id": id_to_hex(each.node_id),
+        "public_key": each.public_key.hex(),
+        "endpoint": str(each.endpoint),
+        "attributes": _text(each.attributes),
+        "attributes_base64": b64encode(each.attributes).decode(),
+        "remaining_seconds": each.remaining,
     }
 
 

@@ -54,6 +54,9 @@ class Operations:
             "delete": self._delete,
             "put-record": self._put_record,
             "collect": self._collect,
+            "announce": self._announce,
+            "withdraw": self._withdraw,
+            "providers": self._providers,
             "records": self._records,
             "own": self._own,
         }
@@ -63,8 +66,9 @@ class Operations:
         as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``),
         ``put`` (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``), ``delete``
         (``key``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``, ``cas``), ``collect``
-        (``key``, ``kind``), ``records`` (those that it stores) or ``own`` (those that it keeps
-        published; both take a ``limit`` of at most
+        (``key``, ``kind``), ``announce`` (``key``, ``port``, ``attributes_base64``, ``lifetime``),
+        ``withdraw`` (``key``), ``providers`` (``key``, ``limit``), ``records`` (those that it
+        stores) or ``own`` (those that it keeps published; both take a ``limit`` of at most
         :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
         SUB_HEX]``).
 
@@ -144,6 +148,27 @@ class Operations:
     def _collect(self, key: str | None, key_hex: bytes | None, kind: int) -> Deferred[Described]:
         collecting = self._node.collect(kind, _key(key, key_hex))
         return collecting.addCallback(describe.of_collection)
+
+    def _announce(
+        self,
+        key: str | None,
+        key_hex: bytes | None,
+        port: int | None,
+        attributes_base64: bytes,
+        lifetime: float | None,
+    ) -> Deferred[Described]:
+        told: dict[str, Any] = {"attributes": attributes_base64, "lifetime": lifetime}
+        announcing = self._node.announce(_key(key, key_hex), port=port, **told)
+        return announcing.addCallback(describe.of_receipt)
+
+    def _withdraw(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
+        return self._node.withdraw(_key(key, key_hex)).addCallback(describe.of_receipt)
+
+    def _providers(
+        self, key: str | None, key_hex: bytes | None, limit: int | None
+    ) -> Deferred[Described]:
+        finding = self._node.providers(_key(key, key_hex), limit)
+        return finding.addCallback(describe.of_providers)
 
     def _records(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
         return self._node.records(after, limit).addCallback(describe.of_records)

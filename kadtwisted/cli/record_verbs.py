@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
+from kadtwisted.cli.announcing_verbs import add_announcing_verbs
 from kadtwisted.cli.parser import Misuse, Parser, kind, positive, seconds, sequence
 from kadtwisted.cli.verb_table import TRANSFER_PATIENCE, Verbs, add_bootstrap, add_key, add_name
 
@@ -12,6 +14,7 @@ def add_record_verbs(verbs: Verbs) -> None:
     """Enter all of them."""
     _add_value_verbs(verbs)
     _add_watch(verbs)
+    add_announcing_verbs(verbs)
     _add_own(verbs)
     _add_key_verb(verbs)
     _add_transfer_verbs(verbs)
@@ -160,7 +163,7 @@ def _add_own(verbs: Verbs) -> None:
 
 
 def _add_transfer_verbs(verbs: Verbs) -> None:
-    for target, text, how in (
+    transfers: tuple[tuple[str, str, dict[str, Any]], ...] = (
         (
             "export=records.exporting:export",
             "Write all records of a node to a file.",
@@ -171,7 +174,8 @@ def _add_transfer_verbs(verbs: Verbs) -> None:
             "Read records from such a file into a storage.",
             {"before": "take_input"},
         ),
-    ):
+    )
+    for target, text, how in transfers:
         made = verbs.add(target, text, patience=TRANSFER_PATIENCE, **how)
         made.add_argument(
             "file",

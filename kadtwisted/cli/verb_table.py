@@ -27,6 +27,8 @@ class Verbs:
         # Made once, and shared: most of the time that it takes to make all parsers.
         self._everywhere = Parser(with_help=False)
         add_global_options(self._everywhere, in_verb=True)
+        self._without_port = Parser(with_help=False)
+        add_global_options(self._without_port, in_verb=True, port_option=False)
         self.parsers: dict[str, Parser] = {}
 
     def add(
@@ -36,9 +38,12 @@ class Verbs:
         *,
         patience: float = PATIENCE,
         aliases: Sequence[str] = (),
+        own_port: bool = False,
         **how: Any,
     ) -> Parser:
         """The parser of a new verb; ``target`` is ``VERB=MODULE:FUNCTION`` in ``cli/verbs``.
+
+        With ``own_port`` the option ``--port`` behind the verb is the verb's own.
 
         ``how`` it is run: ``node`` says what the running node is to the verb (see
         :meth:`~kadtwisted.cli.session.Session.look_for_node`); ``reactor`` whether it needs one
@@ -47,7 +52,11 @@ class Verbs:
         """
         name, _, place = target.partition("=")
         made: Parser = self._parsers.add_parser(
-            name, help=text, description=text, aliases=list(aliases), parents=[self._everywhere]
+            name,
+            help=text,
+            description=text,
+            aliases=list(aliases),
+            parents=[self._without_port if own_port else self._everywhere],
         )
         module, _, function = place.partition(":")
         run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
@@ -84,7 +93,7 @@ def add_bootstrap(parser: Parser) -> None:
     )
 
 
-def add_global_options(parser: Parser, *, in_verb: bool) -> None:
+def add_global_options(parser: Parser, *, in_verb: bool, port_option: bool = True) -> None:
     """Options of every verb; of one they change no default."""
     group = parser.add_argument_group("global options")
 
@@ -93,13 +102,14 @@ def add_global_options(parser: Parser, *, in_verb: bool) -> None:
         chosen = argparse.SUPPRESS if in_verb else default
         group.add_argument(name, default=chosen, help=text, **keywords)
 
-    add(
-        "--port",
-        "UDP port (default: 8000 for a node that stays, else any free port); it also says which "
-        "running node is meant, by its default state directory",
-        type=port,
-        metavar="PORT",
-    )
+    if port_option:
+        add(
+            "--port",
+            "UDP port (default: 8000 for a node that stays, else any free port); it also says "
+            "which running node is meant, by its default state directory",
+            type=port,
+            metavar="PORT",
+        )
     add(
         "--interface",
         "IP address of this machine to use; at most one IPv4 and one IPv6 address",

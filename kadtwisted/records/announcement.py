@@ -26,8 +26,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
-from nacl.exceptions import CryptoError
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from kadtwisted.constants import ATTRIBUTES_LIMIT, CLOCK_SKEW_LIMIT, LONGEST_ANNOUNCEMENT
 from kadtwisted.errors import ClockSkew, InvalidAddress, InvalidRecord, Superseded
@@ -37,11 +36,11 @@ from kadtwisted.model.ids import NodeID, id_from_bytes, id_to_bytes
 from kadtwisted.model.networks import may_be_a_host
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.records.kinds import RecordKind, Sender
+from kadtwisted.records.signatures import SIGNATURE_BYTES, is_signed
 
 MOST_A_KEY: Final = 512
 """Announcements under one key at one holder: as many as libtorrent keeps peers of one torrent
 (``dht.max_peers``, 500), in whole powers of two."""
-SIGNATURE_BYTES: Final = 64
 
 _HEADER: Final = struct.Struct(">B20s32sQHB")
 _SEQUENCE: Final = struct.Struct(">Q")
@@ -66,10 +65,8 @@ def announcements(network: str, seed: bytes) -> RecordKind:
         the reason ``bad-signature``."""
         found = decode(data)
         told, signature = data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:]
-        try:
-            crypto_sign_open(signature + context + told, found.public_key)
-        except (CryptoError, ValueError):
-            raise InvalidRecord("bad-signature") from None
+        if not is_signed(context + told, signature, found.public_key):
+            raise InvalidRecord("bad-signature")
         return place_of(found.key, found.public_key, found.family)
 
     def publish(wanted: Offer, seen: Sequence[bytes], unix_now: float) -> bytes:

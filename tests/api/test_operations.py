@@ -131,6 +131,39 @@ class OperationTests(unittest.SynchronousTestCase):
         described = describe.of_records(RecordsPage((largest,) * MAX_RECORDS, where))
         self.assertLess(len(json.dumps(described)), 65536)
 
+    def test_announcing(self) -> None:
+        self.perform("announce", key="name", port=631, attributes_base64="dg==", lifetime=60)
+        receipt = self.perform("announce", key_hex=id_to_hex(NAME_KEY))
+        self.assertEqual(receipt, describe.of_receipt(a_receipt()))
+        self.assertTrue(self.perform("withdraw", key="name")["deleted"])
+        raw = id_to_bytes(NAME_KEY)
+        self.assertEqual(
+            self.node.calls,
+            [
+                ("announce", "name", 631, b"v", 60),
+                ("announce", raw, None, b"", None),
+                ("withdraw", "name"),
+            ],
+        )
+
+    def test_what_cannot_be_announced(self) -> None:
+        for port in (0, 65536, "631", 1.5, True):
+            self.assertIn("from 1 to 65535", self.refused("announce", key="n", port=port))
+        self.assertIn("base64", self.refused("announce", key="n", attributes_base64="?"))
+        self.assertIn("'limit'", self.refused("providers", key="n", limit=0))
+
+    def test_providers(self) -> None:
+        found = self.perform("providers", key="name", limit=2)
+        self.assertEqual((found["key"], found["complete"]), (id_to_hex(NAME_KEY), False))
+        first, second = found["providers"]
+        self.assertEqual((first["endpoint"], first["attributes"]), ("192.0.2.9:631", "colour=1"))
+        self.assertEqual((second["attributes"], second["attributes_base64"]), (None, "/xs="))
+        self.assertEqual(second["endpoint"], "[2001:db8::9]:8000")
+        self.assertEqual(len(first["public_key"]), 64)
+        self.assertEqual(self.perform("providers", key="name")["key"], found["key"])
+        called = [("providers", "name", 2), ("providers", "name", None)]
+        self.assertEqual(self.node.calls, called)
+
     def test_ping_and_find_node(self) -> None:
         self.perform("ping", address="192.0.2.7:8000")
         self.perform("find-node", key="name")

@@ -11,6 +11,7 @@ from zope.interface.verify import verifyClass
 
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
+from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, key_of_name
@@ -116,6 +117,17 @@ def a_routing() -> RoutingStatus:
     )
 
 
+PROVIDERS = Providers(
+    NAME_KEY,
+    (
+        Provider(KEY.node_id, KEY.public_key, Endpoint("192.0.2.9", 631), b"colour=1", 600),
+        Provider(NodeID(1), bytes(32), Endpoint("2001:db8::9", 8000), b"\xff\x1b", 60),
+    ),
+    False,
+    TRACE,
+)
+
+
 @implementer(INode)
 class FakeNode:
     """Answers each method from ``answers[name]``: a result, an exception, a Deferred, or a list of
@@ -140,6 +152,9 @@ class FakeNode:
             "put_mutable": a_receipt(),
             "delete_mutable": a_receipt(deleted=True),
             "collect": Collection(1, NAME_KEY, (), TRACE),
+            "announce": a_receipt(),
+            "withdraw": a_receipt(deleted=True),
+            "providers": PROVIDERS,
             "watch": (a_change(),),
             "records": RecordsPage((), None),
             "own_records": (),
@@ -230,6 +245,22 @@ class FakeNode:
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         return self._answer("collect", kind, key)
+
+    def announce(
+        self,
+        key: str | bytes,
+        *,
+        port: int | None = None,
+        attributes: bytes = b"",
+        lifetime: float | None = None,
+    ) -> Deferred[Receipt]:
+        return self._answer("announce", key, port, attributes, lifetime)
+
+    def withdraw(self, key: str | bytes) -> Deferred[Receipt]:
+        return self._answer("withdraw", key)
+
+    def providers(self, key: str | bytes, limit: int | None = None) -> Deferred[Providers]:
+        return self._answer("providers", key, limit)
 
     def watch(
         self, key: Any, *, kind: int | None = None, callback: Callable[[Change], Any] | None = None

@@ -146,14 +146,17 @@ def nodes_text(nodes: Described) -> str:
     )
 
 
-def receipt_text(receipt: Described, name: str | None) -> str:
-    """Which nodes keep the record, and by what it is found.  A signed value has no ``name``."""
+def receipt_text(receipt: Described, name: str | None, done: str = "") -> str:
+    """Which nodes keep the record, and by what it is found.  A signed value has no ``name``;
+    ``done`` is what was done, if not stored or deleted."""
     count = receipt["remote_acks"]
     verb, kept = ("deleted", "the deletion") if receipt["deleted"] else ("stored", "it")
     where = f"{count} node{'' if count == 1 else 's'}" if count else "this node alone"
     what = "" if name is None else f" {name!r}"
     number = f", number {receipt['seq']}" if "seq" in receipt else ""
-    lines = [f"{verb}{what} on {where}, under {receipt['reference']}{number}"]
+    lines = [
+        f"{done or verb}{what} on {where}, under {receipt['reference'] or receipt['key']}{number}"
+    ]
     for each in receipt["acknowledged"]:
         who = each["endpoint"] or "this node"
         lines.append(f"  {who} keeps {kept} for {duration(each['remaining_seconds'])}")

@@ -1,8 +1,9 @@
 """``kad export``: every record of a node, byte for byte, in one file.
 
 A running node is asked through its control socket.  A storage that no node uses is opened here.
-Expired records are left out.  A file appears under its name once it is complete, or not at all.  A
-device or a pipe is written to directly.
+Expired records are left out, and announcements, which their nodes make anew within minutes.  A file
+appears under its name once it is complete, or not at all.  A device or a pipe is written to
+directly.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from kadtwisted.cli.verbs.records.storage_access import (
 from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
-from kadtwisted.model.record import RecordsPage, StorageKey, dated_page
+from kadtwisted.model.record import Kind, RecordsPage, StorageKey, dated_page
 from kadtwisted.records.floor import FLOORS_END
 from kadtwisted.state.directory import KEY_FILE
 from kadtwisted.state.key_file import load_key
@@ -78,7 +79,8 @@ async def _write(session: Session, source: Source, stream: ByteSink) -> int:
         while True:
             page = await source.page(after)
             for record in page.records:
-                writer.add(record)
+                if record.where.kind != Kind.ANNOUNCEMENT:
+                    writer.add(record)
             told.step(len(page.records))
             if page.next is None:
                 break

@@ -24,6 +24,9 @@ from kadtwisted.model.ids import RandomBits
 
 POSTS: Final = 8
 NEAREST: Final = 4
+BEYOND: Final = 2
+"""At most so many posts are drawn from beyond the k closest, where records are stored on a network
+that anyone may join: a writer may have stored on fewer nodes."""
 
 RENEW_AFTER: Final = 0.8
 """MAGIC: leaves a minute of five for a request that gets lost; losses of a live network would
@@ -57,24 +60,32 @@ class Posts:
         """Those that tell us of changes, or were asked to."""
         return list(dict.fromkeys((*self._standing, *self._asked)))
 
-    def settle(self, closest: Sequence[Contact], now: float) -> list[Contact]:
+    def settle(self, keepers: Sequence[Contact], k: int, now: float) -> list[Contact]:
         """A lookup has found who should hold the records, the closest first; the posts that are
         given up, because others are better."""
         self._barred = {each: until for each, until in self._barred.items() if until > now}
-        usable = [each for each in closest if each not in self._barred]
-        near, others = usable[:NEAREST], usable[NEAREST:]
-        standing = [each for each in others if each in self]
-        drawn = [each for each in others if each not in self]
-        for left in range(len(drawn) - 1, 0, -1):  # Fisher and Yates
-            other = int(self._random.random() * (left + 1))
-            drawn[left], drawn[other] = drawn[other], drawn[left]
-        self._candidates = [*near, *standing, *drawn]
+        usable = [each for each in keepers if each not in self._barred]
+        near = usable[:NEAREST]
+        within = self._drawn([each for each in keepers[:k] if each in usable[NEAREST:]])
+        beyond = self._drawn([each for each in keepers[k:] if each in usable[NEAREST:]])
+        some = len(within) if not beyond else POSTS - NEAREST - BEYOND
+        self._candidates = [*near, *within[:some], *beyond[:BEYOND], *within[some:]]
+        self._candidates += beyond[BEYOND:]
         chosen = dict.fromkeys(self._candidates[:POSTS])
         given_up = [each for each in self.all() if each not in chosen]
         for each in given_up:
             self._standing.pop(each, None)
             self._asked.pop(each, None)
         return given_up
+
+    def _drawn(self, holders: list[Contact]) -> list[Contact]:
+        """Those that are posts, then the others in an order by chance (Fisher and Yates)."""
+        standing = [each for each in holders if each in self]
+        drawn = [each for each in holders if each not in self]
+        for left in range(len(drawn) - 1, 0, -1):
+            other = int(self._random.random() * (left + 1))
+            drawn[left], drawn[other] = drawn[other], drawn[left]
+        return standing + drawn
 
     def to_ask(self, now: float) -> list[Contact]:
         """Whom to ask now; they count as asked."""
@@ -99,10 +110,12 @@ class Posts:
         self._standing.pop(contact, None)
         self._barred[contact] = now + (PASSED_OVER if refused else SILENT)
 
-    def is_short(self) -> bool:
-        """Whether a lookup should find more holders: fewer than half are left and no more are
-        known."""
-        return len(self.all()) < POSTS // 2
+    def lacks_candidates(self) -> bool:
+        """Whether a lookup should find more holders: some posts are missing, and nobody is left who
+        could take their places."""
+        if len(self.all()) >= POSTS:
+            return False
+        return all(each in self or each in self._barred for each in self._candidates)
 
     def wakes_at(self) -> float | None:
         """When a post is to be asked again."""

@@ -40,6 +40,9 @@ A_BLOCK: Final = 256
 """MAGIC: a node watches at most 256 keys, and few of them have this node among the closest; how
 many watches come from one host of a live network would settle it."""
 
+SWEEP_SECONDS: Final = 1.0
+"""Where there is no room, those whose time is over are looked for once in this time."""
+
 SEVERAL: Final = 2
 """So many records of a place have changed that nobody needs to know which."""
 
@@ -75,12 +78,70 @@ class Listener:
     owed: bool = False
 
 
+class Crowd:
+    """Listeners by their providers, and which provider has most of them; each call takes the same
+    time, however many there are.
+
+    Those without a provider (at addresses that are not public) are no part of it.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[bytes, dict[Listener, None]] = {}
+        self._sized: dict[int, dict[bytes, None]] = {}
+        self._most = 0
+
+    def count(self, provider: bytes) -> int:
+        """How many a provider has."""
+        return len(self._of.get(provider, ()))
+
+    def add(self, listener: Listener) -> None:
+        """One more; or one that was renewed, and is the last to give way now."""
+        provider = listener.provider
+        if not provider:
+            return
+        here = self._of.setdefault(provider, {})
+        if listener in here:
+            del here[listener]
+            here[listener] = None
+            return
+        here[listener] = None
+        self._moved(provider, len(here) - 1, len(here))
+
+    def remove(self, listener: Listener) -> None:
+        """One fewer."""
+        here = self._of.get(listener.provider)
+        if here is None:
+            return
+        del here[listener]
+        if not here:
+            del self._of[listener.provider]
+        self._moved(listener.provider, len(here) + 1, len(here))
+
+    def first_of_most(self) -> Listener | None:
+        """Of the provider with most, who was not renewed for longest."""
+        if not self._most:
+            return None
+        provider = next(iter(self._sized[self._most]))
+        return next(iter(self._of[provider]))
+
+    def _moved(self, provider: bytes, before: int, now: int) -> None:
+        """A provider has another number of them."""
+        if before:
+            del self._sized[before][provider]
+            if not self._sized[before]:
+                del self._sized[before]
+        if now:
+            self._sized.setdefault(now, {})[provider] = None
+        if now > self._most or self._most not in self._sized:
+            self._most = now  # by one more, or by one fewer, than there were
+
+
 @dataclass(slots=True, eq=False)
 class Audience:
     """The listeners of one place.  ``news`` is what they are told, and the owner's."""
 
     listeners: dict[Listener, None] = field(default_factory=dict)
-    providers: Counter[bytes] = field(default_factory=Counter)
+    crowd: Crowd = field(default_factory=Crowd)
     changed: dict[bytes, None] = field(default_factory=dict)
     next_round: float = float("-inf")
     news: Any = None
@@ -97,7 +158,8 @@ class Listeners:
         self._audiences: dict[Place, Audience] = {}
         self._at: dict[Endpoint, dict[Listener, None]] = {}
         self._sources: Counter[bytes] = Counter()
-        self._providers: Counter[bytes] = Counter()
+        self._crowd = Crowd()
+        self._swept_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -107,12 +169,11 @@ class Listeners:
     def listen(self, asker: Asker, known: bytes, seconds: float, now: float) -> float:
         """Somebody listens, or goes on; the seconds granted, 0 if there is no room."""
         granted = min(seconds, LISTEN_LIMIT)
-        listener = self._listeners.pop(asker, None)
+        listener = self._listeners.get(asker) or self._admitted(asker, now)
         if listener is None:
-            listener = self._admitted(asker, now)
-            if listener is None:
-                return 0.0
-        self._listeners[asker] = listener  # now the last in the order of renewal
+            return 0.0
+        self._crowd.add(listener)
+        self._audiences[asker.place].crowd.add(listener)
         listener.known = known
         listener.until = now + granted
         return granted
@@ -144,25 +205,29 @@ class Listeners:
         del self._listeners[asker]
         audience = self._audiences[asker.place]
         del audience.listeners[listener]
+        audience.crowd.remove(listener)
+        self._crowd.remove(listener)
         if not audience.listeners:
             del self._audiences[asker.place]
         here = self._at[asker.endpoint]
         del here[listener]
         if not here:
             del self._at[asker.endpoint]
-        self._count(listener, audience, -1)
+        self._count(listener, -1)
 
     def _admitted(self, asker: Asker, now: float) -> Listener | None:
         """A new listener, if there is room for it or is made."""
         listener = self._with_source(Listener(asker, b"", now), asker.endpoint)
-        if self._is_crowded(asker, listener):
+        if now - self._swept_at >= SWEEP_SECONDS and self._is_crowded(asker, listener):
+            self._swept_at = now
             self.expire(now)
         if self._over_share(asker, listener) or not self._has_room(asker, listener):
             return None
         audience = self._audiences.setdefault(asker.place, Audience())
         audience.listeners[listener] = None
+        self._listeners[asker] = listener
         self._at.setdefault(asker.endpoint, {})[listener] = None
-        self._count(listener, audience, 1)
+        self._count(listener, 1)
         return listener
 
     def _with_source(self, listener: Listener, endpoint: Endpoint) -> Listener:
@@ -174,18 +239,12 @@ class Listeners:
                 listener.block, listener.provider = block, provider
         return listener
 
-    def _count(self, listener: Listener, audience: Audience, change: int) -> None:
-        counted = (
-            (self._sources, listener.host),
-            (self._sources, listener.block),
-            (self._providers, listener.provider),
-            (audience.providers, listener.provider),
-        )
-        for counter, source in counted:
+    def _count(self, listener: Listener, change: int) -> None:
+        for source in (listener.host, listener.block):
             if source:
-                counter[source] += change
-                if not counter[source]:
-                    del counter[source]
+                self._sources[source] += change
+                if not self._sources[source]:
+                    del self._sources[source]
 
     def _is_crowded(self, asker: Asker, listener: Listener) -> bool:
         audience = self._audiences.get(asker.place)
@@ -199,11 +258,11 @@ class Listeners:
         """Whether the source of a newcomer has all that it may have."""
         sources, provider = self._sources, listener.provider
         audience = self._audiences.get(asker.place)
-        among = 0 if audience is None else audience.providers[provider]
+        among = 0 if audience is None else audience.crowd.count(provider)
         return (
             bool(listener.host and sources[listener.host] >= A_HOST)
             or bool(listener.block and sources[listener.block] >= A_BLOCK)
-            or bool(provider and self._providers[provider] >= max(1, self._most // A_PROVIDER))
+            or bool(provider and self._crowd.count(provider) >= max(1, self._most // A_PROVIDER))
             or bool(provider and among >= max(1, self._most_a_key // A_PROVIDER))
         )
 
@@ -211,23 +270,15 @@ class Listeners:
         """Whether one more may listen; somebody may give way for it."""
         audience = self._audiences.get(asker.place)
         if audience is not None and len(audience.listeners) >= self._most_a_key:
-            crowd = [each for each in self._listeners.values() if each in audience.listeners]
-            return self._make_room(crowd, audience.providers, newcomer)
-        if len(self._listeners) >= self._most:
-            return self._make_room(list(self._listeners.values()), self._providers, newcomer)
-        return True
+            return self._make_room(audience.crowd, newcomer)
+        return len(self._listeners) < self._most or self._make_room(self._crowd, newcomer)
 
-    def _make_room(
-        self, crowd: list[Listener], providers: Counter[bytes], newcomer: Listener
-    ) -> bool:
+    def _make_room(self, crowd: Crowd, newcomer: Listener) -> bool:
         """Let one of the largest provider's give way, the longest not renewed of these."""
-        own = newcomer.provider
-        if not own or not providers:
+        first = crowd.first_of_most() if newcomer.provider else None
+        if first is None or crowd.count(first.provider) < crowd.count(newcomer.provider) + 2:
             return False
-        largest = max(providers, key=providers.__getitem__)
-        if providers[largest] < providers[own] + 2:
-            return False
-        self.remove(next(each for each in crowd if each.provider == largest))
+        self.remove(first)
         return True
 
     # --- What has changed --------------------------------------------------------------------

@@ -84,6 +84,16 @@ def records_of(node: Node) -> Sequence[StoredRecord]:
     return pages[0]
 
 
+def listeners_of(node: Node) -> int:
+    """How many others listen here for newer records."""
+    return len(node._parts.telling.listeners)
+
+
+def posts_of(node: Node) -> int:
+    """At how many holders its watches listen."""
+    return node._parts.watches.posts()
+
+
 def load_of(node: Node) -> Load:
     """How much of each kind a node has now."""
     links, records = links_of(node), node._records

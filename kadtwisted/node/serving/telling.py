@@ -54,13 +54,18 @@ from kadtwisted.upkeep.schedule import Budget
 from kadtwisted.wire.layout import CHANGED_RECORD_BYTES
 
 MOST_LISTENERS: Final = 8192
-"""MAGIC: each takes about 1 KB; how many watch what on a live network would settle it."""
+"""MAGIC: they take 21 MB if each watches another key; how many watch what on a live network would
+settle it."""
 
 RATE: Final = 256.0
 BURST: Final = 512.0
 """MAGIC: CHANGEDs a second, and at once after a pause, to all listeners together; each may be sent
 twice.  With the largest record that is 2.5 Mbit/s.  What holders of popular keys have to spare on a
 live network would settle it."""
+
+SWEEP_EVERY: Final = 30.0
+"""MAGIC: seconds between two looks for listeners whose time is over, and which nothing was told
+since; any small part of the five minutes that they had would do."""
 
 NO_ROOM = "there is no room for more listeners"
 TOO_FAR = "many nodes are closer to the key"
@@ -84,11 +89,15 @@ class Telling:
         self._queue: deque[Listener] = deque()
         self._rounds: dict[Place, IDelayedCall] = {}
         self._pause: IDelayedCall | None = None
+        self._sweep: IDelayedCall | None = None
         self._running = True
 
     def stop(self) -> None:
         """Tell nobody any more."""
         self._running = False
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
         for each in self._rounds.values():
             each.cancel()
         self._rounds.clear()
@@ -118,12 +127,20 @@ class Telling:
         if not granted:
             self._counters.add("listeners.refused")
             return Error(ErrorCode.STORAGE_FULL, NO_ROOM)
+        if self._sweep is None and self._running:
+            self._sweep = self._reactor.callLater(SWEEP_EVERY, self._forget_old)
         if kind in self._records.kinds.many:
             return Listening(granted)
         return self._records.find(kind, key).addCallback(self._listening, granted)
 
     def _listening(self, found: Sequence[StoredRecord], granted: int) -> Listening:
         return Listening(granted, self._records.version(found[0]) if found else b"")
+
+    def _forget_old(self) -> None:
+        """Forget those whose time is over, and look again later if there are others."""
+        self.listeners.expire(self._now())
+        later = len(self.listeners) and self._running
+        self._sweep = self._reactor.callLater(SWEEP_EVERY, self._forget_old) if later else None
 
     def _contact(self, asker: Asker) -> Contact | None:
         """Whom to tell; ``None`` for an address that means something on this machine only."""

@@ -190,9 +190,10 @@ class Watcher:
         self._tell(changes + self._watched.ended(now))
         if not self._running:
             return
+        k = self._context.parameters.k
         for found in read.founds:
             posts = self._posts_of(found.link.family)
-            self._give_up(found.link, posts.settle(found.keepers(self._context), now))
+            self._give_up(found.link, posts.settle(found.keepers(self._context), k, now))
         self._listen()
         if any(posts.all() for posts in self._posts.values()):
             self._short_for = SHORT_AGAIN
@@ -256,7 +257,7 @@ class Watcher:
 
     def _passed_over(self, posts: Posts, contact: Contact, *, refused: bool) -> None:
         posts.lost(contact, self._now(), refused=refused)
-        if posts.is_short():
+        if posts.lacks_candidates():
             self._search_later()
         self._listen()
 

@@ -20,6 +20,7 @@ from kadtwisted.testing.campaigns.partition import Partition
 from kadtwisted.testing.campaigns.replacement import Replacement
 from kadtwisted.testing.campaigns.report import OutOfTime, Report
 from kadtwisted.testing.campaigns.restart import Restart
+from kadtwisted.testing.campaigns.watch import Watch
 
 
 class Campaign(Protocol):
@@ -40,6 +41,7 @@ CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
         "partition": Partition,
         "replacement": Replacement,
         "restart": Restart,
+        "watch": Watch,
     }
 )
 

@@ -6,6 +6,7 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.testing.campaigns import watch
 from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
@@ -17,6 +18,7 @@ from kadtwisted.testing.campaigns.partition import Partition
 from kadtwisted.testing.campaigns.replacement import Replacement
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.campaigns.restart import Restart
+from kadtwisted.testing.campaigns.watch import Watch
 
 
 class ReducedCampaigns(SynchronousTestCase):
@@ -59,3 +61,7 @@ class ReducedCampaigns(SynchronousTestCase):
 
     def test_campaign_restart(self) -> None:
         self.play(Restart(nodes=8, records=10), 8)
+
+    def test_campaign_watch(self) -> None:
+        self.patch(watch, "MOST_LISTENERS", 256)
+        self.play(Watch(nodes=20, changes=4, k=12), 19)

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
         id_to_hex,
         key_of_name,
     )
-    from kadtwisted.model.publication import OwnRecord, Publication
+    from kadtwisted.model.publication import Audit, OwnRecord, Publication
     from kadtwisted.model.record import (
         DatedRecord,
         Immutable,
@@ -169,7 +169,7 @@ _HOMES = homes(
             "NodeID distance id_from_bytes id_from_hex id_to_bytes id_to_hex key_of_name"
         ),
         "kadtwisted.model.messages": "messages",
-        "kadtwisted.model.publication": "OwnRecord Publication",
+        "kadtwisted.model.publication": "Audit OwnRecord Publication",
         "kadtwisted.model.record": (
             "DatedRecord Immutable Kind Mutable RecordsPage StorageKey StorageUsage StoredRecord "
             "Value"
@@ -207,6 +207,7 @@ __all__ = [
     "Address",
     "Anchor",
     "Announcement",
+    "Audit",
     "BootstrapFailed",
     "BootstrapResult",
     "Bounds",

@@ -110,10 +110,11 @@ class AsyncNode:
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
     ) -> Receipt:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds."""
         return await wait(
-            self._node.put(key, value, lifetime=lifetime, keep=keep, put_back=put_back)
+            self._node.put(key, value, lifetime=lifetime, keep=keep, put_back=put_back, pin=pin)
         )
 
     async def delete(self, key: str | bytes) -> Receipt:
@@ -157,12 +158,25 @@ class AsyncNode:
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
         cas: int | None = None,
     ) -> Receipt:
         """Store the bytes of a record of any kind that the network admits."""
         return await wait(
-            self._node.put_record(record, lifetime=lifetime, keep=keep, put_back=put_back, cas=cas)
+            self._node.put_record(
+                record, lifetime=lifetime, keep=keep, put_back=put_back, pin=pin, cas=cas
+            )
         )
+
+    async def pin(
+        self, key: str | bytes | Reference, holders: int, *, kind: int | None = None
+    ) -> OwnRecord:
+        """Keep a record at no fewer than so many holders."""
+        return await wait(self._node.pin(key, holders, kind=kind))
+
+    async def unpin(self, key: str | bytes | Reference, *, kind: int | None = None) -> bool:
+        """Count the holders of a pinned record no more; whether it was pinned."""
+        return await wait(self._node.unpin(key, kind=kind))
 
     async def collect(self, kind: int, key: str | bytes) -> Collection:
         """All records of one kind under a name, or under a 20-byte key, that can be found."""

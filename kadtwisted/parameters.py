@@ -10,32 +10,23 @@ from dataclasses import dataclass, field
 
 from kadtwisted.constants import DAY, HOUR, ID_BITS, LONGEST_ANNOUNCEMENT, MINUTE
 from kadtwisted.model.settings.fields import brief, setting
+from kadtwisted.model.settings.scales import (
+    BURST,
+    COUNT,
+    FACTOR,
+    LONGEST,
+    PACE,
+    PATIENCE,
+    PERIOD,
+    RATE,
+)
 from kadtwisted.model.settings.value_kinds import (
     Choice,
     Duration,
-    Number,
     Text,
     TextList,
     WholeNumber,
 )
-
-# --- Which values are good -------------------------------------------------------------------
-
-LONGEST = 365 * DAY
-MOST = 1_000_000_000
-"""MAGIC: no node needs as many of anything; a larger number is a slip of the pen."""
-
-COUNT = WholeNumber(1, MOST)
-PERIOD = Duration(1.0, LONGEST)
-# None of these is zero: what is repeated after no time at all would leave no time for the rest.
-PACE = Duration(0.1, LONGEST)
-PATIENCE = Duration(0.001, 10 * MINUTE)
-FACTOR = Number(1, 100)
-RATE = Number(0.001, MOST, "datagrams a second")
-BURST = Number(1, MOST, "datagrams")
-
-
-# --- Settings --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +337,9 @@ class UpkeepSettings:
         10 * MINUTE, PACE, "Records are handed to a new contact only after it has stayed this long."
     )
     own_records: int = setting(100_000, COUNT, "Records that one node keeps published.")
+    pin_check_every: float = setting(
+        10 * MINUTE, PACE, "How often the holders of a pinned record are counted."
+    )
     rate: float = setting(
         20.0, RATE, "What all upkeep together sends, on average over a long time."
     )

@@ -29,6 +29,8 @@ SEQUENCE_END = 2**63
 """Sequence numbers are below this (BEP 44)."""
 MAX_PROVIDERS = 100_000
 """MAGIC: more than all holders of a key keep together."""
+MAX_HOLDERS = 1024
+"""MAGIC: more holders than any k asks for; the node has the last word."""
 MAX_SUB = 255
 """Bytes of the last part of a record's place; no storage takes more."""
 
@@ -135,6 +137,10 @@ def _count(value: Any) -> int | None:
     return None if value is None else _whole(value, 1, MAX_PROVIDERS)
 
 
+def _pin(value: Any) -> int:
+    return _whole(value, 0, MAX_HOLDERS)
+
+
 def _kind(value: Any) -> int:
     return _whole(value, 0, 255)
 
@@ -198,6 +204,18 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "lifetime": Field(_seconds, "a number of seconds"),
             "keep": Field(_truth, "true or false", False),
             "put_back": Field(_truth, "true or false", False),
+            "pin": Field(_pin, "a number of holders", 0),
+        },
+        "pin": {
+            **_KEY,
+            "reference": Field(parse_reference, "a reference, kad:…"),
+            "kind": Field(_kind, "a number from 0 to 255"),
+            "holders": Field(_pin, "a number of holders", needed=True),
+        },
+        "unpin": {
+            **_KEY,
+            "reference": Field(parse_reference, "a reference, kad:…"),
+            "kind": Field(_kind, "a number from 0 to 255"),
         },
         "delete": _KEY,
         "put-record": {

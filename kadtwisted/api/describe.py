@@ -15,7 +15,7 @@ from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
-from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
 from kadtwisted.model.reference import reference_of
 from kadtwisted.model.results import (
@@ -183,17 +183,26 @@ def of_trace(trace: Trace) -> Described:
 
 def of_own(records: Sequence[OwnRecord], limit: int) -> Described:
     """A page of a node's own records; ``next`` is the place to go on after, ``null`` at the end."""
-    own = [
-        {
-            "place": [each.where.kind, id_to_hex(each.where.key), each.where.sub.hex()],
-            "state": each.state,
-            "lifetime_seconds": each.lifetime,
-            "next_at_unix": each.next_at,
-            "record_base64": b64encode(each.record).decode("ascii"),
-        }
-        for each in records
-    ]
+    own = [of_own_record(each) for each in records]
     return {"own": own, "next": own[-1]["place"] if own and len(own) == limit else None}
+
+
+def of_own_record(record: OwnRecord) -> Described:
+    """A record of a node's own: its place, what becomes of it, and its pin."""
+    return {
+        "place": list(_place(record.where)),
+        "state": record.state,
+        "lifetime_seconds": record.lifetime,
+        "next_at_unix": record.next_at,
+        "pin": record.pin,
+        "audit": None if record.audit is None else _audit(record.audit),
+        "record_base64": b64encode(record.record).decode("ascii"),
+    }
+
+
+def _audit(audit: Audit) -> Described:
+    """A count of a pinned record's holders: found, and held after the repair."""
+    return {"at_unix": audit.at, "found": audit.found, "held": audit.held}
 
 
 def of_status(status: NodeStatus) -> Described:
@@ -221,6 +230,8 @@ def of_status(status: NodeStatus) -> Described:
         "own_records": status.own_records,
         "own_records_kept": status.own_records_kept,
         "lost_records": status.lost_records,
+        "pinned_records": status.pinned_records,
+        "records_below_pin": status.records_below_pin,
         "replication_period_seconds": round(status.replication_period, 3),
         "replication_kept": status.replication_kept,
         "counters": dict(status.counters),

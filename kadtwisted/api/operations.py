@@ -57,20 +57,23 @@ class Operations:
             "announce": self._announce,
             "withdraw": self._withdraw,
             "providers": self._providers,
+            "pin": self._pin,
+            "unpin": self._unpin,
             "records": self._records,
             "own": self._own,
         }
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
-        as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``),
-        ``put`` (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``), ``delete``
-        (``key``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``, ``cas``), ``collect``
-        (``key``, ``kind``), ``announce`` (``key``, ``port``, ``attributes_base64``, ``lifetime``),
-        ``withdraw`` (``key``), ``providers`` (``key``, ``limit``), ``records`` (those that it
-        stores) or ``own`` (those that it keeps published; both take a ``limit`` of at most
-        :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
-        SUB_HEX]``).
+        as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``), ``put``
+        (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``, ``pin``), ``delete``
+        (``key``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``), ``unpin`` (``key`` or
+        ``reference``, ``kind``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``,
+        ``cas``), ``collect`` (``key``, ``kind``), ``announce`` (``key``, ``port``,
+        ``attributes_base64``, ``lifetime``), ``withdraw`` (``key``), ``providers`` (``key``,
+        ``limit``), ``records`` (those that it stores) or ``own`` (those that it keeps published;
+        both take a ``limit`` of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and
+        ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with
         :class:`~kadtwisted.api.arguments.InvalidRequest`.  A key is a name, or a 20-byte key as
@@ -93,9 +96,8 @@ class Operations:
         if verb not in STREAMS:
             raise InvalidRequest(f"the answer of {verb!r:.100} is no stream")
         values = read_arguments(verb, arguments)
-        _check_one_of(**{name: values[name] for name in ("key", "key_hex", "reference")})
-        where = values["reference"] or values["key"] or values["key_hex"]
-        return Events(self._node.watch(where, kind=values["kind"]))
+        kind = values.pop("kind")
+        return Events(self._node.watch(_place(**values), kind=kind))
 
     def _status(self) -> Deferred[Described]:
         return succeed(describe.of_status(self._node.status()))
@@ -128,12 +130,11 @@ class Operations:
         key_hex: bytes | None,
         value_base64: bytes,
         lifetime: float | None,
-        keep: bool,
-        put_back: bool,
+        **keeping: Any,
     ) -> Deferred[Described]:
-        again = {"put_back": True} if put_back else {}
+        asked = {name: value for name, value in keeping.items() if value}
         where = _key(key, key_hex)
-        storing = self._node.put(where, value_base64, lifetime=lifetime, keep=keep, **again)
+        storing = self._node.put(where, value_base64, lifetime=lifetime, **asked)
         return storing.addCallback(describe.of_receipt)
 
     def _delete(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
@@ -170,6 +171,14 @@ class Operations:
         finding = self._node.providers(_key(key, key_hex), limit)
         return finding.addCallback(describe.of_providers)
 
+    def _pin(self, holders: int, kind: int | None, **names: Any) -> Deferred[Described]:
+        pinning = self._node.pin(_place(**names), holders, kind=kind)
+        return pinning.addCallback(describe.of_own_record)
+
+    def _unpin(self, kind: int | None, **names: Any) -> Deferred[Described]:
+        unpinning = self._node.unpin(_place(**names), kind=kind)
+        return unpinning.addCallback(lambda was_pinned: {"was_pinned": was_pinned})
+
     def _records(self, limit: int, after: StorageKey | None) -> Deferred[Described]:
         return self._node.records(after, limit).addCallback(describe.of_records)
 
@@ -180,6 +189,13 @@ class Operations:
 def _key(key: str | None, key_hex: bytes | None) -> str | bytes:
     _check_one_of(key=key, key_hex=key_hex)
     return key if key is not None else key_hex or b""
+
+
+def _place(**names: Any) -> str | bytes | Reference:
+    """What is named by a ``key``, ``key_hex`` or ``reference``."""
+    _check_one_of(**names)
+    named: str | bytes | Reference = next(each for each in names.values() if each is not None)
+    return named
 
 
 def _check_one_of(**given: Any) -> None:

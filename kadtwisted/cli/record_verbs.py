@@ -9,12 +9,17 @@ from kadtwisted.cli.announcing_verbs import add_announcing_verbs
 from kadtwisted.cli.parser import Misuse, Parser, kind, positive, seconds, sequence
 from kadtwisted.cli.verb_table import TRANSFER_PATIENCE, Verbs, add_bootstrap, add_key, add_name
 
+DEFAULT_PIN = 10
+"""MAGIC: half of the default k: enough that no crash of a few nodes loses it, and fewer than there
+are in most networks."""
+
 
 def add_record_verbs(verbs: Verbs) -> None:
     """Enter all of them."""
     _add_value_verbs(verbs)
     _add_watch(verbs)
     add_announcing_verbs(verbs)
+    _add_pins(verbs)
     _add_own(verbs)
     _add_key_verb(verbs)
     _add_transfer_verbs(verbs)
@@ -63,6 +68,13 @@ def _add_value_verbs(verbs: Verbs) -> None:
         type=sequence,
         metavar="NUMBER",
         help="only in place of the value with this number, and fail if another writer came between",
+    )
+    store.add_argument(
+        "--pin",
+        type=positive,
+        default=0,
+        metavar="HOLDERS",
+        help="let it also count the holders again and again, and store it anew where it is missing",
     )
 
     get = verbs.add("get=records.values:get", "Fetch the value under a name.", node="needed")
@@ -145,6 +157,28 @@ def _add_watch(verbs: Verbs) -> None:
         metavar="N",
         help="end after so many changes; the first is the state now",
     )
+
+
+def _add_pins(verbs: Verbs) -> None:
+    pin = verbs.add(
+        "pin=records.pins:pin",
+        "Let a running node keep a record at no fewer than so many holders.",
+        node="needed",
+        reactor=False,
+    )
+    add_name(pin)
+    pin.add_argument(
+        "--holders",
+        type=positive,
+        default=DEFAULT_PIN,
+        metavar="HOLDERS",
+        help=f"how many nodes must hold it, at most k (default: {DEFAULT_PIN})",
+    )
+    unpin = verbs.add(
+        "unpin=records.pins:unpin", "Let a running node count the holders of a record no more.",
+        node="needed", reactor=False,
+    )  # fmt: skip
+    add_name(unpin)
 
 
 def _add_own(verbs: Verbs) -> None:

@@ -124,6 +124,7 @@ class INode(Interface):
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
 
@@ -131,7 +132,8 @@ class INode(Interface):
         another value takes its place; for as long as it runs, and over restarts, too, if it was
         given a node state.  Whoever calls :meth:`watch_own` is told when it has lost its place.
         With ``put_back`` it is then put back as soon as the place is found free: the other value
-        has expired or was deleted.
+        has expired or was deleted.  With a ``pin`` it is kept as well, and at no fewer than so many
+        holders: see :meth:`pin`.
 
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
@@ -196,18 +198,43 @@ class INode(Interface):
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         """Store the bytes of a record of any kind that the network admits, as they are.
 
-        ``keep`` and ``put_back`` are as in :meth:`put`; a kind whose records cannot be made anew is
-        not put back.  ``cas`` is as in :meth:`put_mutable`.  Fails
+        ``keep``, ``put_back`` and ``pin`` are as in :meth:`put`; a kind whose records cannot be
+        made anew is not put back.  ``cas`` is as in :meth:`put_mutable`.  Fails
         with :class:`~kadtwisted.errors.InvalidRecord`,
         :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or one with
         its sequence number, or every node says so),
         :class:`~kadtwisted.errors.NotConditional` (its kind has no sequence numbers),
         :class:`~kadtwisted.errors.CasConflict` and :class:`~kadtwisted.errors.Uncertain` as there,
         or as :meth:`put` does.
+        """
+
+    def pin(
+        key: str | bytes | Reference, holders: int, *, kind: int | None = None
+    ) -> Deferred[OwnRecord]:
+        """Keep a record at no fewer than ``holders`` nodes: the one that a reference names, or the
+        one of this kind (a plain value) under a name or a 20-byte key.  Its holders are counted
+        every ``pin_check_every`` seconds, and it is stored again where it is missing.
+
+        It is a record that this node keeps published, or anybody's that proves by itself that it
+        belongs there; of those the newest is kept.  The pin lasts as long as the record is kept:
+        over restarts, too, if the node was given a node state.  ``own_records`` tells the last
+        count, and whoever calls :meth:`watch_own` is told when the record falls below its pin and
+        when it is back.  Another number of holders replaces the one before.
+
+        Fails as :meth:`get` and :meth:`put` do, and with
+        :class:`~kadtwisted.errors.InvalidInput` for a number that is not from 1 to k, and for a
+        plain value that this node does not keep: anybody may replace it.
+        """
+
+    def unpin(key: str | bytes | Reference, *, kind: int | None = None) -> Deferred[bool]:
+        """Count the holders of a pinned record no more; whether it was pinned.
+
+        A record of our own is still kept published; one that was pinned only is not.
         """
 
     def collect(kind: int, key: str | bytes) -> Deferred[Collection]:
@@ -276,7 +303,8 @@ class INode(Interface):
 
     def watch_own(watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
         """Call ``watcher`` each time a record that is kept published has lost its place to another
-        one, and when it has its place back; what is returned ends that.
+        one, and when it has its place back, and when it is pinned and falls below its pin or is
+        back; what is returned ends that.
 
         A node learns of it when it publishes the record again: at half its lifetime.  The watchers
         stay over stop and start of this node object.

@@ -62,8 +62,9 @@ class NodeStatus(NamedTuple):
     capacity, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
     counts the records kept published, ``own_records_kept`` says whether the budget suffices to
     publish all of them again before they expire, ``lost_records`` counts those whose place another
-    record has taken; ``clock_ahead`` is how many seconds the node's
-    clock is ahead of the network's, ``None`` while fewer than three networks have told."""
+    record has taken, ``pinned_records`` those that are pinned, ``records_below_pin`` those of them
+    that had too few holders when they were last counted; ``clock_ahead`` is how many seconds the
+    node's clock is ahead of the network's, ``None`` while fewer than three networks have told."""
 
     node_id: NodeID
     public_key: bytes
@@ -83,6 +84,8 @@ class NodeStatus(NamedTuple):
     own_records: int
     own_records_kept: bool
     lost_records: int
+    pinned_records: int
+    records_below_pin: int
     counters: dict[str, int]
 
 

@@ -18,6 +18,7 @@ from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.model.contact import Family
 from kadtwisted.model.printable import described, printable, typed
+from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import StorageKey
 from kadtwisted.model.settings.fields import kind_of
 from kadtwisted.model.settings.value_kinds import WholeNumber
@@ -123,12 +124,23 @@ def check_flag(name: str, value: Any) -> None:
         raise InvalidInput(f"{name} is True or False, not {described(value)}")
 
 
-def check_keeping(keep: Any, put_back: Any) -> None:
-    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a record can be kept like this."""
+def check_keeping(keep: Any, put_back: Any, pin: Any, k: int) -> Keeping:
+    """What becomes of a record after it was stored; what is pinned is kept, too.
+
+    :class:`~kadtwisted.errors.InvalidInput` unless it can be kept like this.
+    """
     check_flag("keep", keep)
     check_flag("put_back", put_back)
-    if put_back and not keep:
+    check_pin(pin, k, least=0)
+    if put_back and not (keep or pin):
         raise InvalidInput("put_back says what becomes of a record that is kept: give keep, too")
+    return Keeping(keep, put_back, pin)
+
+
+def check_pin(pin: Any, k: int, *, least: int = 1) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a record can have so many holders."""
+    if not _is_whole(pin, least, k):
+        raise InvalidInput(f"a pin is a number of holders, from 1 to {k} (k), not {described(pin)}")
 
 
 def check_kind(kind: Any) -> None:

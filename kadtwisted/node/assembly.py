@@ -36,6 +36,7 @@ from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.serving.telling import Telling
 from kadtwisted.node.upkeep.announcements import Announcements, publishing_again
+from kadtwisted.node.upkeep.auditing import Auditing
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.maintenance import Maintenance, Workers
 from kadtwisted.node.upkeep.persistence import Persistence
@@ -73,6 +74,7 @@ class Assembly:
     links: Links
     record_operations: RecordOperations
     announcing: Announcing
+    auditing: Auditing
     bootstrap: Bootstrap
     upkeep: Workers
     maintenance: Maintenance
@@ -91,12 +93,14 @@ def assemble(lasting: LastingParts) -> Assembly:
     telling = Telling(context, records, links)
     watches = Watches(context, links, operations)
     _connect(lasting.records, handlers, telling, watches)
+    auditing = Auditing(context, operations)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
     persistence = Persistence(context, links, lasting.state)
     announcing = Announcing(context, links, operations)
     again = publishing_again(operations, announcing)
-    publisher = Publisher(context, runner, lasting.publications, persistence, again)
+    count = auditing.count_holders
+    publisher = Publisher(context, runner, lasting.publications, persistence, again, count)
     workers = Workers(
         ContactUpkeep(context, links, bootstrap),
         records,
@@ -110,7 +114,7 @@ def assemble(lasting: LastingParts) -> Assembly:
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
     return Assembly(
-        links, operations, announcing, bootstrap, workers, maintenance, telling, watches
+        links, operations, announcing, auditing, bootstrap, workers, maintenance, telling, watches
     )
 
 

@@ -12,13 +12,13 @@ from functools import partial
 from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from kadtwisted.errors import InvalidInput
+from kadtwisted.errors import InvalidInput, NotFound
 from kadtwisted.interfaces import INode
 from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.publication import Keeping, OwnRecord
 from kadtwisted.model.record import DELETED, RecordsPage, Signer, StorageKey, dated_page
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
@@ -34,6 +34,7 @@ from kadtwisted.node.arguments import (
     check_keeping,
     check_kind,
     check_page,
+    check_pin,
     check_record,
 )
 from kadtwisted.node.life import NodeLife
@@ -41,7 +42,13 @@ from kadtwisted.node.operations.announcing import check_limit, read_wish
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.signed import Numbers, draft_of
-from kadtwisted.node.operations.values import check_lifetime, encode_value, key_id, reference_to
+from kadtwisted.node.operations.values import (
+    asked_for,
+    check_lifetime,
+    encode_value,
+    key_id,
+    reference_to,
+)
 from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.watching.watch import Callback, Watch
 from kadtwisted.node.watching.watches import place_of
@@ -96,29 +103,26 @@ class Node(NodeLife):
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
         try:
             target = key_id(key)
             v = encode_value(value)
             wanted = self._lifetime(lifetime)
-            check_keeping(keep, put_back)
+            keeping = self._keeping(keep, put_back, pin)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._values.put, target, v, wanted)
-        return self._operations.run(self._store(store, wanted, keep, put_back))
+        return self._operations.run(self._store(store, wanted, keeping))
 
     async def _store(
-        self,
-        store: Callable[[], Awaitable[Published]],
-        lifetime: float,
-        keep: bool,
-        put_back: bool,
+        self, store: Callable[[], Awaitable[Published]], lifetime: float, keeping: Keeping
     ) -> Receipt:
         """Store a record, and keep it published in place of the one kept before; or keep none."""
         where, record, receipt = await store()
-        if keep:
-            await self._upkeep.publisher.keep(where, record, lifetime, put_back)
+        if keeping.publishes:
+            await self._upkeep.publisher.keep(where, record, lifetime, keeping)
         else:
             self._upkeep.publisher.withdraw(where)
         return receipt
@@ -142,11 +146,11 @@ class Node(NodeLife):
         try:
             v = encode_value(value)
             wanted = self._lifetime(lifetime)
-            check_keeping(keep, False)
+            keeping = self._keeping(keep)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_immutable, v, wanted)
-        return self._operations.run(self._store(store, wanted, keep, False))
+        return self._operations.run(self._store(store, wanted, keeping))
 
     def put_mutable(  # noqa: PLR0913 - keywords of a public method
         self,
@@ -164,11 +168,11 @@ class Node(NodeLife):
             numbers = Numbers(seq, cas).checked()
             draft = draft_of(signing_key, encode_value(value), salt, numbers.seq)
             wanted = self._lifetime(lifetime)
-            check_keeping(keep, False)
+            keeping = self._keeping(keep)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_mutable, draft, cas, wanted)
-        return self._operations.run(self._store(store, wanted, keep, False))
+        return self._operations.run(self._store(store, wanted, keeping))
 
     def delete_mutable(
         self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
@@ -176,12 +180,16 @@ class Node(NodeLife):
         """See :meth:`INode.delete_mutable`."""
         try:
             draft = draft_of(signing_key, DELETED, salt)
-            check_keeping(keep, False)
+            keeping = self._keeping(keep)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.delete_mutable, draft)
         longest = self._context.parameters.max_remaining
-        return self._operations.run(self._store(store, longest, keep, False))
+        return self._operations.run(self._store(store, longest, keeping))
+
+    def _keeping(self, keep: bool, put_back: bool = False, pin: int = 0) -> Keeping:
+        """What becomes of a record after it was stored; :class:`InvalidInput`."""
+        return check_keeping(keep, put_back, pin, self._context.parameters.k)
 
     def _lifetime(self, wanted: float | None) -> float:
         """A lifetime, or the usual one; :class:`InvalidLifetime`."""
@@ -197,6 +205,7 @@ class Node(NodeLife):
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_record`."""
@@ -205,11 +214,44 @@ class Node(NodeLife):
             if lifetime is None and is_tombstone(record):
                 lifetime = self._context.parameters.max_remaining
             wanted = self._lifetime(lifetime)
-            check_keeping(keep, put_back)
+            keeping = self._keeping(keep, put_back, pin)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._conditional.put_record, record, wanted, cas)
-        return self._operations.run(self._store(store, wanted, keep, put_back))
+        return self._operations.run(self._store(store, wanted, keeping))
+
+    def pin(
+        self, key: str | bytes | Reference, holders: int, *, kind: int | None = None
+    ) -> Deferred[OwnRecord]:
+        """See :meth:`INode.pin`."""
+        try:
+            where = StorageKey(*place_of(key, kind))
+            check_pin(holders, self._context.parameters.k)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._pin(where, holders, key))
+
+    async def _pin(
+        self, where: StorageKey, holders: int, asked: str | bytes | Reference
+    ) -> OwnRecord:
+        """Pin what is kept published there already, or else the newest that proves its place."""
+        publisher = self._upkeep.publisher
+        if not await publisher.pin(where, holders):
+            found = await self._parts.auditing.newest(where, asked)
+            lifetime = self._context.parameters.default_lifetime
+            await publisher.keep(where, found, lifetime, Keeping(pin=holders))
+        told = publisher.told(where)
+        if told is None:
+            raise NotFound(f"{asked_for(asked)} was withdrawn meanwhile")
+        return told
+
+    def unpin(self, key: str | bytes | Reference, *, kind: int | None = None) -> Deferred[bool]:
+        """See :meth:`INode.unpin`."""
+        try:
+            where = StorageKey(*place_of(key, kind))
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._upkeep.publisher.unpin(where))
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         """See :meth:`INode.collect`."""

@@ -51,6 +51,8 @@ def node_status(
         replication_kept=parts.maintenance.keeps_up(usage.records),
         own_records=len(parts.upkeep.publisher),
         lost_records=parts.upkeep.publisher.lost,
+        pinned_records=lasting.publications.pinned_count,
+        records_below_pin=lasting.publications.below_pin,
         own_records_kept=parts.upkeep.publisher.keeps_up(),
         counters=context.counters.snapshot(),
     )

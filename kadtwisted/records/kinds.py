@@ -115,6 +115,10 @@ class RecordKind(NamedTuple):
     """``beats(record, floor)``: whether the record supersedes the one that left the floor, or is
     that one.  ``None`` if a floor is a whole record: then ``supersedes`` says it."""
 
+    verifiable: bool = False
+    """Whether a record proves by itself that it belongs where it is stored, so that anybody may
+    keep the newest one published; others can be replaced by anybody."""
+
     @property
     def many(self) -> bool:
         """Whether many records stand under one key, read page by page: they have no winner."""
@@ -169,6 +173,7 @@ IMMUTABLE: Final = RecordKind(
     immutable.decode,
     immutable.supersedes,
     immutable.publish,
+    verifiable=True,
 )
 
 MUTABLE: Final = RecordKind(
@@ -180,6 +185,7 @@ MUTABLE: Final = RecordKind(
     sequence=mutable.sequence,
     floor=mutable.floor,
     beats=mutable.beats,
+    verifiable=True,
 )
 
 
@@ -210,6 +216,11 @@ class RecordKinds:
     def known(self, number: int) -> bool:
         """Whether records of this kind may be stored on the network."""
         return number in self._kinds
+
+    def is_verifiable(self, number: int) -> bool:
+        """Whether records of this kind prove by themselves that they belong where they are."""
+        rules = self._kinds.get(number)
+        return rules is not None and rules.verifiable
 
     def get(self, number: int) -> RecordKind | None:
         """The rules of this kind, if the network admits it."""

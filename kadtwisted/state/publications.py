@@ -44,24 +44,24 @@ SCHEMA = Schema(
 )
 
 _SELECT = (
-    "SELECT kind, key, sub, record, lifetime, next_at, checksum, state FROM publications"
+    "SELECT kind, key, sub, record, lifetime, next_at, checksum, state, pin FROM publications"
     " ORDER BY rowid"
 )
 _KEEP = (
-    "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    "INSERT INTO publications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " record = excluded.record, lifetime = excluded.lifetime, next_at = excluded.next_at,"
-    " checksum = excluded.checksum, state = excluded.state"
+    " checksum = excluded.checksum, state = excluded.state, pin = excluded.pin"
 )
 _WITHDRAW = "DELETE FROM publications WHERE kind = ? AND key = ? AND sub = ?"
 
-_PUT_BACK, _LOST = 1, 2
+_PUT_BACK, _LOST, _FOR_PIN = 1, 2, 4
 """Bits of the column ``state``."""
 
 _NUMBERS = struct.Struct(">QIIdd")
 
 PublicationChange = Publication | StorageKey
 """A publication to keep, or the place of one to withdraw."""
-_Row = tuple[int, bytes, bytes, bytes, float, float, int, int]
+_Row = tuple[int, bytes, bytes, bytes, float, float, int, int, int]
 
 
 class Publications:
@@ -116,7 +116,7 @@ class Publications:
                 return tuple(map(_publication, rows))
         except sqlite3.Error as error:
             raise explained(error, self._path, SCHEMA) from error
-        except (TypeError, ValueError, struct.error) as error:
+        except (TypeError, ValueError, OverflowError, struct.error) as error:
             raise damaged(self._path, SCHEMA, "a row is not as it was written") from error
 
 
@@ -129,22 +129,23 @@ def _row(publication: Publication) -> _Row:
     # SQLite keeps no negative zero, and a sum is none.
     lifetime, next_at = publication.lifetime + 0.0, publication.next_at + 0.0
     state = publication.put_back * _PUT_BACK | publication.lost * _LOST
-    checksum = _checksum((kind, key, sub, record, lifetime, next_at), state)
-    return kind, key, sub, record, lifetime, next_at, checksum, state
+    state |= publication.for_pin * _FOR_PIN
+    checksum = _checksum((kind, key, sub, record, lifetime, next_at), state, publication.pin)
+    return kind, key, sub, record, lifetime, next_at, checksum, state, publication.pin
 
 
 def _publication(row: _Row) -> Publication:
-    """The publication in a row; ``ValueError``, ``TypeError`` or ``struct.error`` for a row that
-    :func:`_row` did not make."""
-    kind, key, sub, record, lifetime, next_at, checksum, state = row
-    if _checksum(row[:6], state) != checksum:
+    """The publication in a row; fails for a row that :func:`_row` did not make."""
+    kind, key, sub, record, lifetime, next_at, checksum, state, pin = row
+    if _checksum(row[:6], state, pin) != checksum:
         raise ValueError("wrong checksum")
     where = StorageKey(kind, id_from_bytes(key), sub)
     put_back, lost = bool(state & _PUT_BACK), bool(state & _LOST)
-    return Publication(where, record, lifetime, next_at, put_back, lost)
+    for_pin = bool(state & _FOR_PIN)
+    return Publication(where, record, lifetime, next_at, put_back, lost, pin, for_pin)
 
 
-def _checksum(told: tuple[int, bytes, bytes, bytes, float, float], state: int) -> int:
+def _checksum(told: tuple[int, bytes, bytes, bytes, float, float], state: int, pin: int) -> int:
     """A CRC-32 (RFC 1952, section 8).
 
     It is for accidents of a disk, and it is fast: a node that starts may take a hundred thousand.
@@ -152,5 +153,6 @@ def _checksum(told: tuple[int, bytes, bytes, bytes, float, float], state: int) -
     kind, key, sub, record, lifetime, next_at = told
     head = _NUMBERS.pack(kind, len(key), len(sub), lifetime, next_at)
     plain = crc32(record, crc32(head + key + sub))
-    # Rows of the first version have no state, and are read as state 0.
-    return crc32(state.to_bytes(1, "big"), plain) if state else plain
+    # Rows of the first version have no state, and those of the second no pin: both are read as 0.
+    stated = crc32(state.to_bytes(1, "big"), plain) if state else plain
+    return crc32(pin.to_bytes(4, "big"), stated) if pin else stated

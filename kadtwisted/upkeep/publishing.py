@@ -28,7 +28,7 @@ from math import fsum
 
 from kadtwisted.errors import TooManyRequests
 from kadtwisted.model.ids import RandomBits
-from kadtwisted.model.publication import Publication
+from kadtwisted.model.publication import Audit, Publication
 from kadtwisted.model.record import StorageKey
 from kadtwisted.upkeep.schedule import LOOKUP_COST
 
@@ -57,6 +57,7 @@ class PublicationSchedule:
         self._publications: dict[StorageKey, Publication] = {}
         self._lifetimes: Counter[float] = Counter()
         self._lost: dict[StorageKey, None] = {}
+        self._audits: dict[StorageKey, Audit] = {}
 
     def __len__(self) -> int:
         """How many records are published now; lost ones are not."""
@@ -94,25 +95,61 @@ class PublicationSchedule:
         places = known if after is None else (each for each in known if each > after)
         return [known[each] for each in nsmallest(limit, places)]
 
-    def published(
-        self,
-        where: StorageKey,
-        record: bytes,
-        lifetime: float,
-        unix_now: float,
-        put_back: bool = False,
-    ) -> Publication:
+    def published(self, publication: Publication, unix_now: float) -> Publication:
         """A record was just published: do it again at half its lifetime, plus or minus a tenth.
 
-        :class:`~kadtwisted.errors.TooManyRequests` if there is no room for another one.
+        Its place is its own now, and ``next_at`` is set.  :class:`TooManyRequests` if there is no
+        room for another one.
         """
+        where = publication.where
         known = self._publications.get(where)
         if known is None and len(self._publications) >= self._capacity:
             self._make_room()
-        wait = lifetime * REPUBLISH_AT * self._about_one(REPUBLISH_JITTER)
-        made = Publication(where, record, lifetime, unix_now + wait, put_back)
+        wait = publication.lifetime * REPUBLISH_AT * self._about_one(REPUBLISH_JITTER)
+        made = publication._replace(next_at=unix_now + wait, lost=False)
         self._replace(known, made)
         return made
+
+    # --- Pins --------------------------------------------------------------------------------
+
+    def pin(self, where: StorageKey, holders: int) -> Publication | None:
+        """So many holders must the record at this place have from now on; 0 ends that.
+
+        ``None`` if no record is kept published there.
+        """
+        known = self._publications.get(where)
+        if known is None:
+            return None
+        made = known._replace(pin=holders)
+        self._replace(known, made)
+        return made
+
+    def audited(self, where: StorageKey, audit: Audit) -> None:
+        """The holders of a pinned record were counted; nothing happens if it is not pinned."""
+        known = self._publications.get(where)
+        if known is not None and known.pin:
+            self._audits[where] = audit
+
+    def audit(self, where: StorageKey) -> Audit | None:
+        """The last count of the holders of a pinned record, in this run of the program."""
+        return self._audits.get(where)
+
+    def pinned(self) -> list[StorageKey]:
+        """The places of the records that are pinned and have their place."""
+        return [each.where for each in self._publications.values() if each.pin and not each.lost]
+
+    @property
+    def pinned_count(self) -> int:
+        """How many records are pinned and have their place."""
+        return len(self.pinned())
+
+    @property
+    def below_pin(self) -> int:
+        """How many pinned records had too few holders when they were last counted."""
+        known = self._publications
+        return sum(each.held < known[where].pin for where, each in self._audits.items())
+
+    # --- What becomes of them ----------------------------------------------------------------
 
     def taken(self, where: StorageKey, unix_now: float) -> Publication | None:
         """Another record has taken this place: publish ours no more, or, if it is to be put back,
@@ -163,7 +200,7 @@ class PublicationSchedule:
         too late costs the record.
         """
         restored = [self._restored(each, unix_now) for each in saved]
-        self._publications, self._lifetimes, self._lost = {}, Counter(), {}
+        self._publications, self._lifetimes, self._lost, self._audits = {}, Counter(), {}, {}
         for each in restored:
             self._replace(self._publications.get(each.where), each)
         return restored
@@ -177,8 +214,11 @@ class PublicationSchedule:
         return saved._replace(next_at=unix_now + SPREAD * self._random.random())
 
     def _replace(self, known: Publication | None, made: Publication) -> None:
+        audit = self._audits.get(made.where)
         if known is not None:
             self._count_out(known)
+        if audit is not None and made.pin and not made.lost:
+            self._audits[made.where] = audit
         self._publications[made.where] = made
         if made.lost:
             self._lost[made.where] = None
@@ -186,6 +226,7 @@ class PublicationSchedule:
             self._lifetimes[made.lifetime] += 1
 
     def _count_out(self, gone: Publication) -> None:
+        self._audits.pop(gone.where, None)
         self._lost.pop(gone.where, None)
         if gone.rests:
             return

@@ -12,6 +12,8 @@ from kadtwisted.api.arguments import FIELDS, InvalidRequest, read_arguments
 from kadtwisted.api.control import ControlFactory
 from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidInput
+from kadtwisted.model.record import Kind
+from kadtwisted.model.reference import Reference
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import simulated_node, wait_for
@@ -22,13 +24,15 @@ GOOD: dict[str, dict[str, Any]] = {
     "ping": {"address": "192.0.2.9:8000"},
     "find-node": {"target": "ab" * 20},
     "get": {"key": "name", "mode": "first"},
-    "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True},
+    "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True, "pin": 2},
     "delete": {"key": "name"},
     "put-record": {"record_base64": "AjA6", "lifetime": 60, "keep": True, "cas": 7},
     "collect": {"key": "name", "kind": 3},
     "announce": {"key": "name", "port": 631, "attributes_base64": "dg==", "lifetime": 60},
     "withdraw": {"key": "name"},
     "providers": {"key": "name", "limit": 3},
+    "pin": {"reference": str(Reference(Kind.IMMUTABLE, bytes(20))), "kind": 2, "holders": 3},
+    "unpin": {"key": "name"},
     "watch": {"key": "name", "kind": 1},
     "records": {"limit": 3, "after": [1, "ab" * 20, ""]},
     "own": {"limit": 3, "after": [1, "ab" * 20, ""]},

@@ -12,7 +12,7 @@ from kadtwisted.api.arguments import MAX_RECORDS, InvalidRequest
 from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidKey, NotFound
 from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
-from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import DatedRecord, Immutable, RecordsPage, StorageKey
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import Collection, FoundRecord
@@ -96,7 +96,7 @@ class OperationTests(unittest.SynchronousTestCase):
 
     def test_own_records(self) -> None:
         where = StorageKey(1, NAME_KEY, b"")
-        own = OwnRecord(where, b"data", 600.0, None, "lost")
+        own = OwnRecord(where, b"data", 600.0, None, "lost", 5, Audit(9.0, 1, 4))
         self.node.answers["own_records"] = (own,)
         key = id_to_hex(NAME_KEY)
         found = self.perform("own", limit=1)
@@ -109,6 +109,8 @@ class OperationTests(unittest.SynchronousTestCase):
                         "state": "lost",
                         "lifetime_seconds": 600.0,
                         "next_at_unix": None,
+                        "pin": 5,
+                        "audit": {"at_unix": 9.0, "found": 1, "held": 4},
                         "record_base64": "ZGF0YQ==",
                     }
                 ],

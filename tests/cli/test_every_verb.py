@@ -42,6 +42,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: (*VIA, "k", "--kind", text),
         lambda text: (*VIA, "k", "--count", text),
     ),
+    "pin": (lambda text: ("--key", text), lambda text: ("k", "--holders", text)),
+    "unpin": (lambda text: (text,), lambda text: ("--state-dir", f"/nowhere/{text[:50]}", "k")),
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
     "status": (

@@ -98,6 +98,8 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         own_records=0,
         own_records_kept=True,
         lost_records=0,
+        pinned_records=0,
+        records_below_pin=0,
         counters={"in.Ping": 12345, "in.Have": 0},
     )
     return status._replace(**changes)
@@ -202,8 +204,10 @@ class FakeNode:
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
     ) -> Deferred[Any]:
         kept = (("keep",) if keep else ()) + (("put back",) if put_back else ())
+        kept += (f"pin {pin}",) if pin else ()
         return self._answer("put", key, value, lifetime, *kept)
 
     def delete(self, key: str | bytes) -> Deferred[Receipt]:
@@ -239,9 +243,16 @@ class FakeNode:
         lifetime: float | None = None,
         keep: bool = False,
         put_back: bool = False,
+        pin: int = 0,
         cas: int | None = None,
     ) -> Deferred[Receipt]:
         return self._answer("put_record", record, lifetime, keep, cas)
+
+    def pin(self, key: Any, holders: int, *, kind: int | None = None) -> Deferred[OwnRecord]:
+        return self._answer("pin", key, holders, kind)
+
+    def unpin(self, key: Any, *, kind: int | None = None) -> Deferred[bool]:
+        return self._answer("unpin", key, kind)
 
     def collect(self, kind: int, key: str | bytes) -> Deferred[Collection]:
         return self._answer("collect", kind, key)

@@ -26,7 +26,14 @@ wheres = st.builds(
 )
 moments = st.floats(allow_nan=False)
 publications = st.builds(
-    Publication, wheres, st.binary(max_size=40), moments, moments, st.booleans(), st.booleans()
+    Publication,
+    wheres,
+    st.binary(max_size=40),
+    moments,
+    moments,
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 20),
 )
 batches = st.lists(st.lists(st.one_of(publications, wheres), max_size=6), max_size=6)
 
@@ -58,6 +65,7 @@ class VersionTests(PublicationsTestCase):
         old = published(1, b"old")
         self.made(old)
         with closing(sqlite3.connect(self.path)) as other:
+            other.execute("ALTER TABLE publications DROP COLUMN pin")
             other.execute("ALTER TABLE publications DROP COLUMN state")
             other.execute("PRAGMA user_version = 1")
             other.commit()
@@ -65,6 +73,26 @@ class VersionTests(PublicationsTestCase):
         lost = old._replace(put_back=True, lost=True)
         self.made(lost)
         self.assertEqual(self.found(), (lost,))
+
+    def test_a_file_of_the_second_version_is_read_and_goes_on(self) -> None:
+        old = published(1, b"old")._replace(put_back=True)
+        self.made(old)
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("ALTER TABLE publications DROP COLUMN pin")
+            other.execute("PRAGMA user_version = 2")
+            other.commit()
+        self.assertEqual(self.found(), (old,))
+        self.made(old._replace(pin=5))
+        self.assertEqual(self.found(), (old._replace(pin=5),))
+
+    def test_a_pin_that_was_altered_is_told(self) -> None:
+        for pin in (0, 4, -1, 1 << 40):
+            self.path.unlink(missing_ok=True)
+            self.made(published(1)._replace(pin=5))
+            with closing(sqlite3.connect(self.path)) as other:
+                other.execute("UPDATE publications SET pin = ?", (pin,))
+                other.commit()
+            self.assertRaises(StorageError, self.found)
 
     def test_a_state_that_was_altered_is_told(self) -> None:
         self.made(published(1)._replace(lost=True))

@@ -55,7 +55,19 @@ def _own_records(status: Described) -> str:
     if not status["own_records_kept"]:
         told += ", but too many to keep up: some expire"
     lost = status["lost_records"]
-    return f"{told}; {lost:,} replaced or deleted by others" if lost else told
+    if lost:
+        told += f"; {lost:,} replaced or deleted by others"
+    pinned, below = status["pinned_records"], status["records_below_pin"]
+    if pinned:
+        told += f"; {pinned:,} pinned, {below:,} of them with too few holders"
+    return told
+
+
+def pinned_text(own: Described, name: str) -> str:
+    """What was pinned."""
+    return (
+        f"{name!r} is pinned: {own['pin']} nodes must hold it; kad own shows how many were counted"
+    )
 
 
 def _replication(status: Described) -> str:
@@ -165,7 +177,7 @@ def own_text(own: Described, unix_time: float) -> str:
     if not own["own"]:
         return "nothing is kept published"
     return table(
-        ("NAME", "KEY", "STATE", "LIFETIME", "AGAIN IN"),
+        ("NAME", "KEY", "STATE", "LIFETIME", "AGAIN IN", "HOLDERS"),
         [
             (
                 each["name"] or "-",
@@ -173,11 +185,23 @@ def own_text(own: Described, unix_time: float) -> str:
                 each["state"],
                 duration(each["lifetime_seconds"]),
                 _until(each["next_at_unix"], unix_time),
+                _holders(each, unix_time),
             )
             for each in own["own"]
         ],
         right=(3, 4),
     )
+
+
+def _holders(own: Described, unix_time: float) -> str:
+    """Of a pinned record: how many hold it, of how many that must, and when that was counted."""
+    if not own["pin"]:
+        return "-"
+    audit = own["audit"]
+    if audit is None:
+        return f"? of {own['pin']}"
+    ago = duration(max(0.0, unix_time - audit["at_unix"]))
+    return f"{audit['held']} of {own['pin']}, {ago} ago"
 
 
 def _until(moment: float | None, unix_time: float) -> str:

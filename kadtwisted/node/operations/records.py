@@ -121,21 +121,31 @@ class RecordOperations:
 
     # --- Reading -----------------------------------------------------------------------------
 
-    async def read(self, rules: RecordKind, key: NodeID, mode: Mode, *, whole: bool = True) -> Read:
+    async def read(
+        self,
+        rules: RecordKind,
+        key: NodeID,
+        mode: Mode,
+        *,
+        whole: bool = True,
+        gently: bool = False,
+    ) -> Read:
         """The records of one kind under a key; of many, unless ``whole``, those of first answers.
 
         In ``first`` mode what this node holds is enough.  In ``latest`` mode, and if the kind has
         one record under a key, the winner is sent to those of the closest nodes that lack it.
+        ``gently``: nobody waits for it, and nothing is repaired.
+
         Fails with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
         """
         rules = rules.remembering()
         local = await self._local(rules, key)
-        query = Query(rules, key, mode, whole)
+        query = Query(rules, key, mode, whole, gently)
         founds = [] if local and mode == "first" else await self._search(query)
         read = self._read(rules, founds, local)
         if not read.winners and not read.answered:
             raise Unavailable("none of the nodes we know answered")
-        if mode == "latest" and not rules.many:
+        if mode == "latest" and not rules.many and not gently:
             for winner in read.winners:
                 self._repair(winner, founds)
         return read

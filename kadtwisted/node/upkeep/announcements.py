@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from kadtwisted.model.announcing import Announcement
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import Kind
 from kadtwisted.model.results import Receipt
 from kadtwisted.node.operations.announcing import (
@@ -36,7 +37,7 @@ class Announcements:
         stored = await self._announcing.announce(wish, self._known(wish.key))
         for each in stored:
             lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
-            await self._publisher.keep(each.where, each.record, lifetime)
+            await self._publisher.keep(each.where, each.record, lifetime, Keeping(keep=True))
         return merged_receipt(stored)
 
     async def withdraw(self, key: NodeID) -> Receipt:

@@ -15,6 +15,7 @@ replicate                 load    offer stored records to the k closest nodes, p
                                   records of one network take turns with all others
 hand off                  load    offer stored records to a new contact that has stayed
 publish again             load    own records (:mod:`~kadtwisted.node.upkeep.publisher`)
+count holders             load    of pinned records (:mod:`~kadtwisted.node.upkeep.pins`)
 ========================  ======  ==============================================================
 
 Each task schedules its own next time before it begins.  The shorter the sessions of other nodes

@@ -26,15 +26,21 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import InvalidInput, StorageError, Superseded, Unavailable
 from kadtwisted.model.ids import id_to_hex
 from kadtwisted.model.printable import described
-from kadtwisted.model.publication import OwnRecord, Publication, own_record
+from kadtwisted.model.publication import Keeping, OwnRecord, Publication, own_record
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.upkeep.persistence import Persistence
+from kadtwisted.node.upkeep.pins import CountHolders, Pins
 from kadtwisted.node.upkeep.runner import TaskFor, UpkeepRunner
 from kadtwisted.upkeep.publishing import PUBLICATION_COST, PublicationSchedule
 
 Watcher = Callable[[OwnRecord], None]
-"""Is called with a record of our own that was lost, or is published again."""
+"""Is called with a record of our own that was lost, or is published again, or is pinned and fell
+below its pin, or is back."""
+
+FIRST_COUNT = 30.0
+"""MAGIC: seconds within which the holders of a record are counted first after it was pinned: soon,
+and not all at once if many are."""
 
 
 def watching(watchers: list[Watcher], watcher: Watcher) -> Callable[[], None]:
@@ -81,14 +87,19 @@ class Publisher:
         schedule: PublicationSchedule,
         persistence: Persistence,
         publish_again: PublishAgain,
+        count_holders: CountHolders,
     ) -> None:
         self._world = context.world
         self._faults = context.faults
         self._rate = context.settings.upkeep.rate
+        self._kinds = context.dialect.kinds
         self._runner = runner
         self._schedule = schedule
         self._persistence = persistence
         self._publish_again = publish_again
+        self._pins = Pins(context, runner, schedule, count_holders)
+        self._pins.changed = self._tell_watchers
+        self._pins.beaten = self._beaten
         self.watchers: list[Watcher] = []
         self._overdue: dict[StorageKey, None] = {}
 
@@ -103,7 +114,8 @@ class Publisher:
 
     def page(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
         """At most ``limit`` of our own records by their places, from just behind ``after``."""
-        return tuple(own_record(each) for each in self._schedule.page(after, limit))
+        page = self._schedule.page(after, limit)
+        return tuple(own_record(each, self._schedule.audit(each.where)) for each in page)
 
     def records(self, kind: int) -> list[Publication]:
         """All of one kind that are kept published."""
@@ -129,6 +141,7 @@ class Publisher:
         """Schedule all publications; what became due while the node was down is spread."""
         for publication in self._take_over(self._schedule.publications()):
             self._due(publication)
+        self._pins.start()
 
     def _take_over(self, saved: Sequence[Publication]) -> list[Publication]:
         restored = self._schedule.restore(saved, self._world.unix_time())
@@ -148,7 +161,7 @@ class Publisher:
     # --- What the owner of a record wants ----------------------------------------------------
 
     async def keep(
-        self, where: StorageKey, record: bytes, lifetime: float, put_back: bool = False
+        self, where: StorageKey, record: bytes, lifetime: float, keeping: Keeping
     ) -> None:
         """Keep a record published that was just stored, in place of the one kept there before.
 
@@ -156,10 +169,19 @@ class Publisher:
         :class:`~kadtwisted.errors.StorageError` if it cannot be saved; then nothing is kept there.
         """
         self.withdraw(where)
-        unix_now = self._world.unix_time()
-        publication = self._schedule.published(where, record, lifetime, unix_now, put_back)
+        wanted = Publication(
+            where,
+            record,
+            lifetime,
+            0.0,
+            put_back=keeping.put_back,
+            pin=keeping.pin,
+            for_pin=not keeping.keep,
+        )
+        publication = self._schedule.published(wanted, self._world.unix_time())
         # Scheduled before it is saved: a caller who stops waiting for that withdraws nothing.
         self._due(publication)
+        self._watch_over(publication)
         state = self._persistence.open_state
         if state is None:
             return
@@ -169,6 +191,38 @@ class Publisher:
             self._forget(where)
             raise StorageError(f"stored, but it will not be published again: {error}") from error
 
+    async def pin(self, where: StorageKey, holders: int) -> bool:
+        """The record that is kept published at this place must have so many holders from now on; 0
+        ends that.  Whether one is kept there.
+
+        Fails with :class:`~kadtwisted.errors.StorageError` if it cannot be saved: a restart would
+        forget it.
+        """
+        publication = self._schedule.pin(where, holders)
+        if publication is None:
+            return False
+        self._watch_over(publication)
+        state = self._persistence.open_state
+        if state is not None:
+            await state.keep(publication)
+        return True
+
+    async def unpin(self, where: StorageKey) -> bool:
+        """Count the holders of this record no more, and keep it no longer if that was for its pin
+        alone; whether it was pinned.  Fails as :meth:`pin` does."""
+        publication = self._schedule.get(where)
+        if publication is None or not publication.pin:
+            return False
+        if publication.for_pin:
+            self.withdraw(where)
+            return True
+        return await self.pin(where, 0)
+
+    def told(self, where: StorageKey) -> OwnRecord | None:
+        """What is told of the record that is kept published at this place."""
+        publication = self._schedule.get(where)
+        return publication and own_record(publication, self._schedule.audit(where))
+
     def withdraw(self, where: StorageKey) -> None:
         """Stop republishing the record at this place, now and after a restart."""
         if self._forget(where):
@@ -177,7 +231,15 @@ class Publisher:
     def _forget(self, where: StorageKey) -> bool:
         """Stop republishing, in memory alone; whether a record was kept there."""
         self._runner.forget_load(TaskFor(self._publish, where))
+        self._pins.forget(where)
         return self._schedule.withdraw(where)
+
+    def _watch_over(self, publication: Publication) -> None:
+        """Count the holders of a record that was just stored or pinned, soon and then again and
+        again; or no more."""
+        self._pins.forget(publication.where)
+        if publication.pin and not publication.lost:
+            self._pins.count_within(publication.where, FIRST_COUNT)
 
     # --- When it is due ----------------------------------------------------------------------
 
@@ -201,10 +263,10 @@ class Publisher:
             self._due(later)
         record = await self._published(publication)
         if record is not None and self._schedule.keeps(publication):
-            _, _, lifetime, _, put_back, was_lost = publication
-            again = self._schedule.published(where, record, lifetime, unix_now, put_back)
+            again = self._schedule.published(publication._replace(record=record), unix_now)
             self._due(again)
-            if was_lost:
+            if publication.lost:
+                self._watch_over(again)
                 self._tell(again, "has its place back: the record that had taken it is gone")
         self._save(where)
         return 0.0
@@ -222,10 +284,26 @@ class Publisher:
         except Unavailable:
             return None
 
+    def _beaten(self, publication: Publication, winner: bytes) -> None:
+        """Another record was found at the place of a pinned one.
+
+        If the kind's records prove where they belong, what was pinned is the newest one, whoever
+        published it.
+        """
+        if not self._kinds.is_verifiable(publication.where.kind):
+            self._lose(publication)
+            self._save(publication.where)
+            return
+        newer = publication._replace(record=winner)
+        self._due(self._schedule.published(newer, self._world.unix_time()))
+        self._pins.count_within(publication.where, FIRST_COUNT)
+        self._save(publication.where)
+
     def _lose(self, publication: Publication) -> None:
         """Another record has taken the place of this one."""
         where = publication.where
         self._runner.forget_load(TaskFor(self._publish, where))
+        self._pins.forget(where)
         lost = self._schedule.taken(where, self._world.unix_time())
         if lost is None:
             return
@@ -245,7 +323,10 @@ class Publisher:
             key=id_to_hex(publication.where.key),
             what=what,
         )
-        told = own_record(publication)
+        self._tell_watchers(publication)
+
+    def _tell_watchers(self, publication: Publication) -> None:
+        told = own_record(publication, self._schedule.audit(publication.where))
         for watcher in tuple(self.watchers):
             try:
                 watcher(told)

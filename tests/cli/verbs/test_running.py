@@ -13,7 +13,7 @@ from twisted.trial import unittest
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.publication import OwnRecord
+from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import RecordsPage, StorageKey
 from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import NAME_KEY, FakeNode
@@ -57,13 +57,21 @@ class RunningTests(RunningTestCase):
         self.assertEqual(self.run_kad("own", *state), 0)
         head, first, second = self.kad.printed.decode().splitlines()
         self.assertEqual(head.split()[:3], ["NAME", "KEY", "STATE"])
-        self.assertEqual(first.split(), ["-", f"{NAME_KEY:040x}", "kept", "2", "h", "1", "h"])
-        self.assertEqual(second.split(), ["-", f"{2:040x}", "lost", "10", "min", "-"])
+        self.assertEqual(first.split(), ["-", f"{NAME_KEY:040x}", "kept", "2", "h", "1", "h", "-"])
+        self.assertEqual(second.split(), ["-", f"{2:040x}", "lost", "10", "min", "-", "-"])
         for argv, code, names in ((("name",), 0, ["name"]), (("other",), 1, []), ((), 0, None)):
             self.kad.stdout = io.BytesIO()
             self.assertEqual(self.run_kad("own", "--json", *argv, *state), code)
             found = [each["name"] for each in self.kad.json["own"]]
             self.assertEqual(found, [None, None] if names is None else names)
+
+    def test_what_is_pinned(self) -> None:
+        pinned = OwnRecord(StorageKey(1, NAME_KEY), b"r", 7200.0, 1_003_600.0, "kept", 6)
+        for audit, told in ((None, "? of 6"), (Audit(999_940.0, 3, 5), "5 of 6, 1 min ago")):
+            self.node.answers["own_records"] = (pinned._replace(audit=audit),)
+            self.kad.stdout = io.BytesIO()
+            self.run_kad("own", "--state-dir", str(self.path))
+            self.assertTrue(self.kad.printed.decode().strip().endswith(told), self.kad.printed)
 
     def test_what_is_kept_published_comes_page_by_page(self) -> None:
         places = [StorageKey(1, NodeID(number)) for number in range(40)]

@@ -19,9 +19,11 @@ from kadtwisted.errors import (
     TooManyRequests,
 )
 from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.node.node import Node
 from kadtwisted.node.port.links import Links
+from kadtwisted.node.upkeep.auditing import Counted
 from kadtwisted.node.upkeep.maintenance import BROUGHT_BACK_AT_ONCE
 from kadtwisted.node.upkeep.persistence import Persistence
 from kadtwisted.node.upkeep.publisher import Publisher
@@ -261,7 +263,12 @@ class KindTests(SynchronousTestCase):
         self.published: list[tuple[bytes, float]] = []
         self.error: KadtwistedError | None = None
         self.publisher = Publisher(
-            context, self.runner, self.publications, self.persistence, self.publish_again
+            context,
+            self.runner,
+            self.publications,
+            self.persistence,
+            self.publish_again,
+            self.count_holders,
         )
         self.start()
 
@@ -272,6 +279,9 @@ class KindTests(SynchronousTestCase):
         if self.error is not None:
             raise self.error
         return record
+
+    async def count_holders(self, record: bytes, lifetime: float, pin: int) -> Counted:
+        raise AssertionError("nothing is pinned")
 
     def start(self) -> None:
         remembered = self.now(self.persistence.open())
@@ -284,7 +294,7 @@ class KindTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(work))
 
     def keep(self, number: int, record: bytes) -> None:
-        self.now(self.publisher.keep(place(number), record, 2 * HOUR))
+        self.now(self.publisher.keep(place(number), record, 2 * HOUR, Keeping()))
 
     def saved(self) -> list[StorageKey]:
         return [each.where for each in self.state.remembered().publications]
@@ -316,7 +326,7 @@ class KindTests(SynchronousTestCase):
     def test_without_room_it_is_not_kept(self) -> None:
         self.keep(1, b"one")
         self.keep(2, b"two")
-        keeping = Deferred.fromCoroutine(self.publisher.keep(place(3), b"three", HOUR))
+        keeping = Deferred.fromCoroutine(self.publisher.keep(place(3), b"three", HOUR, Keeping()))
         self.failureResultOf(keeping, TooManyRequests)
         self.keep(2, b"instead")
         self.assertEqual(self.saved(), [place(1), place(2)])
@@ -351,7 +361,7 @@ class KindTests(SynchronousTestCase):
     def test_what_may_be_missing_after_a_restart(self) -> None:
         self.keep(1, b"one")
         self.keep(2, b"two")
-        self.now(self.publisher.keep(place(2), b"two", 20 * HOUR))
+        self.now(self.publisher.keep(place(2), b"two", 20 * HOUR, Keeping()))
 
         def missing(*, everything: bool) -> list[StorageKey]:
             return [each.where for each in self.publisher.missing(everything=everything)]
@@ -367,7 +377,7 @@ class KindTests(SynchronousTestCase):
     def test_the_budget_of_the_upkeep_suffices_or_not(self) -> None:
         self.assertTrue(self.publisher.keeps_up())
         # One record with 50 datagrams each 2.4 s: more than the 20 a second that it may send.
-        self.now(self.publisher.keep(place(1), b"one", 4.8))
+        self.now(self.publisher.keep(place(1), b"one", 4.8, Keeping()))
         self.assertFalse(self.publisher.keeps_up())
 
 

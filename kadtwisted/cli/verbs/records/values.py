@@ -39,6 +39,8 @@ async def store(session: Session) -> int:
         request["lifetime"] = arguments.lifetime
     if arguments.keep:
         request["keep"] = True
+    if arguments.pin:
+        request["pin"] = arguments.pin
     async with performer(session) as node:
         receipt = await node.perform("put", request)
     _report(session, receipt, "stored")
@@ -111,9 +113,9 @@ def _report(session: Session, receipt: Described, done: str) -> None:
 def take_value(session: Session) -> None:
     """Read the value.  Standard input may be silent, so this is done before anything else runs."""
     arguments = session.arguments
-    if arguments.keep and session.client is None:
+    if (arguments.keep or arguments.pin) and session.client is None:
         raise session.no_node or UsageError(
-            "--keep needs a running node that can publish the value again: "
+            "--keep and --pin need a running node that can publish the value again: "
             "give its --state-dir, and leave out --bootstrap"
         )
     if arguments.value == "-":

@@ -81,7 +81,7 @@ class StoreTests(unittest.SynchronousTestCase):
             kad = Kad()
             code = kad("store", "--keep", *options, "--key", "name", "--value", "v")
             self.assertEqual(code, 64)
-            self.assertIn("--keep needs a running node that can publish the value again", kad.said)
+            self.assertIn("--keep and --pin need a running node that can publish", kad.said)
             self.assertEqual(kad.node.calls, [])
 
     def test_a_long_value_is_refused_before_anything_is_sent(self) -> None:

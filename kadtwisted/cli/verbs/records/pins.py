@@ -1,0 +1,37 @@
+"""``kad pin`` and ``kad unpin``: records kept at no fewer than so many holders."""
+
+from __future__ import annotations
+
+import os
+
+from kadtwisted.cli.exit_codes import NOT_FOUND
+from kadtwisted.cli.performing import performer
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.text.status import pinned_text
+from kadtwisted.model.reference import PREFIX
+
+
+async def pin(session: Session) -> int:
+    """Pin a record, and say what becomes of it."""
+    arguments = session.arguments
+    request = {**named(arguments.key), "holders": arguments.holders}
+    async with performer(session) as node:
+        pinned = await node.perform("pin", request)
+    session.output.report(pinned, lambda shown: pinned_text(shown, arguments.key))
+    return os.EX_OK
+
+
+async def unpin(session: Session) -> int:
+    """End a pin."""
+    key = session.arguments.key
+    async with performer(session) as node:
+        answer = await node.perform("unpin", named(key))
+    was_pinned = answer["was_pinned"]
+    said = "is pinned no more" if was_pinned else "was not pinned"
+    session.output.report(answer, lambda _: f"{key!r} {said}")
+    return os.EX_OK if was_pinned else NOT_FOUND
+
+
+def named(name: str) -> dict[str, str]:
+    """The arguments that name a record: by its reference, or by the name of a value."""
+    return {"reference" if name[: len(PREFIX)].lower() == PREFIX else "key": name}

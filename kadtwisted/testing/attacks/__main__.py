@@ -22,6 +22,7 @@ from kadtwisted.testing.attacks.door.ports import Ports
 from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.door.writes import Writes
 from kadtwisted.testing.attacks.records.clock import Clock
+from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.rollback import Rollback
 from kadtwisted.testing.attacks.records.sybils import Sybils
@@ -61,6 +62,7 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "carpet": Carpet,
         "clock": Clock,
         "cost": Cost,
+        "forgery": Forgery,
         "junk": Junk,
         "malformed": Malformed,
         "observed": Observed,

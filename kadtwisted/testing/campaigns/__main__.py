@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
+from kadtwisted.testing.campaigns.counter import Counting
 from kadtwisted.testing.campaigns.crash import Crash
 from kadtwisted.testing.campaigns.day import Day
 from kadtwisted.testing.campaigns.loss import Loss
@@ -34,6 +35,7 @@ CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "churn": Churn,
         "clocks": WrongClocks,
+        "counter": Counting,
         "crash": Crash,
         "day": Day,
         "loss": Loss,

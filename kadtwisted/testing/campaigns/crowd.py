@@ -178,10 +178,10 @@ class Crowd:
         key = key_of_name(name)
         return [each for each in self.nearest(key) if self.held(each, key)]
 
-    def held(self, member: Member, key: NodeID) -> Sequence[StoredRecord]:
-        """The living records that a member holds under a key."""
+    def held(self, member: Member, key: NodeID, kind: Kind = Kind.VALUE) -> Sequence[StoredRecord]:
+        """The living records of one kind that a member holds under a key."""
         found: list[Sequence[StoredRecord]] = []
-        storage_of(member.node).get(Kind.VALUE, key, self.clock.seconds()).addCallback(found.append)
+        storage_of(member.node).get(kind, key, self.clock.seconds()).addCallback(found.append)
         return found[0]
 
     def nearest(self, key: NodeID) -> list[Member]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kadtwisted.records import ledger
 from kadtwisted.testing.attacks.records.clock import Clock
+from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.rollback import Rollback
 from kadtwisted.testing.attacks.records.sybils import Sybils
@@ -15,6 +16,9 @@ class RecordAttacks(AttackTestCase):
     def test_clock(self) -> None:
         self.play(Clock(writes=6), 7)
 
+    def test_forgery(self) -> None:
+        self.play(Forgery(nodes=10, forged=500, liars=2, tries=200, reads=9, k=4), 8)
+
     def test_junk(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 20)
         self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2, least=20), 10)
@@ -23,7 +27,7 @@ class RecordAttacks(AttackTestCase):
         self.play(Sybils(nodes=36, crowd=4, tries=3000, readers=2, holders=5, k=8), 7)
 
     def test_rollback(self) -> None:
-        self.play(Rollback(nodes=4, minutes=60.0), 12)
+        self.play(Rollback(nodes=4, minutes=60.0), 18)
 
     def test_vouching(self) -> None:
         """With 6 holders, one of which is the liar, fewer can be left than in a larger network."""

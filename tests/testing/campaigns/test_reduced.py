@@ -10,6 +10,7 @@ from kadtwisted.testing.campaigns import watch
 from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
+from kadtwisted.testing.campaigns.counter import Counting
 from kadtwisted.testing.campaigns.crash import Crash
 from kadtwisted.testing.campaigns.day import Day
 from kadtwisted.testing.campaigns.loss import Loss
@@ -40,6 +41,9 @@ class ReducedCampaigns(SynchronousTestCase):
 
     def test_campaign_clocks(self) -> None:
         self.play(WrongClocks(nodes=12, records=4, hours_each=0.2), 26)
+
+    def test_campaign_counter(self) -> None:
+        self.play(Counting(nodes=12, steps=5, k=6), 8)
 
     def test_campaign_crash(self) -> None:
         self.play(Crash(nodes=24, records=12, reads=20, k=8), 5)

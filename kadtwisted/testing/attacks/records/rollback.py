@@ -8,7 +8,7 @@ and read again: a deleted value rises.  And a version that lives no time at all 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.ids import id_to_bytes, key_of_name
@@ -22,6 +22,7 @@ from kadtwisted.testing.attacks.datagrams import (
     VALUE,
     value_record,
 )
+from kadtwisted.testing.attacks.signing import MUTABLE, Author
 from kadtwisted.testing.attacks.stage import Stage
 from kadtwisted.testing.campaigns.crowd import HOUR, MINUTE
 from kadtwisted.testing.campaigns.report import Report
@@ -29,8 +30,19 @@ from kadtwisted.testing.nodes import EPOCH, Member
 
 OLDER, NEWER = b"5:older", b"5:newer"
 SHORT_LIVED = (("a tombstone for a second", None), ("a value for a second", NEWER))
+DELETED = b"de"
+"""The value that deletes a signed one."""
 WHOLE_LIFE = 48 * 3600
 """Seconds that the older version has left: the longest that holders grant."""
+
+
+class Versions(NamedTuple):
+    """Two records of one place.  Whoever has seen the older one can store it, signed or not."""
+
+    kind: int
+    key: bytes
+    older: bytes
+    newer: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +62,31 @@ class Rollback:
         stage.advance(5 * MINUTE)
         attacker = _Storer(stage)
         for case, text in SHORT_LIVED:
-            self._short(report, attacker, case, text)
+            key = id_to_bytes(key_of_name(case))
+            older = value_record(key, attacker.published(-60), OLDER)
+            newer = value_record(key, attacker.published(0), text)
+            self._short(report, attacker, case, Versions(VALUE, key, older, newer))
+        author = Author(stage.source.randbytes(32))
+        for case, text in SHORT_LIVED:
+            salt = case[:20].encode()
+            older, newer = author.record(5, OLDER, salt), author.record(6, text or DELETED, salt)
+            versions = Versions(MUTABLE, author.key(salt), older, newer)
+            self._short(report, attacker, f"signed, {case}", versions)
         self._none(report, attacker)
         self._honest(report, stage)
         stage.stop()
 
-    def _short(self, report: Report, attacker: _Storer, case: str, text: bytes | None) -> None:
-        key = id_to_bytes(key_of_name(case))
-        older = value_record(key, attacker.published(-60), OLDER)
-        newer = value_record(key, attacker.published(0), text)
+    def _short(self, report: Report, attacker: _Storer, case: str, versions: Versions) -> None:
+        kind, key, older, newer = versions
         stored = sum(attacker.stores(each, older, WHOLE_LIFE) for each in attacker.peers)
         stored += sum(attacker.stores(each, newer, 1) for each in attacker.peers)
         report.at_least(f"{case}: versions stored", stored, 2 * self.nodes)
         accepted = returned = 0
         for _ in range(3):
             attacker.stage.advance(self.minutes / 3 * MINUTE)
-            returned += sum(older in attacker.found(each, key) for each in attacker.peers)
+            returned += sum(older in attacker.found(each, key, kind) for each in attacker.peers)
             accepted += sum(attacker.stores(each, older, 3600) for each in attacker.peers)
-            returned += sum(older in attacker.found(each, key) for each in attacker.peers)
+            returned += sum(older in attacker.found(each, key, kind) for each in attacker.peers)
         report.at_most(f"{case}, expired: the older one accepted", accepted, 0)
         report.at_most(f"{case}, expired: the older one returned", returned, 0)
 
@@ -141,9 +160,9 @@ class _Storer:
         answer = self.store(peer, record, remaining)
         return answer is not None and answer.number == STORE and answer.result[0] > 0
 
-    def found(self, peer: Peer, key: bytes) -> list[bytes]:
-        """The records that a node returns under a key."""
-        answer: Any = self.stage.ask(self._client, peer, FIND_VALUE, key, VALUE, b"", b"", 0)
+    def found(self, peer: Peer, key: bytes, kind: int = VALUE) -> list[bytes]:
+        """The records of one kind that a node returns under a key."""
+        answer: Any = self.stage.ask(self._client, peer, FIND_VALUE, key, kind, b"", b"", 0)
         if answer is None or answer.number != FIND_VALUE:
             return []
         return [record for record, remaining in answer.result[0] if remaining]

@@ -17,13 +17,14 @@ from hashlib import blake2b, sha1, sha512
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cbor2 import dumps, loads
 from nacl.bindings import (
     crypto_scalarmult,
     crypto_secretbox,
     crypto_secretbox_open,
+    crypto_sign,
     crypto_sign_seed_keypair,
 )
 from nacl.exceptions import CryptoError
@@ -31,12 +32,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted import constants
 from kadtwisted.dialects.native import native_dialect
+from kadtwisted.errors import InvalidRecord
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import ErrorCode, FindNode, Method, Ping, Request
 from kadtwisted.model.record import Kind
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value
+from kadtwisted.records.announcement import announcements
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.version import version_of
 from kadtwisted.sealing.forms import SEALED_MARK, Form
@@ -390,6 +393,62 @@ class VectorTests(DocumentTestCase):
                 self.assertFalse(VALUE.holds_against(older, VALUE.floor(newer)))
                 self.assertTrue(VALUE.holds_against(newer, VALUE.floor(older)))
                 self.assertTrue(VALUE.holds_against(newer, VALUE.floor(newer)))
+
+
+class AnnouncementVectors(SynchronousTestCase):
+    """Announcements, made and checked by the page alone, and then by the program."""
+
+    published: ClassVar[dict[str, Any]] = json.loads(
+        (VECTORS / "announcements.json").read_text("utf-8")
+    )
+
+    def test_they_are_made_as_the_page_says(self) -> None:
+        for each in self.published["announcements"]:
+            seed = bytes.fromhex(each["seed"])
+            flags = (each["family"] == 6) + 2 * each["own_port"]
+            told = b"\4" + bytes.fromhex(each["key"]) + public_key(seed)
+            told += each["sequence"].to_bytes(8, "big") + each["lifetime"].to_bytes(2, "big")
+            told += bytes([flags])
+            if each["lifetime"]:
+                told += ip_address(each["address"]).packed + each["port"].to_bytes(2, "big")
+                told += bytes.fromhex(each["attributes"])
+            name = blake(256, each["network"].encode(), person=b"kad/1 name")
+            signed = b"kad/1 announcement" + name + told
+            self.assertEqual(signed.hex(), each["signed"])
+            signature = crypto_sign(signed, crypto_sign_seed_keypair(seed)[1])[:64]
+            self.assertEqual((told + signature).hex(), each["record"], each["about"])
+            version = blake(64, told + signature, person=b"kad/1 version")
+            self.assertEqual(version.hex(), each["version"])
+
+    def test_the_program_reads_them(self) -> None:
+        for each in self.published["announcements"]:
+            record = bytes.fromhex(each["record"])
+            kind = announcements(each["network"], bytes(32))
+            place, told = kind.identify(record), kind.decode(record)
+            family = b"\1" if each["family"] == 6 else b"\0"
+            self.assertEqual(place.sub, public_key(bytes.fromhex(each["seed"])) + family)
+            at = None if each["address"] is None else (each["address"], each["port"])
+            self.assertEqual((told.sequence, told.endpoint), (each["sequence"], at))
+            self.assertEqual((told.lifetime, told.own_port), (each["lifetime"], each["own_port"]))
+            self.assertEqual(told.attributes.hex(), each["attributes"])
+
+    def test_what_is_invalid_is_refused(self) -> None:
+        kind = announcements("kad", bytes(32))
+        for each in self.published["invalid"]:
+            record = bytes.fromhex(each["record"])
+            error = self.assertRaises(InvalidRecord, kind.identify, record)
+            self.assertEqual(error.reason, each["reason"], each["about"])
+
+    def test_which_wins(self) -> None:
+        kind = announcements("kad", bytes(32))
+        for order in self.published["orders"]:
+            records = [bytes.fromhex(each) for each in order["ascending"]]
+            self.assertEqual(len({kind.identify(each) for each in records}), 1)
+            for lesser, greater in pairwise(records):
+                self.assertTrue(kind.supersedes(greater, lesser), order["about"])
+                numbers_of = [int.from_bytes(each[53:61], "big") for each in (lesser, greater)]
+                hashes = [blake(256, each) for each in (lesser, greater)]
+                self.assertLess((numbers_of[0], hashes[0]), (numbers_of[1], hashes[1]))
 
 
 class TheProgram(DocumentTestCase):

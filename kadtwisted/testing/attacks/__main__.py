@@ -21,6 +21,7 @@ from kadtwisted.testing.attacks.door.malformed import Malformed
 from kadtwisted.testing.attacks.door.ports import Ports
 from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.door.writes import Writes
+from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
@@ -59,6 +60,7 @@ class RealAttack(Protocol):
 ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "amplification": Amplification,
+        "announcements": Announcements,
         "carpet": Carpet,
         "clock": Clock,
         "cost": Cost,

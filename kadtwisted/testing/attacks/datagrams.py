@@ -16,15 +16,16 @@ from nacl.bindings import (
     crypto_scalarmult,
     crypto_secretbox,
     crypto_secretbox_open,
+    crypto_sign,
     crypto_sign_seed_keypair,
 )
 from nacl.exceptions import CryptoError
 
 REQUEST, REPLY, HELLO, HELLO_ANSWER, COOKIE = range(5)
 ERROR, PING, FIND_NODE, FIND_VALUE, STORE, HAVE = range(6)
-VALUE = 1
-"""The kind of record that is in use."""
-BAD_TOKEN, BAD_REQUEST, BUSY, SUPERSEDED = 1, 3, 8, 9
+VALUE, ANNOUNCEMENT = 1, 4
+"""A kind of record, and that of many under one key."""
+BAD_TOKEN, BAD_REQUEST, INVALID_RECORD, BUSY, SUPERSEDED = 1, 3, 4, 8, 9
 """The errors that attacks ask about."""
 
 SEALED, PLAIN = 0x88, 0x98
@@ -224,3 +225,14 @@ def agree(seed: bytes, other: bytes) -> bytes:
     y = int.from_bytes(other, "little") & (2**255 - 1)
     u = (1 + y) * pow(1 - y, -1, prime) % prime
     return crypto_scalarmult(sha512(seed).digest()[:32], u.to_bytes(32, "little"))
+
+
+def announcement_record(
+    identity: Identity, key: bytes, sequence: int, address: Address, attributes: bytes = b""
+) -> bytes:
+    """An Announcement for two hours on the default network, signed by the seed of an identity."""
+    told = b"\x04" + key + identity.public + sequence.to_bytes(8, "big") + (7200).to_bytes(2, "big")
+    told += bytes([":" in address[0]]) + packed(address) + attributes
+    name = blake(256, b"kad", person=b"kad/1 name")
+    secret = crypto_sign_seed_keypair(identity.seed)[1]
+    return told + crypto_sign(b"kad/1 announcement" + name + told, secret)[:64]

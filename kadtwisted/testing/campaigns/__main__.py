@@ -10,6 +10,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from kadtwisted.testing.campaigns.announcements import Announcements
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
 from kadtwisted.testing.campaigns.counter import Counting
@@ -33,6 +34,7 @@ class Campaign(Protocol):
 
 CAMPAIGNS: Mapping[str, type[Any]] = MappingProxyType(
     {
+        "announcements": Announcements,
         "churn": Churn,
         "clocks": WrongClocks,
         "counter": Counting,

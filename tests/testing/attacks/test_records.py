@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kadtwisted.records import ledger
+from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
@@ -13,6 +14,11 @@ from tests.testing.attacks.playing import AttackTestCase
 
 
 class RecordAttacks(AttackTestCase):
+    def test_announcements(self) -> None:
+        self.patch(ledger, "LEAST_SHARE", 20)
+        sizes = {"nodes": 10, "honest": 5, "late": 2, "spam": 800, "hosts": 40, "forged": 3000}
+        self.play(Announcements(capacity=1200, least=20, **sizes), 11)
+
     def test_clock(self) -> None:
         self.play(Clock(writes=6), 7)
 

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.testing.campaigns import watch
 from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
+from kadtwisted.testing.campaigns.announcements import Announcements
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
 from kadtwisted.testing.campaigns.counter import Counting
@@ -35,6 +36,10 @@ class ReducedCampaigns(SynchronousTestCase):
     def test_every_campaign_is_here(self) -> None:
         tests = {name.removeprefix("test_campaign_") for name in dir(self)}
         self.assertEqual(set(CAMPAIGNS) - tests, set())
+
+    def test_campaign_announcements(self) -> None:
+        small = {"nodes": 30, "announcing": 25, "reads": 60, "sample": 5, "readers": 2, "gone": 4}
+        self.play(Announcements(lifetime=60.0, **small), 10)
 
     def test_campaign_churn(self) -> None:
         self.play(Churn(nodes=16, records=8, length=0.04, only=15.0), 3)

@@ -27,6 +27,8 @@ from kadtwisted.testing.attacks.datagrams import (
     REQUEST,
     STORE,
     VALUE,
+    Identity,
+    announcement_record,
     blake,
     value_record,
 )
@@ -48,6 +50,7 @@ MOST_ENTRIES = 32
 LONG = b"1000:" + bytes(995)
 BOMB = b"l" + b"0:" * 499 + b"e"
 """A value of 1,000 bytes with 500 values inside."""
+FORGER = Identity.of(bytes(32))
 NESTED = b"l" * 16 + b"0:" * 484 + b"e" * 16
 
 
@@ -198,6 +201,13 @@ def _nested(serial: int) -> tuple[Any, ...]:
     return STORE, value_record(_key(serial), int(1e6 * EPOCH), NESTED), 60, None
 
 
+def _forged(serial: int) -> tuple[Any, ...]:
+    """A signature that is wrong costs as much as a right one."""
+    key, time = serial.to_bytes(20, "big"), int(1e6 * EPOCH)
+    record = announcement_record(FORGER, key, time, ("198.51.100.1", 80))
+    return STORE, record[:-1] + bytes([record[-1] ^ 1]), 7200, None
+
+
 SORTS: Mapping[str, Made] = MappingProxyType(
     {
         "FIND_NODE": _find_node,
@@ -205,6 +215,7 @@ SORTS: Mapping[str, Made] = MappingProxyType(
         "STORE of 1,000 bytes": _store,
         "STORE of a list of 499": _bomb,
         "STORE of nested lists": _nested,
+        "STORE of a forged announcement": _forged,
         "STORE that overwrites": _overwrite,
         "FIND_VALUE of a record": _find_value,
         "HAVE of 32": _have,

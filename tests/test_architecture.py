@@ -59,7 +59,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("node",),
         ),
         "daemon": (
-            ("exit_status", "pid_file", "reload", "streams", "supervision"),
+            ("exit_status", "pid_file", "reload", "streams", "supervision", "umask"),
             ("log_files",),
             ("logs",),
             ("command_line", "service"),

@@ -42,7 +42,7 @@ from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import STREAMS, Operations
 from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
 from kadtwisted.api.streams import MAX_STREAMS, MOST_STREAMS, Pump
-from kadtwisted.errors import CannotListen, KadtwistedError, TooManyRequests
+from kadtwisted.errors import CannotListen, KadtwistedError, TooManyRequests, reason_of
 from kadtwisted.storage.guard import user_name
 
 MAX_LINE = 65536
@@ -359,8 +359,8 @@ def listen(reactor: Any, path: Path, factory: ControlFactory) -> IListeningPort:
         # Twisted sets the mode between bind and listen: nobody can connect before.
         port: IListeningPort = reactor.listenUNIX(str(path), factory, mode=0o600)
     except (OSError, CannotListenError) as error:
-        reason = getattr(error, "socketError", error)
-        raise CannotListen(f"cannot make the control socket {path}: {reason}") from error
+        cause: Any = getattr(error, "socketError", error)
+        raise CannotListen(f"cannot make the control socket {path}: {reason_of(cause)}") from error
     return port
 
 

@@ -21,6 +21,7 @@ from kadtwisted.cli.limits import Interrupted, OutOfTime
 from kadtwisted.cli.parser import Misuse, Wanted
 from kadtwisted.cli.text.output import CannotWrite, Output
 from kadtwisted.daemon.streams import fill_closed
+from kadtwisted.daemon.umask import keep_own_rights
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,7 @@ def main(
     given = sys.argv[1:] if argv is None else argv
     if make_world is None:
         fill_closed()
+        keep_own_rights()
     try:
         return _ended(given, make_world)
     except BrokenPipeError:

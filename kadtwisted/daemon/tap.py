@@ -27,6 +27,7 @@ from kadtwisted.daemon.logs import Log, is_journal, log_for_twist, make_log, tel
 from kadtwisted.daemon.reload import reread
 from kadtwisted.daemon.service import SupervisedNode, Supervision
 from kadtwisted.daemon.supervision.systemd import ServiceManager
+from kadtwisted.daemon.umask import keep_own_rights
 from kadtwisted.errors import LocalError
 from kadtwisted.node.world import steady_seconds
 from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -80,6 +81,7 @@ class DaemonService(SupervisedNode):
             self._hear(
                 signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.hang_up)
             )
+        keep_own_rights()  # now: twistd sets its --umask after it has read the options
         try:
             super()._open()
         except LocalError as error:

@@ -7,6 +7,7 @@ only secret files are read.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -115,6 +116,9 @@ def weakness_of(secrets: Iterable[bytes]) -> str:
 
 
 def each_line_once(text: bytes) -> tuple[bytes, ...]:
-    """The lines of a text, without blanks around them, empty lines and repetitions."""
-    lines = (line.strip() for line in text.splitlines())
+    """The lines of a text, without blanks around them, empty lines and repetitions.
+
+    A byte order mark, with which editors on Windows begin a file, is no part of the first line.
+    """
+    lines = (line.strip() for line in text.removeprefix(BOM_UTF8).splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))

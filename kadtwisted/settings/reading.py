@@ -87,9 +87,12 @@ def text_of(path: Path) -> str:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The TOML document of a file's text; :class:`~kadtwisted.errors.ConfigurationError`."""
+    """The TOML document of a file's text; :class:`~kadtwisted.errors.ConfigurationError`.
+
+    Editors on Windows begin a file with a byte order mark.
+    """
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         wrong = str(error)
         raise ConfigurationError(f"not valid TOML: {wrong[:1].lower()}{wrong[1:]}") from None

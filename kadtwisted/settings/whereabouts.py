@@ -153,7 +153,7 @@ def _parsed(data: bytes, environ: Mapping[str, str]) -> Mapping[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(data.decode())
+        return tomllib.loads(data.decode("utf-8-sig"))
     except ValueError:  # of UTF-8, or of TOML
         _by_the_whole_configuration(environ)
         return {}

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from kadtwisted.errors import StorageError, reason_of
+from kadtwisted.storage.guard import status_if_there
 
 
 def sync_directory(path: Path) -> None:
@@ -26,7 +27,11 @@ def make_directory(path: Path) -> None:
     """
     missing = [each for each in (path, *path.parents) if not each.exists()]
     for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
+        try:
+            each.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:
+            status_if_there(each)  # a link to nothing, or in a circle: it says so
+            raise
         sync_directory(each.parent)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -26,10 +29,11 @@ from kadtwisted.api.control import (
     TELL_EVERY,
     ControlFactory,
     ControlProtocol,
+    listen,
 )
 from kadtwisted.api.operations import Operations
 from kadtwisted.api.peers import HOUR
-from kadtwisted.errors import NotFound
+from kadtwisted.errors import CannotListen, NotFound
 from tests.daemon.fakes import FakeNode
 
 US = os.geteuid()
@@ -171,6 +175,19 @@ class ServerTests(ControlTestCase):
         _, other = self.connected()
         self.factory.close()
         self.assertTrue(self.transport.disconnecting and other.disconnecting)
+
+
+class ListenTests(unittest.SynchronousTestCase):
+    def test_why_not_is_told_in_the_words_of_all_other_errors(self) -> None:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for error in (full, CannotListenError(None, "control.sock", full)):
+            reactor = mock.Mock(listenUNIX=mock.Mock(side_effect=error))
+            with self.assertRaises(CannotListen) as raised:
+                listen(reactor, Path("/nowhere/control.sock"), mock.Mock())
+            self.assertEqual(
+                str(raised.exception),
+                "cannot make the control socket /nowhere/control.sock: no space left on device",
+            )
 
 
 class PlaceTests(ControlTestCase):

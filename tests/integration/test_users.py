@@ -203,12 +203,15 @@ class UmaskTests(UsersTestCase):
     """What the node makes is its user's alone, whatever the caller's umask allows."""
 
     async def test_all_umasks(self) -> None:
-        for mask, storage in (("000", "sqlite"), ("002", "lmdb")):
+        for mask, storage in (("777", "sqlite"), ("000", "sqlite"), ("002", "lmdb")):
             self.state = self.directory / mask / "deep" / "state"
             daemon = await self.daemon_with(mask, storage)
             stored = await self.run_to_end(*KAD, *self.stored())
             self.assertEqual(stored.code, 0, stored.err)
             self.assertEqual(modes_below(self.directory / mask), {}, mask)
+            for name, mode in (("", 0o700), ("identity.key", 0o600), ("records.*e", 0o600)):
+                for each in self.state.glob(name) if name else (self.state,):
+                    self.assertEqual(stat.S_IMODE(each.stat().st_mode), mode, each)
             await daemon.end()
             self.assertEqual(modes_below(self.directory / mask), {}, mask)
         target = self.directory / "records.kad"

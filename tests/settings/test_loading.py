@@ -234,6 +234,10 @@ class FileTests(SourcesTestCase):
             self.assertTrue(problem.startswith(f"{file}: "))
             self.assertIn(words, problem)
 
+    def test_a_byte_order_mark(self) -> None:
+        file = self.written("\ufeffport = 1\r\n")
+        self.assertEqual(self.load(file=file).settings.node.port, 1)
+
     def test_no_text(self) -> None:
         file = self.written("")
         file.write_bytes(b"port = 1\nagent = '\xff'")
@@ -322,6 +326,8 @@ class MistakeTests(SourcesTestCase):
         loaded = self.load(file=file)
         self.assertEqual(loaded.settings.node.network_secrets, (b"new", b"old"))
         self.assertEqual(loaded.given["network_secret_file"].value, secret)
+        secret.write_bytes(b"\xef\xbb\xbfnew\r\nold\r\n")  # by an editor on Windows
+        self.assertEqual(self.load(file=file).settings.node.network_secrets, (b"new", b"old"))
         secret.unlink()
         self.assertIn(
             "network_secret_file: cannot read the network secret file", self.problem(file=file)

@@ -108,6 +108,10 @@ class WhereTests(unittest.SynchronousTestCase):
         found = whereabouts(self.environ, port=8001).directories
         self.assertEqual(found, (self.default / "8001", one))
 
+    def test_a_byte_order_mark(self) -> None:
+        self.write("\ufeffport = 9001")
+        self.assertEqual(whereabouts(self.environ).directories[0], self.default / "9001")
+
     def test_nodes_beside_the_usual_ones(self) -> None:
         system = self.path / "lib/kademlia"
         self.patch(directories, "SYSTEM_STATE", system)

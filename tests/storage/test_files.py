@@ -40,6 +40,18 @@ class MakeDirectoryTests(unittest.SynchronousTestCase):
         for path in (self.path, self.path / "below", self.path / "far" / "below"):
             self.assertRaises(NotADirectoryError, make_directory, path)
 
+    def test_a_link_to_nothing_or_in_a_circle_is_told_as_such(self) -> None:
+        self.path.symlink_to(self.path.with_name("nothing"))
+        for path in (self.path, self.path / "below"):
+            with self.assertRaisesRegex(OSError, "it is a link to nothing"):
+                make_directory(path)
+        self.path.unlink()
+        self.path.symlink_to(self.path.name)
+        for path in (self.path, self.path / "below"):
+            with self.assertRaises(OSError) as raised:
+                make_directory(path)
+            self.assertEqual(raised.exception.errno, errno.ELOOP)
+
     def test_another_process_makes_it_at_the_same_time(self) -> None:
         real = Path.mkdir
 

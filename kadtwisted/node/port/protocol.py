@@ -17,7 +17,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, IDoor, Matched, Received, Send
-from kadtwisted.errors import MalformedDatagram, SendFailed
+from kadtwisted.errors import MalformedDatagram, SendFailed, reason_of
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import Changed, Error, ErrorCode, FindNode, Ping, ReplyBody, Store
 from kadtwisted.node.context import NodeContext
@@ -160,7 +160,8 @@ class KademliaProtocol(DatagramProtocol):
             self._counts["send.full"] += 1  # the send buffer is full: as good as lost on the way
         except (OSError, MessageLengthError, InvalidAddressError, OverflowError) as error:
             self._counts["send.failed"] += 1
-            raise SendFailed(f"cannot send to {endpoint}: {error}") from None
+            why = reason_of(error) if isinstance(error, OSError) else error
+            raise SendFailed(f"cannot send to {endpoint}: {why}") from None
         else:
             self._counts["datagrams.out"] += 1
 

@@ -46,6 +46,7 @@ from kadtwisted.node.operations.storing import (
     Outcome,
     Refusal,
     Storing,
+    check_owner,
     check_stored,
     is_acknowledged,
     is_contested,
@@ -298,6 +299,9 @@ class RecordOperations:
         found at its place, or another one with its sequence number, or as :func:`check_stored`
         does.
         """
+        rules, _ = self.identified(record)
+        if not rules.passed_on:
+            check_owner(rules, record, self._links, self._context.public_key)
         return await self._put(record, lifetime)
 
     async def _put(self, record: bytes, lifetime: float, *, gently: bool = False) -> Published:

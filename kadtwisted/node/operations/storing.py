@@ -16,6 +16,7 @@ from kadtwisted.errors import (
     CasConflict,
     ClockSkew,
     ErrorReply,
+    InvalidRecord,
     KadtwistedError,
     NoContacts,
     NodeStopped,
@@ -32,9 +33,11 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.patience import ask_patiently
 from kadtwisted.node.operations.searches import Found, all_of
 from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.records.findings import Finding
+from kadtwisted.records.kinds import RecordKind, Sender
 
 NO_SUCH_KIND = "it does not know this kind of record"
 CONFLICT = "another sequence number is stored than the one that the record was to replace"
@@ -157,6 +160,24 @@ class Storing:
 
         asking = ask_patiently(self._context, lambda: link.ask(contact, body, known=True))
         return asking.addCallbacks(take, lose)
+
+
+def check_owner(rules: RecordKind, record: bytes, links: Links, public_key: bytes) -> None:
+    """:class:`InvalidRecord` if no holder would take a record from this node, for it is another's:
+    judged by where others see us."""
+    refused: InvalidRecord | None = None
+    for link in links.values():
+        for seen in (link.observed, link.told):
+            if seen is None:
+                continue
+            try:
+                rules.admit(record, Sender(seen, public_key))
+            except InvalidRecord as error:
+                refused = error
+            else:
+                return
+    if refused is not None:
+        raise refused
 
 
 def check_stored(outcomes: Sequence[Outcome], founds: Sequence[Found], body: Store) -> None:

@@ -6,15 +6,25 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import InvalidInput, InvalidLifetime, NoContacts, RecordTooLarge
+from kadtwisted.errors import (
+    InvalidInput,
+    InvalidLifetime,
+    InvalidRecord,
+    NoContacts,
+    RecordTooLarge,
+)
 from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import Kind
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import Parameters
+from kadtwisted.parameters import NodeSettings, Parameters
+from kadtwisted.records.announcement import decode
 from kadtwisted.testing.inspect import records_of
-from kadtwisted.testing.nodes import PORT, Swarm
+from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.network import Network
+from kadtwisted.testing.node_state import RememberedInMemory
+from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, wait_for
 
 NAME = "printers"
 KEY = key_of_name(NAME)
@@ -143,3 +153,76 @@ class InputTests(AnnouncingCase):
         nowhere = Swarm(1, interfaces=("0.0.0.0",))
         self.addCleanup(nowhere.stop)
         self.failureResultOf(nowhere.nodes[0].announce(NAME), NoContacts)
+
+    def test_the_announcement_of_another_is_refused_here_already(self) -> None:
+        first, second = self.nodes
+        self.announce(first)
+        (held,) = records_of(second)
+        self.failureResultOf(second.put_record(held.data), InvalidRecord)
+        self.assertEqual(self.swarm.wait(first.put_record(held.data)).remote_acks, 1)
+
+
+class LastingTests(AnnouncingCase):
+    SIZE = 6
+
+    def start(self, address: str, state: RememberedInMemory, **settings: Any) -> Node:
+        """A node with always the same key, wherever it is."""
+        host = self.swarm.network.host(address)
+        chosen = NodeSettings(
+            port=PORT, interfaces=(address,), parameters=PARAMETERS, sealer="plain", **settings
+        )
+        node = simulated_node(host, 777, chosen, state=state)
+        self.swarm.wait(node.start())
+        self.swarm.wait(node.bootstrap([self.swarm.address_of(self.nodes[0])]))
+        return node
+
+    def test_a_node_that_starts_elsewhere_announces_where_it_is_now(self) -> None:
+        state = RememberedInMemory()
+        node = self.start("99.1.0.1", state)
+        first = self.announce(node, lifetime=SHORT, attributes=b"kept")
+        self.swarm.wait(node.stop())
+        self.swarm.clock.advance(SHORT + 1)
+        self.assertEqual(self.ids(self.nodes[3]), set())
+        node = self.start("99.2.0.1", state)
+        self.swarm.clock.advance(16 * 60.0)  # what is overdue after a start is spread
+        (found,) = self.found(self.nodes[3]).providers
+        self.assertEqual(found[2:4], (Endpoint("99.2.0.1", PORT), b"kept"))
+        (own,) = node.own_records(None, 9)
+        self.assertGreater(decode(own.record).sequence, first.record.sequence)
+        self.assertEqual(own.state, "kept")
+        self.swarm.wait(node.withdraw(NAME))
+        self.assertEqual(node.own_records(None, 9), ())
+        self.assertEqual(state.remembered().publications, ())
+        self.swarm.wait(node.stop())
+
+    def test_a_port_of_the_applications_stays(self) -> None:
+        state = RememberedInMemory()
+        node = self.start("99.1.0.1", state)
+        self.announce(node, lifetime=SHORT, port=631)
+        self.swarm.clock.advance(2 * SHORT)
+        self.assertEqual(self.found(node).providers[0].endpoint, Endpoint("99.1.0.1", 631))
+        self.swarm.wait(node.stop())
+
+
+class BothFamiliesTests(SynchronousTestCase):
+    def test_a_node_with_both_announces_in_both(self) -> None:
+        clock = HeapClock()
+        network = Network(clock, 1, latency=0.01)
+        nodes = []
+        for number in range(4):
+            host = network.host(f"21.{number}.0.1", f"2a0{number}::1")
+            node = simulated_node(host, number)
+            nodes.append(node)
+            wait_for(clock, node.start())
+            self.addCleanup(node.stop)
+            if number:
+                both = [f"21.0.0.1:{PORT}", f"[2a00::1]:{PORT}"]
+                wait_for(clock, node.bootstrap(both))
+        receipt = wait_for(clock, nodes[1].announce(NAME, port=631))
+        self.assertEqual(receipt.remote_acks, 3)
+        found = wait_for(clock, nodes[3].providers(NAME)).providers
+        expected = {Endpoint("21.1.0.1", 631), Endpoint("2a01::1", 631)}
+        self.assertEqual({each.endpoint for each in found}, expected)
+        self.assertEqual({each.node_id for each in found}, {nodes[1].node_id})
+        wait_for(clock, nodes[1].withdraw(NAME))
+        self.assertEqual(wait_for(clock, nodes[3].providers(NAME)).providers, ())

@@ -122,10 +122,10 @@ class AsyncNode:
         return await wait(self._node.delete(key))
 
     async def put_immutable(
-        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        self, value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
     ) -> Receipt:
         """Store ``value`` under its own hash."""
-        return await wait(self._node.put_immutable(value, lifetime=lifetime, keep=keep))
+        return await wait(self._node.put_immutable(value, lifetime=lifetime, keep=keep, pin=pin))
 
     async def put_mutable(  # noqa: PLR0913 - keywords of a public method
         self,
@@ -137,11 +137,19 @@ class AsyncNode:
         cas: int | None = None,
         lifetime: float | None = None,
         keep: bool = False,
+        pin: int = 0,
     ) -> Receipt:
         """Sign ``value`` and store it as that of this key and ``salt``."""
         return await wait(
             self._node.put_mutable(
-                signing_key, value, salt=salt, seq=seq, cas=cas, lifetime=lifetime, keep=keep
+                signing_key,
+                value,
+                salt=salt,
+                seq=seq,
+                cas=cas,
+                lifetime=lifetime,
+                keep=keep,
+                pin=pin,
             )
         )
 

@@ -222,6 +222,8 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "record_base64": Field(_bytes, "bytes in base64", needed=True),
             "lifetime": Field(_seconds, "a number of seconds"),
             "keep": Field(_truth, "true or false", False),
+            "put_back": Field(_truth, "true or false", False),
+            "pin": Field(_pin, "a number of holders", 0),
             "cas": Field(_sequence, "a number below 2^63"),
         },
         "collect": {**_KEY, "kind": Field(_kind, "a number from 0 to 255", needed=True)},

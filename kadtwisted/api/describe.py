@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
+from kadtwisted.errors import InvalidRecord
 from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
@@ -37,6 +38,7 @@ from kadtwisted.model.status import (
     NodeStatus,
     RoutingStatus,
 )
+from kadtwisted.records.kinds import NATIVE_KINDS
 
 Described = dict[str, Any]
 """An object of JSON."""
@@ -191,6 +193,7 @@ def of_own_record(record: OwnRecord) -> Described:
     """A record of a node's own: its place, what becomes of it, and its pin."""
     return {
         "place": list(_place(record.where)),
+        "reference": _reference_of(record),
         "state": record.state,
         "lifetime_seconds": record.lifetime,
         "next_at_unix": record.next_at,
@@ -198,6 +201,16 @@ def of_own_record(record: OwnRecord) -> Described:
         "audit": None if record.audit is None else _audit(record.audit),
         "record_base64": b64encode(record.record).decode("ascii"),
     }
+
+
+def _reference_of(record: OwnRecord) -> str | None:
+    """What others find a record by; ``None`` for a kind that no reference names."""
+    rules = NATIVE_KINDS.get(record.where.kind)
+    try:
+        reference = None if rules is None else reference_of(rules.decode(record.record))
+    except InvalidRecord:
+        return None
+    return None if reference is None else str(reference)
 
 
 def _audit(audit: Audit) -> Described:

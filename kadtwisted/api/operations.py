@@ -69,11 +69,11 @@ class Operations:
         (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``, ``pin``), ``delete``
         (``key``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``), ``unpin`` (``key`` or
         ``reference``, ``kind``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``,
-        ``cas``), ``collect`` (``key``, ``kind``), ``announce`` (``key``, ``port``,
-        ``attributes_base64``, ``lifetime``), ``withdraw`` (``key``), ``providers`` (``key``,
-        ``limit``), ``records`` (those that it stores) or ``own`` (those that it keeps published;
-        both take a ``limit`` of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and
-        ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
+        ``put_back``, ``pin``, ``cas``), ``collect`` (``key``, ``kind``), ``announce`` (``key``,
+        ``port``, ``attributes_base64``, ``lifetime``), ``withdraw`` (``key``), ``providers``
+        (``key``, ``limit``), ``records`` (those that it stores) or ``own`` (those that it keeps
+        published; both take a ``limit`` of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`,
+        and ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with
         :class:`~kadtwisted.api.arguments.InvalidRequest`.  A key is a name, or a 20-byte key as
@@ -141,9 +141,10 @@ class Operations:
         return self._node.delete(_key(key, key_hex)).addCallback(describe.of_receipt)
 
     def _put_record(
-        self, record_base64: bytes, lifetime: float | None, keep: bool, cas: int | None
+        self, record_base64: bytes, lifetime: float | None, cas: int | None, **keeping: Any
     ) -> Deferred[Described]:
-        storing = self._node.put_record(record_base64, lifetime=lifetime, keep=keep, cas=cas)
+        asked = {name: value for name, value in keeping.items() if value}
+        storing = self._node.put_record(record_base64, lifetime=lifetime, cas=cas, **asked)
         return storing.addCallback(describe.of_receipt)
 
     def _collect(self, key: str | None, key_hex: bytes | None, kind: int) -> Deferred[Described]:

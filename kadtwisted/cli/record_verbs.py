@@ -165,6 +165,7 @@ def _add_pins(verbs: Verbs) -> None:
         "Let a running node keep a record at no fewer than so many holders.",
         node="needed",
         reactor=False,
+        before="need_a_node",
     )
     add_name(pin)
     pin.add_argument(
@@ -176,7 +177,7 @@ def _add_pins(verbs: Verbs) -> None:
     )
     unpin = verbs.add(
         "unpin=records.pins:unpin", "Let a running node count the holders of a record no more.",
-        node="needed", reactor=False,
+        node="needed", reactor=False, before="need_a_node",
     )  # fmt: skip
     add_name(unpin)
 

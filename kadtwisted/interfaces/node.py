@@ -148,14 +148,15 @@ class INode(Interface):
         """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
 
     def put_immutable(
-        value: bytes, *, lifetime: float | None = None, keep: bool = False
+        value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
     ) -> Deferred[Receipt]:
         """Store ``value`` under its own hash; the receipt's ``reference`` finds it.
 
-        Nobody can replace or delete it.  ``keep`` is as in :meth:`put`.  Fails as :meth:`put` does.
+        Nobody can replace or delete it.  ``keep`` and ``pin`` are as in :meth:`put`.  Fails as
+        :meth:`put` does.
         """
 
-    def put_mutable(
+    def put_mutable(  # noqa: PLR0913 - keywords of a public method
         signing_key: Signer,
         value: bytes,
         *,
@@ -164,6 +165,7 @@ class INode(Interface):
         cas: int | None = None,
         lifetime: float | None = None,
         keep: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         """Sign ``value`` and store it as that of this key and ``salt``; the receipt's ``reference``
         finds it.
@@ -172,8 +174,8 @@ class INode(Interface):
         its ``public_key`` and signs with ``sign``.
         ``seq`` is its sequence number, by default the next; the value with the highest one wins.
         With ``cas`` it takes the place of the value with just that number, or no place; whoever
-        else wrote meanwhile loses or has won.  ``keep`` is as in :meth:`put`: the record is
-        published again as it was signed.
+        else wrote meanwhile loses or has won.  ``keep`` and ``pin`` are as in :meth:`put`: the
+        record is published again as it was signed.
 
         Fails as :meth:`put` does, with :class:`~kadtwisted.errors.InvalidSalt`, or with
         :class:`~kadtwisted.errors.Superseded` (a value with this number or a higher one stands

@@ -140,13 +140,18 @@ class Node(NodeLife):
         return (await self._values.delete(target)).receipt
 
     def put_immutable(
-        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        self,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_immutable`."""
         try:
             v = encode_value(value)
             wanted = self._lifetime(lifetime)
-            keeping = self._keeping(keep)
+            keeping = self._keeping(keep, pin=pin)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_immutable, v, wanted)
@@ -162,13 +167,14 @@ class Node(NodeLife):
         cas: int | None = None,
         lifetime: float | None = None,
         keep: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_mutable`."""
         try:
             numbers = Numbers(seq, cas).checked()
             draft = draft_of(signing_key, encode_value(value), salt, numbers.seq)
             wanted = self._lifetime(lifetime)
-            keeping = self._keeping(keep)
+            keeping = self._keeping(keep, pin=pin)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_mutable, draft, cas, wanted)

@@ -124,6 +124,10 @@ class RecordKind(NamedTuple):
         """Whether many records stand under one key, read page by page: they have no winner."""
         return self.most > 1
 
+    def is_deletion(self, record: bytes) -> bool:
+        """Whether a record says that its value was deleted."""
+        return bool(getattr(self.decode(record), "deleted", False))
+
     def holds_against(self, record: bytes, floor: bytes) -> bool:
         """Whether a record may take a place at which there is this floor."""
         if self.beats is not None:

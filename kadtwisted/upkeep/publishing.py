@@ -81,12 +81,14 @@ class PublicationSchedule:
         """All of them, to be saved."""
         return list(self._publications.values())
 
-    def keeps_up(self, rate: float) -> bool:
-        """Whether ``rate`` datagrams a second suffice to publish all records in time, if nothing
-        else is sent; if not, records expire before they are published again."""
+    def keeps_up(self, rate: float, pin_check_every: float) -> bool:
+        """Whether ``rate`` datagrams a second suffice to publish all records in time, and to count
+        the holders of pinned ones every so many seconds, if nothing else is sent; if not, records
+        expire before they are published again, or are counted too late."""
         each = self._lifetimes.items()
         needed = [count * PUBLICATION_COST / (life * REPUBLISH_AT) for life, count in each]
-        return fsum(needed) <= rate
+        counting = self.pinned_count * PUBLICATION_COST / pin_check_every
+        return fsum((*needed, counting)) <= rate
 
     def page(self, after: StorageKey | None, limit: int) -> list[Publication]:
         """At most ``limit`` of them in ascending order of their places, from just behind

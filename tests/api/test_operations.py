@@ -109,6 +109,7 @@ class OperationTests(unittest.SynchronousTestCase):
                         "state": "lost",
                         "lifetime_seconds": 600.0,
                         "next_at_unix": None,
+                        "reference": None,
                         "pin": 5,
                         "audit": {"at_unix": 9.0, "found": 1, "held": 4},
                         "record_base64": "ZGF0YQ==",

@@ -214,7 +214,7 @@ class FakeNode:
         return self._answer("delete", key)
 
     def put_immutable(
-        self, value: bytes, *, lifetime: float | None = None, keep: bool = False
+        self, value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
     ) -> Deferred[Receipt]:
         return self._answer("put_immutable", value, lifetime, keep)
 
@@ -228,6 +228,7 @@ class FakeNode:
         cas: int | None = None,
         lifetime: float | None = None,
         keep: bool = False,
+        pin: int = 0,
     ) -> Deferred[Receipt]:
         return self._answer("put_mutable", signing_key, value, salt, seq, cas, lifetime, keep)
 

@@ -15,6 +15,7 @@ from kadtwisted.upkeep.publishing import RETRY, SPREAD, PublicationSchedule
 NOW = 1_800_000_000.0
 DAY = 86400.0
 YEAR = 365 * DAY
+PIN_EVERY = 600.0
 
 
 def where(number: int) -> StorageKey:
@@ -63,18 +64,18 @@ class PublishingTests(SynchronousTestCase):
 
     def test_a_rate_suffices_for_so_many_records(self) -> None:
         # Two records, each with 50 datagrams a twelve hours, and one with 50 an hour.
-        self.assertTrue(self.publishing.keeps_up(0.0))
+        self.assertTrue(self.publishing.keeps_up(0.0, PIN_EVERY))
         needed = 2 * 50 / (0.5 * DAY) + 50 / 3600
         for number, lifetime in enumerate((DAY, DAY, 7200.0, DAY)):
             self.publishing.published(wanted(where(number), b"r", lifetime), NOW)
-        self.assertFalse(self.publishing.keeps_up(needed * 1.001))
+        self.assertFalse(self.publishing.keeps_up(needed * 1.001, PIN_EVERY))
         self.publishing.published(wanted(where(3), b"newer", 7200.0), NOW)
         self.publishing.withdraw(where(3))
-        self.assertTrue(self.publishing.keeps_up(needed * 1.001))
-        self.assertFalse(self.publishing.keeps_up(needed * 0.999))
+        self.assertTrue(self.publishing.keeps_up(needed * 1.001, PIN_EVERY))
+        self.assertFalse(self.publishing.keeps_up(needed * 0.999, PIN_EVERY))
         self.publishing.restore(self.publishing.publications()[:2], NOW)
-        self.assertTrue(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 1.001))
-        self.assertFalse(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 0.999))
+        self.assertTrue(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 1.001, PIN_EVERY))
+        self.assertFalse(self.publishing.keeps_up(2 * 50 / (0.5 * DAY) * 0.999, PIN_EVERY))
 
     def test_bounded_by_its_capacity(self) -> None:
         small = PublicationSchedule(random.Random(1), 2)

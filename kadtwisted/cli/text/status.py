@@ -177,10 +177,10 @@ def own_text(own: Described, unix_time: float) -> str:
     if not own["own"]:
         return "nothing is kept published"
     return table(
-        ("NAME", "KEY", "STATE", "LIFETIME", "AGAIN IN", "HOLDERS"),
+        ("NAME OR REFERENCE", "KEY", "STATE", "LIFETIME", "AGAIN IN", "HOLDERS"),
         [
             (
-                each["name"] or "-",
+                each["name"] or each["reference"] or "-",
                 each["place"][1],
                 each["state"],
                 duration(each["lifetime_seconds"]),

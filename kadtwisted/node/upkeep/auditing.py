@@ -43,6 +43,8 @@ class Auditing:
         read = await self._operations.read(rules, where.key, "latest")
         for each in read.winners:
             if each.where == where:
+                if rules.is_deletion(each.record):
+                    raise NotFound(f"{asked_for(asked)} was deleted")
                 return each.record
         raise NotFound(f"{asked_for(asked)} was not found")
 

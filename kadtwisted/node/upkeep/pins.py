@@ -36,7 +36,8 @@ class Pins:
     """Counts the holders of one node's pinned records, each about every ``pin_check_every``
     seconds.
 
-    ``changed`` is called with the publication whenever it fell below its pin, or is back;
+    ``every`` is that number.  ``changed`` is called with the publication whenever it fell below its
+    pin, or is back;
     ``beaten`` with a publication and the record that has taken its place.
     """
 
@@ -50,7 +51,7 @@ class Pins:
         count_holders: CountHolders,
     ) -> None:
         self._world = context.world
-        self._every = context.settings.upkeep.pin_check_every
+        self.every = context.settings.upkeep.pin_check_every
         self._runner = runner
         self._schedule = schedule
         self._count_holders = count_holders
@@ -60,7 +61,7 @@ class Pins:
     def start(self) -> None:
         """Count the holders of all pinned records, each at a random moment of the next period."""
         for where in self._schedule.pinned():
-            self.count_within(where, self._every)
+            self.count_within(where, self.every)
 
     def count_within(self, where: StorageKey, seconds: float) -> None:
         """Count the holders of this record at a random moment of the next ``seconds``."""
@@ -75,16 +76,17 @@ class Pins:
         publication = self._schedule.get(where)
         if publication is None or not publication.pin or publication.lost:
             return 0.0
-        self._runner.load_again(TaskFor(self._audit, where), self._every)
+        self._runner.load_again(TaskFor(self._audit, where), self.every)
         self._runner.charge(PUBLICATION_COST)  # before it begins: the next load must wait
         record, lifetime, pin = publication.record, publication.lifetime, publication.pin
         counted = await self._count_holders(record, lifetime, pin)
-        if not self._schedule.keeps(publication):
+        known = self._schedule.get(where)
+        if known is None or known.record != record or not known.pin:
             return 0.0
         if counted.winner != record:
             self.beaten(publication, counted.winner)
             return 0.0
-        self._note(publication, counted)
+        self._note(known, counted)
         return 0.0
 
     def _note(self, publication: Publication, counted: Counted) -> None:

@@ -129,7 +129,7 @@ class Publisher:
 
     def keeps_up(self) -> bool:
         """Whether the budget of the upkeep suffices to publish all records in time."""
-        return self._schedule.keeps_up(self._rate)
+        return self._schedule.keeps_up(self._rate, self._pins.every)
 
     # --- Start -------------------------------------------------------------------------------
 
@@ -168,6 +168,7 @@ class Publisher:
         Fails with :class:`~kadtwisted.errors.TooManyRequests` if there is no room, and with
         :class:`~kadtwisted.errors.StorageError` if it cannot be saved; then nothing is kept there.
         """
+        before = self._schedule.get(where)
         self.withdraw(where)
         wanted = Publication(
             where,
@@ -175,7 +176,8 @@ class Publisher:
             lifetime,
             0.0,
             put_back=keeping.put_back,
-            pin=keeping.pin,
+            # A newer record of our own takes over the pin of the one before.
+            pin=keeping.pin or (before.pin if before is not None else 0),
             for_pin=not keeping.keep,
         )
         publication = self._schedule.published(wanted, self._world.unix_time())
@@ -193,14 +195,16 @@ class Publisher:
 
     async def pin(self, where: StorageKey, holders: int) -> bool:
         """The record that is kept published at this place must have so many holders from now on; 0
-        ends that.  Whether one is kept there.
+        ends that.  Whether one is kept there; one that has lost its place is not.
 
         Fails with :class:`~kadtwisted.errors.StorageError` if it cannot be saved: a restart would
         forget it.
         """
-        publication = self._schedule.pin(where, holders)
-        if publication is None:
+        known = self._schedule.get(where)
+        if known is None or known.lost:
             return False
+        publication = self._schedule.pin(where, holders)
+        assert publication is not None, "it is there, as was just seen"
         self._watch_over(publication)
         state = self._persistence.open_state
         if state is not None:
@@ -262,8 +266,9 @@ class Publisher:
         if later is not None:
             self._due(later)
         record = await self._published(publication)
-        if record is not None and self._schedule.keeps(publication):
-            again = self._schedule.published(publication._replace(record=record), unix_now)
+        kept = self._schedule.get(where)  # meanwhile it may have been pinned, or kept for longer
+        if record is not None and kept is not None and kept.record == publication.record:
+            again = self._schedule.published(kept._replace(record=record), unix_now)
             self._due(again)
             if publication.lost:
                 self._watch_over(again)
@@ -279,25 +284,39 @@ class Publisher:
         except Superseded:
             # If it was replaced meanwhile, then by a record of our own, which has won.
             if self._schedule.keeps(publication):
-                self._lose(publication)
+                self._superseded(publication)
             return None
         except Unavailable:
             return None
+
+    def _superseded(self, publication: Publication) -> None:
+        """Another record has the place of this one.  If it is pinned and its kind's records prove
+        where they belong, count at once: that finds the newest, which is pinned from then on."""
+        if publication.pin and self._kinds.is_verifiable(publication.where.kind):
+            self._pins.count_within(publication.where, 0.0)
+        else:
+            self._lose(publication)
 
     def _beaten(self, publication: Publication, winner: bytes) -> None:
         """Another record was found at the place of a pinned one.
 
         If the kind's records prove where they belong, what was pinned is the newest one, whoever
-        published it.
+        published it; unless that says that the record was deleted.
         """
-        if not self._kinds.is_verifiable(publication.where.kind):
-            self._lose(publication)
-            self._save(publication.where)
-            return
-        newer = publication._replace(record=winner)
-        self._due(self._schedule.published(newer, self._world.unix_time()))
-        self._pins.count_within(publication.where, FIRST_COUNT)
-        self._save(publication.where)
+        where = publication.where
+        known = self._schedule.get(where)
+        if known is None or known.record != publication.record or not known.pin:
+            return  # it was withdrawn, replaced or unpinned meanwhile
+        rules = self._kinds.get(where.kind)
+        if rules is None or not rules.verifiable or rules.is_deletion(winner):
+            self._lose(known)
+        else:
+            newer = known._replace(record=winner)
+            made = self._schedule.published(newer, self._world.unix_time())
+            self._due(made)
+            self._pins.count_within(where, FIRST_COUNT)
+            self._tell_watchers(made)
+        self._save(where)
 
     def _lose(self, publication: Publication) -> None:
         """Another record has taken the place of this one."""

@@ -56,7 +56,7 @@ class RunningTests(RunningTestCase):
         state = ("--state-dir", str(self.path))
         self.assertEqual(self.run_kad("own", *state), 0)
         head, first, second = self.kad.printed.decode().splitlines()
-        self.assertEqual(head.split()[:3], ["NAME", "KEY", "STATE"])
+        self.assertEqual(head.split()[:5], ["NAME", "OR", "REFERENCE", "KEY", "STATE"])
         self.assertEqual(first.split(), ["-", f"{NAME_KEY:040x}", "kept", "2", "h", "1", "h", "-"])
         self.assertEqual(second.split(), ["-", f"{2:040x}", "lost", "10", "min", "-", "-"])
         for argv, code, names in ((("name",), 0, ["name"]), (("other",), 1, []), ((), 0, None)):

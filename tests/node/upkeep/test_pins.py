@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput, NotFound, StorageError
 from kadtwisted.identity.signing import SigningKey
-from kadtwisted.model.ids import key_of_name
+from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.model.reference import Reference
 from kadtwisted.node.node import Node
+from kadtwisted.node.upkeep.runner import TaskFor
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import Swarm, wait_for
@@ -158,6 +160,52 @@ class AskingTests(PinCase):
             self.failureResultOf(self.publisher.put("k", b"v", pin=pin), InvalidInput)
 
 
+class MeanwhileTests(PinCase):
+    """What is asked while a record is published again, or its holders are counted, stays."""
+
+    def under_way(self, name: str) -> None:
+        """Wait until the upkeep has begun this for the record, and not ended it."""
+        runner = self.publisher._upkeep.publisher._runner
+        task = getattr(self.publisher._upkeep.publisher, name, None) or getattr(
+            self.publisher._upkeep.publisher._pins, name
+        )
+        runner.load_at(TaskFor(task, WHERE), self.clock.seconds())
+        self.clock.advance(0.01)
+
+    def test_a_pin_while_it_is_published_again(self) -> None:
+        self.put(keep=True)
+        self.under_way("_publish")
+        self.swarm.wait(self.publisher.pin("k", PIN))
+        self.clock.advance(60)
+        self.assertEqual(self.own().pin, PIN)
+
+    def test_an_end_of_the_pin_while_holders_are_counted(self) -> None:
+        self.put(keep=True, pin=PIN)
+        self.clock.advance(60)
+        self.under_way("_audit")
+        self.assertTrue(self.swarm.wait(self.publisher.unpin("k")))
+        self.clock.advance(2 * COUNTED)
+        self.assertEqual((self.own().pin, self.own().audit), (0, None))
+
+    def test_a_newer_value_of_our_own_takes_over_the_pin(self) -> None:
+        self.put(keep=True, pin=PIN)
+        self.swarm.wait(self.publisher.put("k", b"newer", keep=True))
+        self.assertEqual(self.own().pin, PIN)
+        self.swarm.wait(self.publisher.put("k", b"newest"))
+        self.assertEqual(self.publisher.own_records(None, 10), ())
+
+    def test_more_pins_than_can_be_counted_are_told(self) -> None:
+        self.put(keep=True, pin=PIN)
+        self.assertTrue(self.publisher.status().own_records_kept)
+        publications = self.publisher._lasting.publications
+        known = publications.get(WHERE)
+        assert known is not None
+        for number in range(300):
+            where = StorageKey(Kind.VALUE, NodeID(number))
+            publications.published(known._replace(where=where), 1e9)
+        self.assertFalse(self.publisher.status().own_records_kept)
+
+
 class RestartTests(RestartCase):
     def test_a_restart_loses_no_pin(self) -> None:
         first = self.joined()
@@ -219,3 +267,43 @@ class SignedTests(PinCase):
         nowhere = Reference(Kind.IMMUTABLE, bytes(20))
         self.assertRaises(NotFound, self.swarm.wait, self.publisher.pin(nowhere, PIN))
         self.assertEqual(self.publisher.own_records(None, 10), ())
+
+    def test_a_newer_version_that_publishing_meets_first_is_pinned(self) -> None:
+        writer, keeper = self.swarm.nodes[2], self.publisher
+        key = SigningKey(bytes(32))
+        stored = self.swarm.wait(writer.put_mutable(key, b"one"))
+        assert stored.reference is not None
+        where = self.swarm.wait(keeper.pin(stored.reference, PIN)).where
+        self.swarm.wait(writer.put_mutable(key, b"two"))
+        publisher = keeper._upkeep.publisher
+        self.swarm.wait(Deferred.fromCoroutine(publisher._publish(where)))
+        self.clock.advance(60)
+        (own,) = keeper.own_records(None, 10)
+        self.assertEqual((own.state, own.pin), ("kept", PIN))
+        self.assertIn(b"3:two", own.record)
+        self.assertEqual([each.record for each in self.told], [own.record])
+
+    def test_what_its_writer_deletes_is_pinned_no_more(self) -> None:
+        writer, keeper = self.swarm.nodes[2], self.publisher
+        key = SigningKey(bytes(32))
+        stored = self.swarm.wait(writer.put_mutable(key, b"one"))
+        assert stored.reference is not None
+        self.swarm.wait(keeper.pin(stored.reference, PIN))
+        self.swarm.wait(writer.delete_mutable(key))
+        self.clock.advance(COUNTED)
+        self.assertEqual([each.state for each in self.told], ["lost"])
+        self.assertEqual(keeper.status().pinned_records, 0)
+        self.assertRaises(NotFound, self.swarm.wait, keeper.pin(stored.reference, PIN))
+
+    def test_what_lost_its_place_cannot_be_pinned(self) -> None:
+        self.put(pin=PIN)
+        self.swarm.wait(self.swarm.nodes[3].put("k", b"theirs", lifetime=24 * HOUR))
+        self.clock.advance(COUNTED)
+        self.assertEqual(self.own().state, "lost")
+        self.assertRaises(InvalidInput, self.swarm.wait, self.publisher.pin("k", PIN))
+
+    def test_signed_values_are_pinned_as_they_are_stored(self) -> None:
+        key, node = SigningKey(bytes(32)), self.publisher
+        self.swarm.wait(node.put_mutable(key, b"one", pin=PIN))
+        self.swarm.wait(node.put_immutable(b"fixed", pin=PIN))
+        self.assertEqual([each.pin for each in node.own_records(None, 10)], [PIN, PIN])

@@ -6,7 +6,7 @@ import os
 
 from kadtwisted.cli.exit_codes import NOT_FOUND
 from kadtwisted.cli.performing import performer
-from kadtwisted.cli.session import Session
+from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.status import pinned_text
 from kadtwisted.model.reference import PREFIX
 
@@ -30,6 +30,15 @@ async def unpin(session: Session) -> int:
     said = "is pinned no more" if was_pinned else "was not pinned"
     session.output.report(answer, lambda _: f"{key!r} {said}")
     return os.EX_OK if was_pinned else NOT_FOUND
+
+
+def need_a_node(session: Session) -> None:
+    """A pin is that of a node that stays."""
+    if session.client is None:
+        raise session.no_node or UsageError(
+            "only a node that stays pins a record: leave out --bootstrap, and give the --state-dir "
+            "of a running node"
+        )
 
 
 def named(name: str) -> dict[str, str]:

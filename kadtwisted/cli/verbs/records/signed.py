@@ -82,6 +82,8 @@ async def _store_next(
 def _wishes(session: Session) -> dict[str, Any]:
     given = session.arguments
     wishes: dict[str, Any] = {"keep": True} if given.keep else {}
+    if given.pin:
+        wishes["pin"] = given.pin
     if given.lifetime is not None:
         wishes["lifetime"] = given.lifetime
     return wishes

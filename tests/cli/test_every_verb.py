@@ -44,6 +44,14 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     ),
     "pin": (lambda text: ("--key", text), lambda text: ("k", "--holders", text)),
     "unpin": (lambda text: (text,), lambda text: ("--state-dir", f"/nowhere/{text[:50]}", "k")),
+    "announce": (
+        lambda text: (text,),
+        lambda text: ("k", "--attributes", text),
+        lambda text: ("k", "--attributes", f"@/nowhere/{text[:50]}"),
+        lambda text: ("k", "--port", text),
+    ),
+    "withdraw": (lambda text: (text,),),
+    "providers": (lambda text: (*VIA, text), lambda text: (*VIA, "k", "--limit", text)),
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
     "status": (

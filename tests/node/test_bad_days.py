@@ -32,6 +32,7 @@ from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Conditions, Network
 from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, simulated_world, wait_for
 from tests.node.storages import FailingStorage
+from tests.node.upkeep.cases import upkeep_of
 from tests.thoroughness import sized
 
 
@@ -129,6 +130,7 @@ class OutageTests(SwarmCase):
         node = self.swarm.nodes[3]
         before = node.status().links[0]
         self.assertGreaterEqual(before.contacts, 20)
+        upkeep_of(self.swarm, node)
         self.isolate(3)
         states = set()
         for number in range(180):
@@ -145,6 +147,7 @@ class OutageTests(SwarmCase):
 
     def test_while_alone_a_node_is_quiet(self) -> None:
         self.clock.advance(600)
+        upkeep_of(self.swarm, self.swarm.nodes[3])
         self.isolate(3)
         address = self.swarm.host_of(self.swarm.nodes[3]).addresses[0]
         sent = [0]
@@ -160,24 +163,18 @@ class OutageTests(SwarmCase):
 
     def test_who_is_gone_is_dropped_while_others_live(self) -> None:
         self.clock.advance(600)
-        gone = self.swarm.nodes[7]
+        gone, observed = self.swarm.nodes[7], self.swarm.nodes[:5]
         self.swarm.wait(gone.stop())
+        upkeep_of(self.swarm, *observed)
         self.clock.advance(1800)
-        for node in self.swarm.nodes[:5]:
+        for node in observed:
             known = {c.node_id for b in node.routing().buckets for c in b.contacts}
             self.assertNotIn(gone.node_id, known)
 
-    def test_loss_drops_no_live_contact(self) -> None:
-        self.clock.advance(600)
-        before = {n.node_id: n.status().links[0].contacts for n in self.swarm.nodes}
-        self.network.conditions = Conditions(latency=0.02, loss=0.05, duplicate=0.05, jitter=0.05)
-        self.clock.advance(3600)
-        for node in self.swarm.nodes:
-            self.assertGreaterEqual(node.status().links[0].contacts, before[node.node_id])
-        self.network.conditions = Conditions(latency=0.02)
-
     def test_no_network_at_start(self) -> None:
         """Bootstraps dead for an hour, then back: serving within a minute, quiet meanwhile."""
+        self.clock.advance(600)
+        upkeep_of(self.swarm)
         host = self.network.host("198.51.100.1")
         self.network.partition([host])
         late = simulated_node(host, 500)
@@ -191,6 +188,19 @@ class OutageTests(SwarmCase):
         self.assertEqual(late.status().health, "serving")
         self.assertGreaterEqual(late.status().links[0].contacts, 10)
         self.swarm.wait(late.stop())
+
+
+class LossTests(SwarmCase):
+    SIZE = 16
+
+    def test_loss_drops_no_live_contact(self) -> None:
+        self.clock.advance(600)
+        before = {n.node_id: n.status().links[0].contacts for n in self.swarm.nodes}
+        self.network.conditions = Conditions(latency=0.02, loss=0.05, duplicate=0.05, jitter=0.05)
+        self.clock.advance(3600)
+        for node in self.swarm.nodes:
+            self.assertGreaterEqual(node.status().links[0].contacts, before[node.node_id])
+        self.network.conditions = Conditions(latency=0.02)
 
 
 class ClockTests(SwarmCase):

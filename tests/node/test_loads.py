@@ -16,6 +16,7 @@ from kadtwisted.parameters import Parameters, UpkeepSettings
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.nodes import EPOCH, Swarm
 from kadtwisted.upkeep.publishing import SPREAD
+from tests.node.upkeep.cases import upkeep_of
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -50,12 +51,14 @@ class ReplicationTests(SynchronousTestCase):
             [contact.node_id for contact in own], [node.node_id for node in self.nearest()[:4]]
         )
         self.plant(far)
+        upkeep_of(self.swarm, far)
         self.swarm.clock.advance(15 * MINUTE)
         self.assertTrue(all(self.holds(node) for node in self.nearest()[:4]))
 
     def test_who_is_not_among_the_closest_offers_rarely(self) -> None:
         far = self.nearest()[-1]
         self.plant(far)
+        upkeep_of(self.swarm, far, *self.nearest()[:4])
         self.swarm.clock.advance(15 * MINUTE)
         self.assertEqual(far.status().counters["replication.offered"], 4)
         self.swarm.clock.advance(80 * MINUTE)
@@ -65,6 +68,7 @@ class ReplicationTests(SynchronousTestCase):
         self.swarm.wait(self.swarm.nodes[0].put("k", b"v"))
         for node in self.nearest()[:3]:
             self.swarm.wait(node.stop())
+        upkeep_of(self.swarm, *self.nearest()[:6])
         self.swarm.clock.advance(15 * MINUTE)
         self.assertTrue(all(self.holds(node) for node in self.nearest()[:4]))
 
@@ -85,6 +89,7 @@ class PublicationTests(SynchronousTestCase):
         ]
         for each in puts:
             self.swarm.wait(each)
+        upkeep_of(self.swarm, self.publisher)
 
     def test_what_came_due_during_a_stop_is_spread(self) -> None:
         self.swarm.wait(self.publisher.stop())

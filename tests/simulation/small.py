@@ -53,6 +53,7 @@ SYBIL = Scenario(
     records=FEW,
     attack=AttackSettings(),
 )
+FEWER_LIARS = replace(SYBIL, nodes=(30,), operations=12)
 ECLIPSE = Scenario(
     experiment="eclipse",
     nodes=(60,),

@@ -11,6 +11,7 @@ from kadtwisted.node.upkeep.contacts import SHORTEST_SILENCE, _patience
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.liveness import Entry
 from kadtwisted.testing.nodes import Swarm, simulated_node
+from tests.node.upkeep.cases import upkeep_of
 
 MINUTE = 60.0
 
@@ -41,6 +42,7 @@ class DeadContactTests(SynchronousTestCase):
     def test_an_outage_of_our_own_uplink_convicts_nobody(self) -> None:
         node = self.swarm.nodes[0]
         self.swarm.network.partition([self.swarm.host_of(node)])
+        upkeep_of(self.swarm, node)
         self.swarm.clock.advance(120 * MINUTE)
         self.assertEqual(known(node), ids(self.swarm.nodes[1:]))
         self.swarm.network.heal()

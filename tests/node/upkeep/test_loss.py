@@ -14,7 +14,7 @@ from kadtwisted.node.node import Node
 from kadtwisted.parameters import UpkeepSettings
 from kadtwisted.records import value
 from kadtwisted.testing.nodes import Swarm, wait_for
-from tests.node.upkeep.cases import HOUR, RestartCase
+from tests.node.upkeep.cases import HOUR, RestartCase, upkeep_of
 
 WHERE = StorageKey(Kind.VALUE, key_of_name("mailer"))
 
@@ -26,6 +26,8 @@ class TwoWorkersTests(SynchronousTestCase):
         self.swarm = Swarm(12, seed=3)
         self.addCleanup(self.swarm.stop)
         self.first, self.second, self.client = (self.swarm.nodes[each] for each in (1, 5, 9))
+        self.swarm.clock.advance(400)  # verified
+        upkeep_of(self.swarm, self.first, self.second)
         self.told: list[OwnRecord] = []
         self.stop_watching = self.first.watch_own(self.told.append)
 
@@ -88,6 +90,7 @@ class TwoWorkersTests(SynchronousTestCase):
 
     def test_of_three_that_wait_one_has_the_place(self) -> None:
         third = self.swarm.nodes[7]
+        upkeep_of(self.swarm, self.first, self.second, third)
         self.both_register(put_back=True)
         self.register(third, b"third", put_back=True)
         self.register(self.second, b"second")

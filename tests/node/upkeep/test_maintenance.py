@@ -5,15 +5,19 @@ from __future__ import annotations
 from kadtwisted.errors import NotFound
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey
+from kadtwisted.parameters import Parameters
 from tests.node.upkeep.cases import HOUR, UpkeepCase
 
 
 class ContactTests(UpkeepCase):
+    SIZE = 16
+    PARAMETERS = Parameters(k=4)
+
     def test_tentative_contacts_are_verified_after_their_quiet_time(self) -> None:
         def tentative() -> int:
             return sum(n.status().links[0].tentative for n in self.swarm.nodes)
 
-        self.assertGreater(tentative(), 100)
+        self.assertGreater(tentative(), 40)
         self.clock.advance(600)
         self.assertEqual(tentative(), 0)
 
@@ -65,6 +69,8 @@ class SwitchTests(UpkeepCase):
 
 
 class ReplicationTests(UpkeepCase):
+    SIZE = 20
+
     def test_copies_lost_are_made_again_within_a_period(self) -> None:
         self.clock.advance(600)
         self.swarm.wait(self.swarm.nodes[0].put("k", b"v"))
@@ -89,6 +95,7 @@ class ReplicationTests(UpkeepCase):
     def test_passing_on_never_lengthens_a_life(self) -> None:
         self.clock.advance(600)
         self.swarm.wait(self.swarm.nodes[0].put("k", b"v", lifetime=4 * HOUR))
+        self.assertGreaterEqual(len(self.holders("k")), 8)
         self.clock.advance(4 * HOUR - 5)
         self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")
         self.clock.advance(5.1)
@@ -104,7 +111,7 @@ class ReplicationTests(UpkeepCase):
         self.clock.advance(600)
         names = [f"k{number}" for number in range(60)]
         for number, name in enumerate(names):
-            self.swarm.wait(self.swarm.nodes[number % 30].put(name, b"v"))
+            self.swarm.wait(self.swarm.nodes[number % self.SIZE].put(name, b"v"))
         fresh = self.swarm.add()
         due = [name for name in names if fresh in self.nearest(name, 4)]
         self.assertGreater(len(due), 2)

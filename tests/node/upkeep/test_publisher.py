@@ -35,12 +35,17 @@ from kadtwisted.testing.node_state import RememberedInMemory
 from kadtwisted.testing.nodes import simulated_world, wait_for
 from kadtwisted.upkeep.publishing import PublicationSchedule
 from tests.node.contexts import make_context
-from tests.node.upkeep.cases import HOUR, RestartCase, UpkeepCase
+from tests.node.upkeep.cases import HOUR, RestartCase, UpkeepCase, upkeep_of
 
 T = TypeVar("T")
 
 
 class LifetimeTests(UpkeepCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock.advance(600)  # verified
+        upkeep_of(self.swarm, self.swarm.nodes[3])
+
     def test_a_kept_record_outlives_its_lifetime_until_deleted(self) -> None:
         publisher = self.swarm.nodes[3]
         self.swarm.wait(publisher.put("kept", b"v", lifetime=HOUR, keep=True))

@@ -12,7 +12,7 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 class LatencyTests(SynchronousTestCase):
     def test_dead_contacts_cost_most_where_they_are_waited_for_longest(self) -> None:
         scenario = Scenario(
-            experiment="latency", nodes=(60,), operations=30, dead=(0, 30), upkeep=False
+            experiment="latency", nodes=(40,), operations=12, dead=(0, 30), upkeep=False
         )
         rows = run(scenario).rows
         self.assertEqual(len(rows), 6)

@@ -40,7 +40,8 @@ def performed(session: Session, verb: Callable[[Session], Coroutine[Any, Any, in
 
 
 def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
-    """Run the global reactor until ``start(reactor)`` has its result; SIGINT and SIGTERM cancel it.
+    """Run the global reactor until ``start(reactor)`` has its result; SIGINT, SIGTERM and SIGHUP
+    cancel it.
 
     Raises what the Deferred failed with.
     """
@@ -66,7 +67,10 @@ def run_reactor(start: Callable[[Any], Deferred[int]]) -> int:
 
     # Not the reactor's own handlers: they would stop it while a node runs.  The reactor calls what
     # a handler hands to it later, in order: after go().
-    for number in (signal.SIGINT, signal.SIGTERM):
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        ends.append(signal.SIGHUP)  # its terminal was closed: the node stops in order, too
+    for number in ends:
         signal.signal(number, lambda number, frame: reactor.callFromThread(stop, number))
     reactor.callWhenRunning(go)
     reactor.run(installSignalHandlers=False)

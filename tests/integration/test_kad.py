@@ -7,9 +7,11 @@ import signal
 import sys
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 
 from tests.integration.daemons import DaemonsTestCase
-from tests.integration.processes import KAD, PATIENCE, TWISTD, Result
+from tests.integration.processes import KAD, PATIENCE, TWISTD, Program, Result
 
 CHEAP = {"dataclasses", "kadtwisted.parameters"}
 HEAVY = ("twisted", "cbor2", "nacl", "sqlite3", "asyncio", "dataclasses", "kadtwisted.parameters")
@@ -34,6 +36,62 @@ os.dup2(ours, 0)
 os.set_inheritable(other, True)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+class TerminalTests(DaemonsTestCase):
+    """A terminal that is closed sends SIGHUP, and can be written no more."""
+
+    def in_terminal(self, *argv: str) -> Program:
+        program = Program()
+        process = reactor.spawnProcess(  # type: ignore[attr-defined]
+            program,
+            argv[0],
+            argv,
+            env=self.environment,
+            path=str(self.directory),
+            usePTY=True,
+        )
+
+        def kill() -> Deferred[Result] | None:
+            try:
+                process.signalProcess("KILL")
+            except ProcessExitedAlready:
+                return None
+            return program.ended
+
+        self.addCleanup(kill)
+        return program
+
+    async def test_a_node_of_kad_stops_in_order(self) -> None:
+        state = ("--state-dir", str(self.directory / "state"))
+        serve = ("bootstrap", "--port", "0", "--interface", "127.0.0.1", *state)
+        node = self.in_terminal(*KAD, *serve)
+        await node.says("kad: running")
+        self.assertEqual((await self.kad("put", "k", "v", *state)).code, 0)
+        node.transport.loseConnection()
+        self.assertEqual((await node.ended.addTimeout(PATIENCE, reactor)).code, 0)
+        # SQLite leaves no log behind where it was closed.
+        self.assertFalse((self.directory / "state/records.sqlite-wal").exists())
+
+    async def test_it_stays_under_nohup(self) -> None:
+        state = ("--state-dir", str(self.directory / "state"))
+        serve = ("bootstrap", "--port", "0", "--interface", "127.0.0.1", *state)
+        node = self.start("nohup", *KAD, *serve)
+        await node.says("kad: running")
+        node.transport.signalProcess("HUP")
+        self.assertEqual((await self.kad("status", *state)).code, 0)
+        self.assertEqual((await node.end()).code, 0)
+
+    async def test_a_daemon_in_the_foreground_stays(self) -> None:
+        """It hears SIGHUP as it always does: as a wish to read its settings again."""
+        daemon = self.in_terminal(*self.command("d"))
+        await daemon.says("serves the network")
+        daemon.transport.loseConnection()
+        state = ("--state-dir", str(self.directory / "d"))
+        for _ in range(3):  # the log has nowhere to go
+            stored = await self.kad("put", "k", "v", *state)
+            self.assertEqual(stored.code, 0, stored.err)
+        self.assertEqual((await daemon.end()).code, -signal.SIGTERM)
 
 
 class QuickTests(DaemonsTestCase):

@@ -114,8 +114,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Check everything; each mistake is a sentence of :class:`Mistaken`."""
-        self.configuration = Configuration(os.environ, self.given, self._file)
         try:
+            self.configuration = Configuration(os.environ, self.given, self._file)
             loaded = self.configuration.load()
             self._check_twistd()
         except ConfigurationProblems as problems:

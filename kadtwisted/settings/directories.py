@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kadtwisted.errors import ConfigurationError
+from kadtwisted.errors import ConfigurationError, reason_of
 from kadtwisted.state.names import SOCKET_FILE
 
 PREFIX = "KADTWISTED_"
@@ -58,6 +58,16 @@ def xdg_directory(environ: Mapping[str, str], variable: str, in_home: str) -> Pa
     return Path(environ.get("HOME") or os.path.expanduser("~"), in_home)
 
 
+def working_directory() -> Path:
+    """Where relative paths start."""
+    try:
+        return Path.cwd()
+    except OSError as error:  # somebody has removed it, or what leads to it is closed to us
+        raise ConfigurationError(
+            f"the working directory cannot be used: {reason_of(error)}; cd to another one"
+        ) from error
+
+
 def check_state_dir(path: str | Path) -> Path:
     """A state directory, absolute, whose control socket's path the system can hold."""
     if "\0" in str(path):
@@ -65,7 +75,9 @@ def check_state_dir(path: str | Path) -> Path:
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ConfigurationError(f"there is no home directory for the state directory {expanded}")
-    absolute = Path(expanded).absolute()
+    absolute = Path(expanded)
+    if not absolute.is_absolute():
+        absolute = working_directory() / absolute
     if Path(os.path.realpath(absolute)).parts[:2] in _OF_THE_KERNEL:
         raise ConfigurationError(
             f"the state directory {absolute} cannot be made there: its file system is the kernel's"

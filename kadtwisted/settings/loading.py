@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from kadtwisted.settings.combining import combine
 from kadtwisted.settings.daemon_settings import DaemonSettings
-from kadtwisted.settings.directories import FILE_VARIABLE, usual_files
+from kadtwisted.settings.directories import FILE_VARIABLE, usual_files, working_directory
 from kadtwisted.settings.plugin_registry import ChosenPlugins
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Argument, Given, of_arguments, read
@@ -54,7 +54,7 @@ class Configuration:
         arguments: Iterable[Argument] = (),
         file: str | None = None,
     ) -> None:
-        base = Path.cwd()
+        base = working_directory()
         self._problems = problems = Problems()
         self._environ = environ
         self.hints = hints_of(environ)

@@ -21,6 +21,7 @@ from kadtwisted.settings.directories import (
     FILE_VARIABLE,
     PREFIX,
     check_state_dir,
+    working_directory,
 )
 from kadtwisted.storage.guard import ROOT, TRUSTED, UnsafeFile, read_file
 
@@ -51,7 +52,7 @@ def whereabouts(
     if state_dir is not None:
         return Whereabouts((check_state_dir(state_dir),), True)
     in_file: Mapping[str, Any] = {}
-    base = Path.cwd()
+    base = Path()
     named = environ.get(PREFIX + "STATE_DIR")
     if not named:
         in_file, base = _told_by_file(environ)
@@ -129,7 +130,9 @@ def _port(value: object) -> int | None:
 def _told_by_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any], Path]:
     """What the configuration file says, and where its relative paths start."""
     named = environ.get(FILE_VARIABLE)
-    files = (Path.cwd() / os.path.expanduser(named),) if named else directories.usual_files(environ)
+    files = directories.usual_files(environ)
+    if named:
+        files = (working_directory() / os.path.expanduser(named),)
     for path in files:
         try:
             data = read_file(path, FILE_BYTES, TRUSTED)
@@ -143,10 +146,10 @@ def _told_by_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any], Path]:
                 f"{reason_of(error)}; name the state directory with --state-dir, or run kad with "
                 "sudo"
             ) from error
-        return _parsed(data, environ), path.absolute().parent
+        return _parsed(data, environ), path.parent
     if named:
         _by_the_whole_configuration(environ)  # it says that this file is missing
-    return {}, Path.cwd()
+    return {}, Path()
 
 
 def _parsed(data: bytes, environ: Mapping[str, str]) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial import unittest
 
@@ -119,6 +120,11 @@ class OptionTests(unittest.SynchronousTestCase):
             error = self.assertRaises(Mistaken, parsed, *arguments)
             self.assertIn(words, str(error))
             self.assertNotIn("\n", str(error))
+
+    def test_a_working_directory_that_was_removed(self) -> None:
+        with mock.patch("os.getcwd", side_effect=FileNotFoundError(2, "No such file")):
+            error = self.assertRaises(Mistaken, parsed, "--port", "1")
+        self.assertIn("the working directory cannot be used: no such file", str(error))
 
     def test_several_are_told_in_one_go(self) -> None:
         path = Path(self.mktemp())

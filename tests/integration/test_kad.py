@@ -94,6 +94,29 @@ class TerminalTests(DaemonsTestCase):
         self.assertEqual((await daemon.end()).code, -signal.SIGTERM)
 
 
+GONE = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+
+
+class GoneTests(DaemonsTestCase):
+    """A working directory that was removed."""
+
+    async def test_what_needs_it_says_so_and_all_else_works(self) -> None:
+        await self.running("d")
+        there = ("sh", "-c", GONE, "sh")
+        words = "the working directory cannot be used: no such file or directory"
+        for argv, code in (
+            (("status", "--state-dir", str(self.directory / "d")), 0),
+            (("status",), 69),
+            (("status", "--state-dir", "d"), 78),
+            (("get", "k", "--bootstrap", "127.0.0.1:9"), 78),
+            (("config", "check"), 78),
+            (("init", "x"), 78),
+        ):
+            result = await self.run_to_end(*there, *KAD, *argv)
+            self.assertEqual(result.code, code, (argv, result))
+            self.assertEqual(words in result.err, code == 78, (argv, result))
+
+
 class QuickTests(DaemonsTestCase):
     async def test_a_running_node_needs_no_reactor(self) -> None:
         await self.running("d")

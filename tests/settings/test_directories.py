@@ -28,6 +28,14 @@ class StateDirTests(unittest.SynchronousTestCase):
     def test_becomes_absolute(self) -> None:
         self.assertEqual(check_state_dir("here"), Path.cwd() / "here")
 
+    def test_a_working_directory_that_was_removed(self) -> None:
+        with mock.patch("os.getcwd", side_effect=FileNotFoundError(2, "No such file")):
+            self.assertEqual(check_state_dir("/here"), Path("/here"))
+            error = self.assertRaises(ConfigurationError, check_state_dir, "here")
+        self.assertEqual(
+            str(error), "the working directory cannot be used: no such file; cd to another one"
+        )
+
     def test_without_a_home(self) -> None:
         with (
             mock.patch.dict(os.environ, clear=True),

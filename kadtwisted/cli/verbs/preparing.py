@@ -12,7 +12,12 @@ from typing import Any
 
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.errors import ConfigurationError, StorageError, reason_of
-from kadtwisted.settings.directories import FILE_NAME, check_state_dir, usual_files
+from kadtwisted.settings.directories import (
+    FILE_NAME,
+    check_state_dir,
+    usual_files,
+    working_directory,
+)
 
 SECRET_FILE = "network.secret"
 STATE = "state"
@@ -92,7 +97,7 @@ def _settings(session: Session) -> list[str]:
     if given.network_secret_file is not None:
         if given.open:
             raise UsageError("give --open or --network-secret-file, not both")
-        path = Path(given.network_secret_file).absolute()
+        path = working_directory() / given.network_secret_file
         checks.read_secrets(path)
         lines.append(f"network_secret_file = {quoted(str(path))}")
     elif not given.open:

@@ -18,6 +18,7 @@ from typing import Any
 
 from kadtwisted.model.settings.fields import kind_of
 from kadtwisted.model.settings.value_kinds import ValueKind
+from kadtwisted.settings.directories import working_directory
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Argument, Vocabulary, of_arguments, of_document, read
 
@@ -41,7 +42,7 @@ def read_table(
     arguments = (Argument(key, key, text) for key, text in changes.items())
     raws = chain(
         of_document(document, "", base, known, problems),
-        of_arguments(arguments, Path.cwd(), known, problems),
+        of_arguments(arguments, working_directory(), known, problems),
     )
     given = read(raws, known, problems)
     problems.tell()

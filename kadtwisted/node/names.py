@@ -93,7 +93,12 @@ class Names:
             host = next(iter(self._waiting))
             self._asking[host] = self._waiting.pop(host)
             asking = threading.Thread(target=self._in_thread, args=(host,), daemon=True)
-            asking.start()
+            try:
+                asking.start()
+            except RuntimeError as error:  # the system grants no thread: a limit of processes
+                unasked = Unavailable(f"cannot resolve {host!r}, which needs a thread: {error}")
+                for waiter in self._asking.pop(host):
+                    waiter.errback(unasked)
 
     def _in_thread(self, host: str) -> None:
         found: Addresses = ()

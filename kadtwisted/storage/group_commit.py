@@ -117,7 +117,7 @@ class GroupCommit(Generic[Op]):
             what, done = self._waiting[0]
             if isinstance(what, _Work):
                 self._waiting.popleft()
-                self._start(self._run_work, what, done)
+                self._start(self._run_work, what, [done])
             else:
                 self._start(self._run_batch, *self._next_batch())
         elif self._closing is not None:
@@ -135,13 +135,30 @@ class GroupCommit(Generic[Op]):
             waiting.append(done)
         return operations, waiting
 
-    def _start(self, run: Callable[..., None], *arguments: Any) -> None:
+    def _start(self, run: Callable[..., None], what: Any, waiting: list[Deferred[Any]]) -> None:
+        """Hand work to the thread; the first work makes it."""
         self._busy = True
-        if self._pool is None:
-            self._pool = ThreadPool(0, 1, name=self._name)
-            self._pool.threadFactory = cast(Any, partial(Thread, daemon=True))
-            self._pool.start()
-        self._pool.callInThread(run, *arguments)
+        pool = self._pool or self._new_pool()
+        try:
+            pool.callInThread(run, what, waiting)
+        except RuntimeError as error:  # a limit of processes, a cgroup's bound of tasks
+            self._fail(waiting, StorageError(f"the {self._name} needs a thread: {error}"))
+        else:
+            self._pool = pool
+
+    def _new_pool(self) -> ThreadPool:
+        pool = ThreadPool(0, 1, name=self._name)
+        pool.threadFactory = cast(Any, partial(Thread, daemon=True))
+        pool.start()
+        return pool
+
+    def _fail(self, waiting: list[Deferred[Any]], error: StorageError) -> None:
+        """The system grants no thread: so much is not done, and the next work asks it again."""
+        self._busy = False
+        for done in waiting:
+            if not done.called:
+                done.errback(error)
+        self._go_on()
 
     # --- In the thread -----------------------------------------------------------------------
 
@@ -155,12 +172,12 @@ class GroupCommit(Generic[Op]):
             results = [error] * len(operations)
         self._reactor.callFromThread(self._done, waiting, results)
 
-    def _run_work(self, work: _Work, done: Deferred[Any]) -> None:
+    def _run_work(self, work: _Work, waiting: list[Deferred[Any]]) -> None:
         try:
             result = work.call()
         except Exception as error:
             result = error
-        self._reactor.callFromThread(self._done, [done], [result])
+        self._reactor.callFromThread(self._done, waiting, [result])
 
     # --- Back in the reactor's thread --------------------------------------------------------
 

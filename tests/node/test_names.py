@@ -41,6 +41,20 @@ class ThreadlessTests(SynchronousTestCase):
             raise OSError("no such name")
         return self.found[host]
 
+    def test_a_system_that_grants_no_thread(self) -> None:
+        def start(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        granted = threading.Thread.start
+        self.patch(threading.Thread, "start", start)
+        for host in ("a.example", "a.example", "b.example"):
+            error = self.failureResultOf(self.names.resolve(host), Unavailable)
+            self.assertIn(f"{host!r}, which needs a thread: can't start", str(error.value))
+        self.patch(threading.Thread, "start", granted)
+        resolving = self.names.resolve("a.example")
+        self.finish()
+        self.assertEqual(self.successResultOf(resolving), self.found["a.example"])
+
     def finish(self) -> None:
         work, host = self.started.pop(0)
         work(host)

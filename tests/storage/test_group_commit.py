@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
@@ -185,6 +186,23 @@ class GroupCommitTests(TestCase):
         self.disk.gate.set()
         await gatherResults([first, group.close()])
         self.assertFalse(self.disk.threads[0].is_alive())
+
+    async def test_a_system_that_grants_no_thread(self) -> None:
+        group = self.make()
+        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("no thread")):
+            for asked in (group.submit("a"), group.exclusively(lambda: None), group.submit("b")):
+                error = self.failureResultOf(asked, StorageError)
+                self.assertIn("the test storage needs a thread: no thread", str(error.value))
+            self.assertEqual(len(group), 0)
+        self.assertEqual(await group.submit("later"), "LATER")
+        self.assertEqual(self.disk.batches, [["later"]])
+
+    async def test_close_where_there_never_was_a_thread(self) -> None:
+        group = self.make()
+        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("no thread")):
+            self.failureResultOf(group.submit("a"), StorageError)
+        await group.close()
+        self.assertEqual(self.disk.batches, [])
 
     def test_close_without_use_needs_no_thread(self) -> None:
         before = Before()

@@ -2,9 +2,8 @@
 the page says, and the line that cleans up leaves nothing behind.
 
 What is left out: `kad demo`, which has tests of its own, and the environment, which is there.
-Ports
-are replaced by free ones.  Figures, keys and times differ from run to run, so of what a command
-says, the words that cannot differ are compared.
+Ports are replaced by free ones.  Figures, keys and times differ from run to run, so of what a
+command says, the words that cannot differ are compared.
 """
 
 from __future__ import annotations
@@ -176,3 +175,13 @@ class TourTests(unittest.TestCase):
         self.assertEqual(os.listdir(self.here), [])
         files = [each for each in self.home.rglob("*") if not each.is_dir()]
         self.assertEqual(files, [])
+
+
+class LinksTests(unittest.SynchronousTestCase):
+    def test_news_security_and_contributing_are_named_and_all_links_lead_somewhere(self) -> None:
+        text = (ROOT / "README.md").read_text("utf-8")
+        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        for each in ("newsfragments/", "SECURITY.md", "CONTRIBUTING.md"):
+            self.assertIn(each.rstrip("/"), [target.rstrip("/") for target in targets])
+        for each in targets:
+            self.assertTrue(each.startswith("https://") or (ROOT / each).exists(), each)

@@ -185,8 +185,10 @@ def parse_address(text: str) -> Address:
     if host.startswith("[") and host.endswith("]") and ":" in host:
         host = host[1:-1]
     elif ":" in host:
-        shown = _in_brackets(rest, host, port_text)
-        raise InvalidAddress(f"write an IPv6 address in brackets, as {shown}, not {text!r:.200}")
+        shown = _in_brackets(rest)
+        raise InvalidAddress(
+            f"write an IPv6 address in brackets and its port behind, as {shown}, not {text!r:.200}"
+        )
     odd = any(each in "[]" or each.isspace() for each in host)
     if not colon or not host or odd or not (port_text.isascii() and port_text.isdigit()):
         raise InvalidAddress(f"{text!r:.200} is no address: write HOST:PORT, as 127.0.0.1:8000")
@@ -198,13 +200,17 @@ def parse_address(text: str) -> Address:
     return Address(host, port, _parse_key(key_text, text) if at else None)
 
 
-def _in_brackets(rest: str, host: str, port_text: str) -> str:
+def _in_brackets(rest: str) -> str:
     """How an IPv6 address should have been written.  Its last group may be meant as the port: a
     number that is longer than most groups, behind what is an address without it."""
+    bare = rest.removeprefix("[").removesuffix("]")
+    if "[" in bare or "]" in bare:
+        return "[2001:db8::7]:8000"
+    host, _, port_text = bare.rpartition(":")
     is_port = port_text.isascii() and port_text.isdigit() and 2 < len(port_text) < 6
     if is_port and int(port_text) < 65536 and ip_literal(host) is not None:
         return f"[{host}]:{port_text}"
-    return f"[{rest}]:8000"
+    return f"[{bare}]:8000"
 
 
 def _parse_key(key_text: str, text: str) -> bytes:

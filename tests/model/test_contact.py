@@ -229,6 +229,10 @@ class AddressTests(SynchronousTestCase):
             ("2001:db8:1:2:3:4:5:6000", "as [2001:db8:1:2:3:4:5:6000]:8000"),
             ("2001:db8::70000", "in brackets"),
             ("::1:http", "as [::1:http]:8000"),
+            ("[::1]", "as [::1]:8000"),
+            ("[::1", "as [::1]:8000"),
+            ("[::1:8066]", "as [::1]:8066"),
+            ("[::1]8066", "as [2001:db8::7]:8000"),
         ):
             error = self.assertRaises(InvalidAddress, parse_address, text)
             self.assertIn(wanted, str(error))

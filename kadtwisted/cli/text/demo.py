@@ -19,10 +19,11 @@ def summary(outcome: Described) -> str:
 
 def _story(outcome: Described) -> str:
     visitors = count_of(outcome["visitors"], "visitor")
+    were = "was" if outcome["killed"] == 1 else "were"
     return _wrapped(
         f"{count_of(outcome['nodes'], 'node')} formed a network on this machine and stored "
         f"{count_of(outcome['values'], 'value')} in it.  {visitors}, nodes that keep nothing "
-        f"themselves, read them.  Then {outcome['killed']} of the {outcome['nodes']} nodes were "
+        f"themselves, read them.  Then {outcome['killed']} of the {outcome['nodes']} nodes {were} "
         "stopped without warning, and the visitors read everything again at once."
     )
 

@@ -153,6 +153,12 @@ class DemoTests(unittest.SynchronousTestCase):
             ],
         )
 
+    def test_one_that_is_stopped_is_one(self) -> None:
+        kad = DemoKad()
+        self.assertEqual(kad.demo("--nodes", "3", "--seed", "7"), 0)
+        told = " ".join(kad.printed.decode().split())
+        self.assertIn("Then 1 of the 3 nodes was stopped", told)
+
     def test_one_line_on_a_terminal_that_is_gone_at_the_end(self) -> None:
         kad = DemoKad(terminal=True)
         kad.demo(*SEEDED)

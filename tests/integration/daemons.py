@@ -9,8 +9,10 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.control_client import ControlClient, connect
 from tests.integration.processes import TWISTD, ProcessTestCase, Program, Result
 
@@ -61,6 +63,20 @@ class DaemonsTestCase(ProcessTestCase):
 
         self.addCleanup(hang_up)
         return client
+
+
+async def answers(program: Program, state: Path) -> None:
+    """Wait until a daemon that can say nothing answers at its control socket."""
+    while not program.ended.called:
+        try:
+            client = await connect(reactor, state / "control.sock")
+        except ControlUnavailable:
+            await deferLater(reactor, 0.05, lambda: None)
+        else:
+            await status_of(client)
+            client.close()
+            return
+    raise AssertionError(f"it has ended: {await program.ended}")
 
 
 async def status_of(client: ControlClient) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds that anything may take; most takes half of one."""
 
 OPERATORS_OWN = (
@@ -104,7 +104,7 @@ class Program(ProcessProtocol):
 class ProcessTestCase(unittest.TestCase):
     """Tests with processes, a directory for their state, and nothing left over."""
 
-    timeout = 300
+    timeout = 900
     """Seconds; a test waits for :data:`PATIENCE` several times, and the machine may be busy."""
 
     def setUp(self) -> None:

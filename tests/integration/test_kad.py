@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 
-from tests.integration.daemons import DaemonsTestCase
+from tests.integration.daemons import DaemonsTestCase, answers
 from tests.integration.processes import KAD, PATIENCE, TWISTD, Program, Result
 
 CHEAP = {"dataclasses", "kadtwisted.parameters"}
@@ -236,8 +236,6 @@ class StreamTests(DaemonsTestCase):
             state = self.directory / f"d{number}"
             script = f"exec {command} --state-dir {state} {streams}"
             program = self.start("/bin/sh", "-c", script)
-            for _ in range(200):
-                if (await self.kad("status", "--state-dir", str(state))).code == 0:
-                    break
+            await answers(program, state)
             result = await program.end()
             self.assertEqual(result.code, -15, (streams, result))

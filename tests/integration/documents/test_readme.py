@@ -27,7 +27,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(
     r"[0-9a-f]{8}…[0-9a-f]{8}|[0-9a-f]{10,}…?|\d+(?:[.,]\d+)? m?s\b|:\d{5}\b|\d+ s ago"
 )
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 class Step:
@@ -58,7 +58,7 @@ def tour() -> Iterator[Step]:
 
 
 class TourTests(unittest.TestCase):
-    timeout = 240.0
+    timeout = 900.0
 
     def setUp(self) -> None:
         self.place = Path(tempfile.mkdtemp())  # short: sockets lie in it
@@ -91,8 +91,10 @@ class TourTests(unittest.TestCase):
         return re.sub(r"\b800[0-3]\b", lambda found: self.ports[found[0]], text)
 
     def run_line(self, line: str) -> str:
+        # Who types has more patience than kad where the machine is busy.
+        patient = re.sub(r"^kad (get|put|delete|ping|find-node)\b", r"kad \1 --timeout 100", line)
         done = subprocess.run(
-            ["bash", "-c", line],
+            ["bash", "-c", patient],
             cwd=self.here,
             env=self.environment,
             capture_output=True,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.integration.daemons import answers
 from tests.integration.processes import TWISTD, ProcessTestCase, Program, Result
 
 TWIST = (
@@ -119,10 +120,7 @@ class LogFileTests(RunnersTestCase):
     async def test_closed_standard_streams(self) -> None:
         closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
         daemon = self.start(*closed, *TWISTD, *NODE)
-        for _ in range(600):
-            answer = await self.kad("status", "--state-dir", "state")
-            if answer.code == 0:
-                break
+        await answers(daemon, self.directory / "state")
         self.assertEqual((await daemon.end()).code, -15)
 
 

@@ -136,7 +136,7 @@ def operations(node: Any) -> list[Call]:
     put, record = node.put, node.put_record
     return [
         Call("key", NO_KEYS, node.get),
-        Call("mode", ("last", 5, None, ["first"]), lambda wrong: node.get("k", mode=wrong)),
+        Call("mode", ("last", 5, ["first"]), lambda wrong: node.get("k", mode=wrong)),
         Call("key", NO_KEYS, lambda wrong: put(wrong, b"v")),
         Call("value", NO_BYTES, lambda wrong: put("k", wrong)),
         Call("lifetime", (0, *NO_NUMBER), lambda wrong: put("k", b"v", lifetime=wrong)),

@@ -11,6 +11,7 @@ Pure: who hears of a write's end is opaque here, and the caller does the work.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -23,6 +24,9 @@ H = TypeVar("H")
 
 WAITING_A_KEY = 8
 """MAGIC: those who wait under one key; honest writers of one key are seldom two at a time."""
+
+REPLACERS = 1024
+"""MAGIC: as many writes as may wait; two writers of one record come within seconds."""
 
 
 class Write(NamedTuple):
@@ -50,6 +54,47 @@ class Write(NamedTuple):
             and self.cas is None
             and self.rules.supersedes(self.record, other.record)
         )
+
+    def repeats(self, other: Write) -> bool:
+        """Whether both ask for the same: of two conditional writes only if one node sends both."""
+        same = self.record == other.record and self.cas == other.cas
+        return same and (self.cas is None or self.writer == other.writer)
+
+    @property
+    def writer(self) -> bytes:
+        """The key of the node that stores it; empty for this node itself."""
+        return b"" if self.sender is None else self.sender.key
+
+
+class Replacers:
+    """Which nodes have replaced records by conditional writes: the last ones, ``most`` at most.
+
+    Two writers may want to put the very same record in the place of the same one.  Only the first
+    of them has replaced it; to the second it must look as if another record stood there.
+    """
+
+    def __init__(self, most: int = REPLACERS) -> None:
+        self._most = most
+        self._last: OrderedDict[StorageKey, tuple[bytes, bytes]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def note(self, write: Write) -> None:
+        """A write replaces what stands at its place."""
+        if write.cas is None:
+            return
+        self._last[write.where] = write.rules.version(write.record), write.writer
+        self._last.move_to_end(write.where)
+        if len(self._last) > self._most:
+            self._last.popitem(last=False)
+
+    def has_lost(self, write: Write) -> bool:
+        """Whether another node has put just this record there, on the same condition."""
+        if write.cas is None or write.where not in self._last:
+            return False
+        version, writer = self._last[write.where]
+        return writer != write.writer and version == write.rules.version(write.record)
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +170,7 @@ class WriteQueue(Generic[H]):
     def _wait(self, line: _Line[H], write: Write, hearer: H, beaten: list[Pending[H]]) -> None:
         """Wait with a write of the same record, or behind the others."""
         for each in line.waiting:
-            if each.write.record == write.record and each.write.cas == write.cas:
+            if each.write.repeats(write):
                 longer = max(each.write.remaining, write.remaining)
                 each.write = each.write._replace(remaining=longer)
                 each.hearers.append(hearer)

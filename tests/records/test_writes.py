@@ -5,10 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import StorageBusy, Superseded
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.records.kinds import VALUE, RecordKind
+from kadtwisted.records.kinds import VALUE, RecordKind, Sender
 from kadtwisted.records.value import encode, value_of
-from kadtwisted.records.writes import Pending, Write, WriteQueue
+from kadtwisted.records.writes import Pending, Replacers, Write, WriteQueue
 from tests.records.toys import COUNTERS, Notary, Note, count, write
 
 KEY = NodeID(0x5EED)
@@ -20,9 +21,10 @@ def value(published: int, remaining: float = 100.0, key: NodeID = KEY) -> Write:
     return Write(VALUE, VALUE.identify(record), record, remaining, None)
 
 
-def made(rules: RecordKind, record: bytes, cas: int | None = None) -> Write:
-    """A write of another kind."""
-    return Write(rules, rules.identify(record), record, 100.0, cas)
+def made(rules: RecordKind, record: bytes, cas: int | None = None, writer: bytes = b"") -> Write:
+    """A write of another kind, of this node or another one."""
+    sender = Sender(Endpoint("192.0.2.1", 1), writer) if writer else None
+    return Write(rules, rules.identify(record), record, 100.0, cas, sender=sender)
 
 
 class QueueCase(SynchronousTestCase):
@@ -41,6 +43,44 @@ class QueueCase(SynchronousTestCase):
         assert running is not None
         self.assertEqual((running.hearers, beaten), ([name], []))
         return running
+
+
+class ReplacerTests(QueueCase):
+    """Two nodes put the same record in the place of the same one."""
+
+    def test_only_the_first_has_replaced_it(self) -> None:
+        replacers = Replacers()
+        mine, theirs = (made(COUNTERS, count(KEY, 6), 5, writer) for writer in (b"", b"other"))
+        self.assertFalse(replacers.has_lost(mine))
+        replacers.note(theirs)
+        self.assertEqual([replacers.has_lost(each) for each in (mine, theirs)], [True, False])
+        replacers.note(made(COUNTERS, count(KEY, 8), 7))
+        self.assertFalse(replacers.has_lost(mine), "another record stands there")
+
+    def test_without_a_condition_nobody_loses(self) -> None:
+        replacers = Replacers()
+        replacers.note(made(COUNTERS, count(KEY, 6)))
+        self.assertEqual(len(replacers), 0)
+        replacers.note(made(COUNTERS, count(KEY, 6), 5))
+        self.assertFalse(replacers.has_lost(made(COUNTERS, count(KEY, 6), None, b"other")))
+
+    def test_the_oldest_is_forgotten(self) -> None:
+        replacers = Replacers(2)
+        for number in range(3):
+            replacers.note(made(COUNTERS, count(NodeID(number), 6), 5))
+        others = [made(COUNTERS, count(NodeID(n), 6), 5, b"other") for n in range(3)]
+        self.assertEqual([replacers.has_lost(each) for each in others], [False, True, True])
+
+    def test_they_do_not_wait_as_one(self) -> None:
+        first = self.run_first(made(COUNTERS, count(KEY, 5)), "first")
+        for name in (b"", b"other", b"other"):
+            self.enter(made(COUNTERS, count(KEY, 6), 5, name), name.decode())
+        heard = []
+        running = self.queue.leave(first)
+        while running is not None:
+            heard.append(running.hearers)
+            running = self.queue.leave(running)
+        self.assertEqual(heard, [[""], ["other", "other"]])
 
 
 class OrderTests(QueueCase):

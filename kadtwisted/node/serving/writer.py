@@ -37,7 +37,7 @@ from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left, floor_
 from kadtwisted.records.kinds import Sender, just_before
 from kadtwisted.records.ledger import Admission, Ledger, source_of
 from kadtwisted.records.lifetime import clamp, deadline, remaining_at
-from kadtwisted.records.writes import Pending, Write, WriteQueue
+from kadtwisted.records.writes import Pending, Replacers, Write, WriteQueue
 from kadtwisted.upkeep.vouchers import Vouchers
 from kadtwisted.wire.layout import RECORD_BYTES
 
@@ -84,6 +84,7 @@ class RecordWriter:
         self._faults = context.faults
         self._floors: dict[NodeID, float] = {}
         self.queue: WriteQueue[Deferred[int]] = WriteQueue(context.settings.bounds.pending_answers)
+        self._replacers = Replacers()
         self._failing = False
         self.changed: Callable[[StoredRecord], object] = _nobody
 
@@ -191,6 +192,8 @@ class RecordWriter:
         same = existing is not None and existing.data == data
         if not same:
             _check_condition(write, existing)
+        elif self._replacers.has_lost(write):
+            raise CasConflict("another node has replaced the record by the same one")
         if floor is not None and not write.rules.holds_against(data, floor.data):
             raise Superseded("a newer record was stored here")
         if existing is None and self._neighbours.is_too_far(where.key, write.sender):
@@ -203,6 +206,8 @@ class RecordWriter:
             until = max(until, existing.expires)
         needed = floor_left(write.rules, record, floor, until)
         writing = self._put(record, needed, self._source(write, same), now)
+        if not same:
+            self._replacers.note(write)
         if same:
             writing.addCallback(self._vouched, write)
         left = remaining_at(expires, now)
@@ -302,7 +307,7 @@ def _nobody(_: StoredRecord) -> None:
 def _check_condition(write: Write, existing: StoredRecord | None) -> None:
     """Refuse a record whose condition fails, and one that the record at its place wins over.
 
-    The same record stored again only repeats a request: it never comes here.
+    The same record stored again mostly repeats a request: it never comes here.
     """
     rules, cas = write.rules, write.cas
     if cas is not None and rules.sequence is not None:

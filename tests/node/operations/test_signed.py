@@ -245,8 +245,22 @@ class NumberTests(SignedCase):
     def test_the_same_conditional_record_twice(self) -> None:
         self.put(b"five", seq=5)
         self.put(b"six", cas=5)
-        again = self.swarm.wait(self.reader.put_record(record(6, b"3:six"), cas=5))
+        again = self.swarm.wait(self.writer.put_record(record(6, b"3:six"), cas=5))
         self.assertEqual(again.remote_acks, K)
+        other = self.reader.put_record(record(6, b"3:six"), cas=5)
+        self.assertRaises(CasConflict, self.swarm.wait, other)
+
+    def test_of_two_who_write_the_very_same_one_is_told_that_it_lost(self) -> None:
+        self.put(b"0", seq=5)
+        writing = [node.put_mutable(KEY, b"1", cas=5) for node in self.swarm.nodes[:3]]
+        outcomes: list[Any] = []
+        for each in writing:
+            each.addBoth(outcomes.append)
+        self.swarm.clock.advance(30.0)
+        lost = [each for each in outcomes if hasattr(each, "value")]
+        self.assertGreaterEqual(len(lost), 2)
+        for each in lost:
+            self.assertIsInstance(each.value, CasConflict)
 
     def test_of_writers_at_the_same_time_one_wins_and_all_others_are_told(self) -> None:
         self.put(b"five", seq=5)

@@ -237,12 +237,17 @@ class RecordKinds:
         reason of the kind's own; :class:`~kadtwisted.errors.UnknownKind` for a kind that the
         network does not admit.
         """
+        rules = self.rules_of(record)
+        return rules, rules.identify(record)
+
+    def rules_of(self, record: bytes) -> RecordKind:
+        """The rules it falls under, whether it keeps them or not; fails as :meth:`identify`."""
         if not record:
             raise InvalidRecord("empty")
         rules = self._kinds.get(record[0])
         if rules is None:
             raise UnknownKind
-        return rules, rules.identify(record)
+        return rules
 
     def version(self, number: int, record: bytes) -> bytes:
         """The version of a stored record, also if its kind is not admitted (any more)."""

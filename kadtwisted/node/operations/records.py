@@ -173,7 +173,7 @@ class RecordOperations:
 
     def identified(self, record: bytes) -> tuple[RecordKind, StorageKey]:
         """The rules of a record of ours, which verify it once, and its place."""
-        rules = self._context.dialect.kinds.identify(record)[0].remembering()
+        rules = self._context.dialect.kinds.rules_of(record).remembering()
         return rules, rules.identify(record)
 
     async def search_place(
@@ -299,15 +299,22 @@ class RecordOperations:
         found at its place, or another one with its sequence number, or as :func:`check_stored`
         does.
         """
-        rules, _ = self.identified(record)
+        rules, where = self.identified(record)
         if not rules.passed_on:
             check_owner(rules, record, self._links, self._context.public_key)
-        return await self._put(record, lifetime)
+        return await self._put(rules, where, record, lifetime)
 
-    async def _put(self, record: bytes, lifetime: float, *, gently: bool = False) -> Published:
+    async def _put(
+        self,
+        rules: RecordKind,
+        where: StorageKey,
+        record: bytes,
+        lifetime: float,
+        *,
+        gently: bool = False,
+    ) -> Published:
         """``gently`` if the record stood there before and nobody waits: then it has a right to its
         sequence number, and which of two records with the same one stays is for the kind."""
-        rules, where = self.identified(record)
         query = Query(rules, where.key, "latest", whole=False, gently=gently)
         founds = await self.search_to_write(query)
         there = at_place(self._read(rules, founds, ()).winners, where)
@@ -328,12 +335,12 @@ class RecordOperations:
         With ``put_back`` a record whose place was taken is made anew if the place is free again:
         by its date it would lose to what is gone.
         """
+        rules, where = self.identified(record)
         try:
-            return (await self._put(record, lifetime, gently=True)).record
+            return (await self._put(rules, where, record, lifetime, gently=True)).record
         except Superseded:
             if not put_back:
                 raise
-        rules, where = self.identified(record)
         there = at_place((await self.read(rules, where.key, "latest")).winners, where)
         wanted = rules.renew(record, None if there is None else there.record)
         if wanted is None:

@@ -32,15 +32,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted import constants
 from kadtwisted.dialects.native import native_dialect
-from kadtwisted.errors import InvalidRecord
+from kadtwisted.errors import InvalidRecord, InvalidReference
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import ErrorCode, FindNode, Method, Ping, Request
 from kadtwisted.model.record import Kind
+from kadtwisted.model.reference import Reference, parse_reference, reference_of
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records import value
 from kadtwisted.records.announcement import announcements
-from kadtwisted.records.kinds import VALUE
+from kadtwisted.records.kinds import MUTABLE, NATIVE_KINDS, VALUE
 from kadtwisted.records.version import version_of
 from kadtwisted.sealing.forms import SEALED_MARK, Form
 
@@ -393,6 +394,71 @@ class VectorTests(DocumentTestCase):
                 self.assertFalse(VALUE.holds_against(older, VALUE.floor(newer)))
                 self.assertTrue(VALUE.holds_against(newer, VALUE.floor(older)))
                 self.assertTrue(VALUE.holds_against(newer, VALUE.floor(newer)))
+
+
+class SignedVectors(SynchronousTestCase):
+    """Records of kinds 2 and 3, made and checked by the page alone, and then by the program."""
+
+    published: ClassVar[dict[str, Any]] = json.loads((VECTORS / "signed.json").read_text("utf-8"))
+
+    def test_immutables_are_made_as_the_page_says(self) -> None:
+        for each in self.published["immutables"]:
+            v = bytes.fromhex(each["v"])
+            record = b"\2" + v
+            self.assertEqual(record.hex(), each["record"], each["about"])
+            self.assertEqual(sha1(v).hexdigest(), each["key"])
+            self.assertEqual(blake(64, record, person=b"kad/1 version").hex(), each["version"])
+
+    def test_mutables_are_made_as_the_page_says(self) -> None:
+        for each in self.published["mutables"]:
+            key, salt, v = (bytes.fromhex(each[name]) for name in ("public_key", "salt", "v"))
+            salted = b"4:salt%d:%b" % (len(salt), salt) if salt else b""
+            signed = b"%b3:seqi%de1:v%b" % (salted, each["seq"], v)
+            self.assertEqual(signed.hex(), each["signed"], each["about"])
+            signature = bytes.fromhex(each["signature"])
+            if each["seed"] is not None:
+                made, secret = crypto_sign_seed_keypair(bytes.fromhex(each["seed"]))
+                self.assertEqual((made, crypto_sign(signed, secret)[:64]), (key, signature))
+            record = b"\3" + key + each["seq"].to_bytes(8, "big") + signature
+            record += bytes([len(salt)]) + salt + v
+            self.assertEqual(record.hex(), each["record"])
+            self.assertEqual(sha1(key + salt).hexdigest(), each["key"])
+            self.assertEqual(blake(64, record, person=b"kad/1 version").hex(), each["version"])
+            self.assertEqual(v == b"de", each["deleted"])
+
+    def test_the_program_reads_them(self) -> None:
+        for name in ("immutables", "mutables"):
+            for each in self.published[name]:
+                record = bytes.fromhex(each["record"])
+                rules, where = NATIVE_KINDS.identify(record)
+                told = rules.decode(record)
+                self.assertEqual((f"{where.key:040x}", where.sub), (each["key"], b""))
+                self.assertEqual(told.v.hex(), each["v"])
+                self.assertEqual(told.facts().get("seq"), each.get("seq"))
+                self.assertEqual(str(reference_of(told)), each["reference"])
+                self.assertEqual(parse_reference(each["reference"]).key, where.key)
+
+    def test_what_is_invalid_is_refused(self) -> None:
+        for each in self.published["invalid"]:
+            record = bytes.fromhex(each["record"])
+            error = self.assertRaises(InvalidRecord, NATIVE_KINDS.identify, record)
+            self.assertEqual(error.reason, each["reason"], each["about"])
+
+    def test_which_wins(self) -> None:
+        for order in self.published["orders"]:
+            records = [bytes.fromhex(each) for each in order["ascending"]]
+            for older, newer in pairwise(records):
+                by_page = [(int.from_bytes(e[33:41], "big"), blake(256, e)) for e in (older, newer)]
+                self.assertLess(*by_page)
+                self.assertTrue(MUTABLE.supersedes(newer, older))
+                self.assertFalse(MUTABLE.holds_against(older, MUTABLE.floor(newer)))
+
+    def test_references(self) -> None:
+        for each in self.published["references"]:
+            name, salt = bytes.fromhex(each["name"]), bytes.fromhex(each["salt"])
+            self.assertEqual(str(Reference(each["kind"], name, salt)), each["text"])
+        for text in self.published["mistyped"]:
+            self.assertRaises(InvalidReference, parse_reference, text)
 
 
 class AnnouncementVectors(SynchronousTestCase):

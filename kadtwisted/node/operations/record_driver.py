@@ -26,7 +26,14 @@ from kadtwisted.errors import ErrorReply, KadtwistedError, NodeStopped
 from kadtwisted.lookup.iterative import PASSED_OVER
 from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.messages import ErrorCode, FindValue, Records, RequestBody
+from kadtwisted.model.messages import (
+    ErrorCode,
+    FindNode,
+    FindValue,
+    Nodes,
+    Records,
+    RequestBody,
+)
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.port.link import Link
@@ -94,11 +101,38 @@ class RecordDriver(LookupDriver):
             held, outcome = [named] if named is not None else [], "unchanged"
         else:
             held, outcome = self._judge(contact, body), "record"
+        self.lookup.holds(contact, held)
+        if body.items and not body.contacts and not self.lookup.satisfied:
+            self._ask_for_contacts(contact, held)
+        else:
+            self._settle(contact, held, contacts, outcome)
+        self._read_on()
+
+    def _settle(
+        self, contact: Contact, held: list[bytes], contacts: list[Contact], outcome: str = "record"
+    ) -> None:
+        """A contact has answered to the end."""
         if held:
             self.lookup.found(contact, held, contacts, self._now(), outcome)
         else:
             self.lookup.replied(contact, contacts, self._now())
-        self._read_on()
+
+    def _ask_for_contacts(self, contact: Contact, held: list[bytes]) -> None:
+        """The record left no room for contacts.  Without them the search might end here."""
+
+        def take(answer: Answer) -> None:
+            body = answer.reply.body
+            named = body.contacts if isinstance(body, Nodes) else ()
+            self._settle(contact, held, self._usable(contact, named))
+
+        def lose(failure: Failure, _: Contact) -> None:
+            if failure.check(NodeStopped) or not failure.check(KadtwistedError, CancelledError):
+                self._finish(failure)
+            elif not self._over:
+                self._settle(contact, held, [])
+
+        asking = self._link.ask(contact, FindNode(self.lookup.target), known=True)
+        self._watch(asking, take, lose, contact)
 
     def _lose(self, failure: Failure, contact: Contact) -> None:
         error = failure.value

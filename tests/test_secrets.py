@@ -22,16 +22,18 @@ from kadtwisted.daemon.tap import Options, make_daemon
 from kadtwisted.dialects.native import native_dialect
 from kadtwisted.errors import IdentityError
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.identity.signing import SigningKey
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.state.directory import StateDirectory
 from kadtwisted.testing.network.clock import HeapClock
-from kadtwisted.testing.nodes import Swarm
+from kadtwisted.testing.nodes import EPOCH, Swarm
 from tests.cli.harness import Kad
 
 SECRET = b"a secret of a private network..."
 SEED = bytes(range(32))
 KEY = NodeKey.from_seed(SEED)
+SIGNING = SigningKey(SEED)
 SETTINGS = NodeSettings(network_secrets=(SECRET,))
 
 
@@ -59,7 +61,7 @@ class SecretTests(SynchronousTestCase):
 class ReprTests(SecretTests):
     def test_settings_keys_and_dialects(self) -> None:
         dialect = native_dialect(KEY, SETTINGS, bytes)
-        self.assert_silent(SETTINGS, DaemonSettings(node=SETTINGS), KEY)
+        self.assert_silent(SETTINGS, DaemonSettings(node=SETTINGS), KEY, SIGNING)
         self.assert_silent(dialect, dialect.doors(1, lambda: 0.0)[0])
 
     def test_services(self) -> None:
@@ -74,6 +76,9 @@ class ReprTests(SecretTests):
         swarm = Swarm(2, sealer="box", network_secrets=(SECRET,))
         self.addCleanup(swarm.stop)
         swarm.wait(swarm.nodes[0].put("name", b"value"))
+        swarm.wait(swarm.nodes[0].put_mutable(SIGNING, b"value", keep=True))
+        swarm.wait(swarm.nodes[0].put_mutable(SIGNING, b"next", cas=int(EPOCH), keep=True))
+        swarm.wait(swarm.nodes[0].delete_mutable(SIGNING))
         ours = [
             each
             for each in reachable(swarm.nodes[0])
@@ -88,6 +93,7 @@ class ReprTests(SecretTests):
                 self.assert_hidden(inside, f"vars of {type(each).__name__}", *derived)
         kinds = {type(each).__name__ for each in ours}
         self.assertLessEqual({"BoxSealer", "NodeSettings", "PairKeys", "NativeDoor"}, kinds)
+        self.assertNotIn("SigningKey", kinds, "a node keeps what was signed, and not the key")
 
 
 class FileTests(SecretTests):

@@ -113,8 +113,9 @@ kad export records.kad
 .%D 2002
 .Re
 .Sh CAVEATS
-Every node of a network can read, replace and delete all values in it.
-Sign values that matter.
+Every node of a network can read all values in it, and replace and delete those under names.
+Sign values that matter, with
+.Cm put Fl -mutable .
 Give the network a secret to keep others out.
 """
 

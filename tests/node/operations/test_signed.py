@@ -206,6 +206,30 @@ class DeletionTests(SignedCase):
         self.assertEqual(self.writer.status().own_records, 0)
 
 
+class AbsenceTests(SignedCase):
+    parameters = Parameters(
+        k=K, replication_period=200.0, default_lifetime=1000.0, max_remaining=1200.0
+    )
+
+    def test_it_outlives_its_publisher_and_its_first_holders_for_its_time(self) -> None:
+        """Holders pass on what was signed; nobody needs the key."""
+        self.put(b"value", lifetime=1200.0)
+        ends = self.swarm.clock.seconds() + 1200.0
+        first = {node for node in self.swarm.nodes if records_of(node)}
+        leaving = [self.writer, *(node for node in first if node is not self.writer)][:K]
+        for node in leaving:
+            if node is not self.reader:
+                self.swarm.wait(node.stop())
+                self.swarm.nodes.remove(node)
+                self.swarm.clock.advance(250.0)
+        self.assertEqual(self.read(KEY.reference()), b"value")
+        self.assertTrue({node for node in self.swarm.nodes if records_of(node)} - first)
+        self.swarm.clock.advance(ends - self.swarm.clock.seconds() - 5.0)
+        self.assertEqual(self.read(KEY.reference()), b"value")
+        self.swarm.clock.advance(10.0)
+        self.assertRaises(NotFound, self.read, KEY.reference())
+
+
 class NumberTests(SignedCase):
     """Sequence numbers and conditions: RELIABILITY.md's table, row by row."""
 

@@ -32,6 +32,7 @@ from kadtwisted.testing.attacks.datagrams import (
     blake,
     value_record,
 )
+from kadtwisted.testing.attacks.signing import Author
 from kadtwisted.testing.attacks.stage import Stage
 from kadtwisted.testing.campaigns.crowd import MINUTE
 from kadtwisted.testing.campaigns.report import Report
@@ -51,6 +52,7 @@ LONG = b"1000:" + bytes(995)
 BOMB = b"l" + b"0:" * 499 + b"e"
 """A value of 1,000 bytes with 500 values inside."""
 FORGER = Identity.of(bytes(32))
+AUTHOR = Author(bytes(32))
 NESTED = b"l" * 16 + b"0:" * 484 + b"e" * 16
 
 
@@ -208,6 +210,11 @@ def _forged(serial: int) -> tuple[Any, ...]:
     return STORE, record[:-1] + bytes([record[-1] ^ 1]), 7200, None
 
 
+def _signed(serial: int) -> tuple[Any, ...]:
+    """A right signature costs most: its points are looked at, too."""
+    return STORE, AUTHOR.record(serial + 1, b"5:value", serial.to_bytes(8, "big")), 7200, None
+
+
 SORTS: Mapping[str, Made] = MappingProxyType(
     {
         "FIND_NODE": _find_node,
@@ -216,6 +223,7 @@ SORTS: Mapping[str, Made] = MappingProxyType(
         "STORE of a list of 499": _bomb,
         "STORE of nested lists": _nested,
         "STORE of a forged announcement": _forged,
+        "STORE of a signed value": _signed,
         "STORE that overwrites": _overwrite,
         "FIND_VALUE of a record": _find_value,
         "HAVE of 32": _have,

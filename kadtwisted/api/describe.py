@@ -171,6 +171,7 @@ def _provider(each: Provider) -> Described:
         "attributes": _text(each.attributes),
         "attributes_base64": b64encode(each.attributes).decode(),
         "remaining_seconds": each.remaining,
+        "holders": each.holders,
     }
 
 

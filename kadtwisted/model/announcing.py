@@ -57,9 +57,10 @@ class Offer(NamedTuple):
 
 class Provider(NamedTuple):
     """A node that announces something: who it is, where it says that it offers it, what the
-    application says about it, and for how many seconds this is good.
+    application says about it, for how many seconds this is good, and how many nodes returned it.
 
-    A node with both address families is two of these.
+    A node with both address families is two of these.  If all were read, one that few nodes
+    returned is new, or a liar's among the holders, who need not have proven its address.
     """
 
     node_id: NodeID
@@ -67,6 +68,7 @@ class Provider(NamedTuple):
     endpoint: Endpoint
     attributes: bytes
     remaining: int
+    holders: int = 1
 
 
 class Providers(NamedTuple):

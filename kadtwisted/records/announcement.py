@@ -92,6 +92,7 @@ def announcements(network: str, seed: bytes) -> RecordKind:
         most=MOST_A_KEY,
         longest=longest,
         passed_on=False,
+        origin=origin,
         sampled=True,
         floor=floor,
         beats=beats,
@@ -176,6 +177,11 @@ def _place(data: bytes) -> StorageKey:
 def _who(data: bytes) -> tuple[NodeID, bytes, Family]:
     _, key, public_key, _, _, flags = _HEADER.unpack_from(data)
     return id_from_bytes(key), public_key, Family.IPV6 if flags & _IPV6 else Family.IPV4
+
+
+def origin(data: bytes) -> Endpoint | None:
+    """Where a valid announcement came from: it was admitted from its own address alone."""
+    return decode(data).endpoint
 
 
 # --- Which wins ------------------------------------------------------------------------------

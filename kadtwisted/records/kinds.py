@@ -49,6 +49,10 @@ def _never(record: bytes, winner: bytes | None) -> None:
     """No record is put back."""
 
 
+def _unknown(record: bytes) -> None:
+    """Nothing says from where it came."""
+
+
 def _unlimited(record: bytes) -> float:
     """A record may live as long as the network lets any record live."""
     return math.inf
@@ -105,6 +109,8 @@ class RecordKind(NamedTuple):
     passed_on: bool = True
     """Whether holders bring these records to each other.  If not, only its owner stores a record,
     and each holder has seen that it may."""
+    origin: Callable[[bytes], Endpoint | None] = _unknown
+    """From where a stored record came, if it says it itself."""
     sampled: bool = False
     """Whether the first page of an answer is a random sample of the many records under a key; the
     next ones have all of them."""

@@ -182,7 +182,8 @@ class Announcing:
             if link is not None and not link.reach.admits(told.endpoint):
                 continue
             node_id = self._context.dialect.identify(told.public_key)
-            yield Provider(node_id, told.public_key, told.endpoint, told.attributes, left)
+            who = node_id, told.public_key, told.endpoint, told.attributes
+            yield Provider(*who, left, read.holders(each))
 
     def _shuffled(self, found: list[Provider]) -> list[Provider]:
         """In random order."""

@@ -115,12 +115,18 @@ class RecordWriter:
             page = await self._storage.page(after, PAGE)
             for each in page:
                 if each.where != PROBE:
-                    self.ledger.note(each, UNKNOWN)
+                    self.ledger.note(each, self._origin(each))
                 if each.where.kind == FLOOR_KIND:
                     self._note(each)
             if len(page) < PAGE:
                 return
             after = page[-1].where
+
+    def _origin(self, stored: StoredRecord) -> Source:
+        """From where a record came in an earlier run, if it says it itself."""
+        rules = self._kinds.get(stored.where.kind)
+        seen = None if rules is None else rules.origin(stored.data)
+        return UNKNOWN if seen is None else source_of(seen)
 
     def _note(self, floor: StoredRecord) -> None:
         key = floor.where.key

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.dialects.door import Received
 from kadtwisted.errors import (
     InvalidInput,
     InvalidLifetime,
@@ -13,18 +14,20 @@ from kadtwisted.errors import (
     NoContacts,
     RecordTooLarge,
 )
-from kadtwisted.model.announcing import Providers
-from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.announcing import Offer, Providers
+from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.messages import FindValue, Records, StoredItem
 from kadtwisted.model.record import Kind
 from kadtwisted.node.node import Node
+from kadtwisted.node.port.protocol import Handle
 from kadtwisted.parameters import NodeSettings, Parameters
-from kadtwisted.records.announcement import decode
+from kadtwisted.records.announcement import announcements, decode
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.node_state import RememberedInMemory
-from kadtwisted.testing.nodes import PORT, Swarm, simulated_node, wait_for
+from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, seeded_key, simulated_node, wait_for
 
 NAME = "printers"
 KEY = key_of_name(NAME)
@@ -110,11 +113,75 @@ class ProvidersTests(AnnouncingCase):
         found = self.found(self.nodes[9], 30)
         self.assertEqual((len({*found.providers}), found.complete), (8, True))
 
+    def test_watchers_hear_who_comes_and_goes(self) -> None:
+        watch = self.nodes[9].watch(NAME, kind=Kind.ANNOUNCEMENT)
+        self.assertIsNone(self.swarm.wait(watch.next()).record)
+        self.announce(self.nodes[1])
+        came = self.swarm.wait(watch.next())
+        self.assertEqual(came.record.public_key, self.nodes[1].public_key)
+        self.assertFalse(came.record.deleted)
+        self.swarm.wait(self.nodes[1].withdraw(NAME))
+        self.assertTrue(self.swarm.wait(watch.next()).record.deleted)
+        watch.stop()
+
     def test_values_under_the_same_key_are_apart(self) -> None:
         self.announce(self.nodes[1])
         self.swarm.wait(self.nodes[2].put(NAME, b"value"))
         self.assertEqual(self.swarm.wait(self.nodes[3].get(NAME)).value, b"value")
         self.assertEqual(self.ids(self.nodes[9]), {self.nodes[1].node_id})
+
+
+class LiarTests(AnnouncingCase):
+    """The node nearest to the key returns whatever it likes."""
+
+    def start_liar(self, *records: bytes) -> None:
+        def wrap(handle: Handle) -> Handle:
+            def lie(received: Received) -> Any:
+                if not isinstance(received.body, FindValue):
+                    return handle(received)
+                return Records(tuple(StoredItem(each, 1000) for each in records), ())
+
+            return lie
+
+        nearest = min(node.node_id ^ KEY for node in self.nodes)
+        seed = next(n for n in range(10_000) if seeded_key(n).node_id ^ KEY < nearest)
+        host = self.swarm.network.host("99.9.0.1")
+        chosen = NodeSettings(
+            port=PORT, interfaces=host.addresses, parameters=PARAMETERS, sealer="plain"
+        )
+        liar = simulated_node(host, seed, chosen, wrap_handler=wrap)
+        self.addCleanup(liar.stop)
+        self.swarm.wait(liar.start())
+        self.swarm.wait(liar.bootstrap([self.swarm.address_of(self.nodes[0])]))
+        self.swarm.clock.advance(100.0)
+
+    def made(
+        self, number: int, ago: float = 0.0, lifetime: int = 1800, host: str = "203.0.113.9"
+    ) -> bytes:
+        """An announcement that no honest holder has taken, of a node that there is not."""
+        rules = announcements("kad", number.to_bytes(32, "big"))
+        offer = Offer(KEY, Family.IPV4, Endpoint(host, 80), False, b"", lifetime)
+        now = EPOCH + self.swarm.clock.seconds()
+        return rules.publish(offer, (), now - ago)
+
+    def test_few_holders_return_what_a_liar_has_made(self) -> None:
+        self.start_liar(self.made(1))
+        self.announce(self.nodes[1])
+        holders = {each.node_id: each.holders for each in self.found(self.nodes[9]).providers}
+        honest = holders.pop(self.nodes[1].node_id)
+        self.assertEqual([*holders.values()], [1])
+        self.assertGreaterEqual(honest, 4)
+
+    def test_nothing_that_is_old_forged_withdrawn_or_a_martian_counts(self) -> None:
+        self.announce(self.nodes[1])
+        (own,) = self.nodes[1].own_records(None, 1)
+        self.swarm.clock.advance(1.0)
+        self.swarm.wait(self.nodes[1].withdraw(NAME))
+        old = self.made(2, ago=60 + 301, lifetime=60)
+        forged = self.made(3)[:-1] + b"x"
+        martian = self.made(4, host="10.0.0.9")
+        self.start_liar(martian, own.record, old, forged)
+        self.assertEqual(self.found(self.nodes[9]).providers, ())
 
 
 class InputTests(AnnouncingCase):

@@ -127,6 +127,17 @@ class PlacesTests(AnnouncedCase):
         self.take(75)
         self.assertEqual(len(self.all()), 65)
 
+    def test_a_restart_does_not_forget_from_which_network_they_came(self) -> None:
+        storage = MemoryStorage(1000, 1_000_000)
+        self.use(storage)
+        hosts = [f"40.0.{number}.1" for number in range(65)]
+        for number, host in enumerate(hosts[:64]):
+            self.store(number, made(number, host), host)
+        self.use(storage)
+        self.successResultOf(Deferred.fromCoroutine(self.records.recall()))
+        self.refused(self.store(64, made(64, hosts[64]), hosts[64]), ErrorCode.STORAGE_FULL)
+        self.take(75)
+
 
 class ReadingTests(AnnouncedCase):
     def test_a_few_come_at_once_with_contacts(self) -> None:

@@ -50,5 +50,8 @@ ATTRIBUTES_LIMIT = 400
 """Bytes of an application that an announcement may carry: with the longest address it has 546, so
 that an answer has room for one beside contacts."""
 
+PROVIDERS_LIMIT = 100_000
+"""MAGIC: providers that can be asked for at once; more than all holders of a key keep together."""
+
 LONGEST_ANNOUNCEMENT = 2 * HOUR
 """The longest lifetime of an announcement: the longest for which a node that has died is named."""

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kadtwisted.api.answers import InvalidRequest
+from kadtwisted.constants import PROVIDERS_LIMIT
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
 from kadtwisted.model.record import StorageKey
@@ -27,8 +28,6 @@ MAX_RECORDS = 32
 """MAGIC: records in one answer: with 1,151 bytes each, at most about 60 kB of JSON."""
 SEQUENCE_END = 2**63
 """Sequence numbers are below this (BEP 44)."""
-MAX_PROVIDERS = 100_000
-"""MAGIC: more than all holders of a key keep together."""
 MAX_HOLDERS = 1024
 """MAGIC: more holders than any k asks for; the node has the last word."""
 MAX_SUB = 255
@@ -134,7 +133,7 @@ def _port(value: Any) -> int | None:
 
 
 def _count(value: Any) -> int | None:
-    return None if value is None else _whole(value, 1, MAX_PROVIDERS)
+    return None if value is None else _whole(value, 1, PROVIDERS_LIMIT)
 
 
 def _pin(value: Any) -> int:
@@ -236,7 +235,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
         "withdraw": _KEY,
         "providers": {
             **_KEY,
-            "limit": Field(_count, f"a number from 1 to {MAX_PROVIDERS}"),
+            "limit": Field(_count, f"a number from 1 to {PROVIDERS_LIMIT}"),
         },
         "watch": {
             **_KEY,

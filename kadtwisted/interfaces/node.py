@@ -277,8 +277,8 @@ class INode(Interface):
         ``port`` is where, by default the node's own UDP port; ``attributes`` are at most 400 bytes
         of the application's.  The node makes the announcement anew, with the address that it has
         then, before its ``lifetime`` (60 to 7,200 seconds) is over, until it is withdrawn; over
-        restarts, too, if it was given a node state.  A node with both address families announces
-        in each.  Fails with :class:`~kadtwisted.errors.InvalidInput`,
+        restarts, too, if it was given a node state.  It announces in each address family in which
+        it knows other nodes.  Fails with :class:`~kadtwisted.errors.InvalidInput`,
         :class:`~kadtwisted.errors.RecordTooLarge`, or as :meth:`put` does.
         """
 

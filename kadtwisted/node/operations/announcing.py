@@ -10,12 +10,12 @@ address and port that the node has then.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE
+from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE, PROVIDERS_LIMIT
 from kadtwisted.errors import (
     InvalidInput,
     InvalidLifetime,
@@ -39,6 +39,7 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.parameters import Parameters
 from kadtwisted.records.announcement import good_for, place_of, sequence_of
+from kadtwisted.records.findings import Finding
 
 REFRESH_WITHIN = 30 * MINUTE
 """An announcement is made anew at half its lifetime, and at half of this at the latest: holders do
@@ -150,28 +151,28 @@ class Announcing:
     async def providers(self, key: NodeID, limit: int | None) -> Providers:
         """Who announces under a key; fails as :meth:`INode.collect` does.
 
-        Without ``limit`` all that can be found; with one a fair sample: each holder draws the first
-        records of its answer at random, and if these are too few, all are read.
+        Without ``limit`` all that can be found; with one a fair sample: each of the closest holders
+        draws the first records of its answer at random, and if these are too few, all are read.
         """
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         whole = limit is None
         read = await self._records.read(rules, key, "latest", whole=whole)
-        found = list(self._living(read))
+        found = list(self._living(read, read.winners if whole else nearby(read)))
         complete = whole
         if limit is not None and len(found) < limit:
             read = await self._records.read(rules, key, "latest")
-            found, complete = list(self._living(read)), True
+            found, complete = list(self._living(read, read.winners)), True
         shuffled = self._shuffled(found)
         if limit is not None and len(found) > limit:
             shuffled, complete = shuffled[:limit], False
         return Providers(key, tuple(shuffled), complete, read.trace)
 
-    def _living(self, read: Read) -> Iterator[Provider]:
+    def _living(self, read: Read, findings: Iterable[Finding]) -> Iterator[Provider]:
         """The providers among what was found: neither withdrawn nor dead, where we may go."""
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         clock = self._context.clock
         now = None if clock.ahead() is None else clock.network_time()
-        for each in read.winners:
+        for each in findings:
             told: Announcement = rules.decode(each.record)
             left = each.remaining
             if now is not None:
@@ -202,6 +203,19 @@ async def _outcome(
         raise
     except KadtwistedError as error:
         return error
+
+
+def nearby(read: Read) -> list[Finding]:
+    """What the closest nodes have returned; or else all that was found.
+
+    They hold all that is announced.  Nodes farther away may hold a few, which they would return
+    every time: then a sample would not be fair.
+    """
+    places: dict[StorageKey, None] = {}
+    for found in read.founds:
+        near = frozenset(found.closest)
+        places.update((e.where, None) for e in found.winners if not near.isdisjoint(e.holders))
+    return [each for each in read.winners if each.where in places] or list(read.winners)
 
 
 def _seen_at(link: Link | None, port: int | None) -> Iterator[Endpoint]:
@@ -257,5 +271,7 @@ def read_wish(
 def check_limit(limit: Any) -> None:
     """:class:`InvalidInput` unless so many providers can be asked for."""
     whole = isinstance(limit, int) and not isinstance(limit, bool)
-    if limit is not None and not (whole and limit > 0):
-        raise InvalidInput(f"a limit is a whole number above 0, not {described(limit)}")
+    if limit is not None and not (whole and 0 < limit <= PROVIDERS_LIMIT):
+        raise InvalidInput(
+            f"a limit is a whole number from 1 to {PROVIDERS_LIMIT}, not {described(limit)}"
+        )

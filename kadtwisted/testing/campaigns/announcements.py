@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from kadtwisted.model.announcing import Providers
 from kadtwisted.model.ids import NodeID
+from kadtwisted.parameters import Parameters
 from kadtwisted.testing.campaigns.crowd import MINUTE, Crowd
 from kadtwisted.testing.campaigns.report import Report
 from kadtwisted.testing.nodes import Member
@@ -40,16 +41,17 @@ class Announcements:
     sample: int = 10
     readers: int = 5
     gone: int = 25
+    k: int = 20
     seed: int = 1
 
     def run(self, report: Report) -> None:
-        crowd = Crowd(self.seed, report)
+        crowd = Crowd(self.seed, report, parameters=Parameters(k=self.k))
         crowd.grow(self.nodes)
         crowd.advance(5 * MINUTE)
         offering = crowd.draw_many(crowd.members, self.announcing)
         receipts = _all(crowd, offering, self._announce)
         fewest = min(each.remote_acks for each in receipts)
-        report.at_least("nodes that keep an announcement, at least", fewest, 20)
+        report.at_least("nodes that keep an announcement, at least", fewest, self.k)
         self._judge_all(crowd, report, "all providers are found", offering)
         self._judge_samples(crowd, report, offering)
         leaving = crowd.draw_many(offering, 2 * self.gone)

@@ -15,14 +15,18 @@ from kadtwisted.errors import (
     RecordTooLarge,
 )
 from kadtwisted.model.announcing import Offer, Providers
-from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.messages import FindValue, Records, StoredItem
-from kadtwisted.model.record import Kind
+from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.node.node import Node
+from kadtwisted.node.operations.announcing import nearby
+from kadtwisted.node.operations.records import Read
+from kadtwisted.node.operations.searches import Found
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.announcement import announcements, decode
+from kadtwisted.records.findings import Finding
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
@@ -132,9 +136,11 @@ class ProvidersTests(AnnouncingCase):
 
 
 class LiarTests(AnnouncingCase):
-    """The node nearest to the key returns whatever it likes."""
+    """One node returns whatever it likes."""
 
     def start_liar(self, *records: bytes) -> None:
+        """It is the node nearest to the key."""
+
         def wrap(handle: Handle) -> Handle:
             def lie(received: Received) -> Any:
                 if not isinstance(received.body, FindValue):
@@ -182,6 +188,26 @@ class LiarTests(AnnouncingCase):
         martian = self.made(4, host="10.0.0.9")
         self.start_liar(martian, own.record, old, forged)
         self.assertEqual(self.found(self.nodes[9]).providers, ())
+
+
+class FairTests(SynchronousTestCase):
+    """A sample is drawn from what the closest nodes return: those farther away hold a few only."""
+
+    def test_what_only_nodes_farther_away_return_does_not_count(self) -> None:
+        near, far = (
+            Contact.at(NodeID(number), Endpoint("192.0.2.1", number), bytes(32))
+            for number in (1, 2)
+        )
+        each = [
+            Finding(StorageKey(4, KEY, bytes([n])), b"", b"%8d" % n, 60, holders)
+            for n, holders in enumerate([(near,), (far,), (far, near), ()])
+        ]
+        nothing: Any = None
+        found = Found(nothing, nothing, tuple(each[:3]), (near,), nothing)
+        self.assertEqual(nearby(Read(tuple(each), [found], (each[3],))), [each[0], each[2]])
+        lonely = Found(nothing, nothing, (each[1],), (), nothing)
+        self.assertEqual(nearby(Read((each[1],), [lonely], ())), [each[1]])
+        self.assertEqual(nearby(Read((each[3],), [], (each[3],))), [each[3]])
 
 
 class InputTests(AnnouncingCase):

@@ -38,7 +38,15 @@ class ReducedCampaigns(SynchronousTestCase):
         self.assertEqual(set(CAMPAIGNS) - tests, set())
 
     def test_campaign_announcements(self) -> None:
-        small = {"nodes": 30, "announcing": 25, "reads": 60, "sample": 5, "readers": 2, "gone": 4}
+        small = {
+            "nodes": 30,
+            "announcing": 24,
+            "reads": 80,
+            "sample": 3,
+            "readers": 2,
+            "gone": 3,
+            "k": 5,
+        }
         self.play(Announcements(lifetime=60.0, **small), 10)
 
     def test_campaign_churn(self) -> None:

@@ -26,3 +26,8 @@ class CostTests(SynchronousTestCase):
         """A list takes two bytes, and as long to check as a text of many."""
         for nested in (b"le" * 512, b"de" * 512):
             self.assertEqual(extra_cost(Store(nested, 60)), 13)
+
+    def test_a_signature_costs_more_than_all_bytes(self) -> None:
+        for kind, cost in ((1, 5), (2, 5), (3, 9), (4, 9), (200, 5)):
+            record = bytes([kind]) + bytes(1023)
+            self.assertEqual(extra_cost(Store(record, 60)), cost, kind)

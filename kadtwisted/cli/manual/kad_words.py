@@ -100,6 +100,8 @@ kad status
 kad put motd hello
 kad get motd
 kad watch motd
+kad announce printers \-\-port 631 \-\-attributes colour=1
+kad providers printers
 kad export records.kad
 .Ed
 .Sh SEE ALSO

@@ -10,10 +10,10 @@ address and port that the node has then.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 
 from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE, PROVIDERS_LIMIT
 from kadtwisted.errors import (
@@ -38,8 +38,10 @@ from kadtwisted.node.operations.values import check_lifetime, key_id
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.parameters import Parameters
-from kadtwisted.records.announcement import good_for, place_of, sequence_of
+from kadtwisted.records.announcement import decode, good_for, place_of, sequence_of
 from kadtwisted.records.findings import Finding
+
+T = TypeVar("T")
 
 REFRESH_WITHIN = 30 * MINUTE
 """An announcement is made anew at half its lifetime, and at half of this at the latest: holders do
@@ -64,6 +66,17 @@ class Announcing:
         self._context = context
         self._links = links
         self._records = records
+        self._busy: dict[NodeID, DeferredLock] = {}
+
+    async def alone(self, key: NodeID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do something about our announcements under a key when nothing else is done about them: of
+        an announcement and its withdrawal the later one must win."""
+        lock = self._busy.setdefault(key, DeferredLock())
+        try:
+            return await lock.run(lambda: Deferred.fromCoroutine(work()))
+        finally:
+            if not lock.locked and not lock.waiting:
+                self._busy.pop(key, None)
 
     # --- Announcing --------------------------------------------------------------------------
 
@@ -98,7 +111,16 @@ class Announcing:
         return await self._in_all(storing)
 
     async def renew(self, record: bytes) -> bytes:
-        """Make an announcement anew and store it; what was stored.  Fails as :meth:`announce`."""
+        """Make an announcement anew and store it; what was stored.
+
+        Fails as :meth:`announce`, and with ``NotStored`` if something else is done about it.
+        """
+        key = decode(record).key
+        if key in self._busy:
+            raise NotStored("its node is announcing it, or withdrawing it", {})
+        return await self.alone(key, lambda: self._renew(record))
+
+    async def _renew(self, record: bytes) -> bytes:
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         told: Announcement = rules.decode(record)
         key, family, endpoint = told.key, told.family, told.endpoint

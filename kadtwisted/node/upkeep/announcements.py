@@ -34,6 +34,9 @@ class Announcements:
 
     async def announce(self, wish: Wish) -> Receipt:
         """See :meth:`INode.announce`."""
+        return await self._announcing.alone(wish.key, lambda: self._announce(wish))
+
+    async def _announce(self, wish: Wish) -> Receipt:
         stored = await self._announcing.announce(wish, self._known(wish.key))
         for each in stored:
             lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
@@ -42,6 +45,9 @@ class Announcements:
 
     async def withdraw(self, key: NodeID) -> Receipt:
         """See :meth:`INode.withdraw`."""
+        return await self._announcing.alone(key, lambda: self._withdraw(key))
+
+    async def _withdraw(self, key: NodeID) -> Receipt:
         known = self._known(key)
         for place in self._announcing.places(key):
             self._publisher.withdraw(place)

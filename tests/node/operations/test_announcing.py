@@ -117,6 +117,19 @@ class ProvidersTests(AnnouncingCase):
         found = self.found(self.nodes[9], 30)
         self.assertEqual((len({*found.providers}), found.complete), (8, True))
 
+    def test_of_an_announcement_and_its_withdrawal_the_later_one_wins(self) -> None:
+        node = self.nodes[1]
+        doing = [node.announce(NAME), node.withdraw(NAME)]
+        for each in doing:
+            self.swarm.wait(each)
+        self.assertEqual((self.ids(self.nodes[9]), node.own_records(None, 9)), (set(), ()))
+        doing = [node.withdraw(NAME), node.announce(NAME, port=1), node.announce(NAME, port=2)]
+        for each in doing:
+            self.swarm.wait(each)
+        (found,) = self.found(self.nodes[9]).providers
+        self.assertEqual(found.endpoint.port, 2)
+        self.assertEqual(len(node.own_records(None, 9)), 1)
+
     def test_watchers_hear_who_comes_and_goes(self) -> None:
         watch = self.nodes[9].watch(NAME, kind=Kind.ANNOUNCEMENT)
         self.assertIsNone(self.swarm.wait(watch.next()).record)

@@ -26,6 +26,7 @@ from kadtwisted.model.messages import (
     FindValue,
     Have,
     HaveEntry,
+    Listen,
     Nodes,
     Ping,
     Pong,
@@ -269,7 +270,7 @@ class OnceTests(PairCase):
         self.meet()
 
     def test_what_may_bring_more_than_it_costs_is_answered_once(self) -> None:
-        for body in (FindNode(KEY), FindValue(KEY, 1)):
+        for body in (FindNode(KEY), FindValue(KEY, 1), Listen(KEY, 1, b"", 300)):
             datagram = self.one.sends(self.other, body)
             self.assertEqual(self.outcome(datagram), "answered")
             for _ in range(3):

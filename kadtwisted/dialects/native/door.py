@@ -43,6 +43,7 @@ from kadtwisted.model.messages import (
     ErrorCode,
     FindNode,
     FindValue,
+    Listen,
     Ping,
     Reply,
     ReplyBody,
@@ -145,18 +146,26 @@ class NativeDoor:
         if type(body) in COSTLY:
             if not (refusal or self._can_afford(endpoint, body, now)):
                 refusal = _BUSY
-        elif type(body) in _PADDED and refusal is None and (once := self._once) is not None:
+            elif type(body) is Listen:
+                self._serve_once(datagram)
+        elif type(body) in _PADDED and refusal is None:
+            self._serve_once(datagram)
+        if self._networks > 1 and not own:
+            self.endpoints.remember_network(endpoint, network)
+        envelope = REPLY, network, token, self._reply_room
+        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
+        return _new(Received, made)
+
+    def _serve_once(self, datagram: bytes) -> None:
+        """A proven request that brings more than it is, now or later, is served once."""
+        once = self._once
+        if once is not None:
             random, served = datagram[NONCE], once.current
             if random in served or random in once.previous:
                 raise MalformedDatagram("replayed")
             served.add(random)
             if len(served) >= SERVED_REMEMBERED:
                 once.rotate()
-        if self._networks > 1 and not own:
-            self.endpoints.remember_network(endpoint, network)
-        envelope = REPLY, network, token, self._reply_room
-        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
-        return _new(Received, made)
 
     def _stranger(
         self, datagram: bytes, header: Header, endpoint: Endpoint, token: bytes, now: float

@@ -25,6 +25,7 @@ from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
+from kadtwisted.testing.attacks.records.listening import Listening
 from kadtwisted.testing.attacks.records.rollback import Rollback
 from kadtwisted.testing.attacks.records.sybils import Sybils
 from kadtwisted.testing.attacks.records.vouching import Vouching
@@ -66,6 +67,7 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "cost": Cost,
         "forgery": Forgery,
         "junk": Junk,
+        "listening": Listening,
         "malformed": Malformed,
         "observed": Observed,
         "ports": Ports,

@@ -23,6 +23,7 @@ from nacl.exceptions import CryptoError
 
 REQUEST, REPLY, HELLO, HELLO_ANSWER, COOKIE = range(5)
 ERROR, PING, FIND_NODE, FIND_VALUE, STORE, HAVE = range(6)
+LISTEN, CHANGED = 8, 10
 VALUE, ANNOUNCEMENT = 1, 4
 """A kind of record, and that of many under one key."""
 BAD_TOKEN, BAD_REQUEST, INVALID_RECORD, BUSY, SUPERSEDED = 1, 3, 4, 8, 9

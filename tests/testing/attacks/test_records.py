@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from kadtwisted.node.serving import telling
 from kadtwisted.records import ledger
+from kadtwisted.testing.attacks.records import listening
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
 from kadtwisted.testing.attacks.records.junk import Junk
+from kadtwisted.testing.attacks.records.listening import Listening
 from kadtwisted.testing.attacks.records.rollback import Rollback
 from kadtwisted.testing.attacks.records.sybils import Sybils
 from kadtwisted.testing.attacks.records.vouching import Vouching
@@ -28,6 +31,15 @@ class RecordAttacks(AttackTestCase):
     def test_junk(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 20)
         self.play(Junk(nodes=8, junk=400, capacity=400, records=4, hours=2.2, least=20), 10)
+
+    def test_listening(self) -> None:
+        """A holder that keeps 256 listeners: an eighth of them from one /16."""
+        self.patch(telling, "MOST_LISTENERS", 256)
+        self.patch(listening, "A_PROVIDER", 32)
+        self.patch(listening, "OF_ONE_KEY", 4)
+        self.patch(listening, "MOST", 256)
+        self.patch(listening, "EACH", 40)
+        self.play(Listening(nodes=8, listeners=200, watchers=3, times=5, keys=100), 20)
 
     def test_sybils(self) -> None:
         self.play(Sybils(nodes=36, crowd=4, tries=3000, readers=2, holders=5, k=8), 7)

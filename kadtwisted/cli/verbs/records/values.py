@@ -50,7 +50,7 @@ async def store(session: Session) -> int:
 async def get(session: Session) -> int:
     """Fetch a value and write its bytes to standard output, unchanged."""
     arguments = session.arguments
-    request = _wanted(arguments.key)
+    request = wanted(arguments.key)
     if arguments.first:
         request["mode"] = "first"
     async with performer(session) as node:
@@ -78,7 +78,7 @@ async def delete(session: Session) -> int:
     return os.EX_OK
 
 
-def _wanted(name: str) -> dict[str, Any]:
+def wanted(name: str) -> dict[str, Any]:
     """What to look for: a name, or a reference."""
     is_reference = name[: len(PREFIX)].lower() == PREFIX
     return {"reference" if is_reference else "key": name}
@@ -87,7 +87,7 @@ def _wanted(name: str) -> dict[str, Any]:
 def _place(name: str) -> dict[str, Any]:
     """Where to store or delete a plain value: under a name, or under the key that a reference
     names."""
-    if "reference" not in _wanted(name):
+    if "reference" not in wanted(name):
         return {"key": name}
     from kadtwisted.model.ids import id_to_hex
     from kadtwisted.model.record import Kind
@@ -135,6 +135,6 @@ def _by_name(sentence: str, name: str) -> str:
     """A node's sentence about a key, with the name that was given instead of the key."""
     from kadtwisted.model.ids import id_to_hex, key_of_name
 
-    if "reference" in _wanted(name):
+    if "reference" in wanted(name):
         return sentence
     return sentence.replace(id_to_hex(key_of_name(name)), repr(name))

@@ -8,15 +8,13 @@ from typing import Any
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, duration
-from kadtwisted.model.reference import PREFIX
+from kadtwisted.cli.verbs.records.values import wanted
 
 
 async def watch(session: Session) -> int:
     """Write one line for each change, the first for what stands there now."""
     arguments = session.arguments
-    name: str = arguments.key
-    is_reference = name[: len(PREFIX)].lower() == PREFIX
-    request: dict[str, Any] = {"reference" if is_reference else "key": name}
+    request: dict[str, Any] = {**wanted(arguments.key)}
     if arguments.kind is not None:
         request["kind"] = arguments.kind
     left = arguments.count

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kadtwisted.errors import InvalidRecord
-from kadtwisted.model.announcing import Provider, Providers
+from kadtwisted.model.announcing import Announcement, Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
@@ -103,9 +103,11 @@ def of_get(result: GetResult) -> Described:
 
 def of_change(change: Change) -> Described:
     """What a watch tells: what stands at a place now.  ``gone`` says that nothing does: nothing was
-    there, it was deleted, or it has expired.  Of other kinds than values there is no ``value``."""
+    there, it was deleted, or it has expired.  An announcement has no ``value``, but what providers
+    have."""
     record, value = change.record, change.value
     facts = getattr(record, "facts", None)
+    offer = isinstance(record, Announcement) and not record.deleted
     return {
         "kind": int(change.where.kind),
         "key": id_to_hex(change.where.key),
@@ -116,7 +118,17 @@ def of_change(change: Change) -> Described:
         "value_base64": None if value is None else b64encode(value).decode(),
         "record_base64": b64encode(change.data).decode(),
         **(facts() if facts is not None else {}),
+        **(_offer(record) if offer else {}),
         "remaining_seconds": change.remaining,
+    }
+
+
+def _offer(announced: Announcement) -> Described:
+    return {
+        "public_key": announced.public_key.hex(),
+        "endpoint": str(announced.endpoint),
+        "attributes": _text(announced.attributes),
+        "attributes_base64": b64encode(announced.attributes).decode(),
     }
 
 

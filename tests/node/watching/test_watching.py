@@ -28,11 +28,12 @@ from kadtwisted.node.watching import watches
 from kadtwisted.node.watching.watch import Watch
 from kadtwisted.node.watching.watcher import SEARCH_EVERY
 from kadtwisted.parameters import NodeSettings, Parameters
+from kadtwisted.records.kinds import RecordKinds
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import listeners_of, posts_of
 from kadtwisted.testing.nodes import EPOCH, PORT, Swarm, seeded_key, simulated_world
 from tests.node.stranger import Stranger
-from tests.records.toys import NOTE, Notary, Note, with_toys, write
+from tests.records.toys import NOTE, Notary, Note, write
 
 K = 12
 PARAMETERS = Parameters(k=K, alpha=3)
@@ -44,7 +45,8 @@ def speaking(*, listens: bool = True) -> MakeDialect:
     """The native dialect with notes; an older program knows no LISTEN."""
 
     def make(key: NodeKey, settings: NodeSettings, random: Callable[[int], bytes]) -> Dialect:
-        spoken = replace(native_dialect(key, settings, random), kinds=with_toys(Notary()))
+        spoken = native_dialect(key, settings, random)
+        spoken = replace(spoken, kinds=RecordKinds((*spoken.kinds, Notary().kind)))
         if listens:
             return spoken
         return replace(spoken, messages=spoken.messages - {Listen, Changed})

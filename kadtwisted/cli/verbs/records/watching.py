@@ -34,6 +34,10 @@ def change_text(change: Described) -> str:
     if change["gone"]:
         return where + ("deleted" if change["deleted"] else "nothing is there")
     left = f"for {duration(change['remaining_seconds'])}"
+    if "endpoint" in change:
+        told = change["attributes"]
+        said = f"{change['attributes_base64']} (base64)" if told is None else told
+        return f"{change['endpoint']}  {change['public_key']}  {left}  {said}".rstrip()
     if change["value"] is not None:
         return f"{where}{change['value']} ({left})"
     encoded = change["value_base64"] or change["record_base64"]

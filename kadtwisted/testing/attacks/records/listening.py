@@ -57,7 +57,7 @@ class Listening:
     """At the holder nearest to a key, among ``nodes`` nodes, ``listeners`` listen from one /16, at
     that key and at others; ``watchers`` honest nodes watch the key before it and after it."""
 
-    lasts: ClassVar[str] = "about four minutes"
+    lasts: ClassVar[str] = "about three minutes"
     nodes: int = 30
     listeners: int = 100_000
     watchers: int = 10

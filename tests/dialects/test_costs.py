@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.native.costs import COSTLY, extra_cost
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import FindNode, Have, HaveEntry, Ping, Store
+from kadtwisted.model.messages import Changed, FindNode, Have, HaveEntry, Listen, Ping, Store
 
 
 class CostTests(SynchronousTestCase):
@@ -31,3 +31,9 @@ class CostTests(SynchronousTestCase):
         for kind, cost in ((1, 5), (2, 5), (3, 9), (4, 9), (200, 5)):
             record = bytes([kind]) + bytes(1023)
             self.assertEqual(extra_cost(Store(record, 60)), cost, kind)
+
+    def test_a_listen_reads_the_storage_and_a_changed_is_checked_as_a_store_is(self) -> None:
+        self.assertEqual(extra_cost(Listen(NodeID(1), 1)), 2)
+        for record in (bytes(1024), b"le" * 512):
+            changed = Changed(NodeID(1), 1, bytes(8), record, 60)
+            self.assertEqual(extra_cost(changed), extra_cost(Store(record, 60)))

@@ -26,7 +26,7 @@ def extra_cost(body: RequestBody) -> float:
     if type(body) is Have:
         return len(body.entries) / ENTRIES_A_UNIT
     if type(body) is Listen:
-        return 1.0
+        return 2.0
     if type(body) is Store or type(body) is Changed:
         record = body.record
         # The letters of a text count, too: to tell them apart is what costs time.

@@ -144,28 +144,19 @@ class NativeDoor:
             raise MalformedDatagram("reply-as-request")
         transaction_id, body, read_only, _ = message
         if type(body) in COSTLY:
-            if not (refusal or self._can_afford(endpoint, body, now)):
-                refusal = _BUSY
-            elif type(body) is Listen:
-                self._serve_once(datagram)
-        elif type(body) in _PADDED and refusal is None:
-            self._serve_once(datagram)
-        if self._networks > 1 and not own:
-            self.endpoints.remember_network(endpoint, network)
-        envelope = REPLY, network, token, self._reply_room
-        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
-        return _new(Received, made)
-
-    def _serve_once(self, datagram: bytes) -> None:
-        """A proven request that brings more than it is, now or later, is served once."""
-        once = self._once
-        if once is not None:
+            refusal = refusal or self._refusal_of_costly(datagram[NONCE], endpoint, body, now)
+        elif type(body) in _PADDED and refusal is None and (once := self._once) is not None:
             random, served = datagram[NONCE], once.current
             if random in served or random in once.previous:
                 raise MalformedDatagram("replayed")
             served.add(random)
             if len(served) >= SERVED_REMEMBERED:
                 once.rotate()
+        if self._networks > 1 and not own:
+            self.endpoints.remember_network(endpoint, network)
+        envelope = REPLY, network, token, self._reply_room
+        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
+        return _new(Received, made)
 
     def _stranger(
         self, datagram: bytes, header: Header, endpoint: Endpoint, token: bytes, now: float
@@ -203,6 +194,22 @@ class NativeDoor:
         """On a network with a secret a stranger is served once, while its clock is near ours."""
         if self._strangers is not None:
             self._strangers.serve(datagram[NONCE], time, self._unix_time(), now)
+
+    def _refusal_of_costly(
+        self, random: bytes, endpoint: Endpoint, body: RequestBody, now: float
+    ) -> Error | None:
+        """BUSY if a costly request is over the budget of its sender.  A LISTEN, which brings
+        datagrams later, is served once, as those that bring a long answer."""
+        if not self._can_afford(endpoint, body, now):
+            return _BUSY
+        once = self._once
+        if type(body) is Listen and once is not None:
+            if random in once.current or random in once.previous:
+                raise MalformedDatagram("replayed")
+            once.current.add(random)
+            if len(once.current) >= SERVED_REMEMBERED:
+                once.rotate()
+        return None
 
     def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:
         """Charge what a costly request takes beyond a PING, and a STORE as a write."""

@@ -18,10 +18,12 @@ from cbor2 import dumps, loads
 from kadtwisted.testing.attacks.client import Client
 from kadtwisted.testing.attacks.datagrams import (
     BUSY,
+    CHANGED,
     ERROR,
     FIND_NODE,
     FIND_VALUE,
     HAVE,
+    LISTEN,
     PING,
     REPLY,
     REQUEST,
@@ -187,6 +189,16 @@ def _have(serial: int) -> tuple[Any, ...]:
     return HAVE, b"".join(entries)
 
 
+def _listen(serial: int) -> tuple[Any, ...]:
+    """Of a record, which is read; most find no room."""
+    return LISTEN, _key(serial), VALUE, b"", 300
+
+
+def _changed(serial: int) -> tuple[Any, ...]:
+    """Of something that nobody listens for."""
+    return CHANGED, _key(serial), VALUE, bytes(8), value_record(_key(serial), serial, LONG), 60
+
+
 def _store(serial: int) -> tuple[Any, ...]:
     return STORE, value_record(_key(serial), int(1e6 * EPOCH), LONG), 60, None
 
@@ -227,6 +239,8 @@ SORTS: Mapping[str, Made] = MappingProxyType(
         "STORE that overwrites": _overwrite,
         "FIND_VALUE of a record": _find_value,
         "HAVE of 32": _have,
+        "LISTEN": _listen,
+        "CHANGED of 1,000 bytes": _changed,
     }
 )
 """All sorts of request, in this order: what is overwritten is found afterwards."""

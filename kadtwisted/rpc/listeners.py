@@ -63,7 +63,8 @@ class Listener:
     """One listener.  ``known`` is the version that it has, empty if that is not known.
 
     How it is told is the owner's: it is ``queued`` while it waits to be told, ``busy`` until it has
-    acknowledged, and ``owed`` something that changed meanwhile.
+    acknowledged, and ``owed`` something that changed meanwhile.  ``several`` says that more has
+    changed at its place than one record, since it was told.
     """
 
     asker: Asker
@@ -76,6 +77,7 @@ class Listener:
     queued: bool = False
     busy: bool = False
     owed: bool = False
+    several: bool = False
 
 
 class Crowd:

@@ -204,8 +204,11 @@ class Telling:
         if news.version and news.version == listener.known:
             return
         if listener.busy:
+            listener.several = listener.owed
             listener.owed = True
-        elif not listener.queued:
+        elif listener.queued:
+            listener.several = True
+        else:
             listener.queued = True
             self._queue.append(listener)
 
@@ -231,6 +234,9 @@ class Telling:
         news: Changed = audience.news
         if news.version and news.version == listener.known:
             return False
+        if listener.several and news.kind in self._records.kinds.many:
+            news = Changed(news.key, news.kind)
+        listener.several = False
         listener.busy = True
         self._counters.add("listeners.told")
         asking = link.tell(contact, news)

@@ -374,6 +374,32 @@ class ManyTests(TellingCase):
         self.clock.advance(2)
         self.assertEqual(self.one.told()[1:], [Changed(KEY, NOTE)])
 
+    def test_one_that_was_slow_is_told_of_all_that_it_has_missed(self) -> None:
+        self.one.noted = None
+        self.put_notes(note(1))
+        self.clock.advance(0.1)
+        (pending,) = [each for each in self.one.requests if isinstance(each[0].body, Changed)]
+        for author in (2, 3):
+            self.put_notes(note(author))
+            self.clock.advance(1.1)
+        self.one.noted = Noted(True)
+        self.one.answer(*pending, Noted(True))
+        self.clock.advance(2)
+        self.assertEqual(self.one.told()[-1], Changed(KEY, NOTE))
+
+    def test_one_that_waits_for_its_turn_is_too(self) -> None:
+        self.patch(telling, "RATE", 0.2)
+        self.patch(telling, "BURST", 1.0)
+        self.setUp()
+        others = [self.listener(number) for number in (2, 3)]
+        for each in others:
+            self.ask(each, LISTEN._replace(kind=NOTE))
+        for author in (1, 2):
+            self.put_notes(note(author))
+            self.clock.advance(1.5)
+        self.clock.advance(60)
+        self.assertEqual(others[-1].told(), [Changed(KEY, NOTE)])
+
     def test_one_that_does_not_fit_is_named(self) -> None:
         large = note(1, bytes(CHANGED_RECORD_BYTES))
         self.put_notes(large)

@@ -36,6 +36,7 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import PORT, Swarm, seeded_key, simulated_world
+from tests.node.upkeep.cases import upkeep_of
 from tests.records.toys import (
     COUNTER,
     LONGEST,
@@ -196,6 +197,7 @@ class KeepingTests(GuestBookCase):
     def test_what_is_kept_is_published_again_until_its_author_writes_anew(self) -> None:
         author = self.swarm.nodes[0]
         reader, _ = self.reader()
+        upkeep_of(self.swarm, author)
         self.swarm.wait(author.put_record(note(1, 1), lifetime=600.0, keep=True))
         self.swarm.wait(author.put_record(note(2, 1), lifetime=600.0, keep=True))
         self.swarm.clock.advance(3000.0)

@@ -35,7 +35,12 @@ from kadtwisted.upkeep.schedule import LOOKUP_COST
 SPREAD = 15 * 60.0
 """Seconds over which publications are spread that became due while the node was down."""
 RETRY = 5 * 60.0
-"""Seconds until a publication that no node acknowledged is tried again."""
+"""Seconds until a publication that no node acknowledged is tried again..."""
+RETRY_PART = 0.1
+"""MAGIC: ...or this part of its lifetime, if that is shorter: it is due at half its lifetime, so
+three more tries come before it ends."""
+RETRY_LEAST = 5.0
+"""MAGIC: seconds between two tries at least: about as long as a try with nobody there takes."""
 REPUBLISH_AT = 0.5
 """The part of its lifetime after which a record is published again..."""
 REPUBLISH_JITTER = 0.1
@@ -174,14 +179,16 @@ class PublicationSchedule:
         self.withdraw(next(iter(self._lost)))
 
     def failed(self, where: StorageKey, unix_now: float) -> Publication | None:
-        """No node acknowledged it: try again after about :data:`RETRY` seconds.
+        """No node acknowledged it: try again after about :data:`RETRY` seconds, or sooner if it
+        does not live for long.
 
         ``None`` if no record is kept published at this place.
         """
         known = self._publications.get(where)
         if known is None:
             return None
-        wait = RETRY * self._about_one(RETRY_JITTER)
+        soon = max(RETRY_LEAST, min(RETRY, known.lifetime * RETRY_PART))
+        wait = soon * self._about_one(RETRY_JITTER)
         later = known._replace(next_at=unix_now + wait)
         self._publications[where] = later
         return later

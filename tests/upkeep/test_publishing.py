@@ -46,6 +46,18 @@ class PublishingTests(SynchronousTestCase):
         self.assertTrue(0.75 * RETRY <= later.next_at - NOW <= 1.25 * RETRY)
         self.assertIsNone(self.publishing.failed(where(2), NOW))
 
+    def test_what_lives_for_a_short_time_is_tried_again_before_it_ends(self) -> None:
+        for lifetime in (60.0, 120.0, 600.0, 1800.0):
+            made = self.publishing.published(wanted(where(1), b"r", lifetime), NOW)
+            for _ in range(3):
+                tried = made.next_at
+                again = self.publishing.failed(where(1), tried)
+                assert again is not None
+                made = again
+                self.assertGreater(made.next_at, tried + 3.0)
+            self.assertLess(made.next_at, NOW + lifetime)
+            self.publishing.withdraw(where(1))
+
     def test_withdrawn_is_forgotten(self) -> None:
         self.publishing.published(wanted(where(1), b"r"), NOW)
         self.assertTrue(self.publishing.withdraw(where(1)))

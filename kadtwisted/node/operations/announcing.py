@@ -174,14 +174,17 @@ class Announcing:
         """Who announces under a key; fails as :meth:`INode.collect` does.
 
         Without ``limit`` all that can be found; with one a fair sample: each of the closest holders
-        draws the first records of its answer at random, and if these are too few, all are read.
+        draws the first records of its answer at random.  If these are too few and a holder has
+        more, all are read.
         """
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         whole = limit is None
         read = await self._records.read(rules, key, "latest", whole=whole)
         found = list(self._living(read, read.winners if whole else nearby(read)))
         complete = whole
-        if limit is not None and len(found) < limit:
+        if limit is not None and len(found) < limit and not any(e.unread for e in read.founds):
+            found, complete = list(self._living(read, read.winners)), True
+        elif limit is not None and len(found) < limit:
             read = await self._records.read(rules, key, "latest")
             found, complete = list(self._living(read, read.winners)), True
         shuffled = self._shuffled(found)

@@ -5,8 +5,10 @@ a holder of that version need not send it again.
 
 Some kinds have many records under a key.  Then a holder sends as many as fit into one answer, and a
 cursor; of some kinds a random sample first, and behind its cursor all.  It is asked for more until
-it has no more, or until it has sent as many as a holder keeps under one key.  A holder that sends
-one invalid record is not asked again.  At most alpha holders are asked for more at the same time.
+it has no more, or until it has sent as many as a holder keeps under one key.  A holder is not asked
+again after an invalid record, after a page without a record that it has not sent yet, and after
+:data:`READING_TIME`: so a liar with ever new cursors holds up nobody for long.  At most alpha
+holders are asked for more at the same time.
 The search is over when the lookup is over and all holders have been read.
 
 A node that does not know the kind names contacts all the same.  It lives, but is passed over: the
@@ -40,13 +42,20 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.records.findings import Finding, Findings
 
+READING_TIME = 30.0
+"""MAGIC: seconds for which pages of one holder are read.  A full key of 512 announcements without
+attributes is about 80 pages: enough for round trips of a third of a second."""
+
 
 class NextPage(NamedTuple):
-    """More records that a holder has: the cursor it gave, and how many more it may send."""
+    """More records that a holder has: the cursor it gave, how many more it may send until when, and
+    the records that its pages have brought."""
 
     holder: Contact
     cursor: bytes
     left: int
+    until: float
+    seen: set[bytes]
 
 
 class RecordDriver(LookupDriver):
@@ -75,6 +84,11 @@ class RecordDriver(LookupDriver):
         self._named: dict[Contact, bytes] = {}
         self._waiting: deque[NextPage] = deque()
         self._reading: dict[Contact, NextPage] = {}
+
+    @property
+    def unread(self) -> bool:
+        """Whether a holder said that it has more, and was not asked for it."""
+        return bool(self._waiting)
 
     def winners(self) -> tuple[Finding, ...]:
         """The record that wins at each place, and who holds it."""
@@ -143,15 +157,13 @@ class RecordDriver(LookupDriver):
         else:
             super()._lose(failure, contact)
 
-    def _judge(self, holder: Contact, body: Records, left: int | None = None) -> list[bytes]:
+    def _judge(self, holder: Contact, body: Records, page: NextPage | None = None) -> list[bytes]:
         """The versions of the records that count; also notes the holder's next page, if any.
 
         Records without time left and invalid ones are passed over.  No further page is read of a
-        holder that sent an invalid one.  ``left`` is how many more records the holder may send.
+        holder that sent an invalid one.  ``page`` is what it was asked for, if not the first one.
         """
         rules = self._findings.rules
-        is_first = left is None
-        left = rules.most if left is None else left
         held: list[bytes] = []
         is_honest = True
         for item in body.items:
@@ -164,13 +176,28 @@ class RecordDriver(LookupDriver):
                 self.lookup.claims(holder, judged.version)
             else:
                 held.append(judged.version)
-        if not (is_first and rules.sampled):
-            left -= max(1, len(body.items))
-        if rules.many and is_honest and body.cursor and left > 0:
-            self._waiting.append(NextPage(holder, body.cursor, left))
+        if rules.many and is_honest and body.cursor:
+            self._note_next(holder, body, page)
         return held
 
     # --- Page after page ---------------------------------------------------------------------
+
+    def _note_next(self, holder: Contact, body: Records, page: NextPage | None) -> None:
+        """The holder says that it has more: note what to ask it for, unless it has had its share.
+
+        A random sample comes again among the pages behind it, and may be of nothing that lives.
+        """
+        rules = self._findings.rules
+        is_sample = page is None and rules.sampled
+        page = page or NextPage(holder, b"", rules.most, self._now() + READING_TIME, set())
+        if is_sample:
+            self._waiting.append(page._replace(cursor=body.cursor))
+            return
+        new = {each.record for each in body.items} - page.seen
+        left = page.left - len(body.items)
+        if new and left > 0 and self._now() < page.until:
+            page.seen.update(new)
+            self._waiting.append(page._replace(cursor=body.cursor, left=left))
 
     def _is_done(self) -> bool:
         return super()._is_done() and not self._reading
@@ -191,7 +218,7 @@ class RecordDriver(LookupDriver):
         body, holder = answer.reply.body, page.holder
         del self._reading[holder]
         if isinstance(body, Records):
-            self.lookup.holds(holder, self._judge(holder, body, page.left))
+            self.lookup.holds(holder, self._judge(holder, body, page))
         self._read_on()
 
     def _lose_page(self, failure: Failure, holder: Contact) -> None:

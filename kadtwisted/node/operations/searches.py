@@ -69,13 +69,14 @@ class Charged(NamedTuple):
 
 class Found(NamedTuple):
     """The end of one search over one link: the winner at each place, and the k closest nodes,
-    closest first."""
+    closest first.  ``unread``: a holder has more than the first page that was asked for."""
 
     link: Link
     search: RecordSearch
     winners: tuple[Finding, ...]
     closest: tuple[Contact, ...]
     trace: Trace
+    unread: bool = False
 
     def keepers(self, context: NodeContext) -> list[Contact]:
         """Who should keep a new record, closest first: the k closest, and maybe some more."""
@@ -170,6 +171,7 @@ async def _find_records(
     pages_at_once = context.parameters.alpha if query.whole else 0
     driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
     await driver.run()
+    unread = driver.unread
     farther = Farther(query.key, search.k, context.parameters.id_bits)
     farther.found(each.node_id for each in (*search.passed_over(), *search.closest()))
     while _lacks_nodes(search, farther) and (target := farther.next()) is not None:
@@ -178,8 +180,9 @@ async def _find_records(
         search.add(found, context.world.now())
         driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
         await driver.run()
+        unread = unread or driver.unread
     trace = search.trace(context.world.now())
-    return Found(link, search, driver.winners(), tuple(search.closest()), trace)
+    return Found(link, search, driver.winners(), tuple(search.closest()), trace, unread)
 
 
 def _lacks_nodes(search: RecordSearch, farther: Farther) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.door import Received
@@ -21,6 +22,7 @@ from kadtwisted.model.messages import FindValue, Records, StoredItem
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.node.node import Node
 from kadtwisted.node.operations.announcing import nearby
+from kadtwisted.node.operations.record_driver import READING_TIME
 from kadtwisted.node.operations.records import Read
 from kadtwisted.node.operations.searches import Found
 from kadtwisted.node.port.protocol import Handle
@@ -151,16 +153,28 @@ class ProvidersTests(AnnouncingCase):
 class LiarTests(AnnouncingCase):
     """One node returns whatever it likes."""
 
-    def start_liar(self, *records: bytes) -> None:
-        """It is the node nearest to the key."""
+    def start_liar(self, *records: bytes, cursor: bytes = b"", seconds: float = 0.0) -> list[bytes]:
+        """It is the node nearest to the key, and answers after so many seconds; the cursors that it
+        is asked for.  Each page has another cursor, if there is one."""
+        asked: list[bytes] = []
 
         def wrap(handle: Handle) -> Handle:
             def lie(received: Received) -> Any:
                 if not isinstance(received.body, FindValue):
                     return handle(received)
-                return Records(tuple(StoredItem(each, 1000) for each in records), ())
+                asked.append(received.body.cursor)
+                further = cursor and cursor + b"%d" % len(asked)
+                page = more(len(asked)) if asked[-1] else records
+                items = tuple(StoredItem(each, 1000) for each in page)
+                return deferLater(clock, seconds, Records, items, (), further)
 
             return lie
+
+        def more(number: int) -> tuple[bytes, ...]:
+            """Each time a new one, if the liar has any at all."""
+            return (self.made(number),) if records else ()
+
+        clock: Any = self.swarm.clock
 
         nearest = min(node.node_id ^ KEY for node in self.nodes)
         seed = next(n for n in range(10_000) if seeded_key(n).node_id ^ KEY < nearest)
@@ -173,6 +187,7 @@ class LiarTests(AnnouncingCase):
         self.swarm.wait(liar.start())
         self.swarm.wait(liar.bootstrap([self.swarm.address_of(self.nodes[0])]))
         self.swarm.clock.advance(100.0)
+        return asked
 
     def made(
         self, number: int, ago: float = 0.0, lifetime: int = 1800, host: str = "203.0.113.9"
@@ -190,6 +205,30 @@ class LiarTests(AnnouncingCase):
         honest = holders.pop(self.nodes[1].node_id)
         self.assertEqual([*holders.values()], [1])
         self.assertGreaterEqual(honest, 4)
+
+    def test_a_holder_with_ever_new_cursors_and_no_records_is_left_at_once(self) -> None:
+        asked = self.start_liar(cursor=b"more")
+        self.announce(self.nodes[1])
+        for limit, pages in ((None, 2), (1, 1), (8, 3)):
+            del asked[:]
+            self.assertEqual(len(self.found(self.nodes[9], limit).providers), 1)
+            self.assertEqual(len(asked), pages)
+
+    def test_a_slow_holder_with_ever_new_records_is_left_in_time(self) -> None:
+        asked = self.start_liar(self.made(1), cursor=b"more", seconds=0.1)
+        self.announce(self.nodes[1])
+        del asked[:]
+        began = self.swarm.clock.seconds()
+        self.assertIn(self.nodes[1].node_id, self.ids(self.nodes[9]))
+        self.assertGreater(len(asked), 20)
+        self.assertLess(self.swarm.clock.seconds() - began, READING_TIME + 5.0)
+
+    def test_what_all_have_sent_is_not_read_twice(self) -> None:
+        asked = self.start_liar(self.made(1))
+        self.announce(self.nodes[1])
+        del asked[:]
+        found = self.found(self.nodes[9], 8)
+        self.assertEqual((len(found.providers), found.complete, asked), (2, True, [b""]))
 
     def test_nothing_that_is_old_forged_withdrawn_or_a_martian_counts(self) -> None:
         self.announce(self.nodes[1])

@@ -8,16 +8,20 @@ any order and several times each.  Here is decided which of them are news:
   search has to tell whether most holders have it.
 * At each place a record is news only if it supersedes the last one: so nothing is told twice, and
   nothing older than what was told.
-* A record whose time is over is told to be gone.  The caller first searches whether it has more.
+* A record whose time is over is told to be gone.  The caller first searches whether it has more:
+  a single holder that says so is not believed.
 
 Bounded: as many places as a holder keeps records of this kind under one key.  With more, what has
-gone is forgotten, the first of these first; if nothing has gone, further records are no news.
+gone is forgotten, the first of these first, then what was deleted; if there is neither, further
+records are no news.  A part of the places at most is taken by records of which one holder alone
+told: a liar does not keep out what others tell.
 Pure: ``now`` is in seconds of a monotonic clock, ``unix_now`` in Unix seconds.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -32,6 +36,11 @@ from kadtwisted.records.lifetime import remaining_at
 JUDGED: Final = 32
 """Records that are judged once, however many holders tell of them: a change comes from each."""
 
+A_SOURCE: Final = 8
+A_SOURCE_AT_LEAST: Final = 32
+"""MAGIC: one holder alone fills at most an eighth of the places, but so many at least: a watch has
+eight holders that tell.  How many changes come between two searches would settle it."""
+
 
 class Verdict(Enum):
     """What a record is to a watch."""
@@ -41,16 +50,22 @@ class Verdict(Enum):
     """It was told, or an older one."""
     DOUBTFUL = "doubtful"
     """From the future: a search has to tell."""
+    CROWDED = "crowded"
+    """One holder alone has told of too many: a search has to tell."""
     INVALID = "invalid"
 
 
 @dataclass(slots=True)
 class _Known:
-    """The last record at a place; it stands until ``expires``, or is ``gone``."""
+    """The last record at a place; it stands until ``expires``, or is ``gone``.
+
+    ``source`` is the holder that alone told of this place, if it did.
+    """
 
     data: bytes
     expires: float
     gone: bool
+    source: Hashable | None
 
 
 class Watched:
@@ -64,6 +79,8 @@ class Watched:
         self.place = (rules.number, key)
         self._longest = longest
         self._known: dict[StorageKey, _Known] = {}
+        self._share = max(A_SOURCE_AT_LEAST, rules.most // A_SOURCE)
+        self._sources: Counter[Hashable] = Counter()
         self._judged: OrderedDict[bytes, StorageKey | None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -72,36 +89,89 @@ class Watched:
     # --- What comes --------------------------------------------------------------------------
 
     def take(
-        self, data: bytes, remaining: float, now: float, unix_now: float
+        self,
+        data: bytes,
+        remaining: float,
+        now: float,
+        unix_now: float,
+        source: Hashable | None = None,
     ) -> tuple[Verdict, Change | None]:
-        """A single holder says that a record stands, with so many seconds left; the change, if it
-        is news."""
+        """A single holder, ``source``, says that a record stands, with so many seconds left; the
+        change, if it is news.  Without a ``source`` it is this node itself."""
         where = self._place_of(data)
         if where is None or remaining <= 0:
             return Verdict.INVALID, None
         known = self._known.get(where)
-        if known is None or known.data != data:
-            try:
-                self.rules.check(data, unix_now)
-            except ClockSkew:
-                return Verdict.DOUBTFUL, None
-        return self.found(where, data, remaining, now)
+        if known is not None and not self._goes_on(data, known.data):
+            return Verdict.KNOWN, None
+        if self.is_doubtful(data, unix_now):
+            return Verdict.DOUBTFUL, None
+        if known is not None and known.data == data and not known.gone and source is not None:
+            return Verdict.KNOWN, None  # it may lie about the time that is left
+        return self._put(where, data, self._end_of(data, remaining, now), now, source)
+
+    def is_doubtful(self, data: bytes, unix_now: float) -> bool:
+        """Whether a record would be news, but is from the future."""
+        where = self._place_of(data)
+        if where is None:
+            return False
+        known = self._known.get(where)
+        if known is not None and (known.data == data or not self._goes_on(data, known.data)):
+            return False
+        try:
+            self.rules.check(data, unix_now)
+        except ClockSkew:
+            return True
+        return False
 
     def found(
-        self, where: StorageKey, data: bytes, remaining: float, now: float
+        self,
+        where: StorageKey,
+        data: bytes,
+        remaining: float,
+        now: float,
+        source: Hashable | None = None,
     ) -> tuple[Verdict, Change | None]:
-        """As :meth:`take`, of a record that was judged before."""
-        expires = now + min(remaining, self._longest, self.rules.longest(data))
+        """A search has found a record, which was judged; at ``source`` alone, if that is given."""
+        expires = self._end_of(data, remaining, now)
         known = self._known.get(where)
+        if known is not None and known.data == data and not known.gone:
+            known.expires = expires
+        return self._put(where, data, expires, now, source)
+
+    def _end_of(self, data: bytes, remaining: float, now: float) -> float:
+        return now + min(remaining, self._longest, self.rules.longest(data))
+
+    def _put(
+        self, where: StorageKey, data: bytes, expires: float, now: float, source: Hashable | None
+    ) -> tuple[Verdict, Change | None]:
+        known = self._known.get(where)
+        if known is not None and source is None:
+            self._vouch(known)
         if known is not None and known.data == data and not known.gone:
             known.expires = max(known.expires, expires)
             return Verdict.KNOWN, None
-        if known is None and not self._has_room():
-            return Verdict.KNOWN, None
         if known is not None and not self._goes_on(data, known.data):
             return Verdict.KNOWN, None
-        self._known[where] = _Known(data, expires, gone=False)
+        if known is None or known.gone:
+            if source is not None and self._sources[source] >= self._share:
+                return Verdict.CROWDED, None
+            if known is None and not self._has_room():
+                return Verdict.KNOWN, None
+            if source is not None:
+                self._sources[source] += 1
+        else:
+            source = known.source
+        self._known[where] = _Known(data, expires, gone=False, source=source)
         return Verdict.NEWS, self._change(where, now)
+
+    def _vouch(self, known: _Known) -> None:
+        """A place counts for no single holder any more."""
+        source, known.source = known.source, None
+        if source is not None:
+            self._sources[source] -= 1
+            if not self._sources[source]:
+                del self._sources[source]
 
     def _goes_on(self, data: bytes, last: bytes) -> bool:
         """Whether a record may follow the last one at its place."""
@@ -127,8 +197,10 @@ class Watched:
             return True
         gone = next((where for where, each in self._known.items() if each.gone), None)
         if gone is None:
+            gone = next((where for where in self._known if self._was_deleted(where)), None)
+        if gone is None:
             return False
-        del self._known[gone]
+        self._vouch(self._known.pop(gone))
         return True
 
     # --- What there is -----------------------------------------------------------------------
@@ -165,6 +237,7 @@ class Watched:
         for where in over:
             known = self._known.pop(where)
             known.gone = True
+            self._vouch(known)
             self._known[where] = known  # the last to be forgotten
         return [Change(where) for where in over if not self._was_deleted(where)]
 

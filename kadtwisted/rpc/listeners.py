@@ -35,10 +35,10 @@ A_KEY: Final = 8
 """The listeners of one place are at most this part of all that there may be."""
 A_PROVIDER: Final = 8
 """Those of one /16 or /32 are at most this part of each bound, as of a storage."""
-A_HOST: Final = 64
-A_BLOCK: Final = 256
-"""MAGIC: a node watches at most 256 keys, and few of them have this node among the closest; how
-many watches come from one host of a live network would settle it."""
+A_HOST: Final = 256
+A_BLOCK: Final = 512
+"""MAGIC: a node watches at most 256 keys, and in a small network each holder may be asked for all of
+them; how many watches come from one host of a live network would settle it."""
 
 SWEEP_SECONDS: Final = 1.0
 """Where there is no room, those whose time is over are looked for once in this time."""

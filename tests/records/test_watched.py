@@ -14,13 +14,13 @@ from kadtwisted.model.results import Change
 from kadtwisted.records.kinds import VALUE, RecordKind
 from kadtwisted.records.value import TOMBSTONE, encode, value_of
 from kadtwisted.records.version import version_of
-from kadtwisted.records.watched import JUDGED, Verdict, Watched
-from tests.records.toys import NOTES_A_KEY, Notary, Note, write
+from kadtwisted.records.watched import A_SOURCE_AT_LEAST, JUDGED, Verdict, Watched
+from tests.records.toys import NOTE, NOTES_A_KEY, Notary, Note, write
 
 KEY, OTHER = NodeID(77), NodeID(78)
 UNIX_NOW = 1000.0
 LONGEST = 1000.0
-NEWS, KNOWN, DOUBTFUL, INVALID = Verdict
+NEWS, KNOWN, DOUBTFUL, CROWDED, INVALID = Verdict
 
 
 def record(value: bytes, published: float = 0.0, key: NodeID = KEY) -> bytes:
@@ -52,6 +52,15 @@ class WatchedCase(SynchronousTestCase):
 
 
 class ValueTests(WatchedCase):
+    def test_one_holder_prolongs_nothing_and_a_search_says_what_is_left(self) -> None:
+        self.take(record(b"one"), 50)
+        self.watched.take(record(b"one"), 900, 0.0, UNIX_NOW, "liar")
+        self.assertEqual(self.watched.next_end(), 50.0)
+        self.watched.found(StorageKey(1, KEY), record(b"one"), 80, 0.0)
+        self.assertEqual(self.watched.next_end(), 80.0)
+        self.watched.found(StorageKey(1, KEY), record(b"one"), 30, 10.0)
+        self.assertEqual(self.watched.next_end(), 40.0)
+
     def test_at_first_nothing_is_there(self) -> None:
         (change,) = self.state()
         self.assertEqual((change.where, change.gone), (StorageKey(1, KEY), True))
@@ -151,6 +160,18 @@ class ManyTests(WatchedCase):
         told = [(each.record.author, each.record.number) for each in self.state()]
         self.assertEqual(told, [(b"auth0001", 2), (b"auth0002", 1)])
         self.assertEqual(self.watched.version(), b"")
+
+    def test_one_holder_fills_a_part_only_until_a_search_has_found_them(self) -> None:
+        def tell(author: int, source: str) -> Verdict:
+            return self.watched.take(note(author), 99, 0.0, UNIX_NOW, source)[0]
+
+        verdicts = [tell(author, "liar") for author in range(A_SOURCE_AT_LEAST + 1)]
+        self.assertEqual(verdicts, [NEWS] * A_SOURCE_AT_LEAST + [CROWDED])
+        self.assertEqual(tell(100, "honest"), NEWS)
+        self.watched.found(StorageKey(NOTE, KEY, b"auth0000"), note(0), 99, 0.0)
+        self.assertEqual([tell(101, "liar"), tell(102, "liar")], [NEWS, CROWDED])
+        self.watched.ended(100.0)
+        self.assertEqual(tell(102, "liar"), NEWS)
 
     def test_forgeries_are_nothing(self) -> None:
         self.assertEqual(self.take(note(1)[:-1] + b"!"), INVALID)

@@ -134,7 +134,7 @@ class BoundTests(SynchronousTestCase):
         listeners = Listeners(8192, fair=True)
         askers = [
             asker(n, place=place, host=f"10.0.0.{n % 10}")
-            for n, place in enumerate(self.places(2000))
+            for n, place in enumerate(self.places(3000))
         ]
         self.assertEqual(self.granted(listeners, askers), 10 * A_HOST)
 

@@ -19,6 +19,7 @@ from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE,
 from kadtwisted.errors import (
     InvalidInput,
     InvalidLifetime,
+    InvalidRecord,
     KadtwistedError,
     NoContacts,
     NodeStopped,
@@ -57,6 +58,33 @@ class Wish(NamedTuple):
     port: int | None
     attributes: bytes
     lifetime: int
+
+
+class Offers:
+    """Which announcements a node hands to its users."""
+
+    def __init__(self, context: NodeContext, links: Links) -> None:
+        self._clock = context.clock
+        self._links = links
+
+    def time_left(self, record: bytes, remaining: float) -> int:
+        """The seconds that a record has left, by what a holder says; 0 for an announcement that is
+        dead by its own time, or names an address to which we may not go.
+
+        A withdrawal names none; records of other kinds are none of our business.
+        """
+        try:
+            told = decode(record)
+        except InvalidRecord:
+            return int(remaining)
+        left = remaining
+        if self._clock.ahead() is not None:
+            left = min(left, good_for(record, self._clock.network_time()))
+        link = self._links.get(told.family)
+        refused = (
+            told.endpoint is not None and link is not None and not link.reach.admits(told.endpoint)
+        )
+        return 0 if refused else max(0, int(left))
 
 
 class Announcing:
@@ -195,17 +223,11 @@ class Announcing:
     def _living(self, read: Read, findings: Iterable[Finding]) -> Iterator[Provider]:
         """The providers among what was found: neither withdrawn nor dead, where we may go."""
         rules = self._records.rules(Kind.ANNOUNCEMENT)
-        clock = self._context.clock
-        now = None if clock.ahead() is None else clock.network_time()
+        offers = Offers(self._context, self._links)
         for each in findings:
             told: Announcement = rules.decode(each.record)
-            left = each.remaining
-            if now is not None:
-                left = int(min(left, good_for(each.record, now)))
-            link = self._links.get(told.family)
+            left = offers.time_left(each.record, each.remaining)
             if told.endpoint is None or left < 1:
-                continue
-            if link is not None and not link.reach.admits(told.endpoint):
                 continue
             node_id = self._context.dialect.identify(told.public_key)
             who = node_id, told.public_key, told.endpoint, told.attributes

@@ -1,7 +1,8 @@
 """What a user holds of a watch: changes to wait for one by one, or a function that is called.
 
 Nothing is kept twice: of each place only the newest change waits to be taken, so a reader that is
-slow misses states that were, and never the one that is.
+slow misses states that were, and never the one that is.  At most as many wait as there may be
+places: of more, the first that says that something has gone is dropped, else the first.
 """
 
 from __future__ import annotations
@@ -25,18 +26,25 @@ Callback = Callable[[Change], Any]
 class Watch:
     """One watch; ``callback`` is called with each change, else they wait to be taken.
 
-    ``on_stop`` is called once, when the watch is stopped by its user.
+    ``on_stop`` is called once, when the watch is stopped by its user.  At most ``most`` changes
+    wait.
     """
 
     _log = Logger(namespace="kadtwisted.node")
 
     def __init__(
-        self, kind: int, key: bytes, callback: Callback | None, on_stop: Callable[[Watch], None]
+        self,
+        kind: int,
+        key: bytes,
+        callback: Callback | None,
+        on_stop: Callable[[Watch], None],
+        most: int = 1,
     ) -> None:
         self.kind = kind
         self.key = key
         self._callback = callback
         self._on_stop = on_stop
+        self._most = most
         self._changes: dict[StorageKey, Change] = {}
         self._waiting: Deferred[Change] | None = None
         self._ended: list[Deferred[None]] = []
@@ -123,6 +131,10 @@ class Watch:
         else:
             self._changes.pop(change.where, None)
             self._changes[change.where] = change
+            if len(self._changes) > self._most:
+                waiting_there = self._changes.items()
+                gone = (where for where, each in waiting_there if each.gone)
+                del self._changes[next(gone, next(iter(self._changes)))]
 
     def _call(self, change: Change) -> None:
         assert self._callback is not None, "asked before"

@@ -7,7 +7,9 @@ has, and another one than ours is read.  Every :data:`SEARCH_EVERY` seconds, and
 holders are left, it searches again.  And when the time of a record is over it searches whether it
 has more.
 
-What is news, :mod:`~kadtwisted.records.watched` decides.
+What is news, :mod:`~kadtwisted.records.watched` decides.  A holder that tells what a search does
+not confirm, twice within :data:`SEARCH_EVERY`, is listened to no more.  All searches that others
+can cause have a budget.
 """
 
 from __future__ import annotations
@@ -29,25 +31,35 @@ from kadtwisted.model.messages import Changed, ErrorCode, FindValue, Listen, Lis
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.model.results import Change
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.announcing import Offers
 from kadtwisted.node.operations.records import Read, RecordOperations
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.node.watching.doubts import Doubts, by_holders
 from kadtwisted.node.watching.watch import Watch
 from kadtwisted.records.kinds import RecordKind
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.records.watched import Verdict, Watched
+from kadtwisted.upkeep.schedule import Budget
 
 SEARCH_EVERY: Final = 600.0
 """MAGIC: seconds between two searches; holders tell of nearly every change, so this is for what all
 of them missed, and for those that came meanwhile.  Losses of a live network would settle it."""
 SEARCH_SOONEST: Final = 1.0
 """Seconds between the beginnings of two searches at least."""
+EXTRA_EVERY: Final = 60.0
+EXTRA_AT_ONCE: Final = 8.0
+"""MAGIC: searches because of what holders told, or because the time of a record is over: so many at
+once after a pause, then one a minute.  How often records end on a live network would settle it."""
 SHORT_AGAIN: Final = 30.0
 """MAGIC: seconds until the next search while too few holders listen, or nobody answers; it doubles
 up to :data:`SEARCH_EVERY`."""
 PAGES_EVERY: Final = 5.0
 """MAGIC: seconds between two readings of many records under a key: each may be many pages."""
+READ_WITHIN: Final = 30.0
+"""MAGIC: seconds in which a holder must have told all that it has: 512 announcements are some 100
+pages, and one that is slow must not keep others from being read."""
 MOST_READINGS: Final = 16
 """Holders that are to be read at the same time; each says the same, so others may be left out."""
 
@@ -71,15 +83,19 @@ class Watcher:
         self._key = key
         self._now = context.world.now
         self._unix_time = context.clock.network_time
+        self._offers = Offers(context, links)
         self._watched = Watched(rules, key, context.parameters.max_remaining)
         self._posts: dict[Family, Posts] = {}
         self._is_known = False
         self._searching: Deferred[Any] | None = None
         self._search_at = self._now()
         self._searched_at = float("-inf")
+        self._extra = Budget(1 / EXTRA_EVERY, EXTRA_AT_ONCE, self._now())
+        self._soonest = float("-inf")
+        self._doubts = Doubts()
         self._short_for = SHORT_AGAIN
         self._readings: dict[Contact, Deferred[Any]] = {}
-        self._pages_from: tuple[Link, Contact] | None = None
+        self._pages_from: dict[Contact, Link] = {}
         self._pages_at = float("-inf")
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
@@ -136,31 +152,31 @@ class Watcher:
         times = [posts.wakes_at() for posts in self._posts.values()]
         if self._searching is None:
             times += [self._search_at, self._end_at()]
-        if self._pages_from is not None:
+        if self._pages_from and not self._readings:
             times.append(self._pages_at)
         return min((each for each in times if each is not None), default=self._now() + SEARCH_EVERY)
 
     def _end_at(self) -> float | None:
         """When to search whether a record has more time, because it is over."""
         end = self._watched.next_end()
-        return None if end is None else max(end, self._searched_at + SEARCH_SOONEST)
+        return None if end is None else max(end, self._soonest)
 
     def _wake(self) -> None:
         self._timer = None
         now = self._now()
         end = self._end_at()
         if self._searching is None and (now >= self._search_at or (end is not None and now >= end)):
+            self._soonest = now + max(SEARCH_SOONEST, self._extra.spend(1.0, now))
             self._search()
-        if self._pages_from is not None and now >= self._pages_at:
-            link, holder = self._pages_from
-            self._pages_from = None
-            self._read_from(link, holder)
+        if self._pages_from and not self._readings and now >= self._pages_at:
+            holder = next(iter(self._pages_from))
+            self._read_from(self._pages_from.pop(holder), holder)
         self._listen()
         self._arm()
 
     def _search_soon(self) -> None:
-        """Search as soon as may be."""
-        self._search_at = min(self._search_at, self._searched_at + SEARCH_SOONEST)
+        """Search as soon as the budget lets us."""
+        self._search_at = min(self._search_at, self._soonest)
         self._arm()
 
     # --- Searching ---------------------------------------------------------------------------
@@ -181,9 +197,11 @@ class Watcher:
     def _found(self, read: Read) -> None:
         now = self._now()
         changes: list[Change] = []
-        for each in read.winners:
-            _, change = self._watched.found(each.where, each.record, each.remaining, now)
-            changes += [] if change is None else [change]
+        for each, alone in by_holders(read):
+            left = self._offers.time_left(each.record, each.remaining)
+            if left > 0:
+                _, change = self._watched.found(each.where, each.record, left, now, alone)
+                changes += [] if change is None else [change]
         if not self._is_known:
             self._is_known = True
             changes = self._watched.state(now)
@@ -194,6 +212,7 @@ class Watcher:
         for found in read.founds:
             posts = self._posts_of(found.link.family)
             self._give_up(found.link, posts.settle(found.keepers(self._context), k, now))
+        self._doubts.searched(self._searched_at, self._is_doubtful)
         self._listen()
         if any(posts.all() for posts in self._posts.values()):
             self._short_for = SHORT_AGAIN
@@ -276,7 +295,7 @@ class Watcher:
     def told(self, link: Link, holder: Contact, body: Changed) -> None:
         """A holder that was asked to tells of a change."""
         if body.record:
-            self._take(body.record, body.remaining)
+            self._take(body.record, body.remaining, holder)
         elif not body.version or body.version != self._watched.version():
             self._read_from(link, holder)
 
@@ -284,14 +303,32 @@ class Watcher:
         """This node is a holder itself, and has stored a newer record."""
         self._take(record.data, remaining_at(record.expires, self._now()))
 
-    def _take(self, data: bytes, remaining: float) -> None:
+    def _take(self, data: bytes, remaining: float, holder: Contact | None = None) -> None:
         now = self._now()
-        verdict, change = self._watched.take(data, remaining, now, self._unix_time())
-        if verdict is Verdict.DOUBTFUL:
+        left = self._offers.time_left(data, remaining)
+        verdict, change = self._watched.take(data, left, now, self._unix_time(), holder)
+        if verdict is Verdict.DOUBTFUL and holder is not None:
+            self._doubt(holder, data)
+        elif verdict in (Verdict.DOUBTFUL, Verdict.CROWDED):
             self._search_soon()
         if change is not None and self._is_known:
             self._tell([change])
         self._arm()
+
+    def _doubt(self, holder: Contact, data: bytes) -> None:
+        """A holder told of a record from the future."""
+        if self._doubts.add(holder, data, self._now()):
+            self._search_soon()
+            return
+        for family, posts in self._posts.items():
+            if holder in posts:
+                posts.lost(holder, self._now(), refused=True)
+                self._give_up(self._links[family], [holder])
+        self._listen()
+
+    def _is_doubtful(self, data: bytes) -> bool:
+        """Whether a record is from the future still, now that a search has told what stands."""
+        return self._watched.is_doubtful(data, self._unix_time())
 
     def _tell(self, changes: Iterable[Change]) -> None:
         for change in changes:
@@ -308,15 +345,22 @@ class Watcher:
         now = self._now()
         if self._rules.many:
             if now < self._pages_at or self._readings:
-                self._pages_from = link, holder
-                self._pages_at = max(self._pages_at, now + SEARCH_SOONEST)
+                if len(self._pages_from) < MOST_READINGS:
+                    self._pages_from.setdefault(holder, link)
                 self._arm()
                 return
             self._pages_at = now + PAGES_EVERY
         reading = Deferred.fromCoroutine(self._read(link, holder))
         self._readings[holder] = reading
+        limit = self._context.reactor.callLater(READ_WITHIN, reading.cancel)
         reading.addErrback(lambda failure: failure.trap(KadtwistedError, CancelledError))
-        reading.addErrback(self._fault).addBoth(lambda _: self._readings.pop(holder, None))
+        reading.addErrback(self._fault).addBoth(self._has_read, holder, limit)
+
+    def _has_read(self, _: object, holder: Contact, limit: IDelayedCall) -> None:
+        if limit.active():
+            limit.cancel()
+        self._readings.pop(holder, None)
+        self._arm()
 
     async def _read(self, link: Link, holder: Contact) -> None:
         cursor, left = b"", self._rules.most
@@ -327,10 +371,10 @@ class Watcher:
             if not isinstance(found, Records):
                 return
             for item in found.items:
-                self._take(item.record, item.remaining)
-            cursor, left = found.cursor, left - max(1, len(found.items))
-            if not cursor:
-                return
+                self._take(item.record, item.remaining, holder)
+            cursor, left = found.cursor, left - len(found.items)
+            if not cursor or not found.items:
+                return  # a page without records says nothing, whatever cursor it names
 
     def _fault(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -87,7 +87,7 @@ class Watches:
             raise NodeStopped
         if self._count >= self._most:
             raise TooManyRequests(f"{self._count} watches run, as many as may; stop some")
-        watch = Watch(kind, id_to_bytes(key), callback, self._stopped)
+        watch = Watch(kind, id_to_bytes(key), callback, self._stopped, rules.most)
         watcher = self._watchers.get((kind, key))
         is_new = watcher is None
         if watcher is None:

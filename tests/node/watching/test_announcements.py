@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from kadtwisted.api.describe import of_change
-from kadtwisted.model.announcing import Announcement
+from kadtwisted.model.announcing import Announcement, Offer
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.messages import Changed
 from kadtwisted.model.record import Kind
-from tests.node.watching.test_watching import NAME, WatchingCase
+from kadtwisted.records.announcement import announcements
+from kadtwisted.testing.nodes import EPOCH
+from tests.node.watching.test_watching import KEY, NAME, WatchingCase
 
 
 class AnnouncementTests(WatchingCase):
@@ -45,3 +49,42 @@ class AnnouncementTests(WatchingCase):
         self.assertNotIn(None, self.ports())
         self.advance(130)
         self.assertIsNone(self.ports()[-1])
+
+
+class ForgedTests(WatchingCase):
+    """One holder makes announcements up."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        node = self.node()
+        self.watch(node, kind=Kind.ANNOUNCEMENT)
+        (self.watcher,) = node._parts.watches._watchers.values()
+        self.link = next(iter(node._links.values()))
+        self.post = next(iter(self.watcher._posts.values())).all()[0]
+        del self.told[:]
+
+    def lie(self, author: int, host: str, port: int, age: float = 0.0) -> None:
+        kind = announcements("kad", author.to_bytes(32, "big"))
+        offer = Offer(KEY, Family.IPV4, Endpoint(host, port), False, b"", 7200)
+        record = kind.publish(offer, [], EPOCH + self.swarm.clock.seconds() - age)
+        told = Changed(KEY, Kind.ANNOUNCEMENT, b"", record, 7000)
+        self.watcher.told(self.link, self.post, told)
+
+    def offered(self) -> list[int]:
+        return [e.record.endpoint.port for e in self.told if isinstance(e.record, Announcement)]  # type: ignore[union-attr]
+
+    def test_what_providers_hides_is_not_told(self) -> None:
+        self.lie(1, "127.0.0.1", 22)
+        self.lie(2, "192.168.0.1", 80)
+        self.lie(3, "50.1.1.1", 9, age=365 * 86400.0)
+        self.assertEqual(self.offered(), [])
+        self.lie(4, "50.1.1.1", 10)
+        self.assertEqual(self.offered(), [10])
+
+    def test_it_does_not_keep_out_an_honest_one(self) -> None:
+        for author in range(10, 10 + 520):
+            self.lie(author, "50.1.1.1", author)
+        self.assertEqual(self.offered(), list(range(10, 10 + 64)))
+        self.swarm.wait(self.nodes[3].announce(NAME, port=777))
+        self.advance(10)
+        self.assertIn(777, self.offered())

@@ -21,7 +21,7 @@ def change(number: int, sub: bytes = b"") -> Change:
 class WatchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stopped: list[Watch] = []
-        self.watch = Watch(1, bytes(20), None, self.stopped.append)
+        self.watch = Watch(1, bytes(20), None, self.stopped.append, 3)
 
     def test_it_is_what_it_promises(self) -> None:
         self.assertTrue(verifyObject(IWatch, self.watch))
@@ -43,6 +43,18 @@ class WatchTests(SynchronousTestCase):
         taken = [self.successResultOf(self.watch.next()).record for _ in range(3)]
         self.assertEqual(taken, [997, 998, 999])
         self.assertNoResult(self.watch.next())
+
+    def test_as_many_wait_as_may_and_what_has_gone_gives_way(self) -> None:
+        self.watch.tell(change(0, b"a"))
+        for number in range(1, 100):
+            self.watch.tell(Change(StorageKey(1, NodeID(7), b"%d" % number)))
+        self.watch.tell(change(1, b"b"))
+        self.watch.tell(change(2, b"c"))
+        taken = [self.successResultOf(self.watch.next()).record for _ in range(3)]
+        self.assertEqual(taken, [0, 1, 2])
+        for number in range(10):
+            self.watch.tell(change(number, b"%d" % number))
+        self.assertEqual(self.successResultOf(self.watch.next()).record, 7)
 
     def test_one_waits_at_a_time_and_who_gives_up_loses_nothing(self) -> None:
         waiting = self.watch.next()

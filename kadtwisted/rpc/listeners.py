@@ -37,8 +37,8 @@ A_PROVIDER: Final = 8
 """Those of one /16 or /32 are at most this part of each bound, as of a storage."""
 A_HOST: Final = 256
 A_BLOCK: Final = 512
-"""MAGIC: a node watches at most 256 keys, and in a small network each holder may be asked for all of
-them; how many watches come from one host of a live network would settle it."""
+"""MAGIC: a node watches at most 256 keys, and in a small network each holder may be asked for all
+of them; how many watches come from one host of a live network would settle it."""
 
 SWEEP_SECONDS: Final = 1.0
 """Where there is no room, those whose time is over are looked for once in this time."""

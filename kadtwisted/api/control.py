@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import math
-import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,7 +41,7 @@ from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import STREAMS, Operations
 from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
 from kadtwisted.api.streams import MAX_STREAMS, MOST_STREAMS, Pump
-from kadtwisted.errors import CannotListen, KadtwistedError, TooManyRequests, reason_of
+from kadtwisted.errors import CannotListen, KadtwistedError, NodeStopped, TooManyRequests, reason_of
 from kadtwisted.storage.guard import user_name
 
 MAX_LINE = 65536
@@ -148,6 +147,13 @@ class ControlProtocol(LineReceiver):
         for stream in tuple(self._streams):
             stream.stop()
         self._streams.clear()
+
+    def leave(self) -> None:
+        """The node stops: say so to whoever reads a stream, then close the connection."""
+        for stream in list(self._streams):
+            stream.stop()
+            self._end_stream(stream, Failure(NodeStopped()))
+        self.close()
 
     def close(self) -> None:
         """Write all answers that there are, then close the connection; without them, if the client
@@ -342,9 +348,9 @@ class ControlFactory(Factory):
         return True
 
     def close(self) -> None:
-        """Close every connection."""
+        """The node stops: close every connection."""
         for connection in (*self.connections, *self._turned_away):
-            connection.close()
+            connection.leave()
 
 
 def listen(reactor: Any, path: Path, factory: ControlFactory) -> IListeningPort:
@@ -354,7 +360,7 @@ def listen(reactor: Any, path: Path, factory: ControlFactory) -> IListeningPort:
     that died, and is replaced.  Fails with :class:`CannotListen`.
     """
     try:
-        if _is_socket(path):
+        if path.is_socket() and not path.is_symlink():
             path.unlink()
         # Twisted sets the mode between bind and listen: nobody can connect before.
         port: IListeningPort = reactor.listenUNIX(str(path), factory, mode=0o600)
@@ -362,13 +368,6 @@ def listen(reactor: Any, path: Path, factory: ControlFactory) -> IListeningPort:
         cause: Any = getattr(error, "socketError", error)
         raise CannotListen(f"cannot make the control socket {path}: {reason_of(cause)}") from error
     return port
-
-
-def _is_socket(path: Path) -> bool:
-    try:
-        return stat.S_ISSOCK(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def _parse_request(line: bytes) -> tuple[Any, str, dict[str, Any]]:

@@ -120,6 +120,16 @@ class ServerTests(StreamCase):
         self.ask(verb="status")
         self.assertEqual(len(self.lines()), 1)
 
+    def test_so_does_its_control_socket_before_it_closes(self) -> None:
+        self.ask(id=1, verb="watch", key="name")
+        self.ask(id=2, verb="watch", key="name")
+        self.lines()
+        self.factory.close()
+        said = [(each["id"], each["error"]["type"]) for each in self.lines()]
+        self.assertEqual(said, [(1, "NodeStopped"), (2, "NodeStopped")])
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.node.names(), ["watch", "watch", "unwatch", "unwatch"])
+
     def test_a_client_that_only_reads_a_stream_is_not_idle(self) -> None:
         self.ask(verb="watch", key="name")
         self.clock.advance(3 * IDLE_SECONDS)

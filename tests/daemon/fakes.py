@@ -282,7 +282,11 @@ class FakeNode:
         told = self.answers["watch"]
         if isinstance(told, BaseException):
             raise told
-        watch = Watch(kind or 1, bytes(20), callback, lambda watch: self.calls.append(("unwatch",)))
+
+        def stopped(_: Watch) -> None:
+            self.calls.append(("unwatch",))
+
+        watch = Watch(kind or 1, bytes(20), callback, stopped, 4096)
         self.watches.append(watch)
         for each in told:
             watch.tell(each)

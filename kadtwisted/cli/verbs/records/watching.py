@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, duration
 from kadtwisted.cli.verbs.records.values import wanted
+from kadtwisted.model.record import Kind
+
+PUBLIC_KEY_DIGITS: Final = 64
+"""An announcement's place begins with the public key of who announces."""
 
 
 async def watch(session: Session) -> int:
@@ -31,6 +35,10 @@ async def watch(session: Session) -> int:
 def change_text(change: Described) -> str:
     """One line: what stands there now."""
     where = f"{change['sub']}: " if change["sub"] else ""
+    if change["gone"] and change["kind"] == Kind.ANNOUNCEMENT and change["sub"]:
+        return "  ".join(
+            (change["sub"][:PUBLIC_KEY_DIGITS], "withdrawn" if change["deleted"] else "gone")
+        )
     if change["gone"]:
         return where + ("deleted" if change["deleted"] else "nothing is there")
     left = f"for {duration(change['remaining_seconds'])}"

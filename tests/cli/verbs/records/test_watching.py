@@ -8,10 +8,16 @@ import os
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.api.describe import of_change
 from kadtwisted.cli.exit_codes import INTERRUPTED
+from kadtwisted.cli.verbs.records.watching import change_text
 from kadtwisted.errors import NodeStopped, TooManyRequests
-from kadtwisted.model.record import Kind
+from kadtwisted.model.announcing import Announcement
+from kadtwisted.model.contact import Family
+from kadtwisted.model.ids import NodeID
+from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.model.reference import Reference
+from kadtwisted.model.results import Change
 from tests.cli.harness import FakeClient, Kad
 from tests.cli.hostile import VIA
 from tests.daemon.fakes import FakeNode, a_change
@@ -57,6 +63,18 @@ class WatchTests(SynchronousTestCase):
         first, second = map(json.loads, self.kad.printed.splitlines())
         self.assertEqual((first["gone"], first["value"]), (True, None))
         self.assertEqual((second["gone"], second["value"], second["sub"]), (False, "value", "01"))
+
+    def test_who_announces_no_more(self) -> None:
+        public_key = bytes(range(32))
+        where = StorageKey(Kind.ANNOUNCEMENT, NodeID(7), public_key + b"\0")
+        withdrawn = Announcement(where.key, public_key, 1, 0, Family.IPV4, None)
+        for change, word in (
+            (Change(where, withdrawn, b"record", 60), "withdrawn"),
+            (Change(where), "gone"),
+        ):
+            self.assertEqual(change_text(of_change(change)), f"{public_key.hex()}  {word}")
+        empty = Change(StorageKey(Kind.ANNOUNCEMENT, NodeID(7)))
+        self.assertEqual(change_text(of_change(empty)), "nothing is there")
 
     def test_what_is_watched(self) -> None:
         self.at_daemon()

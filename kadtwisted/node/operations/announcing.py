@@ -10,7 +10,7 @@ address and port that the node has then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -87,6 +87,21 @@ class Offers:
         return 0 if refused else max(0, int(left))
 
 
+class Stored(NamedTuple):
+    """What holders took, and why they took nothing in the families where they did not."""
+
+    done: list[Published]
+    failed: dict[Family, KadtwistedError]
+
+    def receipt(self) -> Receipt:
+        """One receipt of what was stored in several families; the first error if nothing was."""
+        if self.done:
+            told = merged_receipt(self.done)
+            why = {f"IPv{family.value}": str(each) for family, each in self.failed.items()}
+            return told._replace(failures={**told.failures, **why})
+        raise next(iter(self.failed.values()))
+
+
 class Announcing:
     """Announces for one node, and finds providers."""
 
@@ -95,6 +110,7 @@ class Announcing:
         self._links = links
         self._records = records
         self._busy: dict[NodeID, DeferredLock] = {}
+        self.withdrawn: Callable[[StorageKey], object] = lambda _: None
 
     async def alone(self, key: NodeID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something about our announcements under a key when nothing else is done about them: of
@@ -108,35 +124,44 @@ class Announcing:
 
     # --- Announcing --------------------------------------------------------------------------
 
-    async def announce(self, wish: Wish, known: Sequence[bytes]) -> list[Published]:
-        """Store an announcement in each family; those that holders took.
+    async def announce(self, wish: Wish, known: Sequence[bytes]) -> Stored:
+        """Store an announcement in each family; ``known`` are the node's announcements under the
+        key so far."""
+        wanted = {each: self._wanted(wish, each, known) for each in self._families()}
+        return await self._in_all({f: self._offer(each, wish.port) for f, each in wanted.items()})
 
-        ``known`` are the node's announcements under the key so far.  Fails as :meth:`INode.put`
-        does, if none was taken.
-        """
-        key, port, attributes, lifetime = wish
-        wanted = [
-            Offer(key, each, None, port is None, attributes, lifetime, self._last(known, each))
-            for each in self._families()
-        ]
-        return await self._in_all([self._offer(each, wish.port) for each in wanted])
-
-    async def withdraw(self, key: NodeID, known: Sequence[bytes]) -> list[Published]:
+    async def withdraw(self, key: NodeID, known: Sequence[bytes]) -> Stored:
         """Store in each family that nothing is announced any more, for as long as the announcement
-        could have lived; fails as :meth:`announce` does."""
+        could have lived."""
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         longest = max(map(rules.longest, known), default=LONGEST_ANNOUNCEMENT)
-        storing = [
-            self._records.publish(
-                rules,
-                key,
-                Offer(key, family, None, False, b"", 0, self._last(known, family)),
-                longest,
-                family,
-            )
-            for family in self._families()
-        ]
-        return await self._in_all(storing)
+        families = {*self._families(), *(rules.decode(each).family for each in known)}
+        offers = {each: self._withdrawal(key, each, known) for each in sorted(families)}
+        return await self._in_all(
+            {f: self._records.publish(rules, key, o, longest, f) for f, o in offers.items()}
+        )
+
+    def draft(self, wish: Wish, family: Family, known: Sequence[bytes]) -> bytes:
+        """An announcement that nobody has taken yet, to be made anew until somebody does: where it
+        says that we are does not count."""
+        own = Endpoint("::1" if family is Family.IPV6 else "127.0.0.1", wish.port or 1)
+        return self._made(self._wanted(wish, family, known)._replace(endpoint=own))
+
+    def draft_withdrawal(self, key: NodeID, family: Family, known: Sequence[bytes]) -> bytes:
+        """The same of a withdrawal."""
+        return self._made(self._withdrawal(key, family, known))
+
+    def _made(self, offer: Offer) -> bytes:
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        return rules.publish(offer, (), self._context.clock.network_time())
+
+    def _wanted(self, wish: Wish, family: Family, known: Sequence[bytes]) -> Offer:
+        key, port, attributes, lifetime = wish
+        last = self._last(known, family)
+        return Offer(key, family, None, port is None, attributes, lifetime, last)
+
+    def _withdrawal(self, key: NodeID, family: Family, known: Sequence[bytes]) -> Offer:
+        return Offer(key, family, None, False, b"", 0, self._last(known, family))
 
     async def renew(self, record: bytes) -> bytes:
         """Make an announcement anew and store it; what was stored.
@@ -152,10 +177,25 @@ class Announcing:
         rules = self._records.rules(Kind.ANNOUNCEMENT)
         told: Announcement = rules.decode(record)
         key, family, endpoint = told.key, told.family, told.endpoint
-        port = None if told.own_port or endpoint is None else endpoint.port
+        if endpoint is None:
+            return await self._withdraw_again(record)
+        port = None if told.own_port else endpoint.port
         after = told.sequence
         offer = Offer(key, family, None, told.own_port, told.attributes, told.lifetime, after)
         return (await self._offer(offer, port)).record
+
+    async def _withdraw_again(self, record: bytes) -> bytes:
+        """Try to store a withdrawal that holders of one family did not take: until one does, or no
+        announcement can be left."""
+        rules = self._records.rules(Kind.ANNOUNCEMENT)
+        told: Announcement = rules.decode(record)
+        if good_for(record, self._context.clock.network_time()) >= 1:
+            offer = self._withdrawal(told.key, told.family, [record])
+            longest = LONGEST_ANNOUNCEMENT
+            stored = await self._records.publish(rules, told.key, offer, longest, told.family)
+            record = stored.record
+        self.withdrawn(place_of(told.key, told.public_key, told.family))
+        return record
 
     def places(self, key: NodeID) -> list[StorageKey]:
         """Where this node's announcements under a key are stored."""
@@ -185,16 +225,15 @@ class Announcing:
         return max(mine, default=0)
 
     async def _in_all(
-        self, storing: Sequence[Coroutine[Deferred[Any], Any, Published]]
-    ) -> list[Published]:
-        """Wait for all families; the first error if none succeeds."""
-        trying = [Deferred.fromCoroutine(_outcome(each)) for each in storing]
-        outcomes = await all_of(trying)
-        done = [each for each in outcomes if isinstance(each, Published)]
-        for each in outcomes:
-            if not done and isinstance(each, KadtwistedError):
-                raise each
-        return done
+        self, storing: Mapping[Family, Coroutine[Deferred[Any], Any, Published]]
+    ) -> Stored:
+        """Wait for all families."""
+        trying = [Deferred.fromCoroutine(_outcome(each)) for each in storing.values()]
+        outcomes = dict(zip(storing, await all_of(trying), strict=True))
+        return Stored(
+            [each for each in outcomes.values() if isinstance(each, Published)],
+            {f: each for f, each in outcomes.items() if isinstance(each, KadtwistedError)},
+        )
 
     # --- Finding -----------------------------------------------------------------------------
 

@@ -18,11 +18,10 @@ from kadtwisted.node.operations.announcing import (
     REFRESH_WITHIN,
     Announcing,
     Wish,
-    merged_receipt,
 )
 from kadtwisted.node.operations.records import RecordOperations
 from kadtwisted.node.upkeep.publisher import PublishAgain, Publisher
-from kadtwisted.records.announcement import decode
+from kadtwisted.records.announcement import decode, place_of
 
 
 class Announcements:
@@ -31,17 +30,22 @@ class Announcements:
     def __init__(self, announcing: Announcing, publisher: Publisher) -> None:
         self._announcing = announcing
         self._publisher = publisher
+        announcing.withdrawn = publisher.withdraw
 
     async def announce(self, wish: Wish) -> Receipt:
         """See :meth:`INode.announce`."""
         return await self._announcing.alone(wish.key, lambda: self._announce(wish))
 
     async def _announce(self, wish: Wish) -> Receipt:
-        stored = await self._announcing.announce(wish, self._known(wish.key))
-        for each in stored:
-            lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
+        known = self._known(wish.key)
+        stored = await self._announcing.announce(wish, known)
+        receipt = stored.receipt()
+        lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
+        for each in stored.done:
             await self._publisher.keep(each.where, each.record, lifetime, Keeping(keep=True))
-        return merged_receipt(stored)
+        for family in stored.failed:
+            await self._try_again(self._announcing.draft(wish, family, known), lifetime)
+        return receipt
 
     async def withdraw(self, key: NodeID) -> Receipt:
         """See :meth:`INode.withdraw`."""
@@ -51,7 +55,20 @@ class Announcements:
         known = self._known(key)
         for place in self._announcing.places(key):
             self._publisher.withdraw(place)
-        return merged_receipt(await self._announcing.withdraw(key, known))
+        stored = await self._announcing.withdraw(key, known)
+        announced = {decode(each).family for each in known}
+        for family in stored.failed:
+            if family in announced:  # elsewhere holders have nothing of us
+                draft = self._announcing.draft_withdrawal(key, family, known)
+                await self._try_again(draft, REFRESH_WITHIN)
+        return stored.receipt()
+
+    async def _try_again(self, draft: bytes, lifetime: float) -> None:
+        """In one family nobody took this: have the publisher try again until somebody does."""
+        told = decode(draft)
+        where = place_of(told.key, told.public_key, told.family)
+        await self._publisher.keep(where, draft, lifetime, Keeping(keep=True))
+        self._publisher.retry(where)
 
     def moved(self, endpoint: Endpoint) -> None:
         """Others see this node at another endpoint now: announce that, instead of the old one."""

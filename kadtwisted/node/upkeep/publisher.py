@@ -127,6 +127,13 @@ class Publisher:
         if publication is not None:
             self._due(publication._replace(next_at=self._world.unix_time()))
 
+    def retry(self, where: StorageKey) -> None:
+        """What is kept at this place was not stored yet: try again soon."""
+        later = self._schedule.failed(where, self._world.unix_time())
+        if later is not None:
+            self._due(later)
+            self._save(where)
+
     def keeps_up(self) -> bool:
         """Whether the budget of the upkeep suffices to publish all records in time."""
         return self._schedule.keeps_up(self._rate, self._pins.every)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Changed, FindValue, Records, StoredItem
+from kadtwisted.model.record import StorageKey
+from kadtwisted.node.operations.records import Read
 from kadtwisted.node.port.link import Link
-from kadtwisted.node.watching.doubts import DOUBTED_FOR, MOST_DOUBTED, Doubts
+from kadtwisted.node.watching.doubts import DOUBTED_FOR, MOST_DOUBTED, Doubts, by_holders
 from kadtwisted.node.watching.watcher import EXTRA_AT_ONCE, READ_WITHIN, Watcher
+from kadtwisted.records.findings import Finding
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import EPOCH
@@ -144,7 +148,27 @@ class OneLiarTests(WatchingCase):
         self.assertEqual(self.told[-1].data, large)
 
 
+class HoldersTests(SynchronousTestCase):
+    def test_what_one_of_several_alone_holds_comes_last(self) -> None:
+        def finding(number: int, *who: int) -> Finding:
+            where = StorageKey(NOTE, KEY, b"%d" % number)
+            return Finding(where, b"%d" % number, b"", 60, tuple(map(holder, who)))
+
+        lone, common, own = finding(1, 1), finding(2, 1, 2), finding(3, 1)
+        found: Any = SimpleNamespace(winners=(lone, common, own))
+        read = Read((lone, common, own), [found], (own,))
+        told = [(each.record, who) for each, who in by_holders(read)]
+        self.assertEqual(told, [(b"2", None), (b"3", None), (b"1", holder(1))])
+
+    def test_where_only_one_holds_anything_it_is_no_stranger(self) -> None:
+        lone = Finding(StorageKey(NOTE, KEY, b"1"), b"1", b"", 60, (holder(1),))
+        found: Any = SimpleNamespace(winners=(lone,))
+        self.assertEqual(list(by_holders(Read((lone,), [found], ()))), [(lone, None)])
+
+
 class CrowdTests(WatchingCase):
+    size = 8
+
     def test_a_hundred_watches_of_one_node_all_have_holders(self) -> None:
         node = self.node()
         for number in range(100):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kadtwisted.cli.parser import Parser, port, positive, seconds
+from kadtwisted.cli.parser import Parser, positive, seconds, whole_number
 from kadtwisted.cli.verb_table import Verbs, add_bootstrap, add_name
 
 SAMPLE = 20
@@ -74,7 +74,9 @@ def _add_words(parser: Parser) -> None:
 
 def announced_port(text: str) -> int:
     """A port that something can be offered at."""
-    number = port(text)
-    if not number:
-        raise argparse.ArgumentTypeError("a port to announce is a number from 1 to 65535")
+    number = whole_number(text)
+    if number is None or not 0 < number <= 65535:
+        raise argparse.ArgumentTypeError(
+            f"a port to announce is a number from 1 to 65535, not {text!r}"
+        )
     return number

@@ -107,13 +107,14 @@ def is_reference(text: str) -> bool:
 
 
 def parse_reference(text: str) -> Reference:
-    """The reference with this text, in small or in capital letters.
+    """The reference with this text, in small or in capital letters; space around it, as it comes
+    with a pasted one, does not count.
 
     :class:`~kadtwisted.errors.InvalidReference` for anything else.
     """
     if not isinstance(text, str):
         raise InvalidReference(f"a reference is a text, not {described(text)}")
-    letters = _letters(text)
+    letters = _letters(text.strip())
     if letters is None:
         raise InvalidReference(
             f"the reference {printable(text, 2 * _LONGEST)} is mistyped or not complete: "

@@ -80,6 +80,7 @@ class TextTests(SynchronousTestCase):
             self.assertTrue(is_bech32m(*parts("kad1" + text[4:])))
             self.assertEqual(parse_reference(text), each)
             self.assertEqual(parse_reference(text.upper()), each)
+            self.assertEqual(parse_reference(f" {text}\n"), each)
 
     @settings(max_examples=100, deadline=None, derandomize=True)
     @given(references)

@@ -76,5 +76,6 @@ def _check_read(rules: RecordKind, there: Finding | None, cas: int) -> None:
         raise CasConflict(f"no record was found to replace, so none with the sequence number {cas}")
     if rules.sequence is not None and rules.sequence(there.record) != cas:
         raise CasConflict(
-            f"the sequence number stored is {rules.sequence(there.record)}, not {cas}"
+            f"the sequence number stored is {rules.sequence(there.record)}, not {cas}: another "
+            "writer was faster; read what is there before writing again"
         )

@@ -257,6 +257,7 @@ class NumberTests(SignedCase):
         self.assertIn("no record was found", said)
         self.put(b"five", seq=5)
         self.assertIn("is 5, not 4", self.refused(CasConflict, b"v", cas=4))
+        self.assertIn("read what is there", self.refused(CasConflict, b"v", cas=4))
         self.assertIn("is 5, not 6", self.refused(CasConflict, b"v", cas=6))
         self.refused(CasConflict, b"v", cas=0)
         self.refused(CasConflict, b"v", cas=END - 2)

@@ -10,13 +10,14 @@ from typing import Any
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import Described, duration, receipt_text
+from kadtwisted.cli.verbs.records.values import PREFIX
 from kadtwisted.errors import InvalidInput, RecordTooLarge, reason_of
 
 
 async def announce(session: Session) -> int:
     """Announce something, and show the receipt on standard error."""
     arguments = session.arguments
-    request: dict[str, Any] = {"key": arguments.key}
+    request: dict[str, Any] = {"key": _name(session)}
     if arguments.announced_port is not None:
         request["port"] = arguments.announced_port
     if session.input:
@@ -31,7 +32,7 @@ async def announce(session: Session) -> int:
 async def withdraw(session: Session) -> int:
     """Announce it no more, and show the receipt on standard error."""
     async with performer(session) as node:
-        receipt = await node.perform("withdraw", {"key": session.arguments.key})
+        receipt = await node.perform("withdraw", {"key": _name(session)})
     _report(session, receipt, "withdrew")
     return os.EX_OK
 
@@ -39,12 +40,20 @@ async def withdraw(session: Session) -> int:
 async def providers(session: Session) -> int:
     """Show who announces, one a line."""
     arguments = session.arguments
-    request: dict[str, Any] = {"key": arguments.key}
+    request: dict[str, Any] = {"key": _name(session)}
     if not arguments.all:
         request["limit"] = arguments.limit
     async with performer(session) as node:
         session.output.result(await node.perform("providers", request), providers_text)
     return os.EX_OK
+
+
+def _name(session: Session) -> str:
+    """The name given; a reference is none: what it names is a value."""
+    name: str = session.arguments.key
+    if name[: len(PREFIX)].lower() == PREFIX:
+        raise UsageError("something is announced under a name, not under a reference kad:...")
+    return name
 
 
 def providers_text(found: Described) -> str:

@@ -60,9 +60,11 @@ async def export(session: Session) -> int:
     async with _source(session) as source:
         session.somebody_answered = True
         with _target(session, target) as stream:
-            count = await _write(session, source, stream)
+            count, left_out = await _write(session, source, stream)
     described = {"exported": count, "file": None if target == "-" else target}
     text = f"kad: exported {count_of(count, 'record')}"
+    if left_out:
+        text += f" (and not {count_of(left_out, 'announcement')}: their nodes make them anew)"
     if target == "-":
         session.output.note(text)  # standard output holds the records
     else:
@@ -70,17 +72,19 @@ async def export(session: Session) -> int:
     return os.EX_OK
 
 
-async def _write(session: Session, source: Source, stream: ByteSink) -> int:
+async def _write(session: Session, source: Source, stream: ByteSink) -> tuple[int, int]:
+    """How many records were written, and how many announcements were not."""
+    left_out = 0
     writer = Writer(stream, time.time(), source.node_id)
-    with progress_of(
-        session, f"exporting {count_of(source.total, 'record')}", source.total
-    ) as told:
+    with progress_of(session, f"reading {count_of(source.total, 'record')}", source.total) as told:
         after: StorageKey | None = None
         while True:
             page = await source.page(after)
             for record in page.records:
                 if record.where.kind != Kind.ANNOUNCEMENT:
                     writer.add(record)
+                else:
+                    left_out += 1
             told.step(len(page.records))
             if page.next is None:
                 break
@@ -88,7 +92,7 @@ async def _write(session: Session, source: Source, stream: ByteSink) -> int:
             if session.client is None:
                 await breathe(session)
     writer.finish()
-    return writer.records
+    return writer.records, left_out
 
 
 @asynccontextmanager

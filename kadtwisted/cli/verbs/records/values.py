@@ -60,6 +60,8 @@ async def get(session: Session) -> int:
             raise NotFound(_by_name(str(error), arguments.key)) from None
     if arguments.trace:
         session.output.tell(found["trace"], trace_text)
+        if "seq" in found:
+            session.output.note(f"kad: its sequence number, for --cas, is {found['seq']}")
     session.output.value(found)
     return os.EX_OK
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.cli.announcing_verbs import announced_port
 from kadtwisted.errors import NotStored
 from kadtwisted.model.announcing import Providers
 from tests.cli.harness import FakeClient, Kad
@@ -56,6 +58,18 @@ class OfferTests(AnnouncingCase):
         self.assertEqual((code, len(self.calls())), (os.EX_DATAERR, 1))
         self.assertEqual(self.kad("announce", "name", "--attributes", "@/no/such"), os.EX_USAGE)
         self.assertIn("cannot read /no/such", self.kad.said)
+
+    def test_a_reference_is_no_name(self) -> None:
+        for verb in ("announce", "withdraw", "providers"):
+            self.assertEqual(self.kad(verb, "kad:q7y"), os.EX_USAGE, self.kad.said)
+            self.assertIn("not under a reference", self.kad.said)
+        self.assertEqual(self.calls(), [])
+
+    def test_a_port_to_announce_begins_at_1(self) -> None:
+        for port in ("0", "70000", "x"):
+            error = self.assertRaises(ArgumentTypeError, announced_port, port)
+            self.assertIn("from 1 to 65535", str(error))
+            self.assertEqual(self.kad("announce", "name", "--port", port), os.EX_USAGE)
 
     def test_bad_input(self) -> None:
         for wrong in (("--port", "0"), ("--port", "65536"), ("--lifetime", "0"), ("more",)):

@@ -16,8 +16,8 @@ from twisted.trial import unittest
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.export_file import read
 from kadtwisted.errors import StorageError
-from kadtwisted.model.ids import id_to_hex
-from kadtwisted.model.record import DatedRecord, RecordsPage, dated_page
+from kadtwisted.model.ids import NodeID, id_to_hex
+from kadtwisted.model.record import DatedRecord, Kind, RecordsPage, dated_page
 from kadtwisted.node.world import steady_seconds
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.state.directory import StateDirectory
@@ -69,6 +69,16 @@ class StorageTests(ExportTestCase):
         self.assertEqual(len(self.read(self.file)), 1)
         self.assertIn("kad: exported 1 record\n", kad.said)
 
+    def test_announcements_are_left_out_and_that_is_said(self) -> None:
+        value = self.shelf.add(1, a_record(1))
+        where = value.where._replace(kind=Kind.ANNOUNCEMENT)
+        for number in range(2):
+            there = where._replace(key=NodeID(number))
+            self.shelf.put(value._replace(where=there), value.arrived)
+        kad = self.export("--storage", "shelf", str(self.file))
+        self.assertIn("exported 1 record (and not 2 announcements: their", kad.said)
+        self.assertEqual(len(self.read(self.file)), 1)
+
     def test_json(self) -> None:
         kad = self.export("--json", "--storage", "shelf", str(self.file))
         self.assertEqual(kad.json, {"exported": 0, "file": str(self.file)})
@@ -78,7 +88,7 @@ class StorageTests(ExportTestCase):
         kad = kad_with(self.shelf)
         with mock.patch.object(kad.stderr, "isatty", return_value=True):
             self.export("--storage", "shelf", str(self.file), kad=kad)
-        self.assertIn("exporting 1 record 1/1", kad.said)
+        self.assertIn("reading 1 record 1/1", kad.said)
         self.assertIn("\r\x1b[K", kad.said)
 
     def test_floors_are_not_counted(self) -> None:
@@ -88,7 +98,7 @@ class StorageTests(ExportTestCase):
         kad = kad_with(self.shelf)
         with mock.patch.object(kad.stderr, "isatty", return_value=True):
             self.export("--storage", "shelf", str(self.file), kad=kad)
-        self.assertIn("exporting 1 record 1/1", kad.said)
+        self.assertIn("reading 1 record 1/1", kad.said)
 
     def test_a_file_that_cannot_be_written(self) -> None:
         kad = kad_with(self.shelf)

@@ -19,7 +19,7 @@ from kadtwisted.records import immutable, mutable
 from kadtwisted.state.key_file import save_key
 from kadtwisted.state.signing_key_file import make_signing_key_file
 from tests.cli.harness import FakeClient, Kad
-from tests.daemon.fakes import TRACE, FakeNode, a_receipt
+from tests.daemon.fakes import TRACE, FakeNode, a_get, a_receipt
 
 VIA = ("--bootstrap", "192.0.2.7:8000")
 KEY = SigningKey(bytes(range(32)))
@@ -133,6 +133,13 @@ class GetTests(SignedCase):
                 self.assertIn(("get", reference, None), self.node.calls)
         self.run_kad("get", "--first", str(KEY.reference()))
         self.assertIn(("get", KEY.reference(), "first"), self.node.calls)
+
+    def test_the_number_that_a_condition_names(self) -> None:
+        mutable = a_get()._replace(record=Mutable(KEY.public_key, b"", 41, bytes(64), b"0:"))
+        kad = self.run_kad("get", "--trace", str(KEY.reference()), get=mutable)
+        self.assertIn("its sequence number, for --cas, is 41", kad.said)
+        kad = self.run_kad("get", "--trace", "name", get=a_get())
+        self.assertNotIn("sequence number, for --cas", kad.said)
 
     def test_nothing(self) -> None:
         kad = self.run_kad("get", str(KEY.reference()), get=NotFound(f"{KEY.reference()} was not"))

@@ -84,17 +84,19 @@ class Restart:
         crowd.join(member)
 
     def _announced(self, crowd: Crowd, started: float) -> list[float]:
-        """The moments when the records were on some node again, in seconds after the start."""
+        """The moments when the records were on another node than their publisher again, in seconds
+        after the start."""
         waiting = {
-            key_of_name(_name(member, n)): None
+            key_of_name(_name(member, n)): member
             for member in crowd.members
             for n in range(self.records)
         }
         moments: list[float] = []
         while waiting and crowd.clock.seconds() - started < 90 * MINUTE:
             crowd.advance(10)
-            for key in list(waiting):
-                held = [r for each in crowd.members for r in crowd.held(each, key)]
+            for key, owner in list(waiting.items()):
+                others = [each for each in crowd.members if each is not owner]
+                held = [record for each in others for record in crowd.held(each, key)]
                 if held:
                     del waiting[key]
                     moments.append(min(record.arrived for record in held) - started)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, Value
+from kadtwisted.node.serving.pages import ROOM_ALONE
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.value import TOMBSTONE, encode
 from kadtwisted.testing.contracts.record_kind import RecordKindContract
@@ -120,7 +121,7 @@ class CatchesTests(SynchronousTestCase):
 
     def test_records_that_no_answer_has_room_for(self) -> None:
         class Large(CounterTests):
-            records = (*CounterTests.records, count(OTHER, 3, bytes(1040)))
+            records = (*CounterTests.records, count(OTHER, 3, bytes(ROOM_ALONE)))
 
         self.assertEqual(self.failed(Large, "test_an_answer_has_room_for_the_largest"), 1)
 

@@ -42,7 +42,7 @@ LONGEST = 300
 """Seconds that a LISTEN lasts at most."""
 SWEEP = 40
 """Seconds in which a holder looks for those whose time is over."""
-KEYS_OF_ONE = 64
+KEYS_OF_ONE = 256
 A_PROVIDER, OF_ONE_KEY = 1024, 128
 """What one address, one /16, and one /16 at one key may have."""
 MOST = 8192

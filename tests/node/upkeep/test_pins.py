@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +15,7 @@ from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.model.reference import Reference
 from kadtwisted.node.node import Node
-from kadtwisted.node.upkeep.runner import TaskFor
+from kadtwisted.node.upkeep.runner import TaskFor, Work
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.nodes import Swarm, wait_for
@@ -163,18 +166,15 @@ class AskingTests(PinCase):
 class MeanwhileTests(PinCase):
     """What is asked while a record is published again, or its holders are counted, stays."""
 
-    def under_way(self, name: str) -> None:
+    def under_way(self, work: Callable[[Any], Work]) -> None:
         """Wait until the upkeep has begun this for the record, and not ended it."""
         runner = self.publisher._upkeep.publisher._runner
-        task = getattr(self.publisher._upkeep.publisher, name, None) or getattr(
-            self.publisher._upkeep.publisher._pins, name
-        )
-        runner.load_at(TaskFor(task, WHERE), self.clock.seconds())
+        runner.load_at(TaskFor(work, WHERE), self.clock.seconds())
         self.clock.advance(0.01)
 
     def test_a_pin_while_it_is_published_again(self) -> None:
         self.put(keep=True)
-        self.under_way("_publish")
+        self.under_way(self.publisher._upkeep.publisher._publish)
         self.swarm.wait(self.publisher.pin("k", PIN))
         self.clock.advance(60)
         self.assertEqual(self.own().pin, PIN)
@@ -182,7 +182,7 @@ class MeanwhileTests(PinCase):
     def test_an_end_of_the_pin_while_holders_are_counted(self) -> None:
         self.put(keep=True, pin=PIN)
         self.clock.advance(60)
-        self.under_way("_audit")
+        self.under_way(self.publisher._upkeep.publisher._pins._audit)
         self.assertTrue(self.swarm.wait(self.publisher.unpin("k")))
         self.clock.advance(2 * COUNTED)
         self.assertEqual((self.own().pin, self.own().audit), (0, None))

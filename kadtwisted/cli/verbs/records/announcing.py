@@ -10,7 +10,7 @@ from typing import Any
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import Described, duration, receipt_text
-from kadtwisted.cli.verbs.records.values import PREFIX
+from kadtwisted.cli.verbs.records.values import wanted
 from kadtwisted.errors import InvalidInput, RecordTooLarge, reason_of
 
 
@@ -51,7 +51,7 @@ async def providers(session: Session) -> int:
 def _name(session: Session) -> str:
     """The name given; a reference is none: what it names is a value."""
     name: str = session.arguments.key
-    if name[: len(PREFIX)].lower() == PREFIX:
+    if "reference" in wanted(name):
         raise UsageError("something is announced under a name, not under a reference kad:...")
     return name
 

@@ -8,13 +8,13 @@ from kadtwisted.cli.exit_codes import NOT_FOUND
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.status import pinned_text
-from kadtwisted.model.reference import PREFIX
+from kadtwisted.cli.verbs.records.values import wanted
 
 
 async def pin(session: Session) -> int:
     """Pin a record, and say what becomes of it."""
     arguments = session.arguments
-    request = {**named(arguments.key), "holders": arguments.holders}
+    request = {**wanted(arguments.key), "holders": arguments.holders}
     async with performer(session) as node:
         pinned = await node.perform("pin", request)
     session.output.report(pinned, lambda shown: pinned_text(shown, arguments.key))
@@ -25,7 +25,7 @@ async def unpin(session: Session) -> int:
     """End a pin."""
     key = session.arguments.key
     async with performer(session) as node:
-        answer = await node.perform("unpin", named(key))
+        answer = await node.perform("unpin", wanted(key))
     was_pinned = answer["was_pinned"]
     said = "is pinned no more" if was_pinned else "was not pinned"
     session.output.report(answer, lambda _: f"{key!r} {said}")
@@ -39,8 +39,3 @@ def need_a_node(session: Session) -> None:
             "only a node that stays pins a record: leave out --bootstrap, and give the --state-dir "
             "of a running node"
         )
-
-
-def named(name: str) -> dict[str, str]:
-    """The arguments that name a record: by its reference, or by the name of a value."""
-    return {"reference" if name[: len(PREFIX)].lower() == PREFIX else "key": name}

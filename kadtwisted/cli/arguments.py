@@ -7,12 +7,14 @@ imported here, so that ``kad --help`` is quick.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from kadtwisted import __version__
 from kadtwisted.cli.parser import (
+    Misuse,
     Parser,
     Show,
+    Wanted,
     parsed,
     settle_words,
     verdicts,
@@ -35,16 +37,20 @@ DEMO_NODES = (3, 100)
 def read_command_line(given: Sequence[str]) -> argparse.Namespace:
     """What a command line says; :class:`~kadtwisted.cli.parser.Misuse` for a mistake,
     :class:`~kadtwisted.cli.parser.Wanted` if only a text was asked for."""
-    parser = make_parser()
-    found = parsed(parser, given)
+    try:
+        parser = make_parser(frozenset(given))
+        found = parsed(parser, given)
+    except (Misuse, Wanted):  # help and advice know all verbs
+        parser = make_parser()
+        found = parsed(parser, given)
     if hasattr(found, "words"):
         program = parser.verbs[found.verb].prog
         settle_words(found, program, nameless=is_nameless(found, program))
     return found
 
 
-def make_parser() -> Parser:
-    """The parser.
+def make_parser(among: Set[str] | None = None) -> Parser:
+    """The parser of all verbs, or of those that are named ``among`` the words of a command line.
 
     Its result names the verb's ``module`` and ``function``, and the ``patience`` that counts if no
     ``timeout`` is given.
@@ -57,7 +63,7 @@ def make_parser() -> Parser:
         "--version", action=Show, text=f"kad {__version__}\n", help="show the version and exit"
     )
     add_global_options(parser, in_verb=False)
-    verbs = Verbs(parser)
+    verbs = Verbs(parser, among)
     _add_serving_verbs(verbs)
     add_record_verbs(verbs)
     _add_node_verbs(verbs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from kadtwisted.cli.parser import Parser, port, seconds
@@ -17,18 +17,33 @@ SIMULATION_PATIENCE = 86400.0
 ADDRESS = "[KEY@]HOST:PORT"
 
 
-class Verbs:
-    """The parsers of the verbs, in the order of the help."""
+class _LeftOut(Parser):
+    """Stands for the parser of a verb that is not wanted: it takes arguments and forgets them."""
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self) -> None:
+        pass
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> Any:
+        """Nothing comes of it."""
+
+    def add_mutually_exclusive_group(self, **kwargs: Any) -> Any:
+        """A group of nothing."""
+        return self
+
+
+class Verbs:
+    """The parsers of the verbs, in the order of the help.
+
+    With ``among`` only verbs that are named there get one: to make all of them takes longer than
+    all else that a short command does.
+    """
+
+    def __init__(self, parser: Parser, among: Set[str] | None = None) -> None:
         self._parsers = parser.add_subparsers(
             metavar="VERB", dest="verb", required=True, prog=parser.prog, parser_class=Parser
         )
-        # Made once, and shared: most of the time that it takes to make all parsers.
-        self._everywhere = Parser(with_help=False)
-        add_global_options(self._everywhere, in_verb=True)
-        self._without_port = Parser(with_help=False)
-        add_global_options(self._without_port, in_verb=True, port_option=False)
+        self._among = among
+        self._shared: dict[bool, Parser] = {}
         self.parsers: dict[str, Parser] = {}
 
     def add(
@@ -51,12 +66,14 @@ class Verbs:
         ``endless`` a verb that runs until it is stopped, whatever ``--timeout`` says.
         """
         name, _, place = target.partition("=")
+        if self._among is not None and self._among.isdisjoint((name, *aliases)):
+            return _LeftOut()
         made: Parser = self._parsers.add_parser(
             name,
             help=text,
             description=text,
             aliases=list(aliases),
-            parents=[self._without_port if own_port else self._everywhere],
+            parents=[self._global_options(own_port)],
         )
         module, _, function = place.partition(":")
         run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
@@ -64,6 +81,14 @@ class Verbs:
         for each in (name, *aliases):
             self.parsers[each] = made
         return made
+
+    def _global_options(self, own_port: bool) -> Parser:
+        """Those that stand behind a verb: made once, and shared by all verbs."""
+        shared = self._shared.get(own_port)
+        if shared is None:
+            shared = self._shared[own_port] = Parser(with_help=False)
+            add_global_options(shared, in_verb=True, port_option=not own_port)
+        return shared
 
 
 # --- Options that several verbs have ---------------------------------------------------------

@@ -7,8 +7,9 @@ import sys
 
 from twisted.trial import unittest
 
-from kadtwisted.cli.arguments import make_parser
+from kadtwisted.cli.arguments import make_parser, read_command_line
 from kadtwisted.cli.main import main
+from kadtwisted.cli.parser import Misuse, Wanted
 
 
 class ParserTests(unittest.SynchronousTestCase):
@@ -31,6 +32,21 @@ class ParserTests(unittest.SynchronousTestCase):
         after = make_parser().parse_args([*verb, *options])
         self.assertEqual(before, after)
         self.assertEqual((before.port, before.timeout, before.interface), (8002, 120.0, ["::1"]))
+
+    def test_only_the_parser_of_the_verb_is_made(self) -> None:
+        parser = make_parser(frozenset(["set", "name", "--pin", "3"]))
+        self.assertEqual(sorted(parser.verbs), ["put", "set", "store"])
+        for line in (["set", "name", "value", "--pin", "3"], ["--port", "1", "get", "status"],
+                     ["providers", "room", "--all"], ["config", "show", "--json"]):  # fmt: skip
+            alone, among_all = (make_parser(each) for each in (frozenset(line), None))
+            self.assertEqual(alone.parse_args(line), among_all.parse_args(line), line)
+
+    def test_advice_knows_all_verbs(self) -> None:
+        wrong = self.assertRaises(Misuse, read_command_line, ["gett", "name"])
+        self.assertIn("did you mean get?", str(wrong))
+        for line in (["--help"], ["--help", "get"]):
+            wanted = self.assertRaises(Wanted, read_command_line, line)
+            self.assertIn("simulate", str(wanted))
 
     def test_an_option_after_the_verb_wins(self) -> None:
         parsed = make_parser().parse_args(["--port", "1", "get", "--key", "name", "--port", "2"])

@@ -5,7 +5,8 @@ through its *conduct*, which may ask the honest handlers, answer by itself or ke
 attacker can do what the protocol lets anybody do, and nothing else: it must prove its addresses and
 its ID as all others must.
 
-Attackers may know each other (:class:`Colluders`); then they name nobody but each other.
+Attackers may know each other (:class:`Colluders`); then they name nobody but each other, or in
+addition those who do not exist (:class:`~kadtwisted.simulation.population.dead_ends.DeadEnds`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from kadtwisted.model.record import Value
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.records import value as value_rules
 from kadtwisted.routing.nearest import nearest
+from kadtwisted.simulation.population.dead_ends import DeadEnds
 from kadtwisted.testing.nodes import NodeParts
 
 FORGED = b"6:forged"
@@ -56,10 +58,12 @@ def attacking(conduct: Conduct) -> NodeParts:
 
 
 class Colluders:
-    """Attackers who know each other; ``k`` is how many they name."""
+    """Attackers who know each other; ``k`` is how many contacts they name.  Those in a hurry name
+    some of the ``dead_ends``, too."""
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, dead_ends: DeadEnds | None = None) -> None:
         self._k = k
+        self._dead_ends = dead_ends or DeadEnds(0, 0)
         self._ids: list[NodeID] = []
         self._contacts: dict[NodeID, Contact] = {}
 
@@ -101,6 +105,26 @@ class Colluders:
         made = FORGERIES[received.transaction_id[0] % len(FORGERIES)]
         return Records((StoredItem(made(body.key), REMAINING),), self.near(body.key))
 
+    def hurry(self, received: Received, honest: Handle) -> ReplyBody | Deferred[ReplyBody] | None:
+        """Lie, name dead ends as well, and sometimes return an invalid record.
+
+        It shall end a search before honest nodes were heard: by silence nearer to the target than
+        anybody who answers, and by colluders right behind it.
+        """
+        body, drawn = received.body, received.transaction_id[0]
+        if isinstance(body, FindNode):
+            return Nodes(self._beside_dead_ends(body.target, drawn))
+        if not isinstance(body, FindValue):
+            return self.lie(received, honest)
+        items: tuple[StoredItem, ...] = ()
+        if drawn % (len(FORGERIES) + 1):
+            items = (StoredItem(FORGERIES[drawn % len(FORGERIES)](body.key), REMAINING),)
+        return Records(items, self._beside_dead_ends(body.key, drawn))
+
+    def _beside_dead_ends(self, target: NodeID, drawn: int) -> tuple[Contact, ...]:
+        dead = self._dead_ends.near(target, drawn)
+        return (*self.near(target)[: self._k - len(dead)], *dead)
+
 
 def drop(received: Received, honest: Handle) -> ReplyBody | Deferred[ReplyBody] | None:
     """Give no answer about records, but name contacts as an honest node does."""
@@ -130,6 +154,11 @@ record of the key is no forgery but a write: anybody on the network may write un
 def conduct_of(name: str, colluders: Colluders) -> Conduct:
     """The conduct of this name, one of ``experiment_settings.CONDUCTS``."""
     known: Mapping[str, Conduct] = MappingProxyType(
-        {"drop": drop, "lie": colluders.lie, "forge": colluders.forge}
+        {
+            "drop": drop,
+            "lie": colluders.lie,
+            "forge": colluders.forge,
+            "hurry": colluders.hurry,
+        }
     )
     return known[name]

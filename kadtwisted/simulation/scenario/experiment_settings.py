@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from kadtwisted.constants import DAY, HOUR, MINUTE
 from kadtwisted.model.settings.fields import setting
-from kadtwisted.model.settings.value_kinds import Choice, Duration, WholeNumber, YesOrNo
+from kadtwisted.model.settings.value_kinds import Choice, Duration, Number, WholeNumber, YesOrNo
 
-CONDUCTS = ("drop", "lie", "forge")
+CONDUCTS = ("drop", "lie", "forge", "hurry")
 PLACES = ("address", "block", "blocks")
 
 
@@ -59,7 +59,13 @@ class AttackSettings:
         Choice(CONDUCTS),
         "What attackers do. drop: they do not answer requests about records. lie: they drop such "
         "requests, and name only other attackers as contacts. forge: they lie, and return invalid "
-        "records.",
+        "records. hurry: they forge, answer faster than everybody else, and name contacts that do "
+        "not exist.",
+    )
+    dead: float = setting(
+        0.5,
+        Number(0, 1),
+        "Of attackers in a hurry: the share of the contacts they name that do not exist.",
     )
     mode: str = setting(
         "latest",

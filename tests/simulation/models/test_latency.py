@@ -64,6 +64,15 @@ class DelayTests(SynchronousTestCase):
         self.assertLessEqual(max(delays), 0.075)
         self.assertGreater(max(delays), 0.074)
 
+    def test_some_hosts_are_nearer_to_all_than_all_others(self) -> None:
+        latency = Delays(LatencySettings(model="constant", median=0.1, jitter=0.0), 1)
+        fast = ["b"]
+        latency.shorten(fast, 0.002)
+        drawn = random.Random(1)
+        found = [latency(*pair, drawn) for pair in (("a", "b"), ("b", "a"), ("a", "c"))]
+        self.assertEqual(found, [0.001, 0.001, 0.05])
+        self.assertEqual((latency.rtt("b", "c"), latency.rtt("a", "c")), (0.002, 0.1))
+
     def test_some_are_overtaken(self) -> None:
         still = LatencySettings(model="constant", median=0.1, jitter=0.0)
         latency = Delays(still, 1, reorder=0.25)

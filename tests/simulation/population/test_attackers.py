@@ -36,6 +36,7 @@ from kadtwisted.simulation.population.attackers import (
     conduct_of,
     drop,
 )
+from kadtwisted.simulation.population.dead_ends import SETS, DeadEnds
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.experiment_settings import CONDUCTS
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -116,7 +117,35 @@ class ConductTests(SynchronousTestCase):
 
     def test_every_conduct_has_its_name(self) -> None:
         known = [conduct_of(name, self.colluders) for name in CONDUCTS]
-        self.assertEqual(known, [drop, self.colluders.lie, self.colluders.forge])
+        own = [drop, self.colluders.lie, self.colluders.forge, self.colluders.hurry]
+        self.assertEqual(known, own)
+
+    def test_one_in_a_hurry_names_colluders_and_other_dead_ends_each_time(self) -> None:
+        dead_ends = DeadEnds(100, K // 2)
+        colluders = Colluders(K, dead_ends)
+        for node_id in self.ids:
+            colluders.add(Contact.at(node_id, Endpoint("60.0.0.1", 8000), bytes(32)))
+        hurry = conduct_of("hurry", colluders)
+        heard: list[NodeID] = []
+        for number in range(SETS):
+            nodes = answer(hurry, FindNode(KEY), number)
+            records = answer(hurry, FindValue(KEY, 1), number)
+            assert isinstance(nodes, Nodes) and isinstance(records, Records)
+            self.assertEqual(nodes.contacts, records.contacts)
+            named = [each.node_id for each in nodes.contacts]
+            self.assertEqual(named[: K // 2], self.nearest(KEY)[: K // 2])
+            heard += named[K // 2 :]
+        self.assertEqual(len(set(heard)), SETS * K // 2)
+        self.assertTrue(all(each in dead_ends for each in heard))
+        self.assertEqual(answer(hurry, Store(b"\1", 60)), Stored(60))
+        self.assertIs(answer(hurry, Ping()), HONEST)
+
+    def test_one_in_a_hurry_sometimes_forges(self) -> None:
+        hurry = conduct_of("hurry", self.colluders)
+        found = [answer(hurry, FindValue(KEY, 1), number) for number in range(12)]
+        made = [each.items[0].record for each in found if isinstance(each, Records) and each.items]
+        self.assertEqual(len(made), 9)
+        self.assertEqual(set(made), {forge(KEY) for forge in FORGERIES})
 
 
 class AttackerTests(SynchronousTestCase):

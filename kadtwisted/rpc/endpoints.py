@@ -7,19 +7,23 @@ one slot of a lookup and no connection.  A failure does not double the patience,
 that fails again and again is dropped.
 
 It never judges who is in a routing table, and never checks a token that others show us.  It holds
-at most ``capacity`` endpoints: the one that was least recently asked, heard from or failed goes
-first.  ``now`` is an argument, in seconds of a monotonic clock.
+at most ``capacity`` endpoints: those that have not answered or failed for longest go first
+(:mod:`~kadtwisted.model.generations`).  ``now`` is an argument, in seconds of a monotonic clock.
+
+A node knows about as many endpoints as contacts, so what is known of each is one short byte string,
+which takes a quarter of the memory of an object with these fields.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass
+from array import array
 from math import inf
+from struct import Struct
 from typing import NamedTuple
 
 from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.generations import Generations
 from kadtwisted.parameters import Parameters, Timeouts
 
 RECOMPUTE_AFTER = 16
@@ -43,33 +47,44 @@ class Patience(NamedTuple):
     hard: float
 
 
-@dataclass(slots=True, eq=False)
-class EndpointRecord:
-    """What is known of one endpoint.  Times are in seconds, moments are :data:`NEVER` at first.
+class EndpointRecord(NamedTuple):
+    """What is known of one endpoint, in seconds.
 
-    ``srtt`` (``None`` before the first sample) and ``rttvar`` are RFC 6298's.  ``token`` was
-    received at ``token_from`` from the node with the public key ``token_key``.  ``failures`` counts
-    since the last reply.  ``network`` is the index of the network secret it last used.
+    ``srtt`` and ``rttvar`` are RFC 6298's; ``srtt`` is :data:`UNMEASURED` before the first sample.
+    ``token`` was received at ``token_from``; ``issuer`` begins as the public key of the node that
+    gave it.  ``network`` is the index of the network secret it last used, or :data:`UNKNOWN`.
+    ``answered`` says whether it ever did.
     """
 
-    srtt: float | None = None
-    rttvar: float = 0.0
-    token: bytes = NO_TOKEN
-    token_from: float = NEVER
-    token_key: bytes = b""
-    failures: int = 0
-    network: int | None = None
-    last_heard: float = NEVER
-    last_failed: float = NEVER
+    srtt: float
+    rttvar: float
+    token: bytes
+    token_from: float
+    issuer: bytes
+    network: int
+    answered: bool
 
-    def measured(self, rtt: float) -> None:
-        """Take one round trip into the estimate (RFC 6298, 2.2 and 2.3: alpha 1/8, beta 1/4)."""
-        if self.srtt is None:
-            self.srtt, self.rttvar = rtt, rtt / 2
-        else:
-            # RTTVAR first: it needs the SRTT from before this sample.
-            self.rttvar += (abs(self.srtt - rtt) - self.rttvar) / 4
-            self.srtt += (rtt - self.srtt) / 8
+
+UNMEASURED = -1.0
+UNKNOWN = -1
+_RECORD = Struct("=dd8sd8sh?")
+_ESTIMATE = Struct("=dd")
+_TOKEN = Struct("=16x8sd8s")
+_NETWORK = Struct("=40xh")
+ISSUER_BYTES = 8
+"""How much of an issuer's public key is kept.  It only tells that another node lives at an endpoint
+now, for which a token is of no use: who makes up a key that begins the same gains nothing."""
+_NOBODY = bytes(ISSUER_BYTES)
+_NOTHING_KNOWN = EndpointRecord(UNMEASURED, 0.0, NO_TOKEN, NEVER, _NOBODY, UNKNOWN, False)
+_NEW = _RECORD.pack(*_NOTHING_KNOWN)
+
+
+def smoothed(srtt: float, rttvar: float, rtt: float) -> tuple[float, float]:
+    """SRTT and RTTVAR after one more round trip (RFC 6298, 2.2 and 2.3: alpha 1/8, beta 1/4)."""
+    if srtt < 0:
+        return rtt, rtt / 2
+    # RTTVAR needs the SRTT from before this sample.
+    return srtt + (rtt - srtt) / 8, rttvar + (abs(srtt - rtt) - rttvar) / 4
 
 
 class RecentRTTs:
@@ -80,13 +95,17 @@ class RecentRTTs:
     """
 
     def __init__(self, size: int) -> None:
-        self._samples: deque[float] = deque(maxlen=size)
+        self._samples = array("d")
+        self._size = size
         self._seen = 0
         self.p99: float | None = None
 
     def add(self, rtt: float) -> None:
         """Take one round trip, in seconds."""
-        self._samples.append(rtt)
+        if len(self._samples) < self._size:
+            self._samples.append(rtt)
+        else:
+            self._samples[self._seen % self._size] = rtt  # the oldest
         self._seen += 1
         if self._seen <= RECOMPUTE_AFTER or self._seen % RECOMPUTE_AFTER == 0:
             # The rank is ceil(0.99 n), in whole numbers.
@@ -106,48 +125,49 @@ class Endpoints:
         self._capacity = capacity
         self._token_life = TOKEN_LIFE * rotation
         self._recent = RecentRTTs(timeouts.samples)
-        self._records: OrderedDict[Endpoint, EndpointRecord] = OrderedDict()
+        self._records: Generations[Endpoint, bytes] = Generations(capacity)
 
     def __len__(self) -> int:
         return len(self._records)
 
     def get(self, endpoint: Endpoint) -> EndpointRecord | None:
-        """What is known of an endpoint, for reading only; ``None`` if there is nothing."""
-        return self._records.get(endpoint)
+        """What is known of an endpoint; ``None`` if there is nothing."""
+        record = self._records.find(endpoint)
+        return None if record is None else EndpointRecord(*_RECORD.unpack(record))
 
-    def _touch(self, endpoint: Endpoint) -> EndpointRecord:
-        """The endpoint's record, made if it is missing; now it is the last to be forgotten."""
-        records = self._records
-        record = records.get(endpoint)
-        if record is not None:
-            records.move_to_end(endpoint)
-            return record
-        records[endpoint] = record = EndpointRecord()
-        if len(records) > self._capacity:
-            records.popitem(last=False)
-        return record
+    def round_trip(self, endpoint: Endpoint) -> float | None:
+        """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""
+        record = self._records.find(endpoint)
+        if record is None:
+            return None
+        srtt: float = _ESTIMATE.unpack_from(record)[0]
+        return None if srtt < 0 else srtt
+
+    def has_answered(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint ever answered."""
+        record = self._records.find(endpoint)
+        return record is not None and bool(record[-1])
 
     # --- What happens ------------------------------------------------------------------------
 
-    def answered(self, endpoint: Endpoint, rtt: float | None, now: float) -> None:
-        """A valid reply came from there: its failures no longer count.
+    def answered(self, endpoint: Endpoint, rtt: float | None) -> None:
+        """A valid reply came from there.
 
         ``rtt`` is in seconds.  It is ``None`` if it measures nothing: the request was retransmitted
         (Karn's rule; RFC 6298, section 3), or the answer waited for a disk (STORE).
         """
-        record = self._touch(endpoint)
-        record.failures = 0
-        record.last_heard = now
+        record = self._records.find(endpoint) or _NEW
+        srtt, rttvar, token, token_from, issuer, network, _ = _RECORD.unpack(record)
         if rtt is not None:
-            record.measured(rtt)
+            srtt, rttvar = smoothed(srtt, rttvar, rtt)
             self._recent.add(rtt)
+        self._records.keep(
+            endpoint, _RECORD.pack(srtt, rttvar, token, token_from, issuer, network, True)
+        )
 
-    def failed(self, endpoint: Endpoint, now: float) -> None:
+    def failed(self, endpoint: Endpoint) -> None:
         """A request to it failed; perhaps it does not accept our network secret."""
-        record = self._touch(endpoint)
-        record.failures += 1
-        record.network = None
-        record.last_failed = now
+        self.remember_network(endpoint, UNKNOWN)
 
     # --- Tokens and networks -----------------------------------------------------------------
 
@@ -157,36 +177,47 @@ class Endpoints:
         A token from a node with another public key than ``key`` is not used, either.  An empty key
         stands for one that is not known.
         """
-        record = self._records.get(endpoint)
-        if record is None or now - record.token_from > self._token_life:
+        record = self._records.find(endpoint)
+        if record is None:
             return NO_TOKEN
-        if key and record.token_key and key != record.token_key:
+        token: bytes
+        token, token_from, issuer = _TOKEN.unpack_from(record)
+        if now - token_from > self._token_life:
             return NO_TOKEN
-        return record.token
+        if key and issuer != _NOBODY and key[:ISSUER_BYTES] != issuer:
+            return NO_TOKEN
+        return token
 
     def remember_token(
-        self, endpoint: Endpoint, token: bytes, now: float, key: bytes = b""
+        self,
+        endpoint: Endpoint,
+        token: bytes,
+        now: float,
+        key: bytes = b"",
+        network: int | None = None,
     ) -> None:
-        """Keep the token of a reply from there; ``key`` is the public key that sealed the reply."""
-        record = self._touch(endpoint)
-        record.token = token
-        record.token_from = now
-        record.token_key = key
-
-    def forget_token(self, endpoint: Endpoint) -> None:
-        """The endpoint refused the token: do not show it again."""
-        record = self._records.get(endpoint)
-        if record is not None:
-            record.token, record.token_from, record.token_key = NO_TOKEN, NEVER, b""
+        """Keep the token of a reply from there; ``key`` is the public key that sealed the reply,
+        ``network`` the index of the network secret that it used."""
+        record = self._records.find(endpoint) or _NEW
+        srtt, rttvar, _, _, _, before, answered = _RECORD.unpack(record)
+        used = before if network is None else network
+        self._records.keep(
+            endpoint, _RECORD.pack(srtt, rttvar, token, now, key[:ISSUER_BYTES], used, answered)
+        )
 
     def network(self, endpoint: Endpoint) -> int | None:
         """The index of the network secret that was last accepted there; ``None`` if not known."""
-        record = self._records.get(endpoint)
-        return record.network if record is not None else None
+        record = self._records.find(endpoint)
+        if record is None:
+            return None
+        network: int = _NETWORK.unpack_from(record)[0]
+        return None if network == UNKNOWN else network
 
     def remember_network(self, endpoint: Endpoint, index: int) -> None:
         """Keep which network secret a valid datagram from there used."""
-        self._touch(endpoint).network = index
+        record = self._records.find(endpoint) or _NEW
+        *known, _, answered = _RECORD.unpack(record)
+        self._records.keep(endpoint, _RECORD.pack(*known, index, answered))
 
     # --- Patience ----------------------------------------------------------------------------
 
@@ -199,9 +230,10 @@ class Endpoints:
         patience is a multiple of the soft one, and has its own floor.
         """
         timeouts = self._timeouts
-        record = self._records.get(endpoint)
-        if record is not None and record.srtt is not None:
-            soft = record.srtt + 4 * record.rttvar
+        record = self._records.find(endpoint)
+        srtt, rttvar = _ESTIMATE.unpack_from(record or _NEW)
+        if srtt >= 0:
+            soft = srtt + 4 * rttvar
         elif self._recent.p99 is not None:
             soft = timeouts.unknown_factor * self._recent.p99
         else:

@@ -12,7 +12,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.parameters import Timeouts
-from kadtwisted.rpc.endpoints import NEVER, EndpointRecord, Endpoints, Patience, RecentRTTs
+from kadtwisted.rpc.endpoints import (
+    UNKNOWN,
+    UNMEASURED,
+    EndpointRecord,
+    Endpoints,
+    Patience,
+    RecentRTTs,
+    smoothed,
+)
 
 HERE = Endpoint("192.0.2.1", 4000)
 THERE = Endpoint("192.0.2.2", 4000)
@@ -25,42 +33,39 @@ class EstimatorTests(SynchronousTestCase):
     """RFC 6298 against numbers computed by hand."""
 
     def test_by_hand(self):
-        record = EndpointRecord()
         # R = 0.800: SRTT = R, RTTVAR = R / 2.
-        record.measured(0.8)
-        self.assertEqual((record.srtt, record.rttvar), (0.8, 0.4))
+        srtt, rttvar = smoothed(UNMEASURED, 0.0, 0.8)
+        self.assertEqual((srtt, rttvar), (0.8, 0.4))
         # R = 1.600: RTTVAR = 3/4 x 0.4 + 1/4 x |0.8 - 1.6| = 0.5, SRTT = 7/8 x 0.8 + 0.2 = 0.9.
-        record.measured(1.6)
-        self.assertAlmostEqual(record.rttvar, 0.5, 12)
-        self.assertAlmostEqual(record.srtt, 0.9, 12)
+        srtt, rttvar = smoothed(srtt, rttvar, 1.6)
+        self.assertAlmostEqual(rttvar, 0.5, 12)
+        self.assertAlmostEqual(srtt, 0.9, 12)
         # R = 0.100: RTTVAR = 0.375 + 0.2 = 0.575, SRTT = 0.7875 + 0.0125 = 0.8.
-        record.measured(0.1)
-        self.assertAlmostEqual(record.rttvar, 0.575, 12)
-        self.assertAlmostEqual(record.srtt, 0.8, 12)
+        srtt, rttvar = smoothed(srtt, rttvar, 0.1)
+        self.assertAlmostEqual(rttvar, 0.575, 12)
+        self.assertAlmostEqual(srtt, 0.8, 12)
 
     def test_a_known_endpoint_is_waited_for_by_its_own_estimate(self):
         endpoints = Endpoints(WIDE, 10)
         for rtt, rto in ((0.8, 2.4), (1.6, 2.9), (0.1, 3.1)):
-            endpoints.answered(HERE, rtt, 0.0)
+            endpoints.answered(HERE, rtt)
             soft, hard = endpoints.patience(HERE)
             self.assertAlmostEqual(soft, rto, 12)
             self.assertAlmostEqual(hard, 3 * rto, 12)
 
     def test_no_sample_moves_no_estimate(self):
         endpoints = Endpoints(WIDE, 10)
-        endpoints.answered(HERE, 0.5, 0.0)
+        endpoints.answered(HERE, 0.5)
         before = endpoints.patience(HERE), endpoints.patience(THERE)
-        endpoints.failed(HERE, 1.0)
-        endpoints.answered(HERE, None, 2.0)
+        endpoints.failed(HERE)
+        endpoints.answered(HERE, None)
         self.assertEqual((endpoints.patience(HERE), endpoints.patience(THERE)), before)
-        self.assertEqual(endpoints.get(HERE).failures, 0)
-        self.assertEqual(endpoints.get(HERE).last_heard, 2.0)
 
     def test_an_answer_without_sample_leaves_the_endpoint_unmeasured(self):
         endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
-        endpoints.answered(HERE, None, 0.0)
+        endpoints.answered(HERE, None)
         self.assertEqual(endpoints.patience(HERE), Patience(1.0, 3.0))
-        endpoints.answered(THERE, 0.1, 0.0)
+        endpoints.answered(THERE, 0.1)
         self.assertAlmostEqual(endpoints.patience(HERE).soft, 0.3, 12)
 
 
@@ -72,22 +77,22 @@ class PatienceTests(SynchronousTestCase):
     def test_an_endpoint_never_asked_is_judged_by_the_others(self):
         endpoints = Endpoints(WIDE, 1000)
         for number in range(100):
-            endpoints.answered(Endpoint("192.0.2.9", number), number / 1000, 0.0)
+            endpoints.answered(Endpoint("192.0.2.9", number), number / 1000)
         # The last computation saw 96 samples, 0 to 95 ms: rank ceil(95.04) = 96.
         self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.095, 12)
 
     def test_clamped(self):
         endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
-        endpoints.answered(HERE, 0.001, 0.0)
+        endpoints.answered(HERE, 0.001)
         self.assertEqual(endpoints.patience(HERE), Patience(0.05, 0.2))
         self.assertEqual(endpoints.patience(THERE), Patience(0.05, 0.2))
-        endpoints.answered(THERE, 10.0, 0.0)
+        endpoints.answered(THERE, 10.0)
         self.assertEqual(endpoints.patience(THERE), Patience(2.0, 6.0))
         self.assertEqual(endpoints.patience(Endpoint("192.0.2.3", 1)).soft, 2.0)
 
     def test_a_floor_of_ones_own(self):
         endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
-        endpoints.answered(HERE, 0.05, 0.0)
+        endpoints.answered(HERE, 0.05)
         self.assertAlmostEqual(endpoints.patience(HERE, 0.01).soft, 0.15, 12)
         self.assertEqual(endpoints.patience(HERE, 0.5), Patience(0.5, 1.5))
         self.assertEqual(endpoints.patience(HERE, 5.0), Patience(5.0, 15.0))
@@ -127,7 +132,7 @@ class TokenTests(SynchronousTestCase):
 
     def test_none(self):
         self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
-        self.endpoints.failed(HERE, 0.0)
+        self.endpoints.failed(HERE)
         self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
         self.assertEqual(self.endpoints.token(HERE, 0.0, ALICE), NO_TOKEN)
 
@@ -152,14 +157,6 @@ class TokenTests(SynchronousTestCase):
         self.endpoints.remember_token(HERE, TOKEN, 0.0)
         self.assertEqual(self.endpoints.token(HERE, 0.0, BOB), TOKEN)
 
-    def test_forgotten(self):
-        self.endpoints.remember_token(HERE, TOKEN, 0.0, ALICE)
-        self.endpoints.forget_token(HERE)
-        self.assertEqual(self.endpoints.token(HERE, 0.0), NO_TOKEN)
-        self.assertEqual(self.endpoints.get(HERE).token_key, b"")
-        self.endpoints.forget_token(THERE)
-        self.assertEqual(len(self.endpoints), 1)
-
 
 class RecordTests(SynchronousTestCase):
     def setUp(self):
@@ -168,18 +165,34 @@ class RecordTests(SynchronousTestCase):
     def test_nothing_known(self):
         self.assertIsNone(self.endpoints.get(HERE))
         self.assertIsNone(self.endpoints.network(HERE))
-        self.endpoints.answered(HERE, None, 1.0)
-        record = self.endpoints.get(HERE)
-        self.assertEqual((record.failures, record.network, record.srtt), (0, None, None))
-        self.assertEqual((record.last_heard, record.last_failed), (1.0, NEVER))
+        self.endpoints.answered(HERE, None)
+        self.assertEqual(
+            self.endpoints.get(HERE),
+            EndpointRecord(UNMEASURED, 0.0, NO_TOKEN, -math.inf, bytes(8), UNKNOWN, True),
+        )
+        self.assertIsNone(self.endpoints.round_trip(HERE))
 
-    def test_failures_in_a_row(self):
-        self.endpoints.failed(HERE, 1.0)
-        self.endpoints.failed(HERE, 2.0)
-        record = self.endpoints.get(HERE)
-        self.assertEqual((record.failures, record.last_failed), (2, 2.0))
-        self.endpoints.answered(HERE, 0.1, 3.0)
-        self.assertEqual((record.failures, record.last_heard), (0, 3.0))
+    def test_each_event_changes_its_own_part(self):
+        endpoints = self.endpoints
+        endpoints.failed(HERE)
+        self.assertFalse(endpoints.has_answered(HERE))
+        endpoints.remember_token(HERE, TOKEN, 5.0, ALICE, 2)
+        self.assertFalse(endpoints.has_answered(HERE))
+        endpoints.answered(HERE, 0.25)
+        whole = EndpointRecord(0.25, 0.125, TOKEN, 5.0, ALICE[:8], 2, True)
+        self.assertEqual(endpoints.get(HERE), whole)
+        self.assertEqual(endpoints.round_trip(HERE), 0.25)
+        endpoints.remember_network(HERE, 1)
+        self.assertEqual(endpoints.get(HERE), whole._replace(network=1))
+        endpoints.failed(HERE)
+        self.assertEqual(endpoints.get(HERE), whole._replace(network=UNKNOWN))
+        self.assertIsNone(endpoints.network(HERE))
+        endpoints.remember_token(HERE, b"another!", 6.0, BOB)
+        known = whole._replace(token=b"another!", token_from=6.0, issuer=BOB[:8], network=UNKNOWN)
+        self.assertEqual(endpoints.get(HERE), known)
+        self.assertTrue(endpoints.has_answered(HERE))
+        self.assertFalse(endpoints.has_answered(THERE))
+        self.assertIsNone(endpoints.round_trip(THERE))
 
     def test_the_network_last_accepted(self):
         self.endpoints.remember_network(HERE, 0)
@@ -188,20 +201,19 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(self.endpoints.network(HERE), 1)
         self.assertIsNone(self.endpoints.network(THERE))
 
-    def test_the_least_recently_used_goes_first(self):
+    def test_who_was_silent_for_longest_goes_first(self):
+        endpoints = Endpoints(Timeouts(), 4)
         ports = [Endpoint("192.0.2.1", port) for port in range(4)]
         for endpoint in ports[:3]:
-            self.endpoints.answered(endpoint, None, 0.0)
-        self.endpoints.failed(ports[0], 1.0)
-        self.endpoints.failed(ports[3], 2.0)
-        self.assertEqual(len(self.endpoints), 3)
+            endpoints.answered(endpoint, None)
+        endpoints.failed(ports[0])
+        endpoints.failed(ports[3])
         self.assertEqual(
-            [self.endpoints.get(each) is not None for each in ports], [True, False, True, True]
+            [endpoints.get(each) is not None for each in ports], [True, False, True, True]
         )
 
     def test_looking_makes_no_record(self):
         self.endpoints.patience(HERE)
         self.endpoints.token(HERE, 0.0)
         self.endpoints.network(HERE)
-        self.endpoints.forget_token(HERE)
         self.assertEqual(len(self.endpoints), 0)

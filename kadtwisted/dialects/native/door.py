@@ -287,8 +287,9 @@ class NativeDoor:
         transaction = self.transactions.match(endpoint, key, reply.transaction_id)
         if transaction is None:
             raise MalformedDatagram("unmatched-reply")
-        self.endpoints.remember_token(endpoint, reply.token, now, key)
-        self.endpoints.remember_network(endpoint, header.network)
+        # The endpoint of the contact that was asked, an object that the table holds as well.
+        asked = transaction.endpoint
+        self.endpoints.remember_token(asked, reply.token, now, key, header.network)
         return Matched(transaction, reply, key)
 
     def _taken_cookie(
@@ -305,7 +306,8 @@ class NativeDoor:
             notes = exchange.notes
             if notes.nonce == nonce and not notes.cookie_taken:
                 notes.cookie_taken = True
-                self.endpoints.remember_token(endpoint, token, now, exchange.contact.key)
+                asked = exchange.contact
+                self.endpoints.remember_token(asked.endpoint, token, now, asked.key)
                 self.transactions.resent(transaction, now)
                 return Send(self._sealed(exchange, transaction.transaction_id, now))
         raise MalformedDatagram("unexpected-cookie")

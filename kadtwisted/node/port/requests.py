@@ -52,7 +52,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.model.record import Kind
 from kadtwisted.node.context import NodeContext
-from kadtwisted.rpc.endpoints import NEVER, Patience
+from kadtwisted.rpc.endpoints import Patience
 from kadtwisted.rpc.transactions import Due, Transaction
 
 UNKNOWN_ID = NodeID(0)
@@ -136,13 +136,11 @@ class Requests:
 
     def has_answered(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint ever answered."""
-        record = self._endpoints.get(endpoint)
-        return record is not None and record.last_heard > NEVER
+        return self._endpoints.has_answered(endpoint)
 
     def round_trip(self, endpoint: Endpoint) -> float | None:
         """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""
-        record = self._endpoints.get(endpoint)
-        return record.srtt if record is not None else None
+        return self._endpoints.round_trip(endpoint)
 
     # --- Asking ------------------------------------------------------------------------------
 
@@ -239,7 +237,7 @@ class Requests:
 
     def _give_up(self, transaction: Transaction[_Asked]) -> None:
         self._counts["requests.timed_out"] += 1
-        self._endpoints.failed(transaction.endpoint, self._now())
+        self._endpoints.failed(transaction.endpoint)
         silent = RequestTimedOut(f"{transaction.endpoint} did not answer in time")
         _ended(transaction).waiter.errback(silent)
 
@@ -252,7 +250,7 @@ class Requests:
         wrong = self._is_wrong(asked, reply.body)
         if wrong:
             self._counts["replies.wrong"] += 1
-            self._endpoints.failed(transaction.endpoint, now)
+            self._endpoints.failed(transaction.endpoint)
             asked.waiter.errback(WrongReply(f"{transaction.endpoint} {wrong}"))
             return
         if key == self._public_key and asked.greets:
@@ -261,7 +259,7 @@ class Requests:
             asked.waiter.errback(OwnKeyAnswered(sentence, ourselves=asked.came_back))
             return
         rtt = transaction.rtt(now) if asked.measured else None
-        self._endpoints.answered(transaction.endpoint, rtt, now)
+        self._endpoints.answered(transaction.endpoint, rtt)
         if type(reply.body) is Error:
             self._take_error(asked, reply.body)
             return

@@ -188,14 +188,13 @@ class Population:
         """
         self._monitor.phase(f"acquainting {len(members):,} nodes with their contacts", len(members))
         draw, jitter = self.random.random, self.scenario.latency.jitter
-        now = self.clock.seconds()
         for member in members:
             endpoints = endpoints_of(member.node)
             own = member.host.addresses[0]
             for contact in member.table.contacts():
                 rtt = self.latency.rtt(own, contact.endpoint.host)
                 for _ in range(SAMPLES):
-                    endpoints.answered(contact.endpoint, rtt * (1 + jitter * draw()), now)
+                    endpoints.answered(contact.endpoint, rtt * (1 + jitter * draw()))
             self._monitor.step()
 
     def crash(self, member: Member) -> None:

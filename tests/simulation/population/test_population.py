@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import NotFound
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID, random_id
-from kadtwisted.rpc.endpoints import NEVER
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.scenario.scenario import Faults, Scenario
 from kadtwisted.storage.memory import MemoryStorage
@@ -113,10 +112,9 @@ class MemberTests(SynchronousTestCase):
         population.acquaint([member])
         record = endpoints.get(contact.endpoint)
         assert record is not None
-        assert record.srtt is not None
         base = population.latency.rtt(member.host.addresses[0], contact.endpoint.host)
         self.assertApproximates(record.srtt, base * 1.025, base * 0.03)
-        self.assertGreater(record.last_heard, NEVER)
+        self.assertTrue(record.answered)
 
     def test_drawing(self) -> None:
         population = grown(20)

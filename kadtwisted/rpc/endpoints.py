@@ -156,14 +156,13 @@ class Endpoints:
         ``rtt`` is in seconds.  It is ``None`` if it measures nothing: the request was retransmitted
         (Karn's rule; RFC 6298, section 3), or the answer waited for a disk (STORE).
         """
-        record = self._records.find(endpoint) or _NEW
+        records = self._records
+        record = records.young.get(endpoint) or records.old.get(endpoint) or _NEW
         srtt, rttvar, token, token_from, issuer, network, _ = _RECORD.unpack(record)
         if rtt is not None:
             srtt, rttvar = smoothed(srtt, rttvar, rtt)
             self._recent.add(rtt)
-        self._records.keep(
-            endpoint, _RECORD.pack(srtt, rttvar, token, token_from, issuer, network, True)
-        )
+        records.keep(endpoint, _RECORD.pack(srtt, rttvar, token, token_from, issuer, network, True))
 
     def failed(self, endpoint: Endpoint) -> None:
         """A request to it failed; perhaps it does not accept our network secret."""
@@ -177,7 +176,8 @@ class Endpoints:
         A token from a node with another public key than ``key`` is not used, either.  An empty key
         stands for one that is not known.
         """
-        record = self._records.find(endpoint)
+        records = self._records
+        record = records.young.get(endpoint) or records.old.get(endpoint)
         if record is None:
             return NO_TOKEN
         token: bytes
@@ -198,12 +198,12 @@ class Endpoints:
     ) -> None:
         """Keep the token of a reply from there; ``key`` is the public key that sealed the reply,
         ``network`` the index of the network secret that it used."""
-        record = self._records.find(endpoint) or _NEW
+        records = self._records
+        record = records.young.get(endpoint) or records.old.get(endpoint) or _NEW
         srtt, rttvar, _, _, _, before, answered = _RECORD.unpack(record)
         used = before if network is None else network
-        self._records.keep(
-            endpoint, _RECORD.pack(srtt, rttvar, token, now, key[:ISSUER_BYTES], used, answered)
-        )
+        # Of the key as many bytes are packed as there is room for.
+        records.keep(endpoint, _RECORD.pack(srtt, rttvar, token, now, key, used, answered))
 
     def network(self, endpoint: Endpoint) -> int | None:
         """The index of the network secret that was last accepted there; ``None`` if not known."""
@@ -230,8 +230,9 @@ class Endpoints:
         patience is a multiple of the soft one, and has its own floor.
         """
         timeouts = self._timeouts
-        record = self._records.find(endpoint)
-        srtt, rttvar = _ESTIMATE.unpack_from(record or _NEW)
+        records = self._records
+        record = records.young.get(endpoint) or records.old.get(endpoint) or _NEW
+        srtt, rttvar = _ESTIMATE.unpack_from(record)
         if srtt >= 0:
             soft = srtt + 4 * rttvar
         elif self._recent.p99 is not None:

@@ -20,15 +20,15 @@ and computes a new tag.
 Hello and cookie are boxed under keys that the whole network has.  They prove nothing about their
 sender.  The answer to a hello that shows our own key is boxed under a secret of that key alone.
 
-Secrets are computed once for each key and kept in a bounded cache; the least recently used goes
-first.  It has the secrets of nodes that we send requests to, and of senders that the caller vouches
-for (``remember``).  The secret of the last other key is kept aside, so that the reply to a stranger
-needs no second computation.  Nothing here knows a clock, an endpoint or a message.
+Secrets are computed once for each key and kept in a bounded cache, which forgets those that were
+not used lately (:mod:`~kadtwisted.model.generations`).  It has the secrets of nodes that we send
+requests to, and of senders that the caller vouches for (``remember``).  The secret of the last
+other key is kept aside, so that the reply to a stranger needs no second computation.  Nothing here
+knows a clock, an endpoint or a message.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
@@ -46,6 +46,7 @@ from zope.interface import implementer
 from kadtwisted.constants import NO_TOKEN, TOKEN_BYTES
 from kadtwisted.errors import ConfigurationError, InvalidInput, MalformedDatagram, SendFailed
 from kadtwisted.model.contact import KEY_BYTES
+from kadtwisted.model.generations import Generations
 from kadtwisted.sealing.forms import (
     FOR_ALL,
     FORMS,
@@ -126,16 +127,11 @@ def shared_secret(curve_secret: bytes, public_key: bytes) -> bytes:
         raise MalformedDatagram("bad-key") from None
 
 
-class PairKeys(NamedTuple):
-    """The keys between this node and another one on one network: for boxes to it, for boxes from it
-    and for tags of datagrams to it."""
-
-    seals: bytes
-    opens: bytes
-    tags: bytes
-
-    def __repr__(self) -> str:
-        return "PairKeys(...)"
+PairKeys = bytes
+"""The keys between this node and another one: for each network 32 bytes each for boxes to it, for
+boxes from it and for tags of datagrams to it.  In one string, because a node keeps them for all
+nodes that it deals with, and each object more would cost as much as a key."""
+PAIR_BYTES = 96
 
 
 class Outgoing(NamedTuple):
@@ -145,7 +141,7 @@ class Outgoing(NamedTuple):
     first: bytes
     shown: bytes
     token: bool
-    keys: tuple[PairKeys, ...] | None
+    keys: PairKeys | None
 
 
 Incoming = tuple[int, int, int, int, tuple[tuple[int, blake2b], ...]]
@@ -184,9 +180,8 @@ class BoxSealer:
         self._network_keys = checked_network_keys(network_keys)
         self.networks = len(self._network_keys)
         self._agree = agree
-        self._cache_size = cache_size
-        self._secrets: OrderedDict[bytes, tuple[PairKeys, ...]] = OrderedDict()
-        self._aside: tuple[bytes, tuple[PairKeys, ...]] | None = None
+        self._secrets: Generations[bytes, PairKeys] = Generations(cache_size)
+        self._aside: tuple[bytes, PairKeys] | None = None
         self._randoms = random_parts(secure_random)
         self._box = SecretBox()
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
@@ -202,14 +197,14 @@ class BoxSealer:
 
     def _outgoing_form(self, form: Form) -> Outgoing:
         shown = self.public_key if form in SHOWS_KEY else b""
-        keys = tuple(self._keys_with_all(form, key) for key in self._network_keys)
+        keys = b"".join([self._keys_with_all(form, key) for key in self._network_keys])
         first = bytes((SEALED_MARK | form,))
         return Outgoing(first, shown, form in SHOWS_TOKEN, keys if form in FOR_ALL else None)
 
     @staticmethod
     def _keys_with_all(form: Form, key: bytes) -> PairKeys:
         box_key = derive(key, b"kad/1 hello" if form == HELLO else b"kad/1 cookie")
-        return PairKeys(box_key, box_key, tag_key(key, b""))
+        return box_key + box_key + tag_key(key, b"")
 
     def inspect(self, datagram: bytes) -> Header:
         """See :meth:`ISealer.inspect`: ``too-short``, ``unknown-form``, ``wrong-tag`` (another
@@ -236,7 +231,8 @@ class BoxSealer:
 
     def knows(self, sender: bytes) -> bool:
         """See :meth:`ISealer.knows`."""
-        return sender in self._secrets
+        secrets = self._secrets
+        return sender in secrets.young or sender in secrets.old
 
     def open(self, datagram: bytes, header: Header, sender: bytes, remember: bool) -> bytes:
         """See :meth:`ISealer.open`: ``bad-box``, or ``bad-key`` for a key that is not valid.
@@ -246,21 +242,21 @@ class BoxSealer:
         it.
         """
         form, key, _, network = header
+        secrets = self._secrets
         to_all = self._outgoing[form].keys
-        known = self._secrets.get(sender) if to_all is None else to_all
-        keys_used = (known or self._keys_with(sender))[network]
+        known = secrets.young.get(sender) if to_all is None else to_all
+        keys = known or secrets.old.get(sender) or self._keys_with(sender)
+        at = PAIR_BYTES * network + 32
         box = datagram[LAYOUTS[form].header_end :]
         try:
-            body = self._box.open(box, datagram[1:NONCE_END], keys_used.opens)
+            body = self._box.open(box, datagram[1:NONCE_END], keys[at : at + 32])
         except CryptoError:
             raise MalformedDatagram("bad-box") from None
         if to_all is not None:
-            if form == HELLO and key not in self._secrets:
+            if form == HELLO and key not in secrets:
                 self._keys_with(key)
-        elif known is not None:
-            self._secrets.move_to_end(sender)
-        elif remember:
-            self._remember(sender)
+        elif known is None and (remember or sender in secrets.old):
+            secrets.keep(sender, keys)
         return body
 
     def seal(self, form: int, body: bytes, recipient: bytes, token: bytes, network: int) -> bytes:
@@ -272,18 +268,21 @@ class BoxSealer:
         """
         first, shown, with_token, keys = self._outgoing[form]
         if keys is None:
-            keys = self._secrets.get(recipient) or self._keys_with_recipient(recipient, form)
-        seals, _, tags = keys[network]
+            secrets = self._secrets
+            keys = secrets.young.get(recipient) or secrets.old.get(recipient)
+            keys = keys or self._keys_with_recipient(recipient, form)
+        at = PAIR_BYTES * network
         if with_token:
             if len(token) != TOKEN_BYTES:
                 raise InvalidInput(f"a token has {TOKEN_BYTES} bytes, this has {len(token)}")
             shown += token
         random = next(self._randoms)
         start = first + random
+        tags = keys[at + 64 : at + 96]
         tag = blake2b(start + shown, digest_size=TAG_BYTES, key=tags).digest()
-        return start + tag + shown + self._box.seal(body, random + tag, seals)
+        return start + tag + shown + self._box.seal(body, random + tag, keys[at : at + 32])
 
-    def _keys_with_recipient(self, recipient: bytes, form: int) -> tuple[PairKeys, ...]:
+    def _keys_with_recipient(self, recipient: bytes, form: int) -> PairKeys:
         try:
             keys = self._keys_with(recipient)
         except MalformedDatagram:
@@ -292,28 +291,24 @@ class BoxSealer:
                 "it is not a valid Ed25519 key"
             ) from None
         if form == REQUEST:
-            self._remember(recipient)
+            self._secrets.keep(recipient, keys)
         return keys
 
-    def _keys_with(self, other: bytes) -> tuple[PairKeys, ...]:
+    def _keys_with(self, other: bytes) -> PairKeys:
         """The keys shared with a node that is not in the cache; the last ones are kept aside."""
         if self._aside is None or self._aside[0] != other:
             shared = self._agree(self._curve_secret, other)
-            derived = (self._derived(key, shared, other) for key in self._network_keys)
-            self._aside = other, tuple(derived)
+            derived = [self._derived(key, shared, other) for key in self._network_keys]
+            self._aside = other, b"".join(derived)
         return self._aside[1]
 
     def _derived(self, key: bytes, shared: bytes, other: bytes) -> PairKeys:
-        return PairKeys(
+        pair = (
             derive(key, b"kad/1 box", shared + self.public_key + other),
             derive(key, b"kad/1 box", shared + other + self.public_key),
             tag_key(key, other),
         )
-
-    def _remember(self, other: bytes) -> None:
-        self._secrets[other] = self._keys_with(other)
-        if len(self._secrets) > self._cache_size:
-            self._secrets.popitem(last=False)
+        return b"".join(pair)
 
 
 def random_parts(secure_random: Callable[[int], bytes]) -> Iterator[bytes]:

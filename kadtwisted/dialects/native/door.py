@@ -287,7 +287,7 @@ class NativeDoor:
         transaction = self.transactions.match(endpoint, key, reply.transaction_id)
         if transaction is None:
             raise MalformedDatagram("unmatched-reply")
-        # The endpoint of the contact that was asked, an object that the table holds as well.
+        # The endpoint of the contact that was asked: an object that the table holds, too.
         asked = transaction.endpoint
         self.endpoints.remember_token(asked, reply.token, now, key, header.network)
         return Matched(transaction, reply, key)
@@ -341,7 +341,8 @@ class NativeDoor:
         """See :meth:`IDoor.request`."""
         contact = exchange.contact
         if exchange.notes is None:
-            exchange.notes = _Notes(self.endpoints.network(contact.endpoint) or 0)
+            known = self.endpoints.network(contact.endpoint) if self._networks > 1 else None
+            exchange.notes = _Notes(known or 0)
         transaction_id = self._secure_random(TRANSACTION_ID_BYTES)
         exchange.transaction = self.transactions.begin(
             transaction_id,

@@ -21,6 +21,7 @@ _OWN = MappingProxyType(
         "eclipse": {"hoard.ids": "5", "hoard.lasts": "2m"},
         "nat": {**_VALUES, "shares": "0,30"},
         "latency": {"dead": "0,10"},
+        "waiting": {"records.count": "2", "dead": "0,10"},
     }
 )
 

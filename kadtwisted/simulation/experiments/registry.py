@@ -18,6 +18,7 @@ from kadtwisted.simulation.experiments.latency import latency
 from kadtwisted.simulation.experiments.nat import nat
 from kadtwisted.simulation.experiments.partition import partition
 from kadtwisted.simulation.experiments.sybil import sybil
+from kadtwisted.simulation.experiments.waiting import waiting
 from kadtwisted.simulation.monitor import Monitor, NullMonitor
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -28,6 +29,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "hops": hops,
         "latency": latency,
+        "waiting": waiting,
         "churn": churn,
         "crash": crash,
         "partition": partition,

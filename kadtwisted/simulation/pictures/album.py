@@ -25,6 +25,7 @@ _CHARTS: Mapping[str, str] = MappingProxyType(
     {
         "hops": "lookups:hops",
         "latency": "lookups:latency",
+        "waiting": "lookups:waiting",
         "churn": "failures:churn",
         "crash": "failures:crash",
         "partition": "failures:partition",

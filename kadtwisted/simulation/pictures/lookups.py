@@ -1,4 +1,5 @@
-"""Pictures of lookups: how far they go (``hops``), and how long they take (``latency``)."""
+"""Pictures of lookups: how far they go (``hops``), and how long they take (``latency``,
+``waiting``)."""
 
 from __future__ import annotations
 
@@ -107,6 +108,49 @@ def _distributions(axes: Axes, cases: Sequence[tuple[Document, Document]], kind:
         good = 1 - row[f"{kind}_failed"] / row["lookups"]
         line(axes, number, times, sheet.steps(len(times), 100 * good), row["rule"])
     sheet.percent(axes)
+
+
+_MOMENTS = (
+    ("first", "First value"),
+    ("latest", "Latest value"),
+    ("missing", "Missing key"),
+    ("full", "Full lookup"),
+    ("receipt", "Put: receipt"),
+    ("complete", "Put: all STOREs ended"),
+)
+"""What is waited for, and the titles of the panels."""
+
+
+def waiting(found: Document) -> dict[str, Sheet]:
+    """What callers wait for: a picture for each number of nodes, a panel for each kind of
+    operation, a line for each part of dead ones."""
+    sizes = list(dict.fromkeys(row["nodes"] for row in found["rows"]))
+    return {"" if len(sizes) == 1 else f"-{size}": _waiting_of(found, size) for size in sizes}
+
+
+def _waiting_of(found: Document, size: int) -> Sheet:
+    cases = [
+        (row, detail)
+        for row, detail in zip(found["rows"], found["details"], strict=True)
+        if row["nodes"] == size
+    ]
+    title = "What a caller waits for when nodes have just crashed"
+    made = Sheet(title, caption(found, size), 2, 3, height=2.4, shared_legend=True)
+    for place, (kind, what) in enumerate(_MOMENTS):
+        row, column = divmod(place, 3)
+        axes = made.panel(
+            row, column, title=what, x="seconds, log scale", y="" if column else "done, %"
+        )
+        for number, (figures, detail) in enumerate(cases):
+            times = detail[f"{kind}_seconds_cdf"]
+            failed = figures["receipt_failed" if kind == "complete" else f"{kind}_failed"]
+            good = 100 * (1 - failed / figures["operations"])
+            name = f"{figures['dead_percent']} % dead"
+            line(axes, number, times, sheet.steps(len(times), good), name)
+        sheet.percent(axes)
+    _share_range(made)
+    made.legend(len(cases))
+    return made
 
 
 def _share_range(made: Sheet) -> None:

@@ -32,7 +32,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
-from typing import NamedTuple
+from struct import Struct
+from typing import Any, NamedTuple
 
 from nacl.bindings import (
     crypto_scalarmult,
@@ -74,6 +75,9 @@ RANDOM_BATCH = 64 * RANDOM_BYTES
 0.05 us.  MAGIC: larger batches gain nothing that can be measured, and cost memory in every node."""
 
 LAYOUTS = layouts(NONCE_END, MAC_BYTES)
+HEADER_ENDS = tuple(each.header_end for each in LAYOUTS)
+
+_new = tuple.__new__
 
 Agreement = Callable[[bytes, bytes], bytes]
 """Gives the shared secret of a Curve25519 secret and an Ed25519 public key, 32 bytes each."""
@@ -144,9 +148,10 @@ class Outgoing(NamedTuple):
     keys: PairKeys | None
 
 
-Incoming = tuple[int, int, int, int, tuple[tuple[int, blake2b], ...]]
-"""How a form is inspected: its layout, and for each network its index and a hash that already
-contains the key of the tag (to copy it is cheaper than to make a new one)."""
+Incoming = tuple[int, int, Callable[[bytes], tuple[Any, ...]], tuple[tuple[int, blake2b], ...]]
+"""How a form is inspected: its number, its shortest datagram, what cuts a datagram into first byte
+and random part, tag, key and token, and for each network its index and a hash that already contains
+the key of the tag (to copy it is cheaper than to make a new one)."""
 
 
 @implementer(ISealer)
@@ -187,7 +192,7 @@ class BoxSealer:
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
         to_me, to_all = self._prepared(self.public_key), self._prepared(b"")
         self._incoming: dict[int, Incoming] = {
-            SEALED_MARK | form: (*LAYOUTS[form], to_all if form in FOR_ALL else to_me)
+            SEALED_MARK | form: _incoming_form(form, to_all if form in FOR_ALL else to_me)
             for form in FORMS
         }
 
@@ -214,19 +219,16 @@ class BoxSealer:
         found = self._incoming.get(datagram[0])
         if found is None:
             raise MalformedDatagram("unknown-form")
-        form, key_end, header_end, shortest, tags = found
+        form, shortest, cut, tags = found
         if len(datagram) < shortest:
             raise MalformedDatagram("too-short")
-        covered = datagram[:RANDOM_END] + datagram[NONCE_END:header_end]
-        tag = datagram[RANDOM_END:NONCE_END]
+        start, tag, key, token = cut(datagram)
         for network, prepared in tags:
             expected = prepared.copy()
-            expected.update(covered)
+            expected.update(start + key + token)
             if compare_digest(expected.digest(), tag):
-                key = datagram[NONCE_END:key_end]
-                token = datagram[key_end:header_end] or NO_TOKEN
                 # The same as Header(...), but without the call of a Python function.
-                return tuple.__new__(Header, (form, key, token, network))
+                return _new(Header, (form, key, token or NO_TOKEN, network))
         raise MalformedDatagram("wrong-tag")
 
     def knows(self, sender: bytes) -> bool:
@@ -243,11 +245,11 @@ class BoxSealer:
         """
         form, key, _, network = header
         secrets = self._secrets
-        to_all = self._outgoing[form].keys
+        to_all = self._outgoing[form][3]
         known = secrets.young.get(sender) if to_all is None else to_all
         keys = known or secrets.old.get(sender) or self._keys_with(sender)
         at = PAIR_BYTES * network + 32
-        box = datagram[LAYOUTS[form].header_end :]
+        box = datagram[HEADER_ENDS[form] :]
         try:
             body = self._box.open(box, datagram[1:NONCE_END], keys[at : at + 32])
         except CryptoError:
@@ -277,10 +279,10 @@ class BoxSealer:
                 raise InvalidInput(f"a token has {TOKEN_BYTES} bytes, this has {len(token)}")
             shown += token
         random = next(self._randoms)
-        start = first + random
         tags = keys[at + 64 : at + 96]
-        tag = blake2b(start + shown, digest_size=TAG_BYTES, key=tags).digest()
-        return start + tag + shown + self._box.seal(body, random + tag, keys[at : at + 32])
+        tag = blake2b(first + random + shown, digest_size=TAG_BYTES, key=tags).digest()
+        nonce = random + tag
+        return first + nonce + shown + self._box.seal(body, nonce, keys[at : at + 32])
 
     def _keys_with_recipient(self, recipient: bytes, form: int) -> PairKeys:
         try:
@@ -309,6 +311,12 @@ class BoxSealer:
             tag_key(key, other),
         )
         return b"".join(pair)
+
+
+def _incoming_form(form: Form, tags: tuple[tuple[int, blake2b], ...]) -> Incoming:
+    number, key_end, header_end, shortest = LAYOUTS[form]
+    shown = f"{key_end - NONCE_END}s{header_end - key_end}s"
+    return number, shortest, Struct(f"{RANDOM_END}s{TAG_BYTES}s{shown}").unpack_from, tags
 
 
 def random_parts(secure_random: Callable[[int], bytes]) -> Iterator[bytes]:

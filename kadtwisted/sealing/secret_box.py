@@ -30,32 +30,31 @@ class SecretBox:
     One for each sealer, and for one thread: the buffer is used again by each call.
     """
 
-    __slots__ = ("_buffer", "_open", "_room", "_seal", "_view")
+    __slots__ = ("_buffer", "_longest", "_open", "_seal", "_view")
 
     def __init__(self, module: str = "nacl._sodium") -> None:
         """``module`` has ``ffi`` and ``lib``."""
-        self._room = -1
+        self._longest = -1  # of a body: longer ones are left to PyNaCl
         library: Any = None
         with suppress(ImportError):
             library = import_module(module)
         if library is not None:
-            self._room = DATAGRAM_LIMIT
-            self._buffer = library.ffi.new("unsigned char[]", self._room)
-            self._view = library.ffi.buffer(self._buffer, self._room)
+            self._longest = DATAGRAM_LIMIT - MAC_BYTES
+            self._buffer = library.ffi.new("unsigned char[]", DATAGRAM_LIMIT)
+            self._view = library.ffi.buffer(self._buffer, DATAGRAM_LIMIT)
             self._seal = library.lib.crypto_secretbox_easy
             self._open = library.lib.crypto_secretbox_open_easy
 
     def seal(self, body: bytes, nonce: bytes, key: bytes) -> bytes:
         """The box of a body; :class:`InvalidInput` for a nonce or a key of another length."""
-        length = len(body) + MAC_BYTES
+        size = len(body)
         if len(nonce) != NONCE_BYTES or len(key) != KEY_BYTES:
             raise InvalidInput("a nonce has 24 bytes, and a key 32")  # libsodium reads that many
-        if length > self._room:
+        if size > self._longest:
             return crypto_secretbox_easy(body, nonce, key)
-        if self._seal(self._buffer, body, len(body), nonce, key):
+        if self._seal(self._buffer, body, size, nonce, key):
             raise InvalidInput("libsodium cannot seal this")
-        sealed: bytes = self._view[:length]
-        return sealed
+        return self._view[: size + MAC_BYTES]  # type: ignore[no-any-return]  # PyNaCl has no types
 
     def open(self, box: bytes, nonce: bytes, key: bytes) -> bytes:
         """The body of a box.
@@ -63,14 +62,13 @@ class SecretBox:
         ``CryptoError`` of PyNaCl if another key or nonce sealed it, if it was changed, or if it is
         too short; :class:`InvalidInput` for a nonce or a key of another length.
         """
-        length = len(box) - MAC_BYTES
+        size = len(box) - MAC_BYTES
         if len(nonce) != NONCE_BYTES or len(key) != KEY_BYTES:
             raise InvalidInput("a nonce has 24 bytes, and a key 32")  # libsodium reads that many
-        if length < 0:
+        if size < 0:
             raise CryptoError("too short")
-        if length > self._room:
+        if size > self._longest:
             return crypto_secretbox_open_easy(box, nonce, key)
-        if self._open(self._buffer, box, len(box), nonce, key):
+        if self._open(self._buffer, box, size + MAC_BYTES, nonce, key):
             raise CryptoError("not sealed with this key and nonce, or changed")
-        body: bytes = self._view[:length]
-        return body
+        return self._view[:size]  # type: ignore[no-any-return]

@@ -19,7 +19,6 @@ from typing import Any
 from cbor2 import dumps
 
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
     FindNode,
     FindValue,
@@ -30,7 +29,7 @@ from kadtwisted.model.messages import (
     Reply,
     Request,
 )
-from kadtwisted.wire.cbor_decode import PING, WANTS, new_tuple
+from kadtwisted.wire.cbor_decode import PING, WANTS, id_of, new_tuple
 from kadtwisted.wire.cbor_encode import clipped, reply_items
 from kadtwisted.wire.heads import (
     ARRAY,
@@ -75,7 +74,7 @@ def _read_find_node(data: bytes) -> Request | None:
         return _with_clock(data, 35, _read_find_node)
     if data[11:14] != b"\x00\x40\x54" or data[34] > 3:
         return None
-    body = new_tuple(FindNode, (NodeID(int.from_bytes(data[14:34], "big")), WANTS[data[34]]))
+    body = new_tuple(FindNode, (id_of(data[14:34]), WANTS[data[34]]))
     return new_tuple(Request, (data[3:11], body, False, None))
 
 
@@ -88,7 +87,7 @@ def _read_find_value(data: bytes) -> Request | None:
     kind, want = data[34], data[37]
     if kind > 23 or want > 3:
         return None
-    key = NodeID(int.from_bytes(data[14:34], "big"))
+    key = id_of(data[14:34])
     body = new_tuple(FindValue, (key, kind, b"", b"", WANTS[want]))
     return new_tuple(Request, (data[3:11], body, False, None))
 

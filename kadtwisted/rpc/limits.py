@@ -111,7 +111,8 @@ class Limits:
         self._strangers_full_at = float("-inf")
         self._cookies = BucketShape.of(settings.cookies_rate, settings.cookies_rate)
         self._cookies_full_at = float("-inf")
-        self._told_busy: OrderedDict[str, float] = OrderedDict()
+        self.told_busy: OrderedDict[str, float] = OrderedDict()
+        """The hosts that got BUSY lately, and when: while it is empty nobody is silenced."""
         self._max_sources = settings.max_sources
         self._sources: OrderedDict[Endpoint | str, float] = OrderedDict()
 
@@ -130,10 +131,13 @@ class Limits:
         if full_at is None:
             sources[endpoint] = now + self._interval
             self._forget(now)
-        elif full_at > now + self._allowance:
-            return False
         else:
-            sources[endpoint] = (full_at if full_at > now else now) + self._interval
+            if full_at > now:
+                if full_at > now + self._allowance:
+                    return False
+                sources[endpoint] = full_at + self._interval
+            else:
+                sources[endpoint] = now + self._interval
             sources.move_to_end(endpoint)
         for group, interval, _ in groups:
             full_at = sources.get(group, now)
@@ -181,7 +185,7 @@ class Limits:
 
     def admit_busy(self, endpoint: Endpoint, now: float) -> bool:
         """Whether to answer BUSY to a proven endpoint over its budget: once a second to a host."""
-        told = self._told_busy
+        told = self.told_busy
         host = self._hosts_of(endpoint[0])[0][0]
         if now - told.get(host, float("-inf")) < BUSY_INTERVAL:
             return False
@@ -194,9 +198,7 @@ class Limits:
     def is_silenced(self, endpoint: Endpoint, now: float) -> bool:
         """Whether a host is over the budget of its proven endpoints, and got BUSY within the last
         second.  Until one of both is over, none of its requests is worth a look at its token."""
-        told = self._told_busy
-        if not told:
-            return False  # the usual case
+        told = self.told_busy
         group, _, allowance = self._hosts_of(endpoint[0])[0]
         at = told.get(group)
         if at is None:

@@ -128,12 +128,12 @@ class NativeDoor:
         own = key == self._public_key
         if own and key not in self.transactions.expected_keys(endpoint):
             raise MalformedDatagram("own-key")  # and no check of ours whether we can be reached
-        if self.limits.is_silenced(endpoint, now):
+        limits = self.limits
+        if limits.told_busy and limits.is_silenced(endpoint, now):
             raise MalformedDatagram("over-budget")
         proven, token = self._tokens.examine(shown, endpoint, key, now)
         if not proven:
             return self._stranger(datagram, header, endpoint, token, now)
-        limits = self.limits
         refusal = None if limits.admit_proven(endpoint, now) else _BUSY
         if refusal is not None and not limits.admit_busy(endpoint, now):
             raise MalformedDatagram("over-budget")
@@ -143,15 +143,17 @@ class NativeDoor:
         if type(message) is not Request:
             raise MalformedDatagram("reply-as-request")
         transaction_id, body, read_only, _ = message
-        if type(body) in COSTLY:
+        kind = type(body)
+        if kind is FindNode or kind is FindValue:
+            if refusal is None and (once := self._once) is not None:
+                random, served = datagram[NONCE], once.current
+                if random in served or random in once.previous:
+                    raise MalformedDatagram("replayed")
+                served.add(random)
+                if len(served) >= SERVED_REMEMBERED:
+                    once.rotate()
+        elif kind in COSTLY:
             refusal = refusal or self._refusal_of_costly(datagram[NONCE], endpoint, body, now)
-        elif type(body) in _PADDED and refusal is None and (once := self._once) is not None:
-            random, served = datagram[NONCE], once.current
-            if random in served or random in once.previous:
-                raise MalformedDatagram("replayed")
-            served.add(random)
-            if len(served) >= SERVED_REMEMBERED:
-                once.rotate()
         if self._networks > 1 and not own:
             self.endpoints.remember_network(endpoint, network)
         envelope = REPLY, network, token, self._reply_room

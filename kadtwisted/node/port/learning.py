@@ -24,7 +24,6 @@ class Learning:
     """What one link learns of the senders of requests."""
 
     def __init__(self, context: NodeContext, asking: Asking) -> None:
-        self._now = context.world.now
         self._identify = context.dialect.identify
         self._public_key = context.public_key
         self._read_only = context.read_only
@@ -33,10 +32,9 @@ class Learning:
         self._considered: dict[Endpoint, float] = {}
         self._meeting: dict[Endpoint, None] = {}
 
-    def learn(self, received: Received) -> None:
+    def learn(self, received: Received, now: float) -> None:
         """A request came in: its sender may be worth knowing."""
         endpoint = received.endpoint
-        now = self._now()
         if now - self._considered.get(endpoint, NEVER) < CONSIDER_EVERY:
             return
         if len(self._considered) >= MAX_CONSIDERED:

@@ -47,7 +47,7 @@ class KademliaProtocol(DatagramProtocol):
         self._now = context.world.now
         self.door = door
         self._handle = handle
-        self.learn: Callable[[Received], object] = _nothing
+        self.learn: Callable[[Received, float], object] = _nothing
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
         self._counts = context.counters.counts
@@ -91,17 +91,19 @@ class KademliaProtocol(DatagramProtocol):
             now = self._now()
             event = self.door.receive(datagram, addr, now)
             if type(event) is Received:
-                waiting = self._writes if type(event.body) is Store else self._reads
-                if len(waiting) >= self._max_answering and type(event.body) not in NEVER_WAIT:
+                request, endpoint, _, _, _, _, introduces, refusal, _ = event
+                method = type(request)
+                waiting = self._writes if method is Store else self._reads
+                if len(waiting) >= self._max_answering and method not in NEVER_WAIT:
                     body: ReplyBody | Deferred[ReplyBody] | None = BUSY  # before anything is begun
                 else:
-                    body = event.refusal or self._handle(event)
+                    body = refusal or self._handle(event)
                 if isinstance(body, tuple):
-                    self._reply(event, body)
+                    self._reply(event, body, endpoint)
                 elif body is not None:
                     self._reply_later(event, body, waiting)
-                if event.introduces:
-                    self.learn(event)
+                if introduces:
+                    self.learn(event, now)
             elif type(event) is Matched:
                 self.requests.take(event, now)
             elif type(event) is Drop:
@@ -138,14 +140,14 @@ class KademliaProtocol(DatagramProtocol):
                 self._faults.report("handler", "a request could not be answered", result)
                 result = Error(ErrorCode.INTERNAL, "internal error")
             if self.running:
-                self._reply(received, result)
+                self._reply(received, result, received.endpoint)
 
         waiting[body] = None
         body.addBoth(finish)
 
-    def _reply(self, received: Received, body: ReplyBody) -> None:
+    def _reply(self, received: Received, body: ReplyBody, endpoint: Endpoint) -> None:
         try:
-            self._write(self.door.reply(received, body), received.endpoint)
+            self._write(self.door.reply(received, body), endpoint)
         except (MalformedDatagram, SendFailed):
             self._counts["replies.unsent"] += 1
 

@@ -84,6 +84,9 @@ FEATURES = 0
 NO_ROOM = "there is no room left in the storage"
 NO_SUCH_KIND = "this kind of record is not stored here"
 
+_new = tuple.__new__
+"""Makes a named tuple as its constructor does, without the detour through a Python function."""
+
 Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
 
 
@@ -116,6 +119,7 @@ class Handlers:
         self._formats = context.dialect.formats
         self._agent = context.settings.agent
         self._k = context.parameters.k
+        self._beside_record = min(CONTACTS_BESIDE_RECORD, self._k)
         self._read_only = context.read_only
         self._dialect = context.dialect
         self._methods = bitmap_of(METHODS[each] for each in METHODS if context.dialect.has(each))
@@ -168,7 +172,7 @@ class Handlers:
         return Pong(self._formats, FEATURES, time, self._agent, *serves, own)
 
     def _find_node(self, body: FindNode) -> Nodes:
-        return Nodes(self._closest(body.target, body.want))
+        return _new(Nodes, (self._nearest(*body, self._k),))
 
     def _closest(self, target: NodeID, want: Want) -> tuple[Contact, ...]:
         return self._nearest(target, want, self._k)
@@ -201,8 +205,9 @@ class Handlers:
         _, data, expires, _ = found[0]
         if known and self._version(kind, data) == known:
             return Records((), self._closest(key, want), b"", True)
-        contacts = self._nearest(key, want, min(CONTACTS_BESIDE_RECORD, self._k))
-        return Records((StoredItem(data, remaining_at(expires, self._now())),), contacts)
+        contacts = self._nearest(key, want, self._beside_record)
+        item = _new(StoredItem, (data, remaining_at(expires, self._now())))
+        return _new(Records, ((item,), contacts, b"", False))
 
     def _find_many(self, body: FindValue) -> ReplyBody | Deferred[ReplyBody]:
         """The next page of a kind of which many stand under a key, or an error: a search for a kind
@@ -232,8 +237,7 @@ class Handlers:
         key, want = body.key, body.want
         if not items:
             return Records((), self._closest(key, want), further)
-        count = min(CONTACTS_BESIDE_RECORD, self._k)
-        return Records(items, self._nearest(key, want, count), further)
+        return Records(items, self._nearest(key, want, self._beside_record), further)
 
     def _store(self, received: Received) -> Deferred[ReplyBody]:
         body: Any = received.body

@@ -58,13 +58,14 @@ class MemoryStorage:
 
     def get(self, kind: int, key: NodeID, now: float) -> Deferred[Sequence[StoredRecord]]:
         found: list[StoredRecord] = []
-        order = self._order
-        at = bisect_left(order, (kind, key, b""))
-        while at < len(order) and order[at].key == key and order[at].kind == kind:
-            record = self._records[order[at]]
-            if record.expires > now:
+        order, records = self._order, self._records
+        for at in range(bisect_left(order, (kind, key, b"")), len(order)):
+            where = order[at]
+            if where[1] != key or where[0] != kind:
+                break
+            record = records[where]
+            if record[2] > now:  # when it expires
                 found.append(record)
-            at += 1
         return succeed(found)
 
     def put(self, record: StoredRecord, now: float) -> Deferred[None]:

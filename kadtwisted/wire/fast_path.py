@@ -11,9 +11,8 @@ bounded: the last PONG, which is good for a second, and the endpoints of the las
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 from cbor2 import dumps
@@ -49,6 +48,10 @@ RECENT_ASKERS = 32
 often a busy node answers the same asker again would settle it."""
 
 _PAIR = head(ARRAY, 2)
+_ONE_PAIR = head(ARRAY, 1) + _PAIR
+_EMPTY = byte_string(b"")
+_PING_START, _FIND_NODE_START, _FIND_VALUE_START = b"\x84\x01\x48", b"\x86\x02\x48", b"\x89\x03\x48"
+"""How requests begin: the head of the array, the method, the head of the transaction ID."""
 _CLOCK_HEAD = 0x48
 """The head of a byte string of 8 bytes."""
 
@@ -58,8 +61,12 @@ _CLOCK_HEAD = 0x48
 
 def read_request(data: bytes) -> Request | None:
     """The request in ``data`` if it has the most common shape; else ``None``, whatever it is."""
-    read = _BY_START.get(data[:3])
-    return read(data) if read is not None else None
+    start = data[:3]
+    if start == _PING_START:
+        return _read_ping(data)
+    if start == _FIND_NODE_START:
+        return _read_find_node(data)
+    return _read_find_value(data) if start == _FIND_VALUE_START else None
 
 
 def _read_ping(data: bytes) -> Request | None:
@@ -106,16 +113,6 @@ def _with_clock(
     return new_tuple(Request, (transaction_id, body, read_only, clock))
 
 
-_BY_START: Mapping[bytes, Callable[[bytes], Request | None]] = MappingProxyType(
-    {
-        b"\x84\x01\x48": _read_ping,
-        b"\x86\x02\x48": _read_find_node,
-        b"\x89\x03\x48": _read_find_value,
-    }
-)
-"""The head of the array, the method, the head of the transaction ID; then the reader."""
-
-
 # --- Replies ---------------------------------------------------------------------------------
 
 
@@ -160,15 +157,22 @@ def _pong(body: Pong) -> bytes:
 
 def _nodes(body: Nodes) -> bytes:
     packed4, packed6 = pack_contacts(body.contacts)
-    return byte_string(packed4) + byte_string(packed6)
+    return byte_string(packed4) + (byte_string(packed6) if packed6 else _EMPTY)
 
 
 def _records(body: Records) -> bytes:
     items, contacts, cursor, unchanged = body
-    parts = [head(ARRAY, len(items))]
-    for record, remaining in items:
-        parts += _PAIR, byte_string(record), head(UNSIGNED, remaining)
+    if len(items) == 1:
+        record, remaining = items[0]
+        listed = _ONE_PAIR + byte_string(record) + head(UNSIGNED, remaining)
+    else:
+        pairs = [_PAIR + byte_string(each) + head(UNSIGNED, left) for each, left in items]
+        listed = b"".join([head(ARRAY, len(items)), *pairs])
     packed4, packed6 = pack_contacts(contacts)
-    parts += byte_string(cursor), byte_string(packed4), byte_string(packed6)
-    parts.append(TRUE if unchanged else FALSE)
-    return b"".join(parts)
+    return b"%b%b%b%b%b" % (
+        listed,
+        byte_string(cursor) if cursor else _EMPTY,
+        byte_string(packed4),
+        byte_string(packed6) if packed6 else _EMPTY,
+        TRUE if unchanged else FALSE,
+    )

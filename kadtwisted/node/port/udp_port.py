@@ -37,6 +37,9 @@ from kadtwisted.parameters import Bounds
 BUFFER_STEP = 4096
 """MAGIC: bytes of receive buffer that are not worth another try: a page."""
 
+_new = tuple.__new__
+"""Makes a named tuple as its constructor does, without the detour through a Python function."""
+
 _log = Logger(namespace="kadtwisted.node")
 
 
@@ -136,10 +139,7 @@ class BoundedPort(Port):
             except OSError:
                 self.stopListening()
                 return False
-            deliver(
-                datagram,
-                address if type(address) is Sender else Endpoint(address[0], address[1]),
-            )
+            deliver(datagram, address if type(address) is Sender else _new(Endpoint, address[:2]))
             if self._closing is not None:
                 return False  # this datagram led to the closing of the port
         return True

@@ -141,7 +141,9 @@ class Timeouts:
         256, WholeNumber(1, 65536), "Recent RTTs from which the 99th percentile is taken."
     )
     store_floor: float = setting(
-        2.0, PATIENCE, "Shortest timeout of a STORE: the other node waits for its disk."
+        2.0,
+        PATIENCE,
+        "A STORE fails after hard_factor times this at the earliest: a disk may be slow.",
     )
     ping_floor: float = setting(
         1.0,

@@ -4,7 +4,8 @@ A writer can send ever newer records faster than a disk takes them.  So a write 
 done is not done: of the writes that wait at one place the record that wins stays, and the others
 are told that it has won before they touch the storage.  A conditional write may still fail, so it
 wins over none that waits, and none loses to it.  What finds no place is refused at once, and is
-never written.
+never written.  A request that its sender repeats while the write runs waits for that write: a slow
+disk does not get more to do because it is slow.
 
 Pure: who hears of a write's end is opaque here, and the caller does the work.
 """
@@ -59,6 +60,15 @@ class Write(NamedTuple):
         """Whether both ask for the same: of two conditional writes only if one node sends both."""
         same = self.record == other.record and self.cas == other.cas
         return same and (self.cas is None or self.writer == other.writer)
+
+    def is_resent(self, other: Write) -> bool:
+        """Whether this is the request for the other write, sent again: then one write is enough."""
+        return (
+            self.sender is not None
+            and self.sender == other.sender
+            and self.remaining <= other.remaining
+            and self.repeats(other)
+        )
 
     @property
     def writer(self) -> bytes:
@@ -155,6 +165,12 @@ class WriteQueue(Generic[H]):
             self._lines[place] = _Line(pending)
             self._heard += 1
             return pending, []
+        if write.is_resent(line.running.write):
+            if len(line.running.hearers) >= self._most_a_key or self._heard >= self._most:
+                raise StorageBusy("too many requests for one write wait for the storage; try again")
+            line.running.hearers.append(hearer)
+            self._heard += 1
+            return None, []
         if any(each.write.beats(write) for each in line.waiting):
             raise Superseded("a newer record is about to be stored here")
         beaten = [each for each in line.waiting if write.beats(each.write)]

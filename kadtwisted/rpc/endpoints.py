@@ -41,10 +41,15 @@ _DEFAULTS = Parameters()
 
 
 class Patience(NamedTuple):
-    """Seconds until a request is suspected (and retransmitted), and until it has failed."""
+    """Seconds until a request is suspected (and retransmitted), and until it has failed.
+
+    ``repeats`` is how often it may be sent again: first at ``soft``, then each time after twice as
+    long as the time before (RFC 6298, 5.5).
+    """
 
     soft: float
     hard: float
+    repeats: int = 1
 
 
 class EndpointRecord(NamedTuple):

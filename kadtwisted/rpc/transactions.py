@@ -5,7 +5,8 @@ and the transaction ID are all those of one request in flight.  With the transac
 stranger could answer for the node that was asked.
 
 It also keeps the two moments at which patience ends.  At the soft one a request is suspected and
-retransmitted, but stays in flight; at the hard one it has failed.
+retransmitted, but stays in flight; at the hard one it has failed.  Between them it may come due a
+few times more, to be retransmitted again.
 
 It never sends, never opens a datagram, draws no transaction IDs and does not measure time: ``now``
 is an argument, in seconds of a monotonic clock.  ``capacity`` bounds every table in it.
@@ -35,10 +36,11 @@ small number the heap is seldom cleaned; a profile that shows the cleaning would
 
 
 class Due(Enum):
-    """What has come due for a request: its slot is free but a reply still counts (SOFT), or it has
-    failed and was removed (HARD)."""
+    """What has come due for a request: its slot is free but a reply still counts (SOFT), it is time
+    to send it once more (AGAIN), or it has failed and was removed (HARD)."""
 
     SOFT = "soft"
+    AGAIN = "again"
     HARD = "hard"
 
 
@@ -49,7 +51,8 @@ class Transaction(Generic[T]):
     ``key`` is the public key that must have sealed the reply.  It is empty for a hello, whose
     answer shows its key: any key will do, unless ``pinned`` names one.  ``context`` belongs to the
     caller.  ``sent_at`` is when the last datagram was sent, ``sends`` how many were sent; ``order``
-    counts all requests that were ever begun.
+    counts all requests that were ever begun.  ``wakes_at`` is when it comes due next, ``gap`` how
+    long after the moment before, and ``repeats`` how often it may still come due before it fails.
     """
 
     transaction_id: bytes
@@ -57,12 +60,14 @@ class Transaction(Generic[T]):
     key: bytes
     context: T
     sent_at: float
-    soft_at: float
+    wakes_at: float
     hard_at: float
+    gap: float
+    repeats: int
     pinned: bytes | None
     order: int
     sends: int = 1
-    soft_fired: bool = False
+    suspected: bool = False
 
     def rtt(self, now: float) -> float | None:
         """The round trip that a reply at ``now`` measures, in seconds.
@@ -131,7 +136,8 @@ class Transactions(Generic[T]):
         if transaction_id in live:
             raise InvalidInput(f"transaction ID {transaction_id.hex()} is in flight already")
         self._begun = order = self._begun + 1
-        soft_at = now + patience.soft
+        soft, hard, repeats = patience
+        soft_at = now + soft
         transaction: Transaction[T] = Transaction(
             transaction_id,
             endpoint,
@@ -139,7 +145,9 @@ class Transactions(Generic[T]):
             context,
             now,
             soft_at,
-            now + patience.hard,
+            now + hard,
+            soft,
+            repeats,
             pinned,
             order,
         )
@@ -205,9 +213,10 @@ class Transactions(Generic[T]):
     def due(self, now: float) -> list[tuple[Transaction[T], Due]]:
         """The requests that have come due, in the order of their moments.
 
-        :attr:`Due.SOFT` comes once, and the request stays in flight.  :attr:`Due.HARD` means that
-        the request was removed.  If both moments have passed only the failure is reported, because
-        a retransmission would be pointless.
+        :attr:`Due.SOFT` comes once, and :attr:`Due.AGAIN` as often as the patience has more
+        repeats; the request stays in flight.  :attr:`Due.HARD` means that the request was removed.
+        If that moment has passed only the failure is reported, because a retransmission would be
+        pointless.
         """
         heap, live = self._heap, self._live
         found: list[tuple[Transaction[T], Due]] = []
@@ -216,16 +225,30 @@ class Transactions(Generic[T]):
             transaction = live.get(transaction_id)
             if transaction is None or transaction.order != order:
                 heappop(heap)
-            elif transaction.soft_fired:
+            elif not transaction.repeats:
                 heappop(heap)
                 self._forget(transaction)
                 found.append((transaction, Due.HARD))
             else:
-                transaction.soft_fired = True
-                heapreplace(heap, (transaction.hard_at, order, transaction_id))
+                due = Due.AGAIN if transaction.suspected else Due.SOFT
+                self._postpone(transaction, now)
+                heapreplace(heap, (transaction.wakes_at, order, transaction_id))
                 if transaction.hard_at > now:
-                    found.append((transaction, Due.SOFT))
+                    found.append((transaction, due))
         return found
+
+    @staticmethod
+    def _postpone(transaction: Transaction[T], now: float) -> None:
+        """It has come due: the next time is twice as long away, or else the moment it fails."""
+        transaction.suspected = True
+        transaction.repeats -= 1
+        transaction.gap *= 2
+        again_at = now + transaction.gap
+        if transaction.repeats and again_at < transaction.hard_at:
+            transaction.wakes_at = again_at
+        else:
+            transaction.repeats = 0
+            transaction.wakes_at = transaction.hard_at
 
     def wakes_at(self) -> float | None:
         """The earliest moment at which :meth:`due` will find something; ``None`` when idle."""
@@ -262,7 +285,6 @@ class Transactions(Generic[T]):
     def _compact(self) -> None:
         # In place: ``due`` walks the same list.
         self._heap[:] = [
-            (each.hard_at if each.soft_fired else each.soft_at, each.order, each.transaction_id)
-            for each in self._live.values()
+            (each.wakes_at, each.order, each.transaction_id) for each in self._live.values()
         ]
         heapify(self._heap)

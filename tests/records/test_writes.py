@@ -189,6 +189,51 @@ class BoundTests(QueueCase):
         self.assertEqual((waited.write.remaining, len(waited.hearers)), (100, 4))
 
 
+class ResentTests(QueueCase):
+    """A request that is sent again while its write runs, because the disk is slow."""
+
+    def one(self, remaining: float = 100.0, writer: bytes = b"alice") -> Write:
+        sender = Sender(Endpoint("192.0.2.1", 1), writer)
+        return value(5)._replace(sender=sender, remaining=remaining)
+
+    def test_it_hears_of_the_write_that_runs(self) -> None:
+        running = self.run_first(self.one(), "first")
+        self.assertEqual(self.enter(self.one(), "again"), [])
+        self.assertEqual(running.hearers, ["first", "again"])
+        self.assertEqual(len(self.queue), 2)
+        self.assertIsNone(self.queue.leave(running), "nothing is written a second time")
+        self.assertEqual(len(self.queue), 0)
+
+    def test_a_newer_one_that_waits_does_not_refuse_it(self) -> None:
+        running = self.run_first(self.one(), "first")
+        self.enter(value(9), "newer")
+        self.assertEqual(self.enter(self.one(), "again"), [])
+        self.assertEqual(running.hearers, ["first", "again"])
+
+    def test_another_request_is_written(self) -> None:
+        running = self.run_first(self.one(), "first")
+        others = {
+            "longer": self.one(remaining=101.0),
+            "another": self.one(writer=b"bob"),
+            "ours": self.one()._replace(sender=None),
+        }
+        for name, each in others.items():
+            self.enter(each, name)
+        self.assertEqual(running.hearers, ["first"])
+
+    def test_few_hear_of_one_write(self) -> None:
+        self.run_first(self.one(), "first")
+        for number in range(3):
+            self.enter(self.one(), str(number))
+        self.assertRaises(StorageBusy, self.queue.enter, self.one(), "more", bounded=True)
+
+    def test_one_of_them_may_give_up(self) -> None:
+        running = self.run_first(self.one(), "first")
+        self.enter(self.one(), "again")
+        self.assertIsNone(self.queue.give_up(running.write.where, "first"))
+        self.assertIs(self.queue.give_up(running.write.where, "again"), running)
+
+
 class GivingUpTests(QueueCase):
     def test_one_that_waits_alone_is_not_done(self) -> None:
         first = self.run_first(value(1), "first")

@@ -49,7 +49,7 @@ class EstimatorTests(SynchronousTestCase):
         endpoints = Endpoints(WIDE, 10)
         for rtt, rto in ((0.8, 2.4), (1.6, 2.9), (0.1, 3.1)):
             endpoints.answered(HERE, rtt)
-            soft, hard = endpoints.patience(HERE)
+            soft, hard, _ = endpoints.patience(HERE)
             self.assertAlmostEqual(soft, rto, 12)
             self.assertAlmostEqual(hard, 3 * rto, 12)
 

@@ -124,8 +124,8 @@ class BeginTests(SynchronousTestCase):
         self.assertEqual(transaction.transaction_id, tid(7))
         self.assertEqual((transaction.endpoint, transaction.key), (HERE, ALICE))
         self.assertEqual((transaction.sent_at, transaction.sends), (5.0, 1))
-        self.assertEqual((transaction.soft_at, transaction.hard_at), (6.0, 8.0))
-        self.assertEqual((transaction.pinned, transaction.soft_fired), (BOB, False))
+        self.assertEqual((transaction.wakes_at, transaction.hard_at), (6.0, 8.0))
+        self.assertEqual((transaction.pinned, transaction.suspected), (BOB, False))
 
     def test_full(self):
         table = Transactions(2)
@@ -219,12 +219,33 @@ class PatienceTests(SynchronousTestCase):
         self.assertEqual(self.table.wakes_at(), 11.0)
         self.assertEqual(self.table.due(10.999), [])
         self.assertEqual(self.table.due(11.0), [(transaction, Due.SOFT)])
-        self.assertTrue(transaction.soft_fired)
+        self.assertTrue(transaction.suspected)
         self.assertEqual(self.table.due(12.0), [])
         self.assertEqual(self.table.wakes_at(), 13.0)
         self.assertEqual(self.table.due(13.0), [(transaction, Due.HARD)])
         self.assertIsNone(self.table.wakes_at())
         self.assertEqual(self.table.in_flight_to(HERE), 0)
+
+    def test_more_repeats_come_after_twice_as_long_each(self):
+        transaction = begin(self.table, now=10.0, patience=Patience(1.0, 20.0, 3))
+        dues = []
+        while (moment := self.table.wakes_at()) is not None:
+            dues += [(moment, due) for _, due in self.table.due(moment)]
+        soft, again, hard = Due.SOFT, Due.AGAIN, Due.HARD
+        self.assertEqual(dues, [(11.0, soft), (13.0, again), (17.0, again), (30.0, hard)])
+        self.assertNotIn(transaction, self.table)
+
+    def test_none_is_repeated_when_it_has_failed(self):
+        transaction = begin(self.table, patience=Patience(1.0, 4.0, 9))
+        self.assertEqual(self.table.due(1.0), [(transaction, Due.SOFT)])
+        self.assertEqual(self.table.due(3.0), [(transaction, Due.AGAIN)])
+        self.assertEqual(self.table.wakes_at(), 4.0)
+        self.assertEqual(self.table.due(4.0), [(transaction, Due.HARD)])
+
+    def test_a_late_timer_repeats_once(self):
+        transaction = begin(self.table, patience=Patience(1.0, 100.0, 4))
+        self.assertEqual(self.table.due(9.0), [(transaction, Due.SOFT)])
+        self.assertEqual(self.table.wakes_at(), 11.0)
 
     def test_in_order_of_the_moments(self):
         slow = begin(self.table, 1, patience=Patience(2.0, 9.0))
@@ -243,7 +264,7 @@ class PatienceTests(SynchronousTestCase):
         self.table.resent(transaction, 0.25)
         self.assertEqual((transaction.sends, transaction.sent_at), (2, 0.25))
         self.assertEqual(self.table.wakes_at(), 1.0)
-        self.assertEqual((transaction.soft_at, transaction.hard_at), (1.0, 3.0))
+        self.assertEqual((transaction.wakes_at, transaction.hard_at), (1.0, 3.0))
 
     def test_karns_rule(self):
         transaction = begin(self.table, now=1.0)
@@ -289,14 +310,16 @@ class PatienceTests(SynchronousTestCase):
 
 
 class Naive:
-    """The oracle: a list, searched from end to end."""
+    """The oracle: a list, searched from end to end, and what is to come of each request."""
 
     def __init__(self, capacity):
         self.capacity = capacity
         self.flying = []
+        self.plans = {}
 
-    def begin(self, transaction):
+    def begin(self, transaction, now, patience):
         self.flying.append(transaction)
+        self.plans[transaction] = [now + patience.soft, patience.soft, patience.repeats, Due.SOFT]
 
     def match(self, endpoint, key, transaction_id):
         for each in self.flying:
@@ -306,20 +329,19 @@ class Naive:
                 return each
         return None
 
-    @staticmethod
-    def pending(each):
-        return each.hard_at if each.soft_fired else each.soft_at
+    def pending(self, each):
+        at, _, repeats, _ = self.plans[each]
+        return at if repeats and at < each.hard_at else each.hard_at
 
     def due(self, now):
         hard = [each for each in self.flying if each.hard_at <= now]
-        soft = [
-            each
-            for each in self.flying
-            if each.soft_at <= now < each.hard_at and not each.soft_fired
-        ]
         self.flying = [each for each in self.flying if each not in hard]
+        late = [each for each in self.flying if self.pending(each) <= now]
         found = [(each.hard_at, each.order, each, Due.HARD) for each in hard]
-        found += [(each.soft_at, each.order, each, Due.SOFT) for each in soft]
+        for each in late:
+            at, gap, repeats, due = self.plans[each]
+            found.append((at, each.order, each, due))
+            self.plans[each] = [now + 2 * gap, 2 * gap, repeats - 1, Due.AGAIN]
         return [(each, due) for _, _, each, due in sorted(found, key=lambda row: row[:2])]
 
     def wakes_at(self):
@@ -341,7 +363,9 @@ STEPS = st.lists(
             NUMBERS,
             ENDPOINTS,
             KEYS,
-            st.sampled_from((Patience(1.0, 3.0), Patience(2.0, 2.0), Patience(0.5, 6.0))),
+            st.sampled_from(
+                (Patience(1.0, 3.0), Patience(2.0, 2.0), Patience(0.5, 6.0), Patience(0.5, 6.0, 3))
+            ),
             st.sampled_from((None, None, BOB)),
         ),
         st.tuples(st.just("match"), NUMBERS, ENDPOINTS, KEYS),
@@ -399,7 +423,7 @@ class ModelTests(SynchronousTestCase):
             transaction = self.table.begin(*arguments)
             self.handles[number] = transaction
             self.begun[endpoint, key] = transaction.order
-            self.model.begin(transaction)
+            self.model.begin(transaction, self.now, patience)
 
     def step_match(self, number, endpoint, key):
         expected = self.model.match(endpoint, key, tid(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from kadtwisted.constants import NO_TOKEN
@@ -180,3 +181,47 @@ class BusyTests(ReplyCase):
         self.assertEqual(len(outcome), 1)
         self.clock.advance(5.0)
         self.assertEqual(self.stranger.requests, [])
+
+
+class LostStoreTests(ReplyCase):
+    """When to send a STORE again and when to give it up are two moments."""
+
+    def begin(self) -> list[Any]:
+        self.asked(PONG)
+        outcome: list[Any] = []
+        self.node.put("name", b"value").addBoth(outcome.append)
+        return outcome
+
+    def stores_within(self, seconds: float, *, answered: bool) -> list[float]:
+        """The moments at which the stranger got a STORE, from the first one on."""
+        moments: list[float] = []
+        for _ in range(int(seconds * 100)):
+            self.clock.advance(0.01)
+            while self.stranger.requests:
+                request, key, addr = self.stranger.requests.pop()
+                if type(request.body) is not Store:
+                    body = Records((), ()) if type(request.body) is FindValue else PONG
+                    self.stranger.answer(request, key, addr, body)
+                    continue
+                moments.append(self.clock.seconds())
+                if answered and len(moments) > 1:
+                    self.stranger.answer(request, key, addr, Stored(600))
+        return [each - moments[0] for each in moments]
+
+    def test_one_that_was_lost_is_sent_again_soon(self) -> None:
+        outcome = self.begin()
+        first, again = self.stores_within(1.0, answered=True)
+        self.assertEqual(first, 0.0)
+        self.assertLess(again, 0.3)
+        self.assertEqual((outcome[0].remote_acks, outcome[0].failures), (1, {}))
+
+    def test_a_slow_disk_is_waited_for_as_long_as_ever(self) -> None:
+        outcome = self.begin()
+        moments = self.stores_within(5.9, answered=False)
+        self.assertEqual(len(moments), 4)
+        gaps = [after - before for before, after in pairwise(moments)]
+        for gap, wider in pairwise(gaps):
+            self.assertApproximates(wider / gap, 2.0, 0.3)
+        self.assertEqual(outcome, [])
+        self.clock.advance(0.5)
+        self.assertEqual(len(outcome), 1)

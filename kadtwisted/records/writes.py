@@ -124,8 +124,9 @@ class _Line(Generic[H]):
     waiting: list[Pending[H]] = field(default_factory=list)
 
     def hearers(self) -> int:
-        """How many wait behind the write that runs."""
-        return sum(len(each.hearers) for each in self.waiting)
+        """How many wait behind the write that runs, or repeated the request for it."""
+        behind = sum(len(each.hearers) for each in self.waiting)
+        return behind + max(0, len(self.running.hearers) - 1)
 
 
 class WriteQueue(Generic[H]):
@@ -166,7 +167,7 @@ class WriteQueue(Generic[H]):
             self._heard += 1
             return pending, []
         if write.is_resent(line.running.write):
-            if len(line.running.hearers) >= self._most_a_key or self._heard >= self._most:
+            if line.hearers() >= self._most_a_key or self._heard >= self._most:
                 raise StorageBusy("too many requests for one write wait for the storage; try again")
             line.running.hearers.append(hearer)
             self._heard += 1

@@ -223,9 +223,10 @@ class ResentTests(QueueCase):
 
     def test_few_hear_of_one_write(self) -> None:
         self.run_first(self.one(), "first")
-        for number in range(3):
+        for number in range(4):
             self.enter(self.one(), str(number))
         self.assertRaises(StorageBusy, self.queue.enter, self.one(), "more", bounded=True)
+        self.assertRaises(StorageBusy, self.queue.enter, value(9), "newer", bounded=True)
 
     def test_one_of_them_may_give_up(self) -> None:
         running = self.run_first(self.one(), "first")

@@ -54,7 +54,7 @@ class DisjointLookup:
     """
 
     def __init__(self, target: NodeID, breadth: Breadth, paths: int, now: float = 0.0) -> None:
-        k, alpha, own_id, _, by_block = breadth
+        k, alpha, own_id = breadth.k, breadth.alpha, breadth.own_id
         if paths < 1 or alpha < 1:
             raise InvalidInput(f"paths and alpha must be at least 1, not {paths} and {alpha}")
         self.target = target
@@ -67,7 +67,7 @@ class DisjointLookup:
         self._asked_by: dict[tuple[NodeID, Endpoint], Lookup] = {}
         self._answered: dict[NodeID, None] = {}
         capacity = max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths)
-        sharing = Sharing(capacity, HearsayBudget(by_block), self._is_taken)
+        sharing = Sharing(capacity, HearsayBudget(breadth.by_block), self._is_taken)
         parts = [max(1, (alpha + index) // paths) for index in range(paths)]
         self._paths = [Lookup(target, breadth._replace(alpha=e), now, sharing) for e in parts]
 

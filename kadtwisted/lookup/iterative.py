@@ -3,10 +3,11 @@
 Rules of this file.  It decides whom to ask, how many at once, and when the lookup is over.  It
 departs from the paper's rounds: every event frees its slot at once.  A contact past its soft
 patience frees its slot too, and the search goes on as if it had failed, but its reply still counts
-until the lookup is over, and after :meth:`Lookup.failed` as well.  At most three times alpha
-requests are in flight.  What other nodes tell is followed only until as many contacts were tried as
-the shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.  A
-request that was not sent does not count: whoever holds it back must not end the lookup.
+until the lookup is over, and after :meth:`Lookup.failed` as well.  There are alpha slots on the
+way, and k near the end (``ending``); three times as many requests may be in flight.  What other
+nodes tell is followed only until as many contacts were tried as the shortlist holds, so a lookup
+ends whatever they answer; our own contacts are always tried.  A request that was not sent does not
+count: whoever holds it back must not end the lookup.
 A node may answer and yet be passed over, because it does not serve what the lookup is for: then the
 next closest takes its place, as if it had failed, and its contacts are followed all the same.
 
@@ -26,6 +27,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
+from kadtwisted.lookup.ending import is_among_nearest
 from kadtwisted.lookup.shortlist import Candidate, HearsayBudget, Round, Shortlist
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
@@ -73,6 +75,9 @@ class Breadth(NamedTuple):
     """How widely a lookup searches: for the ``k`` closest nodes, waiting for ``alpha`` requests at
     once, and never asking ``own_id``.
 
+    Until one of the first ``first_wave`` has answered, failed, or lost our patience nobody else is
+    asked (0: alpha are asked at first, too).
+
     All nodes at a distance of at most ``radius`` count as close, until they are ``WIDEST`` times
     k: so nodes that crowd nearer than chance allows hide nobody.  ``by_block`` says whether
     requests on hearsay are limited for each block of addresses, as on a network without a secret.
@@ -83,6 +88,7 @@ class Breadth(NamedTuple):
     own_id: NodeID | None = None
     radius: int = 0
     by_block: bool = False
+    first_wave: int = 0
 
 
 class Sharing(NamedTuple):
@@ -113,7 +119,7 @@ class Lookup:
         now: float = 0.0,
         sharing: Sharing | None = None,
     ) -> None:
-        k, alpha, own_id, radius, by_block = breadth
+        k, alpha, own_id, radius, by_block, first_wave = breadth
         if k < 1 or alpha < 1:
             raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
         self.target = target
@@ -129,6 +135,9 @@ class Lookup:
         self._taken = None if sharing is None else sharing.taken
         self._attempts: dict[tuple[NodeID, Endpoint], Attempt] = {}
         self._unsent = 0
+        self._first_wave = min(first_wave or alpha, alpha)
+        self._under_way = False
+        self._near_the_end = False
         self._holding: list[Attempt] = []
 
     # --- Whom next? --------------------------------------------------------------------------
@@ -165,11 +174,18 @@ class Lookup:
         """Whether a candidate is not close, though no more than k are ``nearer``."""
         return candidate.distance > self.radius or nearer >= WIDEST * self.k
 
+    def slots(self) -> int:
+        """How many requests may be within their soft patience at the same time."""
+        if self._near_the_end:
+            return max(self.alpha, self.k)
+        return self.alpha if self._under_way else self._first_wave
+
     def free_slots(self, now: float) -> None:
         """Let go of the requests past their soft patience."""
         for attempt in tuple(self._holding):
             if attempt.soft_at <= now:
                 self._release(attempt)
+                self._under_way = True
 
     def _release(self, attempt: Attempt) -> None:
         self._holding.remove(attempt)
@@ -181,10 +197,8 @@ class Lookup:
         ``besides`` collects what this round asks on hearsay, on all paths.
         """
         chosen: list[Contact] = []
-        free = min(
-            self.alpha - len(self._holding),
-            IN_FLIGHT_FACTOR * self.alpha - self.in_flight,
-        )
+        slots = self.slots()
+        free = min(slots - len(self._holding), IN_FLIGHT_FACTOR * slots - self.in_flight)
         if free <= 0:
             return chosen
         nearer = 0
@@ -222,6 +236,9 @@ class Lookup:
         return self._tried() < self.shortlist.capacity and any(
             not self._hearsay.exhausted(each) for each in candidate.told
         )
+
+    def _is_near(self, distance: int) -> bool:
+        return is_among_nearest(distance, self.shortlist.candidates, self.k, self._hopeful)
 
     def _tried(self) -> int:
         return len(self._attempts) - self._unsent
@@ -266,7 +283,13 @@ class Lookup:
         if attempt.answered is None:
             self._answered(attempt, now, outcome)
             attempt.candidate.passed_over = outcome == PASSED_OVER
-        self.shortlist.tell(contacts, attempt.candidate.depth + 1)
+        named = list(contacts)
+        nearest = self.shortlist.tell(named, attempt.candidate.depth + 1)
+        self._under_way = True
+        if nearest is not None and self._is_near(nearest):
+            self._near_the_end = False
+        elif 2 * len(named) >= self.k and self._is_near(attempt.candidate.distance):
+            self._near_the_end = True
 
     def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
         """The contact will not answer: ``silent``, ``refused``, or ``failed`` if it was not sent.
@@ -279,6 +302,7 @@ class Lookup:
             attempt = self._begin_settled(contact, now)
         if attempt is None:
             return
+        self._under_way = True
         if attempt.outcome == WAITING:
             self._settle(attempt)
             self._unsent += outcome == UNSENT

@@ -154,18 +154,25 @@ class Shortlist:
             candidate.add_own(contact)
         return candidate
 
-    def tell(self, contacts: Iterable[Contact], depth: int) -> None:
-        """List what one reply names; ``depth`` is the replier's own depth plus one."""
+    def tell(self, contacts: Iterable[Contact], depth: int) -> int | None:
+        """List what one reply names; ``depth`` is the replier's own depth plus one.
+
+        The distance of the nearest ID that is new, ``None`` if all were listed or too far away.
+        """
         self._reply = reply = self._reply + 1
         by_id = self._by_id
+        nearest: int | None = None
         for contact in contacts:
             candidate = by_id.get(contact.node_id)
             if candidate is None:
-                self._tell_new(contact, depth)
+                distance = self._tell_new(contact, depth)
+                if distance is not None and (nearest is None or distance < nearest):
+                    nearest = distance
             elif candidate.named != reply:
                 candidate.named = reply
                 if contact.endpoint not in candidate.endpoints:
                     candidate.add_told(contact)
+        return nearest
 
     def forget(self, node_id: NodeID, endpoint: Endpoint | None = None) -> None:
         """Another shortlist has taken over this ID, at this endpoint or altogether: try it no more.
@@ -179,17 +186,18 @@ class Shortlist:
         if not (candidate.tried or candidate.own or candidate.told):
             self._remove(bisect_left(self._distances, candidate.distance))
 
-    def _tell_new(self, contact: Contact, depth: int) -> None:
+    def _tell_new(self, contact: Contact, depth: int) -> int | None:
         node_id = contact.node_id
         distance = node_id ^ self.target
         distances = self._distances
         full = len(distances) >= self.capacity and distance > distances[-1]
         if full or node_id == self.own_id:
-            return
+            return None
         candidate = Candidate(distance, depth, self._reply)
         candidate.told = (contact,)
         candidate.endpoints = (contact.endpoint,)
         self._insert(node_id, candidate)
+        return distance
 
     def _insert(self, node_id: NodeID, candidate: Candidate) -> None:
         place = bisect_left(self._distances, candidate.distance)

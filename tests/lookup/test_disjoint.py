@@ -127,9 +127,9 @@ class HonestTests(SynchronousTestCase):
         answers = len(seen.asked) - seen.dead_asked
         waiting = 2 * ceil(seen.dead_asked / slots) * SOFT + ceil(answers / slots) * RTT
         self.assertLessEqual(seen.ended, waiting + HARD)
-        alpha = max(search.alpha, search.paths)
-        self.assertLessEqual(seen.most_in_flight, 3 * alpha)
-        self.assertLessEqual(seen.most_patient, alpha)
+        most = max(search.alpha, search.paths, search.paths * search.k)  # near the end
+        self.assertLessEqual(seen.most_in_flight, 3 * most)
+        self.assertLessEqual(seen.most_patient, most)
 
     def test_asks_k_nodes_a_path(self) -> None:
         network = ToyNetwork(Random(5), 200, 8)

@@ -34,6 +34,7 @@ class InRounds(Lookup):
     """A lookup that asks again when all nodes of the last round have answered or failed."""
 
     _nearest_before: tuple[NodeID, ...] = ()
+    _asks_all = False
 
     def next(self, now: float) -> list[Contact]:
         """The contacts of a new round, if the last one is over."""
@@ -42,13 +43,13 @@ class InRounds(Lookup):
         nearest = tuple(
             NodeID(each.distance ^ self.target) for each in self.shortlist.candidates[: self.k]
         )
-        alpha = self.alpha
-        if nearest == self._nearest_before:
-            self.alpha = self.k
+        self._asks_all = nearest == self._nearest_before
         self._nearest_before = nearest
-        named = super().next(now)
-        self.alpha = alpha
-        return named
+        return super().next(now)
+
+    def slots(self) -> int:
+        """Alpha, or k in a round that asks all of the nearest."""
+        return self.k if self._asks_all else self.alpha
 
     @property
     def finished(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.disjoint import AnyLookup
+from kadtwisted.lookup.iterative import Lookup
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 
@@ -33,6 +34,8 @@ class RecordSearch:
         if mode not in MODES:
             raise InvalidInput(f"the mode must be first or latest, not {mode!r}")
         self.mode = mode
+        self.alone = mode == "first" and isinstance(lookup, Lookup)
+        """Whether contacts beside a record are of no use, because it would be the end."""
         self.target = lookup.target
         self.k = lookup.k
         self.seeds = lookup.seeds

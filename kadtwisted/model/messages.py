@@ -84,7 +84,7 @@ class FindValue(NamedTuple):
 
     ``known_version`` (8 bytes, or empty) is the version the asker already has: a holder of just
     that version answers ``unchanged`` and sends no record.  ``cursor`` continues an earlier
-    answer of many records.
+    answer of many records.  ``alone``: beside a record no contacts are wanted.
     """
 
     key: NodeID
@@ -92,6 +92,7 @@ class FindValue(NamedTuple):
     known_version: bytes = b""
     cursor: bytes = b""
     want: Want = Want.SAME
+    alone: bool = False
 
 
 class Store(NamedTuple):

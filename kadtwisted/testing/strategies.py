@@ -146,7 +146,7 @@ def request_bodies() -> st.SearchStrategy[RequestBody]:
     return st.one_of(
         st.builds(Ping, st.none() | st.just(b"") | public_keys()),
         st.builds(FindNode, ids(), wants),
-        st.builds(FindValue, ids(), kinds, st.just(b"") | versions, cursors, wants),
+        st.builds(FindValue, ids(), kinds, st.just(b"") | versions, cursors, wants, st.booleans()),
         st.builds(
             Store,
             _record_bytes(),

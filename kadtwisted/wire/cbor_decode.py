@@ -149,6 +149,7 @@ def _find_value(items: Items) -> FindValue:
         known_version,
         _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
         _want(want),
+        _flag(items[9], "alone") if len(items) > 9 else False,
     )
     return new_tuple(FindValue, found)
 
@@ -240,13 +241,11 @@ def _records(items: Items, unpack: Unpack) -> Records:
     pairs, cursor, packed4, packed6, unchanged = items[4:9]
     if type(pairs) is not list or len(pairs) > RECORDS_LIMIT:
         raise MalformedDatagram("records")
-    if type(unchanged) is not bool:
-        raise MalformedDatagram("unchanged")
     return Records(
         tuple([_stored_item(pair) for pair in pairs]),
         unpack_contacts(packed4, packed6, unpack),
         _bytes(cursor, 0, CURSOR_BYTES, "cursor"),
-        unchanged,
+        _flag(unchanged, "unchanged"),
     )
 
 
@@ -272,9 +271,7 @@ def _listening(items: Items, unpack: Unpack) -> Listening:
 
 
 def _noted(items: Items, unpack: Unpack) -> Noted:
-    if type(items[4]) is not bool:
-        raise MalformedDatagram("listening")
-    return Noted(items[4])
+    return Noted(_flag(items[4], "listening"))
 
 
 def _error(items: Items, unpack: Unpack) -> Error:
@@ -308,6 +305,12 @@ _REPLIES: Mapping[int, tuple[int, Callable[[Items, Unpack], ReplyBody]]] = Mappi
 
 def _uint(item: object, bound: int, reason: str) -> int:
     if type(item) is not int or not 0 <= item < bound:
+        raise MalformedDatagram(reason)
+    return item
+
+
+def _flag(item: object, reason: str) -> bool:
+    if type(item) is not bool:
         raise MalformedDatagram(reason)
     return item
 

@@ -83,8 +83,9 @@ def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Ping):
         return _PING, () if body.recipient is None else body
     if isinstance(body, FindValue):
-        key, kind, known_version, cursor, want = body
-        return _FIND_VALUE, (id_to_bytes(key), kind, known_version, cursor, int(want))
+        key, kind, known_version, cursor, want, alone = body
+        asked = id_to_bytes(key), kind, known_version, cursor, int(want)
+        return _FIND_VALUE, (*asked, True) if alone else asked
     if isinstance(body, Store):
         return _STORE, body
     if isinstance(body, Have):

@@ -51,6 +51,7 @@ _PAIR = head(ARRAY, 2)
 _ONE_PAIR = head(ARRAY, 1) + _PAIR
 _EMPTY = byte_string(b"")
 _PING_START, _FIND_NODE_START, _FIND_VALUE_START = b"\x84\x01\x48", b"\x86\x02\x48", b"\x89\x03\x48"
+_FIND_ALONE_START = b"\x8a\x03\x48"
 """How requests begin: the head of the array, the method, the head of the transaction ID."""
 _CLOCK_HEAD = 0x48
 """The head of a byte string of 8 bytes."""
@@ -66,7 +67,9 @@ def read_request(data: bytes) -> Request | None:
         return _read_ping(data)
     if start == _FIND_NODE_START:
         return _read_find_node(data)
-    return _read_find_value(data) if start == _FIND_VALUE_START else None
+    if start == _FIND_VALUE_START:
+        return _read_find_value(data)
+    return _read_find_alone(data) if start == _FIND_ALONE_START else None
 
 
 def _read_ping(data: bytes) -> Request | None:
@@ -95,8 +98,18 @@ def _read_find_value(data: bytes) -> Request | None:
     if kind > 23 or want > 3:
         return None
     key = id_of(data[14:34])
-    body = new_tuple(FindValue, (key, kind, b"", b"", WANTS[want]))
+    body = new_tuple(FindValue, (key, kind, b"", b"", WANTS[want], False))
     return new_tuple(Request, (data[3:11], body, False, None))
+
+
+def _read_find_alone(data: bytes) -> Request | None:
+    """The same with one item more: that the record alone is wanted."""
+    found = _read_find_value(data[:-1]) if data[-1:] == TRUE else None
+    if found is None:
+        return None
+    transaction_id, body, read_only, clock = found
+    body = new_tuple(FindValue, (*body[:5], True))
+    return new_tuple(Request, (transaction_id, body, read_only, clock))
 
 
 def _with_clock(

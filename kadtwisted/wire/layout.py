@@ -7,7 +7,7 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
 
     PING        recipient (in a HELLO only)
     FIND_NODE   target, want
-    FIND_VALUE  key, kind, known version, cursor, want
+    FIND_VALUE  key, kind, known version, cursor, want, alone (may be missing)
     STORE       record, remaining seconds, cas or null
     HAVE        entries, packed: kind 1, key 20, version 8 bytes each
     LISTEN      key, kind, known version, seconds

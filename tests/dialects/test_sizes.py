@@ -100,7 +100,7 @@ REQUESTS: tuple[RequestBody, ...] = (
     Ping(),
     GREETING,
     FindNode(LAST_ID, Want.BOTH),
-    FindValue(LAST_ID, 255, b"\xff" * 8, bytes(64), Want.BOTH),
+    FindValue(LAST_ID, 255, b"\xff" * 8, bytes(64), Want.BOTH, True),
     *(Store(record, LONGEST, cas) for record in RECORDS for cas in (None, 2**63 - 1)),
     Have(tuple(HaveEntry(255, LAST_ID, b"\xff" * 8) for _ in range(HAVE_LIMIT))),
     Listen(LAST_ID, 255, b"\xff" * 8, LONGEST),

@@ -45,7 +45,8 @@ WANT_WRONG = (*NUMBERS, 4)
 BYTE_WRONG = (*NUMBERS, 256)
 REMAINING_WRONG = (*NUMBERS, 1 << 32)
 NUMBERS_WRONG = (*BYTES, b"x" * 33)
-OPTIONAL = MappingProxyType({"PONG": 3, "ERROR": 2})
+BOOLEAN_WRONG = (0, 1, None, b"", "true", [])
+OPTIONAL = MappingProxyType({"FIND_VALUE": 1, "PONG": 3, "ERROR": 2})
 """Last items that a reply may leave out."""
 
 GRAMMAR = MappingProxyType(
@@ -53,8 +54,11 @@ GRAMMAR = MappingProxyType(
         "PING": ([1, TID, 0, b""], REQUEST_WRONG),
         "FIND_NODE": ([2, TID, 0, b"", KEY, 3], (*REQUEST_WRONG, ID_WRONG, WANT_WRONG)),
         "FIND_VALUE": (
-            [3, TID, 1, b"\0", KEY, 255, b"8 bytes.", b"c" * 64, 0],
-            (*REQUEST_WRONG, ID_WRONG, BYTE_WRONG, VERSION_WRONG, CURSOR_WRONG, WANT_WRONG),
+            [3, TID, 1, b"\0", KEY, 255, b"8 bytes.", b"c" * 64, 0, True],
+            (
+                *(*REQUEST_WRONG, ID_WRONG, BYTE_WRONG, VERSION_WRONG, CURSOR_WRONG, WANT_WRONG),
+                BOOLEAN_WRONG,
+            ),
         ),
         "STORE": (
             [4, TID, 0, b"", b"r" * 1151, (1 << 32) - 1, (1 << 63) - 1],
@@ -93,7 +97,7 @@ GRAMMAR = MappingProxyType(
                 CURSOR_WRONG,
                 CONTACTS_WRONG,
                 CONTACTS_WRONG,
-                (0, 1, None, b"", "true", []),
+                BOOLEAN_WRONG,
             ),
         ),
         "STORED": ([-4, TID, TOKEN, b"", 0], (*REPLY_WRONG, REMAINING_WRONG)),
@@ -151,7 +155,8 @@ class GrammarTests(SynchronousTestCase):
                 self.assertEqual(reason(items[:length]), expected, (name, length))
 
     def test_items_that_may_be_missing_are_empty_then(self) -> None:
-        pong, error = GRAMMAR["PONG"][0], GRAMMAR["ERROR"][0]
+        pong, error, find = (GRAMMAR[name][0] for name in ("PONG", "ERROR", "FIND_VALUE"))
+        self.assertEqual([read(dumps(find[:n])).body.alone for n in (9, 10)], [False, True])
         for length in (8, 9, 10, 11):
             body = read(dumps(pong[:length])).body
             self.assertEqual(body.own is None, length < 11)

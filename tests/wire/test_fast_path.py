@@ -58,9 +58,11 @@ class ReadRequestTests(SynchronousTestCase):
         Request(TID, Ping()),
         Request(TID, FindNode(NodeID(1 << 159), Want.BOTH)),
         Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6)),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True)),
         Request(TID, Ping(), False, 1_700_000_000),
         Request(TID, FindNode(NodeID(1 << 159), Want.BOTH), False, (1 << 64) - 1),
         Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6), False, 0),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True), False, 7),
     )
 
     def check(self, data: bytes) -> None:

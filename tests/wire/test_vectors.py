@@ -75,6 +75,7 @@ BODIES: MappingProxyType[str, Callable[[Inputs], Any]] = MappingProxyType(
             bytes.fromhex(i["known_version"]),
             bytes.fromhex(i["cursor"]),
             Want(i["want"]),
+            i["alone"],
         ),
         "Store": lambda i: Store(bytes.fromhex(i["record"]), i["remaining"], i["cas"]),
         "Have": lambda i: Have(tuple(entry(each) for each in i["entries"])),

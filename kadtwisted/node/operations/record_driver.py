@@ -98,11 +98,13 @@ class RecordDriver(LookupDriver):
         )
 
     def _body(self, contact: Contact) -> RequestBody:
-        """Ask for the records; a holder of the best one found so far sends contacts only."""
+        """Ask for the records; a holder of the best one found so far sends contacts only.  A search
+        that ends with the first one has no use for contacts beside it."""
         known = self._findings.known_version()
         if known:
             self._named[contact] = known
-        return FindValue(self.lookup.target, self._findings.rules.number, known)
+        search = self.lookup
+        return FindValue(search.target, self._findings.rules.number, known, alone=search.alone)
 
     def _take(self, answer: Answer) -> None:
         body, contact = answer.reply.body, answer.contact
@@ -132,7 +134,8 @@ class RecordDriver(LookupDriver):
             self.lookup.replied(contact, contacts, self._now())
 
     def _ask_for_contacts(self, contact: Contact, held: list[bytes]) -> None:
-        """The record left no room for contacts.  Without them the search might end here."""
+        """The record left no room for contacts, or it was wanted alone and does not count.  Without
+        contacts the search might end here."""
 
         def take(answer: Answer) -> None:
             body = answer.reply.body

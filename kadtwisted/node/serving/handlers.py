@@ -199,13 +199,13 @@ class Handlers:
 
     def _records_reply(self, found: Sequence[StoredRecord], body: FindValue) -> ReplyBody:
         """The one record under a key, unless the asker has it already."""
-        key, kind, known, _, want = body
+        key, kind, known, _, want, alone = body
         if not found:
             return Records((), self._closest(key, want))
         _, data, expires, _ = found[0]
         if known and self._version(kind, data) == known:
             return Records((), self._closest(key, want), b"", True)
-        contacts = self._nearest(key, want, self._beside_record)
+        contacts = () if alone else self._nearest(key, want, self._beside_record)
         item = _new(StoredItem, (data, remaining_at(expires, self._now())))
         return _new(Records, ((item,), contacts, b"", False))
 
@@ -237,7 +237,8 @@ class Handlers:
         key, want = body.key, body.want
         if not items:
             return Records((), self._closest(key, want), further)
-        return Records(items, self._nearest(key, want, self._beside_record), further)
+        beside = () if body.alone else self._nearest(key, want, self._beside_record)
+        return Records(items, beside, further)
 
     def _store(self, received: Received) -> Deferred[ReplyBody]:
         body: Any = received.body

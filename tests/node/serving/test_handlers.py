@@ -211,6 +211,19 @@ class FindValueTests(HandlersCase):
         expected = Records((StoredItem(record(b"value"), 69),), closest)
         self.assertEqual(self.find(), expected)
 
+    def test_a_record_that_is_wanted_alone_comes_without_contacts(self) -> None:
+        self.patch(self.handlers, "_nearest", self.fail)  # nor are any looked for
+        answer = self.find(alone=True)
+        self.assertEqual(answer, Records((StoredItem(record(b"value"), 100),), ()))
+
+    def test_contacts_come_where_no_record_is_sent(self) -> None:
+        other = NodeID(KEY ^ (1 << 159))
+        near = tuple(self.closest(Family.IPV4, other, K))
+        self.assertEqual(self.find(key=other, alone=True), Records((), near))
+        known = self.find(known_version=version(record(b"value")), alone=True)
+        self.assertEqual(known, Records((), self.near, b"", True))
+        self.assertEqual(self.find(kind=9, alone=True).contacts, self.near)
+
     def test_a_version_known_already_is_not_sent_again(self) -> None:
         answer = self.find(known_version=version(record(b"value")))
         self.assertEqual(answer, Records((), self.near, b"", True))

@@ -12,12 +12,13 @@ clock is right.  Anybody may answer, and anybody may lie.  The rules of this fil
 * A verdict stays, also when its votes grow old, until another one has won by the same rules.
   So silence changes nothing, and neither do one or two liars.
 
-Pure: ``now`` is an argument.  Bounded: :data:`CAPACITY` networks, the one that was silent for
-longest is forgotten first.
+Pure: ``now`` is an argument, and never runs backwards.  Bounded: :data:`CAPACITY` networks, the one
+that was silent for longest is forgotten first.
 """
 
 from __future__ import annotations
 
+from array import array
 from statistics import median
 from typing import Generic, TypeVar
 
@@ -33,30 +34,47 @@ CAPACITY = 64
 
 
 class Votes(Generic[T]):
-    """The newest answer of each network to one question."""
+    """The newest answer of each network to one question.
 
-    __slots__ = ("_votes",)
+    A node has six of these, full most of the time: so they stand in columns, the oldest vote first,
+    and of each network only a hash of 64 bits.  Two that share one have one vote together.
+    """
+
+    __slots__ = ("_answers", "_at", "_networks")
 
     def __init__(self) -> None:
-        self._votes: dict[bytes, tuple[T, float]] = {}
+        self._networks = array("q")
+        self._at = array("d")
+        self._answers: list[T] = []
 
     def __len__(self) -> int:
-        return len(self._votes)
+        return len(self._answers)
 
     def cast(self, network: bytes, answer: T, now: float) -> None:
         """A node of this network gave this answer."""
-        self._votes.pop(network, None)
-        if len(self._votes) >= CAPACITY:
-            del self._votes[next(iter(self._votes))]
-        self._votes[network] = answer, now
+        voter = hash(network)
+        networks = self._networks
+        if voter in networks:
+            self._forget(networks.index(voter))
+        elif len(networks) >= CAPACITY:
+            self._forget(0)
+        networks.append(voter)
+        self._at.append(now)
+        self._answers.append(answer)
+
+    def _forget(self, place: int) -> None:
+        del self._networks[place], self._at[place], self._answers[place]
 
     def fresh(self, now: float) -> list[T]:
-        """The answers that count now, one for each network."""
-        return [answer for answer, at in self._votes.values() if now - at < KEPT]
+        """The answers that count now, one for each network, the oldest first."""
+        at, old = self._at, 0
+        while old < len(at) and now - at[old] >= KEPT:
+            old += 1
+        return self._answers[old:]
 
     def clear(self) -> None:
         """Forget all votes."""
-        self._votes.clear()
+        del self._networks[:], self._at[:], self._answers[:]
 
 
 class Verdict(Generic[T]):
@@ -74,9 +92,12 @@ class Verdict(Generic[T]):
 
         ``host`` tells the hosts of a network apart; ``None``: there is one.
         """
+        known = self.answer
+        if known is not None and answer == known:
+            answer = known  # one object for all that agree
         self._votes.cast(network, answer, now)
         self._hosts.cast(network if host is None else host, answer, now)
-        if answer == self.answer:
+        if answer == known:
             return False
         if self._votes.fresh(now).count(answer) < NEEDED:
             return False

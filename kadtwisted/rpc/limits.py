@@ -80,15 +80,19 @@ MAX_TOLD_BUSY = 1024
 FORGOTTEN_AT_ONCE = 4
 """Old sources checked for each one that is charged: more than the three that this may add."""
 RECENT_HOSTS = 1024
-"""Hosts whose groups are not worked out again for each datagram.  MAGIC: about as many as a busy
-node hears within seconds."""
+"""IPv6 hosts whose groups are not worked out again for each datagram.  MAGIC: about as many as a
+busy node hears within seconds."""
+
+Source = Endpoint | str | tuple[str]
+"""Whom a budget belongs to: a proven endpoint, the text of a group of strangers, or of proven
+senders in a tuple of its own."""
 
 
 class Limits:
     """The budgets of one port.
 
     ``_sources`` maps a source to the moment at which its bucket is full again, the least recently
-    charged first.  The key of a proven sender is its endpoint, the key of a stranger is a text.
+    charged first.
     """
 
     def __init__(self, settings: LimitSettings) -> None:
@@ -103,7 +107,7 @@ class Limits:
         self._writes = BucketShape.of(settings.writes_rate, settings.writes_burst)
         self._secrets = BucketShape.of(settings.secrets_rate, settings.secrets_burst)
         self._secrets_full_at = float("-inf")
-        self._hosts_of = lru_cache(RECENT_HOSTS)(self._proven_groups)
+        self._ipv6_hosts_of = lru_cache(RECENT_HOSTS)(self._proven_groups)
         self._site = BucketShape.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
         self._strangers = BucketShape.of(
             settings.strangers_total_rate, settings.strangers_total_burst
@@ -111,10 +115,10 @@ class Limits:
         self._strangers_full_at = float("-inf")
         self._cookies = BucketShape.of(settings.cookies_rate, settings.cookies_rate)
         self._cookies_full_at = float("-inf")
-        self.told_busy: OrderedDict[str, float] = OrderedDict()
+        self.told_busy: OrderedDict[tuple[str], float] = OrderedDict()
         """The hosts that got BUSY lately, and when: while it is empty nobody is silenced."""
         self._max_sources = settings.max_sources
-        self._sources: OrderedDict[Endpoint | str, float] = OrderedDict()
+        self._sources: OrderedDict[Source, float] = OrderedDict()
 
     def sources(self) -> int:
         """How many sources are remembered, of both kinds; an IPv6 stranger counts twice."""
@@ -122,27 +126,51 @@ class Limits:
 
     def admit_proven(self, endpoint: Endpoint, now: float) -> bool:
         """Charge a datagram to an endpoint with a valid token; says whether to serve it."""
+        host = endpoint[0]
+        if ":" in host:
+            return self._admit_proven_ipv6(endpoint, now)
         sources = self._sources
-        groups = self._hosts_of(endpoint[0])
+        group = (host,)
+        full_at = sources.get(group)
+        if full_at is None or full_at <= now:
+            full_at = now
+        elif full_at > now + self._host.allowance:
+            return False
+        if not self._admit_endpoint(endpoint, now):
+            return False
+        sources[group] = full_at + self._host.interval
+        sources.move_to_end(group)
+        return True
+
+    def _admit_proven_ipv6(self, endpoint: Endpoint, now: float) -> bool:
+        """The same of an endpoint with two groups."""
+        sources = self._sources
+        groups = self._ipv6_hosts_of(endpoint[0])
         for group, _, allowance in groups:
             if sources.get(group, now) > now + allowance:
                 return False
-        full_at = sources.get(endpoint)
-        if full_at is None:
-            sources[endpoint] = now + self._interval
-            self._forget(now)
-        else:
-            if full_at > now:
-                if full_at > now + self._allowance:
-                    return False
-                sources[endpoint] = full_at + self._interval
-            else:
-                sources[endpoint] = now + self._interval
-            sources.move_to_end(endpoint)
+        if not self._admit_endpoint(endpoint, now):
+            return False
         for group, interval, _ in groups:
             full_at = sources.get(group, now)
             sources[group] = (full_at if full_at > now else now) + interval
             sources.move_to_end(group)
+        return True
+
+    def _admit_endpoint(self, endpoint: Endpoint, now: float) -> bool:
+        """Charge a datagram to the budget of a proven endpoint alone."""
+        sources = self._sources
+        full_at = sources.get(endpoint)
+        if full_at is None:
+            sources[endpoint] = now + self._interval
+            self._forget(now)
+            return True
+        if full_at <= now:
+            full_at = now
+        elif full_at > now + self._allowance:
+            return False
+        sources[endpoint] = full_at + self._interval
+        sources.move_to_end(endpoint)
         return True
 
     def admit_secret(self, endpoint: Endpoint, now: float) -> bool:
@@ -158,7 +186,7 @@ class Limits:
     def admit_cost(self, endpoint: Endpoint, cost: float, now: float) -> bool:
         """Charge what a request of a proven endpoint costs, in PINGs, beyond the one that it was
         admitted for; says whether to handle it."""
-        own: Endpoint | str = endpoint
+        own: Source = endpoint
         charges = [(own, BucketShape(self._interval, self._allowance))]
         for group, interval, allowance in self._hosts_of(endpoint[0]):
             charges.append((group, BucketShape(interval, allowance)))
@@ -170,7 +198,7 @@ class Limits:
         return self._admit(((f"{charges[0][0]} writes", self._writes),), 1.0, now)
 
     def _admit(
-        self, charges: Sequence[tuple[Endpoint | str, BucketShape]], cost: float, now: float
+        self, charges: Sequence[tuple[Source, BucketShape]], cost: float, now: float
     ) -> bool:
         """Charge all of these if each has room, else none."""
         sources = self._sources
@@ -257,10 +285,14 @@ class Limits:
             (":".join(groups[:3]), self._site),
         )
 
-    def _proven_groups(self, host: str) -> tuple[tuple[str, float, float], ...]:
+    def _hosts_of(self, host: str) -> tuple[tuple[tuple[str], float, float], ...]:
         """The groups at which a proven sender of a host is charged, and the interval and the
         allowance of each: in plain tuples, because each datagram reads them."""
+        return self._ipv6_hosts_of(host) if ":" in host else (((host,), *self._host),)
+
+    def _proven_groups(self, host: str) -> tuple[tuple[tuple[str], float, float], ...]:
+        """The same, worked out."""
         if is_loopback(host.rpartition(":")[2] if "." in host else host):
-            return ((f"{host} proven", *self._host),)
+            return (((host,), *self._host),)
         charged = zip(self._charges(Endpoint(host, 0)), (self._host, self._host_site), strict=False)
-        return tuple((f"{group} proven", *budget) for (group, _), budget in charged)
+        return tuple(((group,), *budget) for (group, _), budget in charged)

@@ -17,7 +17,7 @@ has opened the datagram, so nobody can fill them with bytes that no node has sea
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from math import inf
 
 from kadtwisted.constants import REPLAY_WINDOW
 from kadtwisted.errors import MalformedDatagram
@@ -27,8 +27,9 @@ SERVED_REMEMBERED = 16384
 2,000 requests a second they reach back 8 s; counts of replays on a live network would settle it."""
 
 STRANGERS_REMEMBERED = 65536
-"""Random parts of strangers' datagrams; the oldest go first.  A node that serves more than 109
-strangers a second, for ten minutes, forgets earlier than after two windows."""
+"""Random parts of strangers' datagrams in one generation; the older generation goes first.  A node
+that serves more than 109 strangers a second, for ten minutes, forgets earlier than after two
+windows."""
 
 
 class AnsweredOnce:
@@ -52,24 +53,34 @@ class AnsweredOnce:
 
 
 class Strangers:
-    """The strangers' datagrams that were served lately."""
+    """The strangers' datagrams that were served lately: a hash of 64 bits of the random part of
+    each, in two generations.
+
+    A generation lasts for two windows, or until it has ``capacity`` entries.  So what is over is
+    kept for two windows more, and only then forgotten.
+    """
+
+    __slots__ = ("_before", "_capacity", "_ends", "_served", "_window")
 
     def __init__(self, window: float = REPLAY_WINDOW, capacity: int = STRANGERS_REMEMBERED) -> None:
         self._window = window
         self._capacity = capacity
-        self._served: OrderedDict[bytes, float] = OrderedDict()
+        self._served: dict[int, float] = {}
+        self._before: dict[int, float] = {}
+        self._ends = -inf
 
     def __len__(self) -> int:
-        return len(self._served)
+        return len(self._served) + len(self._before)
 
     def check_new(self, random: bytes, now: float) -> None:
         """:class:`MalformedDatagram` (``replayed``) for a datagram that was served already."""
-        until = self._served.get(random)
+        known = hash(random)
+        until = self._served.get(known) or self._before.get(known)
         if until is not None and until > now:
             raise MalformedDatagram("replayed")
 
     def serve(self, random: bytes, sent: int | None, unix_now: float, now: float) -> None:
-        """Remember a datagram for as long as the clock that it shows may count as near.
+        """Remember a datagram for at least as long as the clock that it shows may count as near.
 
         That is twice the window: its clock may be one window ahead of ours.  Fails with
         :class:`MalformedDatagram`: ``stale`` if it shows no clock, or one that is further from ours
@@ -78,12 +89,8 @@ class Strangers:
         if sent is None or abs(sent - unix_now) > self._window:
             raise MalformedDatagram("stale")
         self.check_new(random, now)
-        served = self._served
-        served[random] = now + 2 * self._window
-        if len(served) > self._capacity:
-            served.popitem(last=False)
-        for _ in range(2):  # one more than was added
-            oldest = next(iter(served))
-            if served[oldest] > now:
-                break
-            del served[oldest]
+        until = now + 2 * self._window
+        if len(self._served) >= self._capacity or now >= self._ends:
+            self._before = self._served if now < self._ends + 2 * self._window else {}
+            self._served, self._ends = {}, until
+        self._served[hash(random)] = until

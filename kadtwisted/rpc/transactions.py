@@ -279,7 +279,9 @@ class Transactions(Generic[T]):
             del keys[transaction.key]
         else:
             del self._keys[transaction.endpoint]
-        if len(self._heap) > 2 * len(self._live) + HEAP_SLACK:
+        if not self._live:
+            self._heap.clear()  # most nodes are idle most of the time
+        elif len(self._heap) > 2 * len(self._live) + HEAP_SLACK:
             self._compact()
 
     def _compact(self) -> None:

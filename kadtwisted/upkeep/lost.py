@@ -28,7 +28,8 @@ class Lost:
     def __init__(self, capacity: int = CAPACITY, kept: float = KEPT) -> None:
         self._capacity = capacity
         self._kept = kept
-        self._present: Mapping[Contact, float] = {}
+        self._present: tuple[Contact, ...] = ()
+        self._since: tuple[float, ...] = ()
         self._stays: dict[Contact, float] = {}
         self._lost_at: dict[Contact, float] = {}
 
@@ -41,7 +42,7 @@ class Lost:
         A contact that was there the last time and is not now is lost.  One that is there again is
         lost no more.
         """
-        for contact, since in self._present.items():
+        for contact, since in zip(self._present, self._since, strict=True):
             if contact not in present:
                 self._lost_at.pop(contact, None)
                 self._lost_at[contact] = now
@@ -51,7 +52,7 @@ class Lost:
             self._forget(contact)
         while len(self._lost_at) > self._capacity:
             self._forget(min(self._lost_at, key=self._stays.__getitem__))
-        self._present = dict(present)
+        self._present, self._since = tuple(present), tuple(present.values())
 
     def next(self) -> Contact | None:
         """The contact to ask whether it is back: each in turn; ``None`` if none is lost."""

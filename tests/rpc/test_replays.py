@@ -63,20 +63,32 @@ class StrangersTests(SynchronousTestCase):
         self.serve(1, UNIX - 301, 0.0)
         self.assertEqual(len(self.strangers), 0)
 
-    def test_the_oldest_is_forgotten_first(self) -> None:
+    def test_a_generation_has_so_much_room_and_the_older_one_is_forgotten_first(self) -> None:
         self.strangers = Strangers(capacity=3)
-        for number in range(5):
+        for number in range(8):
             self.assertEqual(self.serve(number, UNIX, 0.0), "")
-            self.assertLessEqual(len(self.strangers), 3)
-        self.assertEqual([self.serve(n, UNIX, 1.0) for n in (4, 3, 2)], ["replayed"] * 3)
+            self.assertLessEqual(len(self.strangers), 6)
+        self.assertEqual([self.serve(n, UNIX, 1.0) for n in (7, 6, 5, 4, 3)], ["replayed"] * 5)
         self.assertEqual(self.serve(0, UNIX, 1.0), "")
+
+    def test_it_is_remembered_over_the_change_of_generations(self) -> None:
+        self.serve(1, UNIX, 0.0)
+        self.serve(2, UNIX + 599, 599.0)
+        self.assertEqual(self.serve(3, UNIX + 601, 601.0), "")
+        self.assertEqual(self.serve(2, UNIX + 599, 601.0), "replayed")
+        self.assertEqual(self.serve(2, UNIX + 899, 1198.0), "replayed")
+        self.assertEqual(self.serve(2, UNIX + 1199, 1199.0), "")
 
     def test_what_is_over_leaves(self) -> None:
         for number in range(100):
             self.serve(number, UNIX, 0.0)
         for number in range(100, 150):
             self.serve(number, UNIX + 601, 601.0)
-        self.assertEqual(len(self.strangers), 50)
+        for number in range(150, 160):
+            self.serve(number, UNIX + 1202, 1202.0)
+        self.assertEqual(len(self.strangers), 60)
+        self.serve(160, UNIX + 9000, 9000.0)
+        self.assertEqual(len(self.strangers), 1)
 
 
 class AnsweredOnceTests(SynchronousTestCase):

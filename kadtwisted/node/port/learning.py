@@ -30,6 +30,7 @@ class Learning:
         self._asking = asking
         self._table = asking.table
         self._considered: dict[Endpoint, float] = {}
+        self._swept = NEVER
         self._meeting: dict[Endpoint, None] = {}
 
     def learn(self, received: Received, now: float) -> None:
@@ -37,6 +38,10 @@ class Learning:
         endpoint = received.endpoint
         if now - self._considered.get(endpoint, NEVER) < CONSIDER_EVERY:
             return
+        if now - self._swept >= CONSIDER_EVERY:
+            self._swept = now
+            recent = [e for e in self._considered.items() if now - e[1] < CONSIDER_EVERY]
+            self._considered = dict(recent)
         if len(self._considered) >= MAX_CONSIDERED:
             self._considered.clear()
         self._considered[endpoint] = now

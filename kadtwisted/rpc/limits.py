@@ -103,6 +103,7 @@ class Limits:
         self._stranger = BucketShape.of(rate, burst)
         host_rate, host_burst = settings.proven_host_rate, settings.proven_host_burst
         self._host = BucketShape.of(host_rate, host_burst)
+        self._host_interval, self._host_allowance = self._host
         self._host_site = BucketShape.of(SITE_FACTOR * host_rate, SITE_FACTOR * host_burst)
         self._writes = BucketShape.of(settings.writes_rate, settings.writes_burst)
         self._secrets = BucketShape.of(settings.secrets_rate, settings.secrets_burst)
@@ -134,11 +135,11 @@ class Limits:
         full_at = sources.get(group)
         if full_at is None or full_at <= now:
             full_at = now
-        elif full_at > now + self._host.allowance:
+        elif full_at > now + self._host_allowance:
             return False
         if not self._admit_endpoint(endpoint, now):
             return False
-        sources[group] = full_at + self._host.interval
+        sources[group] = full_at + self._host_interval
         sources.move_to_end(group)
         return True
 

@@ -187,6 +187,10 @@ class BoxSealer:
         self._agree = agree
         self._secrets: Generations[bytes, PairKeys] = Generations(cache_size)
         self._aside: tuple[bytes, PairKeys] | None = None
+        # What cuts the keys for one network out of a PairKeys; slices take twice the time.
+        starts = [PAIR_BYTES * each for each in range(self.networks)]
+        self._seals = tuple(Struct(f"{start}x32s32x32s").unpack_from for start in starts)
+        self._opens = tuple(Struct(f"{start}x32x32s").unpack_from for start in starts)
         self._randoms = random_parts(secure_random)
         self._box = SecretBox()
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
@@ -248,10 +252,10 @@ class BoxSealer:
         to_all = self._outgoing[form][3]
         known = secrets.young.get(sender) if to_all is None else to_all
         keys = known or secrets.old.get(sender) or self._keys_with(sender)
-        at = PAIR_BYTES * network + 32
+        (opens,) = self._opens[network](keys)
         box = datagram[HEADER_ENDS[form] :]
         try:
-            body = self._box.open(box, datagram[1:NONCE_END], keys[at : at + 32])
+            body = self._box.open(box, datagram[1:NONCE_END], opens)
         except CryptoError:
             raise MalformedDatagram("bad-box") from None
         if to_all is not None:
@@ -273,16 +277,15 @@ class BoxSealer:
             secrets = self._secrets
             keys = secrets.young.get(recipient) or secrets.old.get(recipient)
             keys = keys or self._keys_with_recipient(recipient, form)
-        at = PAIR_BYTES * network
+        seals, tags = self._seals[network](keys)
         if with_token:
             if len(token) != TOKEN_BYTES:
                 raise InvalidInput(f"a token has {TOKEN_BYTES} bytes, this has {len(token)}")
             shown += token
         random = next(self._randoms)
-        tags = keys[at + 64 : at + 96]
         tag = blake2b(first + random + shown, digest_size=TAG_BYTES, key=tags).digest()
         nonce = random + tag
-        return first + nonce + shown + self._box.seal(body, nonce, keys[at : at + 32])
+        return first + nonce + shown + self._box.seal(body, nonce, seals)
 
     def _keys_with_recipient(self, recipient: bytes, form: int) -> PairKeys:
         try:

@@ -77,6 +77,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("results",),
             ("pictures", "population"),
             ("experiments",),
+            ("sweeps",),
         ),
         "cli": (
             ("export_file", "limits", "parser", "text"),

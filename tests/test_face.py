@@ -31,8 +31,8 @@ ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
         *("BadExport", "BadInput", "CannotWrite", "CannotWriteExport", "ControlRefused"),
-        *("CannotLog", "ControlUnavailable", "NoCompletion", "NoPictures"),
-        *("DamagedContacts", "InvalidRequest", "Unreadable", "UsageError"),
+        *("CannotLog", "ControlUnavailable", "NoCluster", "NoCompletion", "NoPictures"),
+        *("DamagedContacts", "InvalidRequest", "OtherProgram", "Unreadable", "UsageError"),
     }
 )
 

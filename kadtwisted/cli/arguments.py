@@ -16,6 +16,7 @@ from kadtwisted.cli.parser import (
     Show,
     Wanted,
     parsed,
+    positive,
     settle_words,
     verdicts,
     whole_number,
@@ -206,8 +207,12 @@ def _add_simulate(verbs: Verbs) -> None:
     simulate.add_argument(
         "scenario",
         nargs="?",
-        metavar="PRESET|FILE.toml|FILE.json",
-        help="what to simulate, or a saved result to show again (default: list the presets)",
+        metavar="PRESET|FILE.toml|FILE.json|sweep",
+        help="what to simulate, or a saved result to show again (default: list the presets); sweep "
+        "runs one scenario over many seeds and settings",
+    )
+    simulate.add_argument(
+        "file", nargs="?", metavar="FILE", help="of a sweep: its FILE.toml, or example"
     )
     simulate.add_argument(
         "--nodes",
@@ -240,6 +245,22 @@ def _add_simulate(verbs: Verbs) -> None:
         "--timings",
         action="store_true",
         help="show and save how long this machine took; the result then differs from run to run",
+    )
+    simulate.add_argument(
+        "--directory",
+        metavar="DIRECTORY",
+        help="of a sweep: where the results of its runs are kept (default: FILE.results)",
+    )
+    simulate.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="COUNT",
+        help="of a sweep: how many runs go on at once (default: as many as there are processors)",
+    )
+    simulate.add_argument(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="of a sweep: let the workers of this scheduler of dask.distributed do the runs",
     )
 
 

@@ -19,8 +19,10 @@ from kadtwisted.cli.verbs.simulating import SAVED, changes_of
 from kadtwisted.model.settings.fields import kind_of
 from kadtwisted.simulation.experiments.registry import EXPERIMENTS
 from kadtwisted.simulation.models.churn import MODELS
+from kadtwisted.simulation.results.swept import SWEEP
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import TABLES, Scenario, read_scenario
+from kadtwisted.simulation.sweeps.plan import plan_of
 from tests.simulation.playing import played
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -59,21 +61,23 @@ def settings_of(made: type[Any]) -> Iterator[str]:
 
 class PageTests(SynchronousTestCase):
     def test_every_command_is_one(self) -> None:
-        self.write_the_example()
+        self.write_the_examples()
         self.assertGreater(len(commands()), 20)
         for argv in commands():
             arguments = make_parser().parse_args(argv)
             self.assertEqual(arguments.verb, "simulate")
-            if not arguments.scenario.endswith(SAVED):
+            if arguments.scenario == SWEEP:
+                self.assertGreater(len(plan_of(arguments.file, changes_of(arguments)).runs()), 1)
+            elif not arguments.scenario.endswith(SAVED):
                 scenario = scenario_of(arguments.scenario, changes_of(arguments))
                 self.assertIn(scenario.experiment, EXPERIMENTS)
 
-    def write_the_example(self) -> None:
-        """The page's file, where its commands look for it."""
-        text = block("toml")
-        name = text.splitlines()[0].removeprefix("# ")
-        Path(name).write_text(text, "utf-8")
-        self.addCleanup(Path(name).unlink)
+    def write_the_examples(self) -> None:
+        """The page's files, where its commands look for them."""
+        for text in (text for kind, text in _BLOCK.findall(PAGE) if kind == "toml"):
+            name = text.splitlines()[0].removeprefix("# ")
+            Path(name).write_text(text, "utf-8")
+            self.addCleanup(Path(name).unlink)
 
     def test_the_example_is_a_scenario(self) -> None:
         scenario = read_scenario(tomllib.loads(block("toml")), Path(), {})

@@ -244,6 +244,7 @@ The exit code is 1 if a value was lost.
 """,
         "simulate": r"""
 The same scenario and seed give the same result, byte for byte.
+A sweep that was interrupted goes on where it was if the same command is given again.
 """,
     }
 )

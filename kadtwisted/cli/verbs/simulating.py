@@ -16,11 +16,13 @@ from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import table
 from kadtwisted.cli.text.plots import CannotWrite, draw, prepare
 from kadtwisted.cli.text.simulation import summary
+from kadtwisted.cli.verbs import sweeping
 from kadtwisted.cli.verbs.stopwatch import Stopwatch
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.results.results import document, to_csv, to_json
 from kadtwisted.simulation.results.saved import read_result
+from kadtwisted.simulation.results.swept import SWEEP
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.storage.guard import is_stream, open_stream
@@ -32,7 +34,7 @@ _FOREIGN = ("port", "interface", "network_secret_file", "allow", "state_dir")
 
 
 async def simulate(session: Session) -> int:
-    """Run a scenario, or show a saved result; without either, list the presets."""
+    """Run a scenario or a sweep, or show a saved result; without any, list the presets."""
     _refuse_what_makes_no_sense(session)
     arguments = session.arguments
     if arguments.scenario is None:
@@ -50,12 +52,14 @@ async def simulate(session: Session) -> int:
     if arguments.pictures is not None:
         draw(session.output, found, Path(arguments.pictures))
     session.output.result(found, summary)
-    return os.EX_OK
+    return sweeping.exit_code(found) if arguments.scenario == SWEEP else os.EX_OK
 
 
 def _found(session: Session) -> dict[str, Any]:
-    """The document: of a run, or one that was saved."""
+    """The document: of a run, of a sweep, or one that was saved."""
     named, changes = session.arguments.scenario, changes_of(session.arguments)
+    if named == SWEEP:
+        return sweeping.swept(session, changes)
     if not named.endswith(SAVED):
         return _run(session, scenario_of(named, changes))
     if changes or session.arguments.timings:
@@ -68,9 +72,19 @@ def _refuse_what_makes_no_sense(session: Session) -> None:
         if getattr(session.arguments, name) is not None:
             option = name.replace("_", "-")
             raise UsageError(f"a simulation makes a network of its own; leave out --{option}")
+    if session.arguments.scenario != SWEEP:
+        _refuse_what_sweeps_take(session)
     output = session.arguments.output
     if output is not None and Path(output).suffix not in _WRITERS:
         raise UsageError(f"the file's name must end in .json or .csv, not {output!r}")
+
+
+def _refuse_what_sweeps_take(session: Session) -> None:
+    if session.arguments.file is not None:
+        raise UsageError(f"one scenario at a time; leave out {session.arguments.file!r}")
+    for name in ("directory", "jobs", "scheduler"):
+        if getattr(session.arguments, name) is not None:
+            raise UsageError(f"--{name} is for sweeps: kad simulate sweep FILE.toml")
 
 
 def changes_of(arguments: Any) -> dict[str, str]:

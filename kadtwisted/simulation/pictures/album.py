@@ -32,9 +32,11 @@ _CHARTS: Mapping[str, str] = MappingProxyType(
         "sybil": "attacks:sybil",
         "eclipse": "attacks:eclipse",
         "nat": "attacks:nat",
+        "sweep": "sweeps:sweep",
     }
 )
-"""What draws the pictures of each experiment: a module beside this one, and its function."""
+"""What draws the pictures of each experiment, and of a sweep: a module beside this one, and its
+function."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 

@@ -21,16 +21,33 @@ def _facts(found: Mapping[str, Any], size: int | None) -> Iterator[str]:
     parameters, latency, faults = (scenario[name] for name in ("parameters", "latency", "faults"))
     sizes = scenario["nodes"] if size is None else [size]
     name = scenario["name"] or found["experiment"]
-    yield f"Scenario {name}: N = {', '.join(f'{each:,}' for each in sizes)}"
+    kind = "Sweep" if "sweep" in found else "Scenario"
+    swept = _swept(found)
+    yield f"{kind} {name}: N = {swept.get('nodes') or ', '.join(f'{each:,}' for each in sizes)}"
     yield f"{'private' if scenario['secret'] else 'open'} network, {scenario['start']}"
-    yield f"seed {scenario['seed']}"
-    yield f"k = {parameters['k']}, alpha = {parameters['alpha']}"
+    if "sweep" in found:
+        yield f"{len(found['sweep']['seeds'])} seeds"
+    else:
+        yield f"seed {scenario['seed']}"
+    k, alpha = (swept.get(f"parameters.{key}", parameters[key]) for key in ("k", "alpha"))
+    yield f"k = {k}, alpha = {alpha}"
     yield f"round trips {latency['model']}{_typical(latency)}"
-    yield from (f"{what} {100 * part:g} %" for what, part in faults.items() if part)
+    for what, part in faults.items():
+        if part and f"faults.{what}" not in swept:
+            yield f"{what} {100 * part:g} %"
     yield from _subject(scenario)
     if found["experiment"] != "partition":
         yield f"{scenario['operations']:,} operations a case"
     yield f"kadtwisted {found['kadtwisted']}"
+
+
+def _swept(found: Mapping[str, Any]) -> dict[str, str]:
+    """The values of each setting that a sweep varies."""
+    keys = found["sweep"]["settings"] if "sweep" in found else []
+    return {
+        key: ", ".join(str(each) for each in dict.fromkeys(row[key] for row in found["rows"]))
+        for key in keys
+    }
 
 
 def _typical(latency: Mapping[str, Any]) -> str:

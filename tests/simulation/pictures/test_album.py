@@ -22,6 +22,7 @@ from kadtwisted.simulation.pictures import album, sheet
 from kadtwisted.simulation.pictures.captions import caption
 from kadtwisted.simulation.results.results import Outcome, document
 from kadtwisted.simulation.results.saved import Unreadable
+from kadtwisted.simulation.results.swept import SWEEP
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import Scenario
 from tests.simulation.playing import played
@@ -45,7 +46,7 @@ class EveryPictureTests(SynchronousTestCase):
     """What holds for the pictures of all presets."""
 
     def test_every_experiment_has_one(self) -> None:
-        self.assertEqual(set(album._CHARTS), set(EXPERIMENTS))
+        self.assertEqual(set(album._CHARTS), {*EXPERIMENTS, SWEEP})
         self.assertEqual({scenario_of(each, {}).experiment for each in presets()}, set(EXPERIMENTS))
 
     def test_all_of_them(self) -> None:

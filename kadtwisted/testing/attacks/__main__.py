@@ -24,6 +24,7 @@ from kadtwisted.testing.attacks.door.writes import Writes
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
+from kadtwisted.testing.attacks.records.hurry import Hurry
 from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.listening import Listening
 from kadtwisted.testing.attacks.records.rollback import Rollback
@@ -66,6 +67,7 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "clock": Clock,
         "cost": Cost,
         "forgery": Forgery,
+        "hurry": Hurry,
         "junk": Junk,
         "listening": Listening,
         "malformed": Malformed,

@@ -8,6 +8,7 @@ from kadtwisted.testing.attacks.records import listening
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
+from kadtwisted.testing.attacks.records.hurry import Hurry
 from kadtwisted.testing.attacks.records.junk import Junk
 from kadtwisted.testing.attacks.records.listening import Listening
 from kadtwisted.testing.attacks.records.rollback import Rollback
@@ -27,6 +28,9 @@ class RecordAttacks(AttackTestCase):
 
     def test_forgery(self) -> None:
         self.play(Forgery(nodes=10, forged=500, liars=2, tries=200, reads=9, k=4), 8)
+
+    def test_hurry(self) -> None:
+        self.play(Hurry(nodes=36, crowd=8, tries=6000, puts=2, readers=2, holders=5, k=8), 6)
 
     def test_junk(self) -> None:
         self.patch(ledger, "LEAST_SHARE", 20)

@@ -42,7 +42,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         "reference is mistyped, a record is from the future, or a file is no sound export or no "
         "result of a simulation",
         os.EX_UNAVAILABLE: "no node answered, or no node took the record",
-        os.EX_SOFTWARE: "a bug in this program",
+        os.EX_SOFTWARE: "a bug in this program, or runs of a sweep failed",
         os.EX_OSERR: "the port cannot be bound, or a file cannot be written",
         os.EX_CANTCREAT: "the storage or the state directory cannot be opened or is in use, is "
         "damaged, or is full",

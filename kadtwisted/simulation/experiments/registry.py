@@ -43,8 +43,8 @@ AT_TABLE_LEVEL = ("hops",)
 """The experiments that need no whole nodes."""
 
 
-def run(scenario: Scenario, monitor: Monitor | None = None) -> Outcome:
-    """Run the experiment that a scenario names, and tell ``monitor`` of its progress.
+def experiment_of(scenario: Scenario) -> Experiment:
+    """The experiment that a scenario names.
 
     :class:`~kadtwisted.errors.ConfigurationProblems` if there is no such experiment at this level.
     """
@@ -56,4 +56,10 @@ def run(scenario: Scenario, monitor: Monitor | None = None) -> Outcome:
         )
     if scenario.level == "table" and scenario.experiment not in AT_TABLE_LEVEL:
         raise ConfigurationProblems([f"level: {scenario.experiment} needs whole nodes: stack"])
-    return experiment(scenario, monitor or NullMonitor())
+    return experiment
+
+
+def run(scenario: Scenario, monitor: Monitor | None = None) -> Outcome:
+    """Run the experiment that a scenario names, and tell ``monitor`` of its progress; errors as of
+    :func:`experiment_of`."""
+    return experiment_of(scenario)(scenario, monitor or NullMonitor())

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from kadtwisted.errors import ConfigurationError, ConfigurationProblems
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import parsed, text_of, unknown
+from kadtwisted.simulation.experiments.registry import experiment_of
 from kadtwisted.simulation.scenario.catalogue import scenario_of
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.scenario.settings import Changes
@@ -145,6 +146,7 @@ def _scenarios(named: str, common: Changes, points: Sequence[Settings]) -> tuple
         own = {key: value for key, value in point.items() if value is not None}
         try:
             made.append(scenario_of(named, {**common, **_texts(own)}))
+            experiment_of(made[-1])
         except ConfigurationProblems as several:
             wrong |= dict.fromkeys(several.problems)
     if wrong:

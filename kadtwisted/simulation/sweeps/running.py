@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 @dataclass(slots=True)
 class Harvest:
-    """What came of a sweep: documents by the numbers of their runs, and of others the trouble."""
+    """What came of each run, by its number: the rows and notes of its document, or a trouble."""
 
     documents: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     troubles: dict[int, str] = field(default_factory=dict)

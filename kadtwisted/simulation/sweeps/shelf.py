@@ -59,8 +59,8 @@ class Shelf:
             lock.release()
 
     def found(self, tell: Tell) -> dict[int, Mapping[str, Any]]:
-        """The documents that are there, by the numbers of their runs.  A damaged file is told, and
-        counts as missing."""
+        """What is needed of the documents that are there, by the numbers of their runs.  A damaged
+        file is told, and counts as missing."""
         found: dict[int, Mapping[str, Any]] = {}
         for run in self._runs:
             path = self._directory / self._names[run.number]
@@ -70,15 +70,15 @@ class Shelf:
                 document = read_result(path)
                 if document["scenario"] != described(run.scenario):
                     raise Unreadable(f"{path} is the result of another scenario")
-                found[run.number] = document
+                found[run.number] = _needed(document)
             except Unreadable as error:
                 tell(f"{error}; it is run again")
         return found
 
     def put(self, run: Run, text: str) -> Mapping[str, Any]:
-        """Keep the text of a document; the document."""
+        """Keep the text of a document; what is needed of the document."""
         write_atomically(self._directory / self._names[run.number], text.encode())
-        return dict(loads(text))
+        return _needed(loads(text))
 
     def _listed(self) -> bytes:
         runs = [
@@ -86,7 +86,7 @@ class Shelf:
             for run in self._runs
         ]
         made = {"program": self._program, "name": self._plan.name, "runs": runs}
-        return f"{dumps(made, indent=1)}\n".encode()
+        return f"{dumps(made, indent=1, default=str)}\n".encode()
 
     def _compare(self, tell: Tell) -> None:
         """Tell what is not as it was when the directory was last used."""
@@ -115,3 +115,8 @@ class Shelf:
                 f"{len(self._names)} runs are as before, and {len(runs) - kept} that were there "
                 "belong to it no more (their files stay)"
             )
+
+
+def _needed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures and notes: the details of thousands of runs would fill the memory."""
+    return {key: document[key] for key in ("rows", "notes")}

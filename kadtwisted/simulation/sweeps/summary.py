@@ -76,7 +76,8 @@ def summary(plan: Plan, documents: Mapping[int, Document], failed: Iterable[int]
     if plan.x and rows and plan.x not in across:
         raise ConfigurationError(f"x: it is one of {', '.join(across)}, not {plan.x!r}")
     own = [key for key in known if key not in cases]
-    measures = plan.measures or tuple(differing(rows, own))[:MOST_MEASURES]
+    chosen = tuple(differing(rows, own)) or own or known
+    measures = plan.measures or chosen[:MOST_MEASURES]
     first = plan.scenarios[0]
     return {
         "kadtwisted": __version__,

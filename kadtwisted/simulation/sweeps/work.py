@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kadtwisted import __version__
 from kadtwisted.errors import LocalError
+from kadtwisted.settings.reading import text_of
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.monitor import Monitor, NullMonitor
 from kadtwisted.simulation.results.results import document, to_json
@@ -106,9 +107,13 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 
 
 def name_of(scenario: Scenario, program: str) -> str:
-    """The name of the file for a result: the same for the same scenario and program only."""
+    """The name of the file for a result: the same for the same scenario and program only.
+
+    Measured delays are a part of the scenario; :class:`~kadtwisted.errors.ConfigurationError` if
+    their file cannot be read.
+    """
     parts = [program, described(scenario)]
     if scenario.latency.file is not None:
-        parts.append(sha256(scenario.latency.file.read_bytes()).hexdigest())
+        parts.append(sha256(text_of(scenario.latency.file).encode()).hexdigest())
     text = dumps(parts, sort_keys=True, default=str)
     return f"{sha256(text.encode()).hexdigest()[:_LETTERS]}.json"

@@ -66,7 +66,8 @@ class SweepTests(SynchronousTestCase):
     def test_failures_have_an_exit_code(self) -> None:
         engine = Stub(lambda run: Ended(run, trouble="Boom"))
         with patch.object(sweeping, "Processes", lambda jobs: engine):
-            self.assertEqual(self.sweep("--jobs", "2"), os.EX_SOFTWARE)
+            code = self.sweep("--jobs", "2", "--pictures", self.mktemp())
+            self.assertEqual(code, os.EX_SOFTWARE)
         self.assertIn(b"4 of the runs failed and are missing below", self.kad.printed)
 
     def test_a_timeout_ends_it_and_it_goes_on(self) -> None:

@@ -116,6 +116,10 @@ class MistakeTests(SynchronousTestCase):
             grid={"parameters.k": [0, 4, 8]}, set={"nodes": 1},
         )  # fmt: skip
 
+    def test_experiments_must_exist(self) -> None:
+        self.refused("experiment: there is no 'x'", set={"experiment": "x"}, grid={"nodes": [8, 9]})
+        self.refused("needs whole nodes", set={"experiment": "churn", "level": "table"})
+
     def test_what_is_no_sweep_at_all(self) -> None:
         for named, said in (
             ("nonsense", "ends in .toml, or 'example'"),

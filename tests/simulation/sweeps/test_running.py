@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.errors import LocalError
+from kadtwisted.errors import ConfigurationError, LocalError
 from kadtwisted.simulation.monitor import NullMonitor
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.sweeps import shelf, work
@@ -221,6 +221,8 @@ class WorkTests(SynchronousTestCase):
         before = name_of(plan.scenarios[0], "1")
         file.write_text("20\n")
         self.assertNotEqual(name_of(plan.scenarios[0], "1"), before)
+        file.unlink()
+        self.assertRaises(ConfigurationError, name_of, plan.scenarios[0], "1")
 
     def test_here_one_run_can_be_ended(self) -> None:
         engine = Here(Impatient(0))

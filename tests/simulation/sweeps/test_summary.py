@@ -9,6 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ConfigurationError
+from kadtwisted.simulation.pictures import album
 from kadtwisted.simulation.results.results import to_csv, to_json
 from kadtwisted.simulation.sweeps.summary import coverage, interval, place, summary
 from tests.simulation.sweeps.small import planned
@@ -83,6 +84,11 @@ class SummaryTests(SynchronousTestCase):
         plan = planned({"measures": ["hops", "hosp"]})
         wrong = self.assertRaises(ConfigurationError, summary, plan, found(hops=[1, 2, 3, 4]))
         self.assertIn("no figure 'hosp'; choose from hops", str(wrong))
+
+    def test_there_is_something_to_show_even_if_nothing_differs(self) -> None:
+        made = summary(planned(), found(nodes=[8] * 4, hops=[1] * 4))
+        self.assertEqual(made["sweep"]["measures"], ["nodes", "hops"])
+        self.assertEqual(len(album.draw(made)["tiny"].axes), 2)
 
     def test_an_axis_must_be_a_setting_or_name_cases(self) -> None:
         plan = planned({"x": "nodse"})

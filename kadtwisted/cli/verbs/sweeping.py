@@ -88,5 +88,5 @@ def _engine(session: Session, monitor: Stopwatch) -> Engine:
         # Half of what is left, so that its answer, that nobody is there, comes before the end.
         patience = min(cluster.CONNECTING, session.seconds_left / 2)
         return cluster.Cluster(arguments.scheduler, patience)
-    jobs = arguments.jobs or os.cpu_count() or 1
+    jobs = arguments.jobs or len(os.sched_getaffinity(0))
     return Here(monitor) if jobs == 1 else Processes(jobs)

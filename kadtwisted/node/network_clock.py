@@ -10,7 +10,7 @@ from __future__ import annotations
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.health import CLOCK_TOLERANCE
 from kadtwisted.node.world import World
-from kadtwisted.routing.reachable import host_of, voter_of
+from kadtwisted.routing.reachable import voters_of
 from kadtwisted.routing.votes import Median
 
 JUMP = 5.0
@@ -38,7 +38,8 @@ class NetworkClock:
         self._forget_if_set()
         now, wall = self._world.now(), self._world.unix_time()
         theirs = unix_time + HALF_A_SECOND + rtt / 2
-        self._votes.cast(voter_of(by), wall - theirs, now, host_of(by))
+        voter, host = voters_of(by)
+        self._votes.cast(voter, wall - theirs, now, host)
 
     def ahead(self) -> float | None:
         """How many seconds our clock is ahead of the network's; ``None`` if that is not known."""

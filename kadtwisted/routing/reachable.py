@@ -107,7 +107,7 @@ class Reach:
         """A node saw us at ``own``; whether the verdict about our endpoint is another one now."""
         if self.bound_tells and own.host != self._bound:
             return False
-        voter, host = voter_of(by), host_of(by)
+        voter, host = voters_of(by)
         changed = self._endpoint.cast(voter, own, now, host)
         moved = self._host.cast(voter, own.host, now, host)
         if moved:
@@ -150,19 +150,16 @@ class Reach:
         return scope_of(host) >= giver or bool(self._allowed and _is_in(host, self._allowed))
 
 
-def voter_of(observer: Endpoint) -> bytes:
-    """Whose vote an observer at this endpoint casts."""
+def voters_of(observer: Endpoint) -> tuple[bytes, bytes]:
+    """Whose vote an observer at this endpoint casts, and which of the hosts that cast that vote it
+    is."""
     host, port = observer
     address = address_of(host)
     if is_public(host):
-        return networks_of(address)[-1]
-    return address + port.to_bytes(2, "big") if is_loopback(host) else address
-
-
-def host_of(observer: Endpoint) -> bytes:
-    """Which of the hosts that cast one vote an observer at this endpoint is."""
-    address = address_of(observer.host)
-    return networks_of(address)[0] if is_public(observer.host) else voter_of(observer)
+        networks = networks_of(address)
+        return networks[-1], networks[0]
+    voter = address + port.to_bytes(2, "big") if is_loopback(host) else address
+    return voter, voter
 
 
 def parse_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:

@@ -54,10 +54,11 @@ class Votes(Generic[T]):
         """A node of this network gave this answer."""
         voter = hash(network)
         networks = self._networks
-        if voter in networks:
+        try:
             self._forget(networks.index(voter))
-        elif len(networks) >= CAPACITY:
-            self._forget(0)
+        except ValueError:
+            if len(networks) >= CAPACITY:
+                self._forget(0)
         networks.append(voter)
         self._at.append(now)
         self._answers.append(answer)

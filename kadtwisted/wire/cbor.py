@@ -1,8 +1,8 @@
 """The native serializer: CBOR arrays, strictly scanned.
 
 It puts the parts together: ``layout`` describes the messages, ``cbor_encode`` and ``cbor_decode``
-write and read them, ``fast_path`` does so for the most common ones.  It adds the rule by which a
-contact's public key gives its node ID.
+write and read them, ``fast_path`` and ``fast_replies`` do so for the most common ones.  It adds the
+rule by which a contact's public key gives its node ID.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Message, Reply, Request
 from kadtwisted.wire.cbor_decode import decode_with
 from kadtwisted.wire.cbor_encode import encode_reply, encode_request
-from kadtwisted.wire.fast_path import ReplyWriter, read_request
+from kadtwisted.wire.fast_path import ReplyWriter, read_request, write_request
+from kadtwisted.wire.fast_replies import ReplyReader
 from kadtwisted.wire.packed import unpack_contact
 
 RECENT_CONTACTS = 128
@@ -29,8 +30,8 @@ the same.  MAGIC: about as many as one lookup hears of; a profile in a large net
 class CBORSerializer:
     """kad/1's messages as CBOR; see :class:`~kadtwisted.interfaces.ISerializer`.
 
-    It remembers the last ``contacts`` contacts it unpacked, and nothing else, so the nodes of one
-    process may share it.
+    It remembers the last ``contacts`` contacts it unpacked, and a few endpoints, so the nodes of
+    one process may share it.
     """
 
     name = "cbor"
@@ -40,10 +41,11 @@ class CBORSerializer:
     ) -> None:
         self._unpack = lru_cache(contacts)(lambda packed: unpack_contact(packed, identify))
         self._write_reply = ReplyWriter().write
+        self._read_reply = ReplyReader(self._unpack).read
 
     def encode_request(self, request: Request, length: int = 0) -> bytes:
         """The request's bytes, padded to ``length`` bytes, or one more."""
-        return encode_request(request, length)
+        return (None if length else write_request(request)) or encode_request(request, length)
 
     def encode_reply(self, reply: Reply, limit: int) -> bytes:
         """The reply's bytes, at most ``limit``; it leaves out the farthest contacts first."""
@@ -53,4 +55,4 @@ class CBORSerializer:
     def decode(self, data: bytes) -> Message:
         """The one message in ``data``; it fails with
         :class:`~kadtwisted.errors.MalformedDatagram` and nothing else."""
-        return read_request(data) or decode_with(data, self._unpack)
+        return read_request(data) or self._read_reply(data) or decode_with(data, self._unpack)

@@ -3,7 +3,8 @@
 * PING, FIND_NODE and FIND_VALUE in their most common shape have every head at a fixed place, so a
   few comparisons recognise them.  ``cbor_decode`` reads all other requests, and refuses what is not
   well formed.
-* PONG, NODES and RECORDS are put together here.  ``cbor_encode`` writes all other replies.
+* FIND_NODE, FIND_VALUE and STORE with a token, PONG, NODES and RECORDS are put together here.
+  ``cbor_encode`` writes all other messages.
 
 The results are the same as theirs.  The only state is bytes that many replies share, and it is
 bounded: the last PONG, which is good for a second, and the endpoints of the last few askers.
@@ -18,6 +19,7 @@ from typing import Any
 from cbor2 import dumps
 
 from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.ids import id_to_bytes
 from kadtwisted.model.messages import (
     FindNode,
     FindValue,
@@ -27,6 +29,7 @@ from kadtwisted.model.messages import (
     Records,
     Reply,
     Request,
+    Store,
 )
 from kadtwisted.wire.cbor_decode import PING, WANTS, id_of, new_tuple
 from kadtwisted.wire.cbor_encode import clipped, reply_items
@@ -52,6 +55,7 @@ _ONE_PAIR = head(ARRAY, 1) + _PAIR
 _EMPTY = byte_string(b"")
 _PING_START, _FIND_NODE_START, _FIND_VALUE_START = b"\x84\x01\x48", b"\x86\x02\x48", b"\x89\x03\x48"
 _FIND_ALONE_START = b"\x8a\x03\x48"
+_STORE_START = b"\x87\x04\x48"
 """How requests begin: the head of the array, the method, the head of the transaction ID."""
 _CLOCK_HEAD = 0x48
 """The head of a byte string of 8 bytes."""
@@ -124,6 +128,29 @@ def _with_clock(
     transaction_id, body, read_only, _ = plain
     clock = int.from_bytes(data[13 : 13 + TIME_BYTES], "big")
     return new_tuple(Request, (transaction_id, body, read_only, clock))
+
+
+def write_request(request: Request) -> bytes | None:
+    """The bytes of a request without more padding than its clock, if it has the most common shape;
+    else ``None``."""
+    body: Any
+    transaction_id, body, read_only, clock = request
+    method = type(body)
+    if method is FindNode:
+        target, want = body
+        start, rest = _FIND_NODE_START, b"\x54%b%c" % (id_to_bytes(target), want)
+    elif method is FindValue and body[1] < 24 and not (body[2] or body[3]):
+        key, kind, _, _, want, alone = body
+        start, last = (_FIND_ALONE_START, TRUE) if alone else (_FIND_VALUE_START, b"")
+        rest = b"\x54%b%c\x40\x40%c%b" % (id_to_bytes(key), kind, want, last)
+    elif method is Store:
+        record, remaining, cas = body
+        last = NULL if cas is None else head(UNSIGNED, cas)
+        start, rest = _STORE_START, byte_string(record) + head(UNSIGNED, remaining) + last
+    else:
+        return None
+    padding = _EMPTY if clock is None else b"\x48" + clock.to_bytes(TIME_BYTES, "big")
+    return b"%b%b%c%b%b" % (start, transaction_id, read_only, padding, rest)
 
 
 # --- Replies ---------------------------------------------------------------------------------

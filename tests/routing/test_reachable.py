@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.networks import EVERYBODY, LINK, MACHINE, SITE, is_public, scope_of
-from kadtwisted.routing.reachable import Reach, may_contact, parse_prefixes, voter_of
+from kadtwisted.routing.reachable import Reach, may_contact, parse_prefixes, voters_of
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 
@@ -204,7 +204,7 @@ class ReachTests(SynchronousTestCase):
             ("fd00::7", "fd" + "00" * 14 + "07"),
             ("127.0.0.1", "7f0000011f40"),
         ):
-            self.assertEqual(voter_of(Endpoint(host, 8000)).hex(), voter)
+            self.assertEqual(voters_of(Endpoint(host, 8000))[0].hex(), voter)
 
     def test_the_port_is_another_question(self) -> None:
         """Behind some NATs each observer sees another port."""

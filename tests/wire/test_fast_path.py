@@ -23,6 +23,7 @@ from kadtwisted.model.messages import (
     Records,
     Reply,
     Request,
+    Store,
     StoredItem,
     Want,
 )
@@ -35,7 +36,7 @@ from kadtwisted.testing.strategies import (
 )
 from kadtwisted.wire.cbor_decode import decode
 from kadtwisted.wire.cbor_encode import encode_request, reply_items
-from kadtwisted.wire.fast_path import RECENT_ASKERS, ReplyWriter, read_request
+from kadtwisted.wire.fast_path import RECENT_ASKERS, ReplyWriter, read_request, write_request
 
 TID = b"transact"
 TOKEN = b"tokentok"
@@ -101,6 +102,33 @@ class ReadRequestTests(SynchronousTestCase):
                 read = read_request(encode_request(Request(TID, body)))
                 assert read is not None
                 self.assertIs(read.body.want, want)
+
+
+class WriteRequestTests(SynchronousTestCase):
+    def check(self, request: Request) -> bool:
+        """Whatever is written by hand is what the library writes; whether it is."""
+        written = write_request(request)
+        self.assertIn(written, (None, encode_request(request)), request)
+        return written is not None
+
+    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+    @given(requests())
+    def test_every_request(self, request: Request) -> None:
+        self.check(request)
+
+    def test_the_commonest_are_written(self) -> None:
+        key = NodeID((1 << 160) - 1)
+        bodies = [FindNode(key, Want.BOTH), FindValue(key, 23, want=Want.IPV6)]
+        bodies += [FindValue(NodeID(0), 0, alone=True), Store(b"r" * 1030, (1 << 32) - 1)]
+        bodies += [Store(b"r" * 24, 24, cas) for cas in (0, 24, (1 << 63) - 1)]
+        for body, read_only, clock in product(bodies, (False, True), (None, 0, (1 << 64) - 1)):
+            self.assertTrue(self.check(Request(TID, body, read_only, clock)), body)
+
+    def test_others_are_left_to_the_library(self) -> None:
+        key = NodeID(7)
+        for body in (Ping(), FindValue(key, 24), FindValue(key, 1, bytes(8))):
+            self.assertFalse(self.check(Request(TID, body)))
+        self.assertFalse(self.check(Request(TID, FindValue(key, 1, cursor=b"c"))))
 
 
 class ReplyWriterTests(SynchronousTestCase):

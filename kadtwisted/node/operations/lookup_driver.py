@@ -132,10 +132,10 @@ class LookupDriver:
         """Contacts of our family that are not ourselves and may be written to: no martians, and
         nobody where it said that it is not.
 
-        Most replies name the same contacts, so each endpoint is judged once for each kind of
-        giver, until we learn that our own address is public, or is not.
+        Most replies name the same contacts, so each is judged once for each kind of giver, until we
+        learn that our own address is public, or is not.
         """
-        own, link = self._own_key, self._link
+        link = self._link
         if link.reach.changes != self._changes:
             self._changes = link.reach.changes
             self._judged.clear()
@@ -143,15 +143,23 @@ class LookupDriver:
         judged = self._judged.setdefault(scope, {})
         usable = []
         for each in contacts:
-            good = judged.get(each.compact)
+            good = judged.get(each.packed)
             if good is None:
-                good = each.family is link.family and link.reach.believes(scope, each.endpoint)
-                judged[each.compact] = good
-            if good and each.key == own:
-                link.hint_at_twin(each.endpoint)
-            elif good and not link.is_displaced(each):
+                good = judged[each.packed] = self._is_good(each, scope)
+            if good:
                 usable.append(each)
-        return usable
+        return (
+            [each for each in usable if not link.is_displaced(each)] if link.displaced else usable
+        )
+
+    def _is_good(self, contact: Contact, scope: int) -> bool:
+        link = self._link
+        if contact.family is not link.family or not link.reach.believes(scope, contact.endpoint):
+            return False
+        if contact.key != self._own_key:
+            return True
+        link.hint_at_twin(contact.endpoint)
+        return False
 
     def _lose(self, failure: Failure, contact: Contact) -> None:
         if failure.check(NodeStopped):

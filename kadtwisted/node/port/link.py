@@ -154,6 +154,11 @@ class Link:
         reach = self.reach
         return reach.own or (self.listening if reach.bound_tells else None)
 
+    @property
+    def displaced(self) -> int:
+        """How many contacts have said that they are not where they were asked."""
+        return len(self._asking.displaced)
+
     def is_displaced(self, contact: Contact) -> bool:
         """Whether a contact has said lately that it is not at this endpoint."""
         return self._asking.displaced.holds(contact, self._now())

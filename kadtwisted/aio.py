@@ -43,6 +43,7 @@ from kadtwisted.model.results import (
     NodesResult,
     PingResult,
     Receipt,
+    Wait,
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import check_provider
@@ -62,6 +63,10 @@ async def wait(deferred: Deferred[T]) -> T:
         raise InvalidInput(f"what is awaited is a Deferred, not {typed(deferred)}")
     result: T = await deferred.asFuture(asyncio.get_running_loop())
     return result
+
+
+_result = wait
+"""The same, for methods that have a keyword ``wait``."""
 
 
 class AsyncNode:
@@ -86,23 +91,23 @@ class AsyncNode:
 
     async def bootstrap(self, addresses: Iterable[str]) -> BootstrapResult:
         """Join the network through these addresses."""
-        return await wait(self._node.bootstrap(addresses))
+        return await _result(self._node.bootstrap(addresses))
 
     async def ping(self, address: str | Contact) -> PingResult:
         """Ask one node whether it is there."""
-        return await wait(self._node.ping(address))
+        return await _result(self._node.ping(address))
 
     async def find_node(self, target: NodeID) -> NodesResult:
         """The closest nodes to ``target`` that answer."""
-        return await wait(self._node.find_node(target))
+        return await _result(self._node.find_node(target))
 
     async def get(
         self, key: str | bytes | Reference, *, mode: Literal["first", "latest"] | None = None
     ) -> GetResult:
         """The value under a name, under a 20-byte key, or behind a reference."""
-        return await wait(self._node.get(key, mode=mode))
+        return await _result(self._node.get(key, mode=mode))
 
-    async def put(
+    async def put(  # noqa: PLR0913 - keywords of a public method
         self,
         key: str | bytes,
         value: bytes,
@@ -111,21 +116,33 @@ class AsyncNode:
         keep: bool = False,
         put_back: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds."""
-        return await wait(
-            self._node.put(key, value, lifetime=lifetime, keep=keep, put_back=put_back, pin=pin)
-        )
+        kept: dict[str, Any] = {"keep": keep, "put_back": put_back, "pin": pin}
+        return await _result(self._node.put(key, value, lifetime=lifetime, wait=wait, **kept))
 
-    async def delete(self, key: str | bytes) -> Receipt:
+    async def complete(self, receipt: Receipt) -> Receipt:
+        """The receipt of a write when all nodes have decided: what its own ``complete`` gives."""
+        return await _result(receipt.complete())
+
+    async def delete(self, key: str | bytes, *, wait: Wait = "quorum") -> Receipt:
         """Replace the value by a tombstone that outlives it."""
-        return await wait(self._node.delete(key))
+        return await _result(self._node.delete(key, wait=wait))
 
     async def put_immutable(
-        self, value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
+        self,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Store ``value`` under its own hash."""
-        return await wait(self._node.put_immutable(value, lifetime=lifetime, keep=keep, pin=pin))
+        return await _result(
+            self._node.put_immutable(value, lifetime=lifetime, keep=keep, pin=pin, wait=wait)
+        )
 
     async def put_mutable(  # noqa: PLR0913 - keywords of a public method
         self,
@@ -138,9 +155,10 @@ class AsyncNode:
         lifetime: float | None = None,
         keep: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Sign ``value`` and store it as that of this key and ``salt``."""
-        return await wait(
+        return await _result(
             self._node.put_mutable(
                 signing_key,
                 value,
@@ -150,16 +168,24 @@ class AsyncNode:
                 lifetime=lifetime,
                 keep=keep,
                 pin=pin,
+                wait=wait,
             )
         )
 
     async def delete_mutable(
-        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+        self,
+        signing_key: Signer,
+        *,
+        salt: bytes = b"",
+        keep: bool = True,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Replace the value of this key and ``salt`` by a tombstone."""
-        return await wait(self._node.delete_mutable(signing_key, salt=salt, keep=keep))
+        return await _result(
+            self._node.delete_mutable(signing_key, salt=salt, keep=keep, wait=wait)
+        )
 
-    async def put_record(
+    async def put_record(  # noqa: PLR0913 - keywords of a public method
         self,
         record: bytes,
         *,
@@ -168,27 +194,27 @@ class AsyncNode:
         put_back: bool = False,
         pin: int = 0,
         cas: int | None = None,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Store the bytes of a record of any kind that the network admits."""
-        return await wait(
-            self._node.put_record(
-                record, lifetime=lifetime, keep=keep, put_back=put_back, pin=pin, cas=cas
-            )
+        kept: dict[str, Any] = {"keep": keep, "put_back": put_back, "pin": pin}
+        return await _result(
+            self._node.put_record(record, lifetime=lifetime, cas=cas, wait=wait, **kept)
         )
 
     async def pin(
         self, key: str | bytes | Reference, holders: int, *, kind: int | None = None
     ) -> OwnRecord:
         """Keep a record at no fewer than so many holders."""
-        return await wait(self._node.pin(key, holders, kind=kind))
+        return await _result(self._node.pin(key, holders, kind=kind))
 
     async def unpin(self, key: str | bytes | Reference, *, kind: int | None = None) -> bool:
         """Count the holders of a pinned record no more; whether it was pinned."""
-        return await wait(self._node.unpin(key, kind=kind))
+        return await _result(self._node.unpin(key, kind=kind))
 
     async def collect(self, kind: int, key: str | bytes) -> Collection:
         """All records of one kind under a name, or under a 20-byte key, that can be found."""
-        return await wait(self._node.collect(kind, key))
+        return await _result(self._node.collect(kind, key))
 
     async def announce(
         self,
@@ -197,18 +223,19 @@ class AsyncNode:
         port: int | None = None,
         attributes: bytes = b"",
         lifetime: float | None = None,
+        wait: Wait = "quorum",
     ) -> Receipt:
         """Announce under a key that this node offers something, until it is withdrawn."""
-        told: dict[str, Any] = {"attributes": attributes, "lifetime": lifetime}
-        return await wait(self._node.announce(key, port=port, **told))
+        told: dict[str, Any] = {"attributes": attributes, "lifetime": lifetime, "wait": wait}
+        return await _result(self._node.announce(key, port=port, **told))
 
-    async def withdraw(self, key: str | bytes) -> Receipt:
+    async def withdraw(self, key: str | bytes, *, wait: Wait = "quorum") -> Receipt:
         """Announce nothing under a key any more."""
-        return await wait(self._node.withdraw(key))
+        return await _result(self._node.withdraw(key, wait=wait))
 
     async def providers(self, key: str | bytes, limit: int | None = None) -> Providers:
         """Who announces under a key: a fair sample, or all."""
-        return await wait(self._node.providers(key, limit))
+        return await _result(self._node.providers(key, limit))
 
     def watch(
         self,
@@ -222,11 +249,11 @@ class AsyncNode:
 
     async def records(self, after: StorageKey | None, limit: int) -> RecordsPage:
         """The records that this node stores, page by page."""
-        return await wait(self._node.records(after, limit))
+        return await _result(self._node.records(after, limit))
 
     async def self_check(self) -> None:
         """Whether this node is of use; raises what is wrong."""
-        await wait(self._node.self_check())
+        await _result(self._node.self_check())
 
     def own_records(self, after: StorageKey | None, limit: int) -> tuple[OwnRecord, ...]:
         """The records that this node keeps published, page by page, and what became of each."""

@@ -21,6 +21,7 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
 from kadtwisted.model.record import StorageKey
 from kadtwisted.model.reference import parse_reference
+from kadtwisted.model.results import WAITS
 
 Arguments = Mapping[str, Any]
 
@@ -111,6 +112,12 @@ def _mode(value: Any) -> str:
     return _text(value)
 
 
+def _wait(value: Any) -> str:
+    if value not in WAITS:
+        raise ValueError
+    return _text(value)
+
+
 def _seconds(value: Any) -> float | None:
     if value is None:
         return None
@@ -175,6 +182,9 @@ _KEY = MappingProxyType(
 )
 """A key: a name, or its 20 bytes."""
 
+_WAIT = MappingProxyType({"wait": Field(_wait, "quorum or all", "quorum")})
+"""Until when a write is waited for."""
+
 _PAGE = MappingProxyType(
     {
         "limit": Field(_limit, f"a number from 1 to {MAX_RECORDS}", MAX_RECORDS),
@@ -204,6 +214,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "keep": Field(_truth, "true or false", False),
             "put_back": Field(_truth, "true or false", False),
             "pin": Field(_pin, "a number of holders", 0),
+            **_WAIT,
         },
         "pin": {
             **_KEY,
@@ -216,7 +227,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "reference": Field(parse_reference, "a reference, kad:…"),
             "kind": Field(_kind, "a number from 0 to 255"),
         },
-        "delete": _KEY,
+        "delete": {**_KEY, **_WAIT},
         "put-record": {
             "record_base64": Field(_bytes, "bytes in base64", needed=True),
             "lifetime": Field(_seconds, "a number of seconds"),
@@ -224,6 +235,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "put_back": Field(_truth, "true or false", False),
             "pin": Field(_pin, "a number of holders", 0),
             "cas": Field(_sequence, "a number below 2^63"),
+            **_WAIT,
         },
         "collect": {**_KEY, "kind": Field(_kind, "a number from 0 to 255", needed=True)},
         "announce": {
@@ -231,8 +243,9 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             "port": Field(_port, "a number from 1 to 65535"),
             "attributes_base64": Field(_bytes, "bytes in base64", b""),
             "lifetime": Field(_seconds, "a number of seconds"),
+            **_WAIT,
         },
-        "withdraw": _KEY,
+        "withdraw": {**_KEY, **_WAIT},
         "providers": {
             **_KEY,
             "limit": Field(_count, f"a number from 1 to {PROVIDERS_LIMIT}"),

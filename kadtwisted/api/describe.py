@@ -133,7 +133,7 @@ def _offer(announced: Announcement) -> Described:
 
 
 def of_receipt(receipt: Receipt) -> Described:
-    """Which nodes keep a record, and why others do not."""
+    """Which nodes keep a record so far, why others do not, and who has not decided yet."""
     return {
         "key": id_to_hex(receipt.key),
         "reference": _reference(receipt.record),
@@ -143,6 +143,7 @@ def of_receipt(receipt: Receipt) -> Described:
         "acknowledged": [_acknowledgement(each) for each in receipt.acknowledged],
         "failures": dict(receipt.failures),
         "passed_over": [str(each) for each in receipt.passed_over],
+        "pending": [str(each) for each in receipt.pending],
         "trace": of_trace(receipt.trace),
     }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kadtwisted.interfaces import INode
     from kadtwisted.lookup.records import Mode
     from kadtwisted.model.reference import Reference
+    from kadtwisted.model.results import Receipt, Wait
 
 
 class Performer(Protocol):
@@ -42,8 +43,10 @@ STREAMS: Final = frozenset({"watch"})
 class Operations:
     """The verbs of a node, from JSON arguments to JSON results."""
 
-    def __init__(self, node: INode) -> None:
+    def __init__(self, node: INode, told: Callable[[Receipt], object] | None = None) -> None:
+        """``told`` hears of each receipt before it is described."""
         self._node = node
+        self._told = told
         self._verbs: dict[str, Callable[..., Deferred[Described]]] = {
             "status": self._status,
             "routing": self._routing,
@@ -66,14 +69,15 @@ class Operations:
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
         as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``), ``put``
-        (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``, ``pin``), ``delete``
-        (``key``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``), ``unpin`` (``key`` or
-        ``reference``, ``kind``), ``put-record`` (``record_base64``, ``lifetime``, ``keep``,
-        ``put_back``, ``pin``, ``cas``), ``collect`` (``key``, ``kind``), ``announce`` (``key``,
-        ``port``, ``attributes_base64``, ``lifetime``), ``withdraw`` (``key``), ``providers``
-        (``key``, ``limit``), ``records`` (those that it stores) or ``own`` (those that it keeps
-        published; both take a ``limit`` of at most :data:`~kadtwisted.api.arguments.MAX_RECORDS`,
-        and ``after`` as ``[KIND, KEY_HEX, SUB_HEX]``).
+        (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``, ``pin``, ``wait``),
+        ``delete`` (``key``, ``wait``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``),
+        ``unpin`` (``key`` or ``reference``, ``kind``), ``put-record`` (``record_base64``,
+        ``lifetime``, ``keep``, ``put_back``, ``pin``, ``cas``, ``wait``), ``collect`` (``key``,
+        ``kind``), ``announce`` (``key``, ``port``, ``attributes_base64``, ``lifetime``, ``wait``),
+        ``withdraw`` (``key``, ``wait``), ``providers`` (``key``, ``limit``), ``records`` (those
+        that it stores) or ``own`` (those that it keeps published; both take a ``limit`` of at most
+        :data:`~kadtwisted.api.arguments.MAX_RECORDS`, and ``after`` as ``[KIND, KEY_HEX,
+        SUB_HEX]``).
 
         Fails as the :class:`INode` method does, or with
         :class:`~kadtwisted.api.arguments.InvalidRequest`.  A key is a name, or a 20-byte key as
@@ -134,18 +138,28 @@ class Operations:
     ) -> Deferred[Described]:
         asked = {name: value for name, value in keeping.items() if value}
         where = _key(key, key_hex)
-        storing = self._node.put(where, value_base64, lifetime=lifetime, **asked)
-        return storing.addCallback(describe.of_receipt)
+        return self._write(self._node.put(where, value_base64, lifetime=lifetime, **asked))
 
-    def _delete(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
-        return self._node.delete(_key(key, key_hex)).addCallback(describe.of_receipt)
+    def _write(self, writing: Deferred[Receipt]) -> Deferred[Described]:
+        """What the receipt of a write says."""
+
+        def tell(receipt: Receipt) -> Described:
+            if self._told is not None:
+                self._told(receipt)
+            return describe.of_receipt(receipt)
+
+        return writing.addCallback(tell)
+
+    def _delete(self, key: str | None, key_hex: bytes | None, wait: Wait) -> Deferred[Described]:
+        return self._write(self._node.delete(_key(key, key_hex), wait=wait))
 
     def _put_record(
         self, record_base64: bytes, lifetime: float | None, cas: int | None, **keeping: Any
     ) -> Deferred[Described]:
         asked = {name: value for name, value in keeping.items() if value}
-        storing = self._node.put_record(record_base64, lifetime=lifetime, cas=cas, **asked)
-        return storing.addCallback(describe.of_receipt)
+        return self._write(
+            self._node.put_record(record_base64, lifetime=lifetime, cas=cas, **asked)
+        )
 
     def _collect(self, key: str | None, key_hex: bytes | None, kind: int) -> Deferred[Described]:
         collecting = self._node.collect(kind, _key(key, key_hex))
@@ -157,14 +171,15 @@ class Operations:
         key_hex: bytes | None,
         port: int | None,
         attributes_base64: bytes,
-        lifetime: float | None,
+        **told: Any,
     ) -> Deferred[Described]:
-        told: dict[str, Any] = {"attributes": attributes_base64, "lifetime": lifetime}
-        announcing = self._node.announce(_key(key, key_hex), port=port, **told)
-        return announcing.addCallback(describe.of_receipt)
+        where = _key(key, key_hex)
+        return self._write(
+            self._node.announce(where, port=port, attributes=attributes_base64, **told)
+        )
 
-    def _withdraw(self, key: str | None, key_hex: bytes | None) -> Deferred[Described]:
-        return self._node.withdraw(_key(key, key_hex)).addCallback(describe.of_receipt)
+    def _withdraw(self, key: str | None, key_hex: bytes | None, wait: Wait) -> Deferred[Described]:
+        return self._write(self._node.withdraw(_key(key, key_hex), wait=wait))
 
     def _providers(
         self, key: str | None, key_hex: bytes | None, limit: int | None

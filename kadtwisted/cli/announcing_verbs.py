@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kadtwisted.cli.parser import Parser, positive, seconds, whole_number
-from kadtwisted.cli.verb_table import Verbs, add_bootstrap, add_name
+from kadtwisted.cli.verb_table import Verbs, add_bootstrap, add_name, add_wait
 
 SAMPLE = 20
 """Providers that are shown if not all are wanted: a screen of them."""
@@ -42,6 +42,7 @@ def add_announcing_verbs(verbs: Verbs) -> None:
         metavar="TIME",
         help="how long it is believed when the node has gone: 1m to 2h",
     )
+    add_wait(announce)
     withdraw = verbs.add(
         "withdraw=records.announcing:withdraw",
         "Let the running node announce nothing under a name any more.",
@@ -49,6 +50,7 @@ def add_announcing_verbs(verbs: Verbs) -> None:
         before="need_a_node",
     )
     _add_words(withdraw)
+    add_wait(withdraw)
     providers = verbs.add(
         "providers=records.announcing:providers",
         "Show who announces under a name: a fair sample, or all.",

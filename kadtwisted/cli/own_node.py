@@ -8,15 +8,19 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from twisted.internet.defer import TimeoutError as TookTooLong
+
 from kadtwisted.api.operations import Operations, Performer
 from kadtwisted.cli.session import Session, UsageError
+from kadtwisted.errors import NodeStopped
 from kadtwisted.identity.keys import NodeKey
+from kadtwisted.model.results import Receipt
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings import checks
 from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -61,6 +65,10 @@ def _is_open(session: Session, path: Path) -> bool:
 
 
 NOTHING = Told(NodeSettings())
+
+LONGEST_REST = 12.0
+"""Seconds for which writes go on after the verb: a STORE is given up after 6, and a busy node may
+ask for 5 more (``store_floor``, :mod:`~kadtwisted.node.operations.patience`)."""
 
 
 def settings_of(
@@ -117,12 +125,30 @@ async def own_node(session: Session, towards: str | None) -> AsyncIterator[Perfo
             if bootstrap:
                 await node.bootstrap(bootstrap)
                 session.somebody_answered = True
-            yield Operations(node)
+            receipts: list[Receipt] = []
+            yield Operations(node, receipts.append)
+            await _go_on(session, receipts)
         finally:
             await node.stop()
     finally:
         if state is not None:
             state.close()
+
+
+async def _go_on(session: Session, receipts: Sequence[Receipt]) -> None:
+    """Let writes go on to their end after their receipts, as a node that stays does: for this node
+    stops then.  Not for long, and nothing that happens now undoes what was done."""
+    for receipt in receipts:
+        if not receipt.pending:
+            continue
+        waiting = receipt.complete().addTimeout(LONGEST_REST, session.reactor)
+        try:
+            told = await waiting
+        except (TookTooLong, NodeStopped):
+            session.output.note("kad: some nodes have still not answered; they may have it or not")
+        else:
+            asked = told.remote_acks + len(told.failures)
+            session.output.note(f"kad: all have answered: it is on {told.remote_acks} of {asked}")
 
 
 def _identity(session: Session, state: StateDirectory | None) -> NodeKey:

@@ -7,7 +7,14 @@ from typing import Any
 
 from kadtwisted.cli.announcing_verbs import add_announcing_verbs
 from kadtwisted.cli.parser import Misuse, Parser, kind, positive, seconds, sequence
-from kadtwisted.cli.verb_table import TRANSFER_PATIENCE, Verbs, add_bootstrap, add_key, add_name
+from kadtwisted.cli.verb_table import (
+    TRANSFER_PATIENCE,
+    Verbs,
+    add_bootstrap,
+    add_key,
+    add_name,
+    add_wait,
+)
 
 DEFAULT_PIN = 10
 """MAGIC: half of the default k: enough that no crash of a few nodes loses it, and fewer than there
@@ -76,6 +83,7 @@ def _add_value_verbs(verbs: Verbs) -> None:
         metavar="HOLDERS",
         help="let it also count the holders again and again, and store it anew where it is missing",
     )
+    add_wait(store)
 
     get = verbs.add("get=records.values:get", "Fetch the value under a name.", node="needed")
     add_name(get)
@@ -93,6 +101,7 @@ def _add_value_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     add_name(delete)
     _add_signing(delete)
+    add_wait(delete)
 
 
 def _add_signing(parser: Parser) -> None:

@@ -118,6 +118,23 @@ def add_bootstrap(parser: Parser) -> None:
     )
 
 
+def add_wait(parser: Parser) -> None:
+    """``--wait``: until when a write is waited for."""
+    parser.add_argument(
+        "--wait",
+        choices=("quorum", "all"),
+        default="quorum",
+        help="quorum: until three quarters of the nodes that should hold the record have "
+        "acknowledged it (the default); all: until all have decided",
+    )
+
+
+def waiting_for(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What a request for a write says of that; nothing if it is the default, which nodes of older
+    versions do not know."""
+    return {} if arguments.wait == "quorum" else {"wait": arguments.wait}
+
+
 def add_global_options(parser: Parser, *, in_verb: bool, port_option: bool = True) -> None:
     """Options of every verb; of one they change no default."""
     group = parser.add_argument_group("global options")

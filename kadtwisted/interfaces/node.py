@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NodesResult,
         PingResult,
         Receipt,
+        Wait,
     )
     from kadtwisted.model.status import NodeStatus, RoutingStatus
 
@@ -125,6 +126,7 @@ class INode(Interface):
         keep: bool = False,
         put_back: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds.
 
@@ -135,6 +137,11 @@ class INode(Interface):
         has expired or was deleted.  With a ``pin`` it is kept as well, and at no fewer than so many
         holders: see :meth:`pin`.
 
+        The receipt comes when three quarters of the nodes that should hold the record have
+        acknowledged it, or when all have decided; with ``wait="all"`` only then.  The others go on,
+        and ``complete()`` of the receipt tells their end.  Cancelling before the receipt cancels
+        everything, and after it nothing.  While too many writes go on like this, all are heard.
+
         Fails with :class:`~kadtwisted.errors.InvalidKey`,
         :class:`~kadtwisted.errors.RecordTooLarge`,
         :class:`~kadtwisted.errors.InvalidLifetime`, :class:`~kadtwisted.errors.ClockSkew`,
@@ -144,16 +151,22 @@ class INode(Interface):
         tell each node's refusal.
         """
 
-    def delete(key: str | bytes) -> Deferred[Receipt]:
-        """Replace the value by a tombstone that outlives it.  Fails as :meth:`put` does."""
+    def delete(key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
+        """Replace the value by a tombstone that outlives it.  ``wait`` is as in :meth:`put`.  Fails
+        as that does."""
 
     def put_immutable(
-        value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """Store ``value`` under its own hash; the receipt's ``reference`` finds it.
 
-        Nobody can replace or delete it.  ``keep`` and ``pin`` are as in :meth:`put`.  Fails as
-        :meth:`put` does.
+        Nobody can replace or delete it.  ``keep``, ``pin`` and ``wait`` are as in :meth:`put`.
+        Fails as :meth:`put` does.
         """
 
     def put_mutable(  # noqa: PLR0913 - keywords of a public method
@@ -166,6 +179,7 @@ class INode(Interface):
         lifetime: float | None = None,
         keep: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """Sign ``value`` and store it as that of this key and ``salt``; the receipt's ``reference``
         finds it.
@@ -174,8 +188,9 @@ class INode(Interface):
         its ``public_key`` and signs with ``sign``.
         ``seq`` is its sequence number, by default the next; the value with the highest one wins.
         With ``cas`` it takes the place of the value with just that number, or no place; whoever
-        else wrote meanwhile loses or has won.  ``keep`` and ``pin`` are as in :meth:`put`: the
-        record is published again as it was signed.
+        else wrote meanwhile loses or has won; so all who decide on it are heard, whatever ``wait``
+        says.  ``keep``, ``pin`` and ``wait`` are as in :meth:`put`: the record is published again
+        as it was signed.
 
         Fails as :meth:`put` does, with :class:`~kadtwisted.errors.InvalidSalt`, or with
         :class:`~kadtwisted.errors.Superseded` (a value with this number or a higher one stands
@@ -185,7 +200,7 @@ class INode(Interface):
         """
 
     def delete_mutable(
-        signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+        signing_key: Signer, *, salt: bytes = b"", keep: bool = True, wait: Wait = "quorum"
     ) -> Deferred[Receipt]:
         """Replace the value of this key and ``salt`` by a tombstone.
 
@@ -202,12 +217,13 @@ class INode(Interface):
         put_back: bool = False,
         pin: int = 0,
         cas: int | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """Store the bytes of a record of any kind that the network admits, as they are.
 
-        ``keep``, ``put_back`` and ``pin`` are as in :meth:`put`; a kind whose records cannot be
-        made anew is not put back.  ``cas`` is as in :meth:`put_mutable`.  Fails
-        with :class:`~kadtwisted.errors.InvalidRecord`,
+        ``keep``, ``put_back``, ``pin`` and ``wait`` are as in :meth:`put`; a kind whose records
+        cannot be made anew is not put back.  ``cas`` is as in :meth:`put_mutable`.  Fails with
+        :class:`~kadtwisted.errors.InvalidRecord`,
         :class:`~kadtwisted.errors.Superseded` (a record that wins over it was found, or one with
         its sequence number, or every node says so),
         :class:`~kadtwisted.errors.NotConditional` (its kind has no sequence numbers),
@@ -271,6 +287,7 @@ class INode(Interface):
         port: int | None = None,
         attributes: bytes = b"",
         lifetime: float | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """Announce under a key that this node offers something at its own address.
 
@@ -278,14 +295,16 @@ class INode(Interface):
         of the application's.  The node makes the announcement anew, with the address that it has
         then, before its ``lifetime`` (60 to 7,200 seconds) is over, until it is withdrawn; over
         restarts, too, if it was given a node state.  It announces in each address family in which
-        it knows other nodes.  Fails with :class:`~kadtwisted.errors.InvalidInput`,
+        it knows other nodes.  ``wait`` is as in :meth:`put`, in each of them.  Fails with
+        :class:`~kadtwisted.errors.InvalidInput`,
         :class:`~kadtwisted.errors.RecordTooLarge`, or as :meth:`put` does.
         """
 
-    def withdraw(key: str | bytes) -> Deferred[Receipt]:
+    def withdraw(key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         """Announce nothing under a key any more, and tell those who hold the announcement.
 
-        Fails as :meth:`put` does; the announcement is not made anew then either.
+        ``wait`` is as in :meth:`put`.  Fails as that does; the announcement is not made anew then
+        either.
         """
 
     def providers(key: str | bytes, limit: int | None = None) -> Deferred[Providers]:

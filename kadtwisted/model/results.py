@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model import bencode
@@ -10,6 +11,15 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.record import StorageKey, ValueRecord
 from kadtwisted.model.reference import Reference, reference_of
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+
+Wait = Literal["quorum", "all"]
+"""Until when a write is waited for: until three quarters of those who should hold the record have
+acknowledged it, or until all have decided."""
+WAITS: tuple[Wait, ...] = ("quorum", "all")
 
 
 class TraceStep(NamedTuple):
@@ -104,12 +114,17 @@ class Acknowledgement(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What storing a record achieved.
+    """What storing a record has achieved so far.
 
     ``record`` is what the record says, as its kind decodes it; of :meth:`INode.put` and ``delete``
     a :class:`~kadtwisted.model.record.Value`.  ``failures`` says why each other node did not
     acknowledge.  ``passed_over`` are nodes near the key that do not know this kind of record,
-    closest first: others keep it in their stead.
+    closest first: others keep it in their stead.  ``pending`` are nodes that have not decided yet:
+    a receipt comes when three quarters of those who should hold the record have acknowledged it.
+
+    ``complete()`` gives a Deferred of the receipt in which nobody is pending, any number of times;
+    it fails with :class:`~kadtwisted.errors.NodeStopped` if the node stops before.  Cancelling it
+    ends the waiting and no write.
     """
 
     key: NodeID
@@ -117,7 +132,9 @@ class Receipt(NamedTuple):
     acknowledged: tuple[Acknowledgement, ...]
     failures: dict[str, str]
     trace: Trace
+    complete: Callable[[], Deferred[Receipt]]
     passed_over: tuple[Contact, ...] = ()
+    pending: tuple[Contact, ...] = ()
 
     @property
     def reference(self) -> Reference | None:

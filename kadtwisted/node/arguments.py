@@ -20,6 +20,7 @@ from kadtwisted.model.contact import Family
 from kadtwisted.model.printable import described, printable, typed
 from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import StorageKey
+from kadtwisted.model.results import WAITS
 from kadtwisted.model.settings.fields import kind_of
 from kadtwisted.model.settings.value_kinds import WholeNumber
 from kadtwisted.node.world import World
@@ -141,6 +142,12 @@ def check_pin(pin: Any, k: int, *, least: int = 1) -> None:
     """Raise :class:`~kadtwisted.errors.InvalidInput` unless a record can have so many holders."""
     if not _is_whole(pin, least, k):
         raise InvalidInput(f"a pin is a number of holders, from 1 to {k} (k), not {described(pin)}")
+
+
+def check_wait(wait: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a write can be waited for so long."""
+    if wait not in WAITS:
+        raise InvalidInput(f"a write waits for one of {', '.join(WAITS)}, not {described(wait)}")
 
 
 def check_kind(kind: Any) -> None:

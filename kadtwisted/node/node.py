@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from zope.interface import implementer
 
-from kadtwisted.errors import InvalidInput, NotFound
+from kadtwisted.errors import InvalidInput, KadtwistedError, NotFound
 from kadtwisted.interfaces import INode
 from kadtwisted.lookup.records import MODES, Mode
 from kadtwisted.model.announcing import Providers
@@ -28,6 +28,7 @@ from kadtwisted.model.results import (
     NodesResult,
     PingResult,
     Receipt,
+    Wait,
 )
 from kadtwisted.node.arguments import (
     check_callback,
@@ -36,11 +37,11 @@ from kadtwisted.node.arguments import (
     check_page,
     check_pin,
     check_record,
+    check_wait,
 )
 from kadtwisted.node.life import NodeLife
 from kadtwisted.node.operations.announcing import check_limit, read_wish
 from kadtwisted.node.operations.bootstrap import read_addresses
-from kadtwisted.node.operations.records import Published
 from kadtwisted.node.operations.signed import Numbers, draft_of
 from kadtwisted.node.operations.values import (
     asked_for,
@@ -49,6 +50,7 @@ from kadtwisted.node.operations.values import (
     key_id,
     reference_to,
 )
+from kadtwisted.node.operations.writes.receipts import Published
 from kadtwisted.node.upkeep.publisher import watching
 from kadtwisted.node.watching.watch import Callback, Watch
 from kadtwisted.node.watching.watches import place_of
@@ -95,7 +97,7 @@ class Node(NodeLife):
             return fail(error)
         return self._operations.run(self._values.get(key, mode))
 
-    def put(
+    def put(  # noqa: PLR0913 - keywords of a public method
         self,
         key: str | bytes,
         value: bytes,
@@ -104,6 +106,7 @@ class Node(NodeLife):
         keep: bool = False,
         put_back: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put`."""
         try:
@@ -111,33 +114,53 @@ class Node(NodeLife):
             v = encode_value(value)
             wanted = self._lifetime(lifetime)
             keeping = self._keeping(keep, put_back, pin)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._values.put, target, v, wanted)
-        return self._operations.run(self._store(store, wanted, keeping))
+        return self._operations.run(self._store(store, wanted, keeping, wait))
 
     async def _store(
-        self, store: Callable[[], Awaitable[Published]], lifetime: float, keeping: Keeping
+        self,
+        store: Callable[[], Awaitable[Published]],
+        lifetime: float,
+        keeping: Keeping,
+        wait: Wait,
     ) -> Receipt:
         """Store a record, and keep it published in place of the one kept before; or keep none."""
-        where, record, receipt = await store()
-        if keeping.publishes:
-            await self._upkeep.publisher.keep(where, record, lifetime, keeping)
-        else:
-            self._upkeep.publisher.withdraw(where)
-        return receipt
+        published = await store()
+        try:
+            if keeping.publishes:
+                where, record = published.where, published.record
+                await self._upkeep.publisher.keep(where, record, lifetime, keeping)
+            else:
+                self._upkeep.publisher.withdraw(published.where)
+        except CancelledError:
+            published.cancel()
+            raise
+        except KadtwistedError:
+            self._operations.go_on(published.whole())
+            raise
+        return await self._receipt(published, wait)
 
-    def delete(self, key: str | bytes) -> Deferred[Receipt]:
+    async def _receipt(self, published: Published, wait: Wait) -> Receipt:
+        """The receipt of a write; what is left of it goes on, if there is room for that."""
+        if wait == "all" or not self._operations.go_on(published.whole()):
+            return await published.whole()
+        return published.receipt
+
+    def delete(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         """See :meth:`INode.delete`."""
         try:
             target = key_id(key)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         self._upkeep.publisher.withdraw(self._values.place(target))
-        return self._operations.run(self._delete(target))
+        return self._operations.run(self._write(partial(self._values.delete, target), wait))
 
-    async def _delete(self, target: NodeID) -> Receipt:
-        return (await self._values.delete(target)).receipt
+    async def _write(self, write: Callable[[], Awaitable[Published]], wait: Wait) -> Receipt:
+        return await self._receipt(await write(), wait)
 
     def put_immutable(
         self,
@@ -146,16 +169,18 @@ class Node(NodeLife):
         lifetime: float | None = None,
         keep: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_immutable`."""
         try:
             v = encode_value(value)
             wanted = self._lifetime(lifetime)
             keeping = self._keeping(keep, pin=pin)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_immutable, v, wanted)
-        return self._operations.run(self._store(store, wanted, keeping))
+        return self._operations.run(self._store(store, wanted, keeping, wait))
 
     def put_mutable(  # noqa: PLR0913 - keywords of a public method
         self,
@@ -168,6 +193,7 @@ class Node(NodeLife):
         lifetime: float | None = None,
         keep: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_mutable`."""
         try:
@@ -175,23 +201,30 @@ class Node(NodeLife):
             draft = draft_of(signing_key, encode_value(value), salt, numbers.seq)
             wanted = self._lifetime(lifetime)
             keeping = self._keeping(keep, pin=pin)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.put_mutable, draft, cas, wanted)
-        return self._operations.run(self._store(store, wanted, keeping))
+        return self._operations.run(self._store(store, wanted, keeping, wait))
 
     def delete_mutable(
-        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+        self,
+        signing_key: Signer,
+        *,
+        salt: bytes = b"",
+        keep: bool = True,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.delete_mutable`."""
         try:
             draft = draft_of(signing_key, DELETED, salt)
             keeping = self._keeping(keep)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._signed.delete_mutable, draft)
         longest = self._context.parameters.max_remaining
-        return self._operations.run(self._store(store, longest, keeping))
+        return self._operations.run(self._store(store, longest, keeping, wait))
 
     def _keeping(self, keep: bool, put_back: bool = False, pin: int = 0) -> Keeping:
         """What becomes of a record after it was stored; :class:`InvalidInput`."""
@@ -204,7 +237,7 @@ class Node(NodeLife):
         check_lifetime(lifetime, parameters.max_remaining)
         return lifetime
 
-    def put_record(
+    def put_record(  # noqa: PLR0913 - keywords of a public method
         self,
         record: bytes,
         *,
@@ -213,6 +246,7 @@ class Node(NodeLife):
         put_back: bool = False,
         pin: int = 0,
         cas: int | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.put_record`."""
         try:
@@ -221,10 +255,11 @@ class Node(NodeLife):
                 lifetime = self._context.parameters.max_remaining
             wanted = self._lifetime(lifetime)
             keeping = self._keeping(keep, put_back, pin)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
         store = partial(self._conditional.put_record, record, wanted, cas)
-        return self._operations.run(self._store(store, wanted, keeping))
+        return self._operations.run(self._store(store, wanted, keeping, wait))
 
     def pin(
         self, key: str | bytes | Reference, holders: int, *, kind: int | None = None
@@ -286,21 +321,26 @@ class Node(NodeLife):
         port: int | None = None,
         attributes: bytes = b"",
         lifetime: float | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         """See :meth:`INode.announce`."""
         try:
             wish = read_wish(key, port, attributes, lifetime, self._context.settings.parameters)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._upkeep.announcements.announce(wish))
+        announce = partial(self._upkeep.announcements.announce, wish)
+        return self._operations.run(self._write(announce, wait))
 
-    def withdraw(self, key: str | bytes) -> Deferred[Receipt]:
+    def withdraw(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         """See :meth:`INode.withdraw`."""
         try:
             target = key_id(key)
+            check_wait(wait)
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._upkeep.announcements.withdraw(target))
+        withdraw = partial(self._upkeep.announcements.withdraw, target)
+        return self._operations.run(self._write(withdraw, wait))
 
     def providers(self, key: str | bytes, limit: int | None = None) -> Deferred[Providers]:
         """See :meth:`INode.providers`."""

@@ -30,7 +30,7 @@ class Load(NamedTuple):
     requests: int
     """Requests in flight."""
     operations: int
-    """Operations that run or wait."""
+    """Operations that run or wait, and writes that go on after their receipts."""
     locks: int
     """Keys at which a record is being compared and stored."""
     vouchers: int
@@ -99,7 +99,7 @@ def load_of(node: Node) -> Load:
     links, records = links_of(node), node._records
     return Load(
         requests=sum(len(link.requests) for link in links),
-        operations=len(node._operations),
+        operations=len(node._operations) + node._operations.rests,
         locks=records.waiting_writes(),
         vouchers=records.vouched(),
         endpoints=sum(len(link.protocol.door.endpoints) for link in links),

@@ -29,6 +29,7 @@ from kadtwisted.model.results import (
     Receipt,
     Trace,
     TraceStep,
+    Wait,
 )
 from kadtwisted.model.status import (
     BucketStatus,
@@ -63,12 +64,16 @@ def a_change(v: bytes | None = b"5:value", *, deleted: bool = False, sub: bytes 
     return Change(where, record, b"the record", 3600)
 
 
-def a_receipt(*, deleted: bool = False, alone: bool = False) -> Receipt:
+def a_receipt(
+    *, deleted: bool = False, alone: bool = False, pending: tuple[Contact, ...] = ()
+) -> Receipt:
     record = Value(NAME_KEY, 1_700_000_000_500_000, deleted, b"5:value")
     acknowledged: tuple[Acknowledgement, ...] = (Acknowledgement(None, 5, 3600),)
     if not alone:
         acknowledged += (Acknowledgement(CONTACT, 7, 7200),)
-    return Receipt(NAME_KEY, record, acknowledged, {"192.0.2.9:8000": "storage full"}, TRACE)
+    failures = {"192.0.2.9:8000": "storage full"}
+    whole = Receipt(NAME_KEY, record, acknowledged, failures, TRACE, lambda: succeed(whole))
+    return whole._replace(pending=pending)
 
 
 def a_ping(agent: str | None = "kad/1") -> PingResult:
@@ -128,6 +133,11 @@ PROVIDERS = Providers(
     False,
     TRACE,
 )
+
+
+def _waits(wait: Wait) -> tuple[str, ...]:
+    """What a call shows of its ``wait``, if that is not the default."""
+    return () if wait == "quorum" else (f"wait for {wait}",)
 
 
 @implementer(INode)
@@ -196,7 +206,7 @@ class FakeNode:
     def get(self, key: str | bytes | Reference, *, mode: str | None = None) -> Deferred[GetResult]:
         return self._answer("get", key, mode)
 
-    def put(
+    def put(  # noqa: PLR0913 - keywords of a public method
         self,
         key: str | bytes,
         value: bytes,
@@ -205,16 +215,24 @@ class FakeNode:
         keep: bool = False,
         put_back: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Any]:
         kept = (("keep",) if keep else ()) + (("put back",) if put_back else ())
         kept += (f"pin {pin}",) if pin else ()
+        kept += _waits(wait)
         return self._answer("put", key, value, lifetime, *kept)
 
-    def delete(self, key: str | bytes) -> Deferred[Receipt]:
-        return self._answer("delete", key)
+    def delete(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
+        return self._answer("delete", key, *_waits(wait))
 
     def put_immutable(
-        self, value: bytes, *, lifetime: float | None = None, keep: bool = False, pin: int = 0
+        self,
+        value: bytes,
+        *,
+        lifetime: float | None = None,
+        keep: bool = False,
+        pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         return self._answer("put_immutable", value, lifetime, keep)
 
@@ -229,15 +247,21 @@ class FakeNode:
         lifetime: float | None = None,
         keep: bool = False,
         pin: int = 0,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         return self._answer("put_mutable", signing_key, value, salt, seq, cas, lifetime, keep)
 
     def delete_mutable(
-        self, signing_key: Signer, *, salt: bytes = b"", keep: bool = True
+        self,
+        signing_key: Signer,
+        *,
+        salt: bytes = b"",
+        keep: bool = True,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
         return self._answer("delete_mutable", signing_key, salt, keep)
 
-    def put_record(
+    def put_record(  # noqa: PLR0913 - keywords of a public method
         self,
         record: bytes,
         *,
@@ -246,8 +270,9 @@ class FakeNode:
         put_back: bool = False,
         pin: int = 0,
         cas: int | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
-        return self._answer("put_record", record, lifetime, keep, cas)
+        return self._answer("put_record", record, lifetime, keep, cas, *_waits(wait))
 
     def pin(self, key: Any, holders: int, *, kind: int | None = None) -> Deferred[OwnRecord]:
         return self._answer("pin", key, holders, kind)
@@ -265,11 +290,12 @@ class FakeNode:
         port: int | None = None,
         attributes: bytes = b"",
         lifetime: float | None = None,
+        wait: Wait = "quorum",
     ) -> Deferred[Receipt]:
-        return self._answer("announce", key, port, attributes, lifetime)
+        return self._answer("announce", key, port, attributes, lifetime, *_waits(wait))
 
-    def withdraw(self, key: str | bytes) -> Deferred[Receipt]:
-        return self._answer("withdraw", key)
+    def withdraw(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
+        return self._answer("withdraw", key, *_waits(wait))
 
     def providers(self, key: str | bytes, limit: int | None = None) -> Deferred[Providers]:
         return self._answer("providers", key, limit)

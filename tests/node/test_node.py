@@ -321,7 +321,7 @@ class NetworkTests(SynchronousTestCase):
 
     def test_put_get_overwrite_delete(self) -> None:
         writer, reader, other = self.swarm.nodes[3], self.swarm.nodes[17], self.swarm.nodes[29]
-        receipt = self.swarm.wait(writer.put("k", b"one"))
+        receipt = self.swarm.wait(writer.put("k", b"one", wait="all"))
         self.assertGreaterEqual(receipt.remote_acks, 19)
         self.assertEqual(receipt.failures, {})
         distances = [each.distance for each in receipt.acknowledged]
@@ -362,7 +362,7 @@ class NetworkTests(SynchronousTestCase):
 
     def test_a_read_only_node_is_in_no_table_and_holds_nothing(self) -> None:
         guest = self.swarm.add(read_only=True)
-        receipt = self.swarm.wait(guest.put("k", b"v"))
+        receipt = self.swarm.wait(guest.put("k", b"v", wait="all"))
         self.assertEqual(receipt.remote_acks, 20)
         self.assertEqual(guest.status().stored_records, 0)
         self.clock.advance(200)

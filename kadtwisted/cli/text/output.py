@@ -152,6 +152,10 @@ def receipt_text(receipt: Described, name: str | None, done: str = "") -> str:
     count = receipt["remote_acks"]
     verb, kept = ("deleted", "the deletion") if receipt["deleted"] else ("stored", "it")
     where = f"{count} node{'' if count == 1 else 's'}" if count else "this node alone"
+    pending = receipt.get("pending", ())  # an older node waits for all
+    if pending:
+        asked = count + len(receipt["failures"]) + len(pending)
+        where = f"{count} of {asked} nodes so far"
     what = "" if name is None else f" {name!r}"
     number = f", number {receipt['seq']}" if "seq" in receipt else ""
     lines = [
@@ -161,6 +165,7 @@ def receipt_text(receipt: Described, name: str | None, done: str = "") -> str:
         who = each["endpoint"] or "this node"
         lines.append(f"  {who} keeps {kept} for {duration(each['remaining_seconds'])}")
     lines += [f"  {who} did not: {why}" for who, why in receipt["failures"].items()]
+    lines += [f"  {who} has not answered yet" for who in pending]
     lines += [f"  {who} does not know this kind of record" for who in receipt["passed_over"]]
     return "\n".join(lines)
 

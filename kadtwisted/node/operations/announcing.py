@@ -31,11 +31,11 @@ from kadtwisted.model.contact import WILDCARDS, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import described
 from kadtwisted.model.record import Kind, StorageKey
-from kadtwisted.model.results import Receipt
 from kadtwisted.node.context import NodeContext
-from kadtwisted.node.operations.records import Published, Read, RecordOperations
-from kadtwisted.node.operations.searches import all_of, merge_traces
+from kadtwisted.node.operations.records import Read, RecordOperations
+from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.operations.values import check_lifetime, key_id
+from kadtwisted.node.operations.writes.receipts import Published, merged_receipt
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.parameters import Parameters
@@ -93,13 +93,14 @@ class Stored(NamedTuple):
     done: list[Published]
     failed: dict[Family, KadtwistedError]
 
-    def receipt(self) -> Receipt:
-        """One receipt of what was stored in several families; the first error if nothing was."""
-        if self.done:
-            told = merged_receipt(self.done)
-            why = {f"IPv{family.value}": str(each) for family, each in self.failed.items()}
-            return told._replace(failures={**told.failures, **why})
-        raise next(iter(self.failed.values()))
+    def published(self) -> Published:
+        """What was stored in several families, with one receipt; the first error if nothing was."""
+        if not self.done:
+            raise next(iter(self.failed.values()))
+        why = {f"IPv{family.value}": str(each) for family, each in self.failed.items()}
+        spreads = tuple(spread for each in self.done for spread in each.spreads)
+        receipt = merged_receipt([each.receipt for each in self.done], why)
+        return self.done[0]._replace(receipt=receipt, spreads=spreads)
 
 
 class Announcing:
@@ -164,7 +165,7 @@ class Announcing:
         return Offer(key, family, None, False, b"", 0, self._last(known, family))
 
     async def renew(self, record: bytes) -> bytes:
-        """Make an announcement anew and store it; what was stored.
+        """Make an announcement anew and store it; what was stored, when all nodes have decided.
 
         Fails as :meth:`announce`, and with ``NotStored`` if something else is done about it.
         """
@@ -182,7 +183,9 @@ class Announcing:
         port = None if told.own_port else endpoint.port
         after = told.sequence
         offer = Offer(key, family, None, told.own_port, told.attributes, told.lifetime, after)
-        return (await self._offer(offer, port)).record
+        stored = await self._offer(offer, port)
+        await stored.whole()
+        return stored.record
 
     async def _withdraw_again(self, record: bytes) -> bytes:
         """Try to store a withdrawal that holders of one family did not take: until one does, or no
@@ -193,6 +196,7 @@ class Announcing:
             offer = self._withdrawal(told.key, told.family, [record])
             longest = LONGEST_ANNOUNCEMENT
             stored = await self._records.publish(rules, told.key, offer, longest, told.family)
+            await stored.whole()
             record = stored.record
         self.withdrawn(place_of(told.key, told.public_key, told.family))
         return record
@@ -316,20 +320,6 @@ def _seen_at(link: Link | None, port: int | None) -> Iterator[Endpoint]:
         tried.append(seen.host)
         own = seen.port or (bound.port if bound is not None else 0)
         yield Endpoint(seen.host, own if port is None else port)
-
-
-def merged_receipt(stored: Sequence[Published]) -> Receipt:
-    """One receipt of what was stored in several families."""
-    receipts = [each.receipt for each in stored]
-    failures = {where: why for each in receipts for where, why in each.failures.items()}
-    return Receipt(
-        receipts[0].key,
-        receipts[0].record,
-        tuple(ack for each in receipts for ack in each.acknowledged),
-        failures,
-        merge_traces([each.trace for each in receipts]),
-        tuple(dict.fromkeys(c for each in receipts for c in each.passed_over)),
-    )
 
 
 def read_wish(

@@ -5,6 +5,10 @@ So the k closest nodes decide, and nobody else: each takes the first record that
 more than half of them has won.  All of them must hold the record that was read, so those that lack
 it get it first.  Other nodes near the key get the new record only when it has won.
 
+The receipt does not come at a majority, nor at three quarters, as that of other writes does: all
+of the k closest must have decided first.  What the writer reads again says little about a node
+that has its STORE still before it: another writer's record may come first there.
+
 That alone would not do.  A record that came second may stand on some nodes, and have the larger
 hash; then it would win over the first one wherever the two are compared.  So the writer reads
 again, and believes that it has won only if its own record is the winner.
@@ -18,8 +22,9 @@ from __future__ import annotations
 from kadtwisted.errors import CasConflict, Unavailable, Uncertain
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import StorageKey
-from kadtwisted.node.operations.records import Attempt, Published, RecordOperations, at_place
-from kadtwisted.node.operations.storing import check_stored
+from kadtwisted.node.operations.records import RecordOperations, at_place
+from kadtwisted.node.operations.writes.outcomes import check_stored
+from kadtwisted.node.operations.writes.receipts import Attempt, Published, published
 from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import RecordKind
 
@@ -47,12 +52,16 @@ class ConditionalWrites:
         if there is not None:
             await storing.bring(founds, where.key, there)
         body = Store(record, self._records.remaining(rules, record, lifetime), cas)
-        outcomes = await storing.store_nearest(founds, where.key, body)
-        check_stored(outcomes, founds, body)
+        nearest = await storing.store_nearest(founds, where.key, body)
+        check_stored(nearest.outcomes, founds, body)
         decided = body._replace(cas=None)
-        outcomes += await storing.store_farther(founds, where.key, decided)
-        await self._read_back(rules, where, record)
-        return self._records.published(rules, Attempt(decided, outcomes), founds)
+        farther = await storing.store_farther(founds, where.key, decided)
+        try:
+            await self._read_back(rules, where, record)
+        except BaseException:
+            farther.cancel()
+            raise
+        return published(rules, Attempt(decided, (nearest, farther)), founds, storing)
 
     async def _read_back(self, rules: RecordKind, where: StorageKey, record: bytes) -> None:
         """Nothing, if the record is the winner at its place now."""

@@ -1,7 +1,8 @@
 """The limit on the public operations of a node: how many run at once, and how many may wait.
 
-When too many run, the next operation waits.  When too many wait, the next one fails at once.  A
-stop ends all of them with :class:`~kadtwisted.errors.NodeStopped`, whatever they wait for.
+When too many run, the next operation waits.  When too many wait, the next one fails at once.  Some
+leave a rest that goes on when they have ended: the last STOREs of a write.  A stop ends all of them
+with :class:`~kadtwisted.errors.NodeStopped`, whatever they wait for.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, fail
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import NodeStopped, TooManyRequests
+from kadtwisted.errors import KadtwistedError, NodeStopped, TooManyRequests
 
 T = TypeVar("T")
+
+MOST_RESTS = 256
+"""MAGIC: writes that go on after their receipts.  Each has a quarter of its STOREs left at most, so
+they take a third of the requests that may be in flight; a write that finds no room is heard to its
+end before its receipt, and so holds up whoever writes too fast."""
 
 
 class OperationLimit:
@@ -23,15 +30,23 @@ class OperationLimit:
     Closed at first: no operation begins before :meth:`open`.
     """
 
+    _log = Logger(namespace="kadtwisted.node")
+
     def __init__(self, at_once: int, waiting: int) -> None:
         self._most = waiting
         self._places = DeferredSemaphore(at_once)
         self._operations: dict[Deferred[Any], None] = {}
+        self._rests: dict[Deferred[Any], None] = {}
         self._is_open = False
 
     def __len__(self) -> int:
         """How many run or wait."""
         return len(self._operations)
+
+    @property
+    def rests(self) -> int:
+        """How many have ended, and have a rest that goes on."""
+        return len(self._rests)
 
     def open(self) -> None:
         """Let operations begin from now on."""
@@ -40,7 +55,7 @@ class OperationLimit:
     def close(self) -> None:
         """End all operations that run or wait, and let none begin."""
         self._is_open = False
-        for operation in list(self._operations):
+        for operation in [*self._operations, *self._rests]:
             operation.cancel()
 
     def run(self, working: Coroutine[Any, Any, T]) -> Deferred[T]:
@@ -72,6 +87,31 @@ class OperationLimit:
         self._operations[operation] = None
         operation.addBoth(ended)
         return operation
+
+    def go_on(self, rest: Coroutine[Any, Any, Any]) -> bool:
+        """Let the rest of an operation go on by itself; whether there is room for it.
+
+        Nobody hears of its end; a fault of ours is logged.
+        """
+        if not self._is_open or len(self._rests) >= MOST_RESTS:
+            rest.close()
+            return False
+        running = Deferred.fromCoroutine(rest)
+        if running.called:
+            running.addErrback(self._rest_failed)
+            return True
+        self._rests[running] = None
+
+        def ended(result: Any) -> Any:
+            self._rests.pop(running, None)
+            return result
+
+        running.addBoth(ended).addErrback(self._rest_failed)
+        return True
+
+    def _rest_failed(self, failure: Failure) -> None:
+        if not failure.check(KadtwistedError, CancelledError):
+            self._log.failure("the rest of an operation could not go on", failure)
 
     async def _when_free(self, working: Coroutine[Any, Any, T]) -> T:
         try:

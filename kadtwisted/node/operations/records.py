@@ -5,8 +5,8 @@ next one is made.  Here is what is the same for all kinds.
 
 To publish, a node first searches what is stored.  So it can make a record that wins, and it knows
 the closest nodes and has their tokens.  Then it stores the record on the k closest nodes of each
-family, and tells which of them acknowledged it.  On a network without a secret it also stores on
-other nodes near the key, because liars may have crowded between them and the key.
+family, and tells which of them acknowledged it (``writes/``).  On a network without a secret it
+also stores on other nodes near the key, because liars may have crowded between them and the key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import StorageKey, StoredRecord
-from kadtwisted.model.results import Acknowledgement, Collection, FoundRecord, Receipt, Trace
+from kadtwisted.model.results import Collection, FoundRecord, Trace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import (
     Found,
@@ -42,15 +42,9 @@ from kadtwisted.node.operations.searches import (
     merge_traces,
 )
 from kadtwisted.node.operations.sizes import disjoint_paths
-from kadtwisted.node.operations.storing import (
-    Outcome,
-    Refusal,
-    Storing,
-    check_owner,
-    check_stored,
-    is_acknowledged,
-    is_contested,
-)
+from kadtwisted.node.operations.storing import Storing, check_owner
+from kadtwisted.node.operations.writes.outcomes import is_acknowledged, is_contested
+from kadtwisted.node.operations.writes.receipts import Attempt, Published, published
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
@@ -58,21 +52,6 @@ from kadtwisted.records.findings import Finding, merged
 from kadtwisted.records.kinds import RecordKind
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.records.publishing import last_resort, records_to_try
-
-
-class Published(NamedTuple):
-    """A record of our own that was stored, where it belongs, and who acknowledged it."""
-
-    where: StorageKey
-    record: bytes
-    receipt: Receipt
-
-
-class Attempt(NamedTuple):
-    """What was asked of holders, and every node's outcome."""
-
-    body: Store
-    outcomes: list[Outcome]
 
 
 class Read(NamedTuple):
@@ -284,13 +263,14 @@ class RecordOperations:
         if is_contested(best.outcomes) and not is_acknowledged(best.outcomes):
             last = last_resort(rules, wanted, seen, unix_now)
             best = best if last is None else await self._attempt(rules, last, lifetime, founds)
-        return self.published(rules, best, founds)
+        return published(rules, best, founds, self.storing)
 
     async def _attempt(
         self, rules: RecordKind, data: bytes, lifetime: float, founds: Sequence[Found]
     ) -> Attempt:
         body = Store(data, self.remaining(rules, data, lifetime))
-        return Attempt(body, await self.storing.store(founds, rules.identify(data).key, body))
+        spread = await self.storing.store(founds, rules.identify(data).key, body)
+        return Attempt(body, (spread,))
 
     async def put_record(self, record: bytes, lifetime: float) -> Published:
         """Store a record as it is.
@@ -323,29 +303,34 @@ class RecordOperations:
         if there is not None and not gently and _is_rival(rules, record, there.record):
             raise Superseded("another record with this sequence number stands here already")
         body = Store(record, self.remaining(rules, record, lifetime))
-        outcomes = await self.storing.store(founds, where.key, body)
-        return self.published(rules, Attempt(body, outcomes), founds)
+        spread = await self.storing.store(founds, where.key, body)
+        return published(rules, Attempt(body, (spread,)), founds, self.storing)
 
     async def publish_again(
         self, record: bytes, lifetime: float, *, put_back: bool = False
     ) -> bytes:
         """Store a record of our own anew, with a fresh lifetime, while nobody waits for it; what
-        was stored.  Fails as :meth:`put_record`.
+        was stored, when all nodes have decided.  Fails as :meth:`put_record`.
 
         With ``put_back`` a record whose place was taken is made anew if the place is free again:
         by its date it would lose to what is gone.
         """
         rules, where = self.identified(record)
         try:
-            return (await self._put(rules, where, record, lifetime, gently=True)).record
+            again = await self._put(rules, where, record, lifetime, gently=True)
         except Superseded:
             if not put_back:
                 raise
+        else:
+            await again.whole()
+            return again.record
         there = at_place((await self.read(rules, where.key, "latest")).winners, where)
         wanted = rules.renew(record, None if there is None else there.record)
         if wanted is None:
             raise Superseded("another record still has the place of this one")
-        return (await self.publish(rules, where.key, wanted, lifetime)).record
+        stored = await self.publish(rules, where.key, wanted, lifetime)
+        await stored.whole()
+        return stored.record
 
     async def search_to_write(self, query: Query) -> list[Found]:
         """Search what is there; find out meanwhile how large the network is, if that is unknown."""
@@ -358,21 +343,6 @@ class RecordOperations:
         """The whole seconds that holders are asked to keep a record, at most what they may."""
         longest = min(self._context.parameters.max_remaining, rules.longest(record))
         return math.ceil(min(lifetime, longest))
-
-    def published(self, rules: RecordKind, attempt: Attempt, founds: Sequence[Found]) -> Published:
-        """What was stored, and where; fails as :func:`check_stored` does."""
-        body, outcomes = attempt
-        check_stored(outcomes, founds, body)
-        where = rules.identify(body.record)
-        receipt = Receipt(
-            where.key,
-            rules.decode(body.record),
-            tuple(each for each in outcomes if isinstance(each, Acknowledgement)),
-            {each.where: str(each.error) for each in outcomes if isinstance(each, Refusal)},
-            merge_traces([each.trace for each in founds]),
-            tuple(dict.fromkeys(c for each in founds for c in self.storing.passed_over(each))),
-        )
-        return Published(where, body.record, receipt)
 
 
 def _is_rival(rules: RecordKind, record: bytes, there: bytes) -> bool:

@@ -11,7 +11,8 @@ from kadtwisted.model.printable import described, typed
 from kadtwisted.model.record import DELETED, Immutable, Signer
 from kadtwisted.model.reference import check_salt
 from kadtwisted.node.operations.conditional import ConditionalWrites
-from kadtwisted.node.operations.records import Published, RecordOperations
+from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.operations.writes.receipts import Published
 from kadtwisted.records import immutable, mutable
 from kadtwisted.records.kinds import MUTABLE
 from kadtwisted.records.mutable import SEQ_END, Draft

@@ -18,7 +18,8 @@ from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, id_to_bytes, k
 from kadtwisted.model.record import Kind, StorageKey, Value, ValueRecord
 from kadtwisted.model.reference import Reference, reference_of
 from kadtwisted.model.results import GetResult
-from kadtwisted.node.operations.records import Published, RecordOperations
+from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.operations.writes.receipts import Published
 from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import VALUE
 from kadtwisted.records.value import TOMBSTONE

@@ -13,13 +13,13 @@ from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import Kind
-from kadtwisted.model.results import Receipt
 from kadtwisted.node.operations.announcing import (
     REFRESH_WITHIN,
     Announcing,
     Wish,
 )
 from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.operations.writes.receipts import Published
 from kadtwisted.node.upkeep.publisher import PublishAgain, Publisher
 from kadtwisted.records.announcement import decode, place_of
 
@@ -32,26 +32,26 @@ class Announcements:
         self._publisher = publisher
         announcing.withdrawn = publisher.withdraw
 
-    async def announce(self, wish: Wish) -> Receipt:
+    async def announce(self, wish: Wish) -> Published:
         """See :meth:`INode.announce`."""
         return await self._announcing.alone(wish.key, lambda: self._announce(wish))
 
-    async def _announce(self, wish: Wish) -> Receipt:
+    async def _announce(self, wish: Wish) -> Published:
         known = self._known(wish.key)
         stored = await self._announcing.announce(wish, known)
-        receipt = stored.receipt()
+        published = stored.published()
         lifetime = min(float(wish.lifetime), REFRESH_WITHIN)
         for each in stored.done:
             await self._publisher.keep(each.where, each.record, lifetime, Keeping(keep=True))
         for family in stored.failed:
             await self._try_again(self._announcing.draft(wish, family, known), lifetime)
-        return receipt
+        return published
 
-    async def withdraw(self, key: NodeID) -> Receipt:
+    async def withdraw(self, key: NodeID) -> Published:
         """See :meth:`INode.withdraw`."""
         return await self._announcing.alone(key, lambda: self._withdraw(key))
 
-    async def _withdraw(self, key: NodeID) -> Receipt:
+    async def _withdraw(self, key: NodeID) -> Published:
         known = self._known(key)
         for place in self._announcing.places(key):
             self._publisher.withdraw(place)
@@ -61,7 +61,7 @@ class Announcements:
             if family in announced:  # elsewhere holders have nothing of us
                 draft = self._announcing.draft_withdrawal(key, family, known)
                 await self._try_again(draft, REFRESH_WITHIN)
-        return stored.receipt()
+        return stored.published()
 
     async def _try_again(self, draft: bytes, lifetime: float) -> None:
         """In one family nobody took this: have the publisher try again until somebody does."""

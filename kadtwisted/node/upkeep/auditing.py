@@ -70,11 +70,12 @@ class Auditing:
             return Counted(found, found, record)
         try:
             stored = await self._operations.put_record(record, lifetime)
+            receipt = await stored.whole()
         except NodeStopped:
             raise
         except (Superseded, Unavailable):
             return Counted(found, found, record)
-        return Counted(found, _holders(stored.receipt), record)
+        return Counted(found, _holders(receipt), record)
 
 
 def _holders(receipt: Receipt) -> int:

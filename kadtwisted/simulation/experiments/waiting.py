@@ -213,6 +213,7 @@ async def _put(crowd: Crowd, asker: Member, waits: Waits) -> None:
     began, key = crowd.now, crowd.free_key()
     receipt = await asker.node.put(id_to_bytes(key), b"%099d." % len(waits.seconds))
     _note(waits, crowd.now - began, receipt.trace)
+    await receipt.complete()
     waits.ends.append(crowd.now - began)
     waits.shares.append(crowd.share(key))
 

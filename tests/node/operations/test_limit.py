@@ -6,6 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import NodeStopped, TooManyRequests
+from kadtwisted.node.operations import limit
 from kadtwisted.node.operations.limit import OperationLimit
 
 
@@ -64,3 +65,50 @@ class OperationLimitTests(SynchronousTestCase):
         self.waits[0].callback(1)
         self.assertEqual(self.successResultOf(running), 1)
         self.assertEqual(self.begun, [0])
+
+
+class RestTests(SynchronousTestCase):
+    """What goes on after its operation has ended."""
+
+    def setUp(self) -> None:
+        self.limit = OperationLimit(at_once=2, waiting=3)
+        self.limit.open()
+
+    async def rest(self, waiting: Deferred[None]) -> None:
+        await waiting
+
+    def test_it_takes_no_place_of_an_operation(self) -> None:
+        waits = [Deferred[None]() for _ in range(5)]
+        for each in waits:
+            self.assertTrue(self.limit.go_on(self.rest(each)))
+        self.assertEqual((len(self.limit), self.limit.rests), (0, 5))
+        for each in waits:
+            each.callback(None)
+        self.assertEqual(self.limit.rests, 0)
+
+    def test_what_has_ended_already_is_not_remembered(self) -> None:
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        self.assertTrue(self.limit.go_on(self.rest(done)))
+        self.assertEqual(self.limit.rests, 0)
+
+    def test_there_is_room_for_so_many(self) -> None:
+        self.patch(limit, "MOST_RESTS", 2)
+        waits = [Deferred[None]() for _ in range(3)]
+        self.assertEqual([self.limit.go_on(self.rest(each)) for each in waits], [True, True, False])
+        waits[0].callback(None)
+        self.assertTrue(self.limit.go_on(self.rest(waits[2])))
+
+    def test_a_stop_ends_it_in_silence(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        self.limit.go_on(self.rest(waiting))
+        self.limit.close()
+        self.assertTrue(waiting.called)
+        self.assertEqual((self.limit.rests, self.flushLoggedErrors()), (0, []))
+        self.assertFalse(self.limit.go_on(self.rest(Deferred())))
+
+    def test_a_fault_of_ours_is_logged(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        self.limit.go_on(self.rest(waiting))
+        waiting.errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -114,7 +114,7 @@ class HalfTests(MixedCase):
 
     def test_a_value_is_kept_by_old_and_new_alike(self) -> None:
         raw = id_to_bytes(KEYS[0])
-        receipt = wait_for(self.clock, self.newer[0].put(raw, b"value"))
+        receipt = wait_for(self.clock, self.newer[0].put(raw, b"value", wait="all"))
         self.assertEqual(receipt.passed_over, ())
         acknowledged = {e.contact.node_id for e in receipt.acknowledged if e.contact}
         near = {e.node_id for e in self.nearest(KEYS[0], self.nodes)} - {self.newer[0].node_id}

@@ -73,7 +73,8 @@ class VerifiedTests(SynchronousTestCase):
         self.assertEqual([*self.verified.values()], [1])
 
     def test_a_writer_verifies_what_it_writes_and_each_holder_does_once(self) -> None:
-        receipt = self.swarm.wait(self.swarm.nodes[0].put_mutable(KEY, b"value", seq=5))
+        putting = self.swarm.nodes[0].put_mutable(KEY, b"value", seq=5, wait="all")
+        receipt = self.swarm.wait(putting)
         asked = len(receipt.acknowledged) + len(receipt.failures)
         self.assertEqual(self.verified[receipt.record.signature], 1 + asked)
 

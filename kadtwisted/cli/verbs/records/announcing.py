@@ -10,6 +10,7 @@ from typing import Any
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.output import Described, duration, receipt_text
+from kadtwisted.cli.verb_table import waiting_for
 from kadtwisted.cli.verbs.records.values import wanted
 from kadtwisted.errors import InvalidInput, RecordTooLarge, reason_of
 
@@ -17,7 +18,7 @@ from kadtwisted.errors import InvalidInput, RecordTooLarge, reason_of
 async def announce(session: Session) -> int:
     """Announce something, and show the receipt on standard error."""
     arguments = session.arguments
-    request: dict[str, Any] = {"key": _name(session)}
+    request: dict[str, Any] = {"key": _name(session), **waiting_for(arguments)}
     if arguments.announced_port is not None:
         request["port"] = arguments.announced_port
     if session.input:
@@ -32,7 +33,8 @@ async def announce(session: Session) -> int:
 async def withdraw(session: Session) -> int:
     """Announce it no more, and show the receipt on standard error."""
     async with performer(session) as node:
-        receipt = await node.perform("withdraw", {"key": _name(session)})
+        request = {"key": _name(session), **waiting_for(session.arguments)}
+        receipt = await node.perform("withdraw", request)
     _report(session, receipt, "withdrew")
     return os.EX_OK
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described
+from kadtwisted.cli.verb_table import waiting_for
 from kadtwisted.errors import Superseded
 from kadtwisted.model import bencode
 from kadtwisted.model.ids import id_to_hex
@@ -23,32 +24,45 @@ from kadtwisted.model.reference import check_salt
 from kadtwisted.records import immutable, mutable
 from kadtwisted.state.signing_key_file import load_signing_key
 
+if TYPE_CHECKING:
+    from kadtwisted.api.operations import Performer
+
 TRIES = 3
 """MAGIC: how often the record that stands there is read, while other writers come between."""
 
 
-async def put_immutable(session: Session) -> Described:
-    """Store the value under its hash; the receipt."""
+Report = Callable[[Described], None]
+"""Shows a receipt."""
+
+
+async def put_immutable(session: Session, report: Report) -> None:
+    """Store the value under its hash."""
     record = immutable.encode(Immutable(bencode.encode(session.input)))
     async with performer(session) as node:
-        return await node.perform("put-record", _request(record, _wishes(session)))
+        report(await node.perform("put-record", _request(record, _wishes(session))))
 
 
-async def put_mutable(session: Session) -> Described:
-    """Sign the value and store it; the receipt."""
+async def put_mutable(session: Session, report: Report) -> None:
+    """Sign the value and store it."""
     draft = _draft(session, bencode.encode(session.input))
     wishes, cas = _wishes(session), session.arguments.cas
-    if cas is None:
-        return await _store_next(session, draft, wishes)
-    record = mutable.write(draft, cas + 1)
     async with performer(session) as node:
-        return await node.perform("put-record", _request(record, {**wishes, "cas": cas}))
+        if cas is None:
+            report(await _store_next(session, node, draft, wishes))
+        else:
+            wishes["cas"] = cas
+            record = mutable.write(draft, cas + 1)
+            report(await node.perform("put-record", _request(record, wishes)))
 
 
-async def delete_mutable(session: Session) -> Described:
-    """Sign a tombstone and store it; the receipt.  A running node keeps it published."""
-    wishes = {"keep": True} if session.client is not None else {}
-    return await _store_next(session, _draft(session, DELETED), wishes)
+async def delete_mutable(session: Session, report: Report) -> None:
+    """Sign a tombstone and store it.  A running node keeps it published."""
+    wishes = waiting_for(session.arguments)
+    if session.client is not None:
+        wishes["keep"] = True
+    draft = _draft(session, DELETED)
+    async with performer(session) as node:
+        report(await _store_next(session, node, draft, wishes))
 
 
 def _draft(session: Session, v: bytes) -> mutable.Draft:
@@ -61,27 +75,28 @@ def _draft(session: Session, v: bytes) -> mutable.Draft:
 
 
 async def _store_next(
-    session: Session, draft: mutable.Draft, wishes: Mapping[str, Any]
+    session: Session, node: Performer, draft: mutable.Draft, wishes: Mapping[str, Any]
 ) -> Described:
     """Store the record that comes after the one that stands there, whichever that is."""
     key = mutable.key_of(draft.public_key, draft.salt)
     where = {"kind": int(Kind.MUTABLE), "key_hex": id_to_hex(key)}
-    async with performer(session) as node:
-        for left in reversed(range(TRIES)):
-            found = await node.perform("collect", where)
-            seen = [a2b_base64(each["record_base64"]) for each in found["records"]]
-            record = mutable.publish(draft, seen, session.world.unix_time())
-            try:
-                return await node.perform("put-record", _request(record, wishes))
-            except Superseded:
-                if not left:
-                    raise
+    for left in reversed(range(TRIES)):
+        found = await node.perform("collect", where)
+        seen = [a2b_base64(each["record_base64"]) for each in found["records"]]
+        record = mutable.publish(draft, seen, session.world.unix_time())
+        try:
+            return await node.perform("put-record", _request(record, wishes))
+        except Superseded:
+            if not left:
+                raise
     raise AssertionError("the last try returns or raises")
 
 
 def _wishes(session: Session) -> dict[str, Any]:
     given = session.arguments
-    wishes: dict[str, Any] = {"keep": True} if given.keep else {}
+    wishes = waiting_for(given)
+    if given.keep:
+        wishes["keep"] = True
     if given.pin:
         wishes["pin"] = given.pin
     if given.lifetime is not None:

@@ -10,6 +10,7 @@ from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.streams import read_all
 from kadtwisted.cli.text.output import CannotWrite, Described, receipt_text, trace_text
+from kadtwisted.cli.verb_table import waiting_for
 from kadtwisted.errors import NotFound, RecordTooLarge
 
 LOOKED_AT = 900
@@ -29,10 +30,11 @@ async def store(session: Session) -> int:
         from kadtwisted.cli.verbs.records import signed
 
         put = signed.put_mutable if arguments.mutable else signed.put_immutable
-        _report(session, await put(session), "stored")
+        await put(session, lambda receipt: _report(session, receipt, "stored"))
         return os.EX_OK
     request: dict[str, Any] = {
         **_place(arguments.key),
+        **waiting_for(arguments),
         "value_base64": b2a_base64(session.input, newline=False).decode(),
     }
     if arguments.lifetime is not None:
@@ -42,8 +44,8 @@ async def store(session: Session) -> int:
     if arguments.pin:
         request["pin"] = arguments.pin
     async with performer(session) as node:
-        receipt = await node.perform("put", request)
-    _report(session, receipt, "stored")
+        # A node of our own goes on to its end when the receipt has been shown.
+        _report(session, await node.perform("put", request), "stored")
     return os.EX_OK
 
 
@@ -72,11 +74,11 @@ async def delete(session: Session) -> int:
     if arguments.key_file is not None:
         from kadtwisted.cli.verbs.records import signed
 
-        _report(session, await signed.delete_mutable(session), "deleted")
+        await signed.delete_mutable(session, lambda told: _report(session, told, "deleted"))
         return os.EX_OK
+    request = {**_place(arguments.key), **waiting_for(arguments)}
     async with performer(session) as node:
-        receipt = await node.perform("delete", _place(arguments.key))
-    _report(session, receipt, "deleted")
+        _report(session, await node.perform("delete", request), "deleted")
     return os.EX_OK
 
 

@@ -14,7 +14,7 @@ from kadtwisted.errors import (
 )
 from kadtwisted.model.messages import ErrorCode, Store
 from kadtwisted.model.results import Acknowledgement
-from kadtwisted.node.operations.storing import Outcome, Refusal, check_stored
+from kadtwisted.node.operations.writes.outcomes import Outcome, Refusal, check_stored
 
 TAKEN: Outcome = Acknowledgement(None, 1, 100)
 CONFLICT: Outcome = Refusal("one", ErrorReply(ErrorCode.CAS_CONFLICT, "another number"))

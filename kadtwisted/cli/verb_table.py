@@ -124,6 +124,7 @@ def add_wait(parser: Parser) -> None:
         "--wait",
         choices=("quorum", "all"),
         default="quorum",
+        metavar="quorum|all",
         help="quorum: until three quarters of the nodes that should hold the record have "
         "acknowledged it (the default); all: until all have decided",
     )

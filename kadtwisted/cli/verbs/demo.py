@@ -171,7 +171,7 @@ class DemoNetwork:
         self._progress.phase(f"storing {count_of(len(values), 'value')}", len(values))
 
         async def store(name: str, node: INode) -> Receipt:
-            return await node.put(name, values[name])
+            return await node.put(name, values[name], wait="all")
 
         return await self._timed(values, self.nodes, store, ONE_BY_ONE)
 

@@ -56,7 +56,7 @@ class KadtwistedNetwork:
             self._nodes.append(node)
 
     async def put(self, node: int, key: str, value: bytes) -> bool:
-        receipt = await self._patiently(self._nodes[node].put(key, value))
+        receipt = await self._patiently(self._nodes[node].put(key, value, wait="all"))
         return bool(receipt.acknowledged)
 
     async def read(self, node: int, key: str, kind: Any) -> bytes | None:

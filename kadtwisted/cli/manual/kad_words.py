@@ -141,8 +141,8 @@ The node tries to join again and again until it succeeds.
 """,
         "store": r"""
 The receipt on standard error names the nodes that keep the value, and for how long.
-It comes when three quarters of the nodes that should keep it have acknowledged it, and says how many
-of how many have done so; the others go on.
+It comes when three quarters of the nodes that should keep it have acknowledged it, and says how
+many of how many have done so; the others go on.
 A node of
 .Nm
 itself waits for them, 12 seconds at most, and tells how it ended, before it stops.

@@ -68,7 +68,7 @@ class Announcements:
 
     def _announce(self, member: Member) -> Deferred[Any]:
         told = str(member.number).encode()
-        return member.node.announce(NAME, attributes=told, lifetime=self.lifetime)
+        return member.node.announce(NAME, attributes=told, lifetime=self.lifetime, wait="all")
 
     def _judge_all(
         self, crowd: Crowd, report: Report, when: str, expected: Sequence[Member]

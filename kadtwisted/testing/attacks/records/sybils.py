@@ -66,7 +66,7 @@ class Sybils:
             sybil.known = known
         stage.introduce(stage.attackers)
         stage.advance(20 * MINUTE)
-        wrote = stage.wait(writer.node.put(NAME, VALUE, lifetime=24 * HOUR))
+        wrote = stage.wait(writer.node.put(NAME, VALUE, lifetime=24 * HOUR, wait="all"))
         report.figure(f"{case}: acknowledgements", wrote.remote_acks)
         stage.advance(MINUTE)
         honest = len(stage.holders(NAME))

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TookTooLong
 
 from kadtwisted.api.operations import Operations, Performer
@@ -136,19 +137,20 @@ async def own_node(session: Session, towards: str | None) -> AsyncIterator[Perfo
 
 
 async def _go_on(session: Session, receipts: Sequence[Receipt]) -> None:
-    """Let writes go on to their end after their receipts, as a node that stays does: for this node
-    stops then.  Not for long, and nothing that happens now undoes what was done."""
+    """Let writes go on to their end after their receipts, for this node stops then.
+
+    Not for long.  What was stored is stored, whatever ends the waiting, so this fails with nothing.
+    """
     for receipt in receipts:
         if not receipt.pending:
             continue
-        waiting = receipt.complete().addTimeout(LONGEST_REST, session.reactor)
         try:
-            told = await waiting
-        except (TookTooLong, NodeStopped):
-            session.output.note("kad: some nodes have still not answered; they may have it or not")
-        else:
-            asked = told.remote_acks + len(told.failures)
-            session.output.note(f"kad: all have answered: it is on {told.remote_acks} of {asked}")
+            told = await receipt.complete().addTimeout(LONGEST_REST, session.reactor)
+        except (TookTooLong, CancelledError, NodeStopped):
+            session.output.note("kad: the others have not answered yet; some may keep it")
+            return
+        asked = told.remote_acks + len(told.failures)
+        session.output.note(f"kad: all have answered: {told.remote_acks} of {asked} keep it")
 
 
 def _identity(session: Session, state: StateDirectory | None) -> NodeKey:

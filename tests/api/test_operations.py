@@ -15,9 +15,18 @@ from kadtwisted.model.ids import NodeID, id_to_bytes, id_to_hex
 from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import DatedRecord, Immutable, RecordsPage, StorageKey
 from kadtwisted.model.reference import Reference
-from kadtwisted.model.results import Collection, FoundRecord
+from kadtwisted.model.results import Collection, FoundRecord, Receipt
 from kadtwisted.testing.contracts.storage import LARGEST_RECORD
-from tests.daemon.fakes import NAME_KEY, TRACE, FakeNode, a_get, a_receipt, a_routing, a_status
+from tests.daemon.fakes import (
+    CONTACT,
+    NAME_KEY,
+    TRACE,
+    FakeNode,
+    a_get,
+    a_receipt,
+    a_routing,
+    a_status,
+)
 
 
 class OperationTests(unittest.SynchronousTestCase):
@@ -84,6 +93,24 @@ class OperationTests(unittest.SynchronousTestCase):
         self.assertEqual(
             self.node.calls, [("put", "name", b"", None, "keep"), ("put", "name", b"", None)]
         )
+
+    def test_a_write_may_wait_for_all(self) -> None:
+        self.perform("put", key="name", value_base64="", wait="all")
+        self.perform("delete", key="name", wait="all")
+        self.perform("announce", key="name", wait="all")
+        self.perform("withdraw", key="name", wait="quorum")
+        self.assertEqual([each[-1] == "wait for all" for each in self.node.calls], [1, 1, 1, 0])
+        self.node.calls.clear()
+        self.assertIn("quorum or all", self.refused("put", key="n", value_base64="", wait="most"))
+
+    def test_who_has_not_decided_yet_is_told(self) -> None:
+        told: list[Receipt] = []
+        receipt = a_receipt(pending=(CONTACT,))
+        performer = Operations(FakeNode(put=receipt), told.append)
+        performing = performer.perform("put", {"key": "name", "value_base64": ""})
+        described = self.successResultOf(performing)
+        self.assertEqual(described["pending"], [str(CONTACT)])
+        self.assertEqual(told, [receipt])
 
     def test_records(self) -> None:
         where = StorageKey(1, NAME_KEY, b"\x00")

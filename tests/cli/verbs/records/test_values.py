@@ -16,9 +16,10 @@ from kadtwisted.errors import (
     NotFound,
     NotStored,
 )
+from kadtwisted.model.results import Receipt
 from kadtwisted.state.directory import StateDirectory
-from tests.cli.harness import Kad, Terminal
-from tests.daemon.fakes import KEY, FakeNode, a_get, a_receipt
+from tests.cli.harness import Kad, Meanwhile, Terminal
+from tests.daemon.fakes import CONTACT, KEY, FakeNode, a_get, a_receipt
 
 VIA = ("--bootstrap", "192.0.2.7:8000")
 
@@ -198,6 +199,62 @@ class TimeTests(unittest.SynchronousTestCase):
         self.assertEqual(kad.said, "")
         self.assertEqual(kad.node.names()[-1], "stop")
         self.assertEqual(kad.clock.getDelayedCalls(), [])
+
+
+class GoingOnTests(unittest.SynchronousTestCase):
+    """A write whose receipt came before all nodes had decided."""
+
+    def setUp(self) -> None:
+        self.whole: Deferred[Receipt] = Deferred()
+        receipt = a_receipt(pending=(CONTACT,))._replace(complete=lambda: self.whole)
+        self.kad = Kad(FakeNode(put=receipt, delete=receipt, put_record=receipt))
+
+    def put(self, meanwhile: Meanwhile | None, *more: str) -> int:
+        return self.kad("put", *VIA, "name", "value", *more, meanwhile=meanwhile)
+
+    def test_the_receipt_comes_first_and_the_node_stops_last(self) -> None:
+        def meanwhile(kad: Kad, _: object) -> None:
+            self.said = kad.said.splitlines()
+            self.assertNotIn("stop", kad.node.names())
+            self.whole.callback(a_receipt())
+
+        self.assertEqual(self.put(meanwhile), 0)
+        first = self.said[0]
+        self.assertIn("stored 'name' on 1 of 3 nodes so far, under kad:", first)
+        self.assertEqual(self.said[-1], f"  {CONTACT} has not answered yet")
+        said = self.kad.said.splitlines()[len(self.said) :]
+        self.assertEqual(said, ["kad: all have answered: 1 of 2 keep it"])
+        self.assertEqual(self.kad.node.names()[-1], "stop")
+
+    def test_not_for_ever(self) -> None:
+        code = self.put(lambda kad, _: kad.clock.advance(12), "--timeout", "60")
+        self.assertEqual(code, 0)
+        self.assertIn("kad: the others have not answered yet; some may keep it", self.kad.said)
+        self.assertEqual(self.kad.node.names()[-1], "stop")
+        self.assertEqual(self.kad.clock.getDelayedCalls(), [])
+
+    def test_what_was_stored_is_stored_when_the_time_is_over(self) -> None:
+        self.assertEqual(self.put(lambda kad, _: kad.clock.advance(10)), 0)
+        self.assertEqual(self.kad.node.names()[-1], "stop")
+
+    def test_a_deletion_and_a_signed_value_too(self) -> None:
+        for argv in (("delete", "name"), ("put", "--immutable", "value")):
+            kad = Kad(self.kad.node)
+            kad.node.calls.clear()
+            verb, *words = argv
+            code = kad(verb, *VIA, *words, meanwhile=lambda kad, _: kad.clock.advance(12))
+            self.assertEqual((code, kad.node.names()[-1]), (0, "stop"))
+            self.assertIn("some may keep it", kad.said)
+            self.whole = Deferred()
+
+    def test_waiting_for_all(self) -> None:
+        kad = Kad()
+        self.assertEqual(kad("put", *VIA, "name", "value", "--wait", "all"), 0)
+        self.assertEqual(kad("delete", *VIA, "name", "--wait", "all"), 0)
+        self.assertEqual(kad("put", *VIA, "--immutable", "value", "--wait", "all"), 0)
+        asked = [each for each in kad.node.calls if each[-1] == "wait for all"]
+        self.assertEqual([each[0] for each in asked], ["put", "delete", "put_record"])
+        self.assertEqual(kad("put", *VIA, "name", "value", "--wait", "most"), 64)
 
 
 class OwnNodeTests(unittest.SynchronousTestCase):

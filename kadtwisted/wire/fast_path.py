@@ -1,10 +1,10 @@
 """A fast path for the messages that a server reads and writes most, without the CBOR library.
 
 * PING, FIND_NODE and FIND_VALUE in their most common shape have every head at a fixed place, so a
-  few comparisons recognise them.  ``cbor_decode`` reads all other requests, and refuses what is not
-  well formed.
-* FIND_NODE, FIND_VALUE and STORE with a token, PONG, NODES and RECORDS are put together here.
-  ``cbor_encode`` writes all other messages.
+  few comparisons recognise them; STORE is read item by item.  ``cbor_decode`` reads all other
+  requests, and refuses what is not well formed.
+* FIND_NODE, FIND_VALUE and STORE with a token, PONG, NODES, RECORDS and STORED are put together
+  here.  ``cbor_encode`` writes all other messages.
 
 The results are the same as theirs.  The only state is bytes that many replies share, and it is
 bounded: the last PONG, which is good for a second, and the endpoints of the last few askers.
@@ -30,6 +30,7 @@ from kadtwisted.model.messages import (
     Reply,
     Request,
     Store,
+    Stored,
 )
 from kadtwisted.wire.cbor_decode import PING, WANTS, id_of, new_tuple
 from kadtwisted.wire.cbor_encode import clipped, reply_items
@@ -42,8 +43,10 @@ from kadtwisted.wire.heads import (
     UNSIGNED,
     byte_string,
     head,
+    read_string,
+    read_unsigned,
 )
-from kadtwisted.wire.layout import AGENT_BYTES, TIME_BYTES
+from kadtwisted.wire.layout import AGENT_BYTES, RECORD_BYTES, TIME_BYTES
 from kadtwisted.wire.packed import pack_contacts, pack_endpoint
 
 RECENT_ASKERS = 32
@@ -73,6 +76,8 @@ def read_request(data: bytes) -> Request | None:
         return _read_find_node(data)
     if start == _FIND_VALUE_START:
         return _read_find_value(data)
+    if start == _STORE_START:
+        return _read_store(data)
     return _read_find_alone(data) if start == _FIND_ALONE_START else None
 
 
@@ -114,6 +119,26 @@ def _read_find_alone(data: bytes) -> Request | None:
     transaction_id, body, read_only, clock = found
     body = new_tuple(FindValue, (*body[:5], True))
     return new_tuple(Request, (transaction_id, body, read_only, clock))
+
+
+def _read_store(data: bytes) -> Request | None:
+    """Then a record, the seconds it has left, and a sequence number or none."""
+    try:
+        padding, at = read_string(data, 12)
+        record, at = read_string(data, at)
+        remaining, at = read_unsigned(data, at)
+        cas = None
+        if data[at:] != NULL:
+            cas, at = read_unsigned(data, at)
+            if at != len(data):
+                return None
+    except IndexError:
+        return None
+    if data[11] or len(padding) not in (0, TIME_BYTES) or not 0 < len(record) <= RECORD_BYTES:
+        return None
+    clock = int.from_bytes(padding, "big") if padding else None
+    body = new_tuple(Store, (record, remaining, cas))
+    return new_tuple(Request, (data[3:11], body, False, clock))
 
 
 def _with_clock(
@@ -165,6 +190,7 @@ class ReplyWriter:
             Pong: (_start(11, Method.PING), lru_cache(1)(_pong)),
             Nodes: (_start(6, Method.FIND_NODE), _nodes),
             Records: (_start(9, Method.FIND_VALUE), _records),
+            Stored: (_start(5, Method.STORE), _stored),
         }
 
     def write(self, reply: Reply) -> bytes:
@@ -198,6 +224,10 @@ def _pong(body: Pong) -> bytes:
 def _nodes(body: Nodes) -> bytes:
     packed4, packed6 = pack_contacts(body.contacts)
     return byte_string(packed4) + (byte_string(packed6) if packed6 else _EMPTY)
+
+
+def _stored(body: Stored) -> bytes:
+    return head(UNSIGNED, body.remaining)
 
 
 def _records(body: Records) -> bytes:

@@ -16,7 +16,16 @@ from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Method, Nodes, Records, Reply, ReplyBody, Stored, StoredItem
 from kadtwisted.wire.cbor_decode import new_tuple
-from kadtwisted.wire.heads import ARRAY, BYTES, FALSE, NEGATIVE, TRUE, head
+from kadtwisted.wire.heads import (
+    ARRAY,
+    BYTES,
+    FALSE,
+    NEGATIVE,
+    TRUE,
+    head,
+    read_string,
+    read_unsigned,
+)
 from kadtwisted.wire.layout import CURSOR_BYTES, RECORD_BYTES
 from kadtwisted.wire.packed import unpack_contacts, unpack_endpoint
 
@@ -65,7 +74,7 @@ class ReplyReader:
                 return None
             if data[_TOKEN_AT] != _TOKEN:
                 return None
-            observed, at = _string(data, _TOKEN_END)
+            observed, at = read_string(data, _TOKEN_END)
             body, at = read(data, at)
             if at != len(data):
                 return None
@@ -79,15 +88,15 @@ class ReplyReader:
     # shape.
 
     def _nodes(self, data: bytes, at: int) -> tuple[ReplyBody, int]:
-        packed4, at = _string(data, at)
-        packed6, at = _string(data, at)
+        packed4, at = read_string(data, at)
+        packed6, at = read_string(data, at)
         return new_tuple(Nodes, (unpack_contacts(packed4, packed6, self._unpack),)), at
 
     def _records(self, data: bytes, at: int) -> tuple[ReplyBody, int]:
         items: tuple[StoredItem, ...] = ()
         if data[at] == _ONE_ITEM and data[at + 1] == _PAIR:
-            record, at = _string(data, at + 2)
-            remaining, at = _unsigned(data, at)
+            record, at = read_string(data, at + 2)
+            remaining, at = read_unsigned(data, at)
             if not 0 < len(record) <= RECORD_BYTES:
                 raise IndexError
             items = (new_tuple(StoredItem, (record, remaining)),)
@@ -95,47 +104,18 @@ class ReplyReader:
             at += 1
         else:
             raise IndexError
-        cursor, at = _string(data, at)
-        packed4, at = _string(data, at)
-        packed6, at = _string(data, at)
+        cursor, at = read_string(data, at)
+        packed4, at = read_string(data, at)
+        packed6, at = read_string(data, at)
         if len(cursor) > CURSOR_BYTES or data[at] not in _BOOLEANS:
             raise IndexError
         contacts = unpack_contacts(packed4, packed6, self._unpack)
         return new_tuple(Records, (items, contacts, cursor, data[at] == TRUE[0])), at + 1
 
     def _stored(self, data: bytes, at: int) -> tuple[ReplyBody, int]:
-        remaining, at = _unsigned(data, at)
+        remaining, at = read_unsigned(data, at)
         return new_tuple(Stored, (remaining,)), at
 
 
 def _observed(raw: bytes) -> Endpoint | None:
     return unpack_endpoint(raw, "observed")
-
-
-def _string(data: bytes, at: int) -> tuple[bytes, int]:
-    """The byte string at a position, and where it ends; its head is the shortest one."""
-    first = data[at] - BYTES
-    if 0 <= first < 24:
-        start, size = at + 1, first
-    elif first == 24 and data[at + 1] >= 24:
-        start, size = at + 2, data[at + 1]
-    elif first == 25 and data[at + 1]:
-        start, size = at + 3, data[at + 1] << 8 | data[at + 2]
-    else:
-        raise IndexError
-    end = start + size
-    if end > len(data):
-        raise IndexError
-    return data[start:end], end
-
-
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    """The number below 2^32 at a position, and where it ends; its head is the shortest one."""
-    first = data[at]
-    if first < 24:
-        return first, at + 1
-    end = at + (2, 3, 5)[first - 24]
-    number = int.from_bytes(data[at + 1 : end], "big")
-    if end > len(data) or number < (24, 1 << 8, 1 << 16)[first - 24]:
-        raise IndexError
-    return number, end

@@ -1,4 +1,4 @@
-"""The heads of CBOR items, written without the library (RFC 8949, section 3).
+"""The heads of CBOR items, written and read without the library (RFC 8949, section 3).
 
 A head is a major type and an argument, always in the shortest form, as the CBOR library writes it.
 Only what every second datagram contains is here: to call the library for each of these items costs
@@ -41,3 +41,36 @@ def byte_string(raw: bytes) -> bytes:
     """A byte string: its head, and its bytes."""
     length = len(raw)
     return (_OF_BYTES[length] if length <= DATAGRAM_LIMIT else head(BYTES, length)) + raw
+
+
+def read_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """The byte string at a position, and where it ends; its head is the shortest one.
+
+    ``IndexError`` for anything else."""
+    first = data[at] - BYTES
+    if 0 <= first < 24:
+        start, size = at + 1, first
+    elif first == 24 and data[at + 1] >= 24:
+        start, size = at + 2, data[at + 1]
+    elif first == 25 and data[at + 1]:
+        start, size = at + 3, data[at + 1] << 8 | data[at + 2]
+    else:
+        raise IndexError
+    end = start + size
+    if end > len(data):
+        raise IndexError
+    return data[start:end], end
+
+
+def read_unsigned(data: bytes, at: int) -> tuple[int, int]:
+    """The number below 2^32 at a position, and where it ends; its head is the shortest one.
+
+    ``IndexError`` for anything else."""
+    first = data[at]
+    if first < 24:
+        return first, at + 1
+    end = at + (2, 3, 5)[first - 24]
+    number = int.from_bytes(data[at + 1 : end], "big")
+    if end > len(data) or number < (24, 1 << 8, 1 << 16)[first - 24]:
+        raise IndexError
+    return number, end

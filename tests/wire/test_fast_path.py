@@ -37,6 +37,7 @@ from kadtwisted.testing.strategies import (
 from kadtwisted.wire.cbor_decode import decode
 from kadtwisted.wire.cbor_encode import encode_request, reply_items
 from kadtwisted.wire.fast_path import RECENT_ASKERS, ReplyWriter, read_request, write_request
+from kadtwisted.wire.layout import RECORD_BYTES
 
 TID = b"transact"
 TOKEN = b"tokentok"
@@ -54,24 +55,28 @@ def by_the_library(data: bytes) -> Message | None:
         return None
 
 
-class ReadRequestTests(SynchronousTestCase):
-    COMMON = (
-        Request(TID, Ping()),
-        Request(TID, FindNode(NodeID(1 << 159), Want.BOTH)),
-        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6)),
-        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True)),
-        Request(TID, Ping(), False, 1_700_000_000),
-        Request(TID, FindNode(NodeID(1 << 159), Want.BOTH), False, (1 << 64) - 1),
-        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6), False, 0),
-        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True), False, 7),
-    )
-
+class ReadRequestCase(SynchronousTestCase):
     def check(self, data: bytes) -> None:
         """Whatever is read by hand is what the library reads."""
         read = read_request(data)
         if read is not None:
             self.assertEqual(read, by_the_library(data), data.hex())
             self.assertIs(type(read.body), type(by_the_library(data).body))
+
+
+class ReadRequestTests(ReadRequestCase):
+    COMMON = (
+        Request(TID, Ping()),
+        Request(TID, FindNode(NodeID(1 << 159), Want.BOTH)),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6)),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True)),
+        Request(TID, Store(b"r", 86_400)),
+        Request(TID, Store(b"r" * 24, 60, 24), False, 7),
+        Request(TID, Ping(), False, 1_700_000_000),
+        Request(TID, FindNode(NodeID(1 << 159), Want.BOTH), False, (1 << 64) - 1),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6), False, 0),
+        Request(TID, FindValue(NodeID(5), 23, b"", b"", Want.IPV6, True), False, 7),
+    )
 
     def test_the_commonest_are_read(self) -> None:
         for request in self.COMMON:
@@ -129,6 +134,31 @@ class WriteRequestTests(SynchronousTestCase):
         for body in (Ping(), FindValue(key, 24), FindValue(key, 1, bytes(8))):
             self.assertFalse(self.check(Request(TID, body)))
         self.assertFalse(self.check(Request(TID, FindValue(key, 1, cursor=b"c"))))
+
+
+class ReadStoreTests(ReadRequestCase):
+    def test_records_numbers_and_padding_of_each_length(self) -> None:
+        """Also those that no STORE may have: the library refuses them."""
+        whole = [4, TID, 0, b"", b"record", 60, None]
+        changes: list[tuple[int, object]] = [
+            (place, number)
+            for place in (5, 6)
+            for bits in (0, 5, 8, 16, 32, 63, 64)
+            for number in ((1 << bits) - 1, 1 << bits)
+        ]
+        changes += [(6, cas) for cas in (-1, b"", True, None)]
+        changes += [(4, bytes(n)) for n in (0, 1, 23, 24, 255, 256, RECORD_BYTES, RECORD_BYTES + 1)]
+        changes += [(3, bytes(n)) for n in (1, 7, 8, 9, 300)] + [(2, 1), (2, 2), (0, 5)]
+        for place, value in changes:
+            items = [*whole]
+            items[place] = value
+            try:
+                data = dumps(items)
+            except OverflowError:
+                continue
+            self.check(data)
+            self.check(data + b"\x00")
+            self.check(dumps([*items, "new"]))
 
 
 class ReplyWriterTests(SynchronousTestCase):

@@ -35,7 +35,7 @@ def require() -> Any:
         return import_module("distributed")
     except ImportError:
         raise ConfigurationError(
-            "--scheduler needs dask.distributed: pip install 'kadtwisted[sweep]'"
+            "--scheduler needs dask.distributed: pip install distributed"
         ) from None
 
 

@@ -38,6 +38,4 @@ class LibraryTests(SynchronousTestCase):
     def test_one_sentence_if_it_is_missing(self) -> None:
         with patch.dict(sys.modules, {"distributed": None}):
             wrong = self.assertRaises(ConfigurationError, Cluster, "tcp://127.0.0.1:1")
-        self.assertEqual(
-            str(wrong), "--scheduler needs dask.distributed: pip install 'kadtwisted[sweep]'"
-        )
+        self.assertEqual(str(wrong), "--scheduler needs dask.distributed: pip install distributed")

@@ -73,7 +73,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
         ),
         "simulation": (
             ("models", "monitor"),
-            ("scenario",),
+            ("garbage", "scenario"),
             ("results",),
             ("pictures", "population"),
             ("experiments",),

@@ -6,7 +6,6 @@ looked for between the events of the simulation.
 
 from __future__ import annotations
 
-import gc
 import resource
 import signal
 import time
@@ -38,11 +37,6 @@ class Stopwatch:
     def phase(self, text: str, total: int) -> None:
         """See :class:`~kadtwisted.simulation.monitor.Monitor`."""
         self._end_phase()
-        # All objects made so far live as long as the network.  To search them for garbage again
-        # and again would take most of the time.
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
         self._phases.append({"phase": text, "rpcs": 0})
         self._wall, self._cpu = self._seconds(), time.process_time()
         self._progress.phase(text, total)
@@ -77,7 +71,6 @@ class Stopwatch:
         """The run is over, whether it succeeded or not."""
         self._end_phase()
         self._progress.clear()
-        gc.unfreeze()
 
     def machine(self) -> dict[str, Any]:
         """How long this machine took; this differs from run to run."""

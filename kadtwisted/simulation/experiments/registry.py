@@ -19,6 +19,7 @@ from kadtwisted.simulation.experiments.nat import nat
 from kadtwisted.simulation.experiments.partition import partition
 from kadtwisted.simulation.experiments.sybil import sybil
 from kadtwisted.simulation.experiments.waiting import waiting
+from kadtwisted.simulation.garbage import collecting_seldom
 from kadtwisted.simulation.monitor import Monitor, NullMonitor
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.scenario import Scenario
@@ -62,4 +63,6 @@ def experiment_of(scenario: Scenario) -> Experiment:
 def run(scenario: Scenario, monitor: Monitor | None = None) -> Outcome:
     """Run the experiment that a scenario names, and tell ``monitor`` of its progress; errors as of
     :func:`experiment_of`."""
-    return experiment_of(scenario)(scenario, monitor or NullMonitor())
+    experiment = experiment_of(scenario)
+    with collecting_seldom(monitor or NullMonitor()) as told:
+        return experiment(scenario, told)

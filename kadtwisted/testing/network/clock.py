@@ -8,9 +8,10 @@ machine's clocks.
 If a callback raises an error, the clock logs it and goes on, as the real reactor does; under trial
 a logged error fails the test.
 
-The heap holds ``(moment, order, call)``.  A call that is cancelled or moved leaves its old entry
-behind, which has another order number than the call; there are never many more such entries than
-pending calls.
+The heap holds ``(moment, order, call, None)``.  A call that is cancelled or moved leaves its old
+entry behind, which has another order number than the call; there are never many more such entries
+than pending calls.  What is posted cannot be cancelled or moved: its entry is ``(moment, order,
+function, arguments)``.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class HeapClock:
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = start
-        self._heap: list[tuple[float, int, HeapCall]] = []
+        self._heap: list[tuple[float, int, Any, tuple[object, ...] | None]] = []
         self._filed = 0
         self._pending = 0
 
@@ -138,15 +139,25 @@ class HeapClock:
         self._pending += 1
         order = call._order = self._filed
         self._filed = order + 1
-        heappush(self._heap, (when, order, call))
+        heappush(self._heap, (when, order, call, None))
         return call
 
+    def post(self, delay: float, function: Callable[..., Any], *arguments: object) -> None:
+        """As :meth:`callLater`, of something that is never cancelled nor moved: most of a simulated
+        network's events are datagrams that arrive."""
+        assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
+        self._pending += 1
+        order = self._filed
+        self._filed = order + 1
+        heappush(self._heap, (self._now + delay, order, function, arguments))
+
     def getDelayedCalls(self) -> Sequence[HeapCall]:
-        """Every call still to be made, in no particular order."""
-        return [call for _, order, call in self._heap if call._order == order]
+        """Every call still to be made, in no particular order; not what was posted."""
+        heap = self._heap
+        return [call for _, order, call, posted in heap if posted is None and call._order == order]
 
     def pending(self) -> int:
-        """How many calls are still to be made."""
+        """How many calls are still to be made, those that were posted included."""
         return self._pending
 
     def heap_size(self) -> int:
@@ -166,15 +177,21 @@ class HeapClock:
             raise ValueError(f"time does not run backwards, from {self._now} to {moment}")
         heap = self._heap
         while heap and heap[0][0] <= moment:
-            when, order, call = heappop(heap)
-            if call._order != order:
-                continue
+            when, order, due, arguments = heappop(heap)
+            if arguments is None:
+                if due._order != order:
+                    continue
+                function, arguments, keywords = due._function, due._arguments, due._keywords
+                due._end(_CALLED)
+            else:
+                function, keywords = due, _NONE
+                self._pending -= 1
             self._now = max(self._now, when)  # a call can be moved into the past
-            function, arguments, keywords = call._function, call._arguments, call._keywords
-            call._end(_CALLED)
-            assert function is not None  # only an ended call has none
             try:
-                function(*arguments, **keywords)
+                if keywords:
+                    function(*arguments, **keywords)
+                else:
+                    function(*arguments)
             except Exception:
                 log.err(None, "Unexpected error in a delayed call")
         self._now = max(self._now, moment)  # a call may have moved the clock itself
@@ -182,7 +199,7 @@ class HeapClock:
     def _file(self, call: HeapCall) -> None:
         order = call._order = self._filed
         self._filed = order + 1
-        heappush(self._heap, (call._when, order, call))
+        heappush(self._heap, (call._when, order, call, None))
 
     def _move(self, call: HeapCall, when: float) -> None:
         call._when = when
@@ -194,7 +211,7 @@ class HeapClock:
         heap = self._heap
         if len(heap) > 2 * self._pending + _SLACK:
             # In place: run_until holds this very list.
-            heap[:] = [entry for entry in heap if entry[2]._order == entry[1]]
+            heap[:] = [e for e in heap if e[3] is not None or e[2]._order == e[1]]
             heapify(heap)
 
 

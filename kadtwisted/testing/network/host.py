@@ -81,7 +81,7 @@ class Host:
         return self.clock.callLater(delay, callable, *args, **kwargs)
 
     def getDelayedCalls(self) -> Sequence[HeapCall]:
-        """The calls pending on the network's clock: those of all hosts, and datagrams under way."""
+        """The calls pending on the network's clock: those of all hosts."""
         return self.clock.getDelayedCalls()
 
     def listenUDP(

@@ -189,7 +189,7 @@ class Network:
             delay = delay(source[0], destination[0], self.random)
         if conditions.jitter:
             delay += conditions.jitter * self.random.random()
-        self.clock.callLater(delay, self._arrive, data, source, destination)
+        self.clock.post(delay, self._arrive, data, source, destination)
 
     def _arrive(self, data: bytes, source: Address, destination: Address) -> None:
         host = self._hosts.get(destination[0])

@@ -208,3 +208,50 @@ class TestHeapClock(SynchronousTestCase):
         self.clock.callLater(2, self.note, "survivor")
         self.clock.advance(9)
         self.assertEqual(self.made, [(2, "survivor")])
+
+
+class PostTests(SynchronousTestCase):
+    """What is posted comes in its turn among the calls, and cannot be moved."""
+
+    def setUp(self) -> None:
+        self.clock = HeapClock(100.0)
+        self.seen: list[object] = []
+
+    def note(self, *what: object) -> None:
+        self.seen.append((*what, self.clock.seconds()))
+
+    def test_in_the_order_of_moments_and_then_of_scheduling(self) -> None:
+        self.clock.post(2.0, self.note, "a", 1)
+        self.clock.callLater(2.0, self.note, "b")
+        self.clock.post(1.0, self.note, "c")
+        self.clock.post(2.0, self.note)
+        self.clock.advance(1.5)
+        self.assertEqual(self.seen, [("c", 101.0)])
+        self.clock.advance(1.0)
+        self.assertEqual(self.seen[1:], [("a", 1, 102.0), ("b", 102.0), (102.0,)])
+
+    def test_it_is_pending_but_no_delayed_call(self) -> None:
+        self.clock.post(1.0, self.note)
+        call = self.clock.callLater(1.0, self.note)
+        self.assertEqual((self.clock.pending(), self.clock.getDelayedCalls()), (2, [call]))
+        self.clock.advance(1.0)
+        self.assertEqual((self.clock.pending(), self.clock.heap_size()), (0, 0))
+
+    def test_it_stays_when_the_heap_is_cleaned(self) -> None:
+        for number in range(50):
+            self.clock.post(5.0, self.note, number)
+        for call in [self.clock.callLater(1.0, self.note) for _ in range(200)]:
+            call.cancel()
+        self.assertLessEqual(self.clock.heap_size(), 2 * self.clock.pending() + 64)
+        self.clock.advance(5.0)
+        self.assertEqual(self.seen, [(number, 105.0) for number in range(50)])
+
+    def test_the_past_is_refused(self) -> None:
+        self.assertRaises(AssertionError, self.clock.post, -0.1, self.note)
+
+    def test_an_error_is_logged_and_the_rest_goes_on(self) -> None:
+        self.clock.post(1.0, int, "no number")
+        self.clock.post(1.0, self.note)
+        self.clock.advance(1.0)
+        self.assertEqual(self.seen, [(101.0,)])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)

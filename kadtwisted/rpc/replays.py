@@ -26,10 +26,13 @@ SERVED_REMEMBERED = 16384
 """Random parts in one generation, which begins anew when it is full.  MAGIC: both take 3 MB.  At
 2,000 requests a second they reach back 8 s; counts of replays on a live network would settle it."""
 
-STRANGERS_REMEMBERED = 65536
-"""Random parts of strangers' datagrams in one generation; the older generation goes first.  A node
-that serves more than 109 strangers a second, for ten minutes, forgets earlier than after two
-windows."""
+STRANGERS_REMEMBERED = 131_072
+"""Strangers' datagrams; when there are so many, the older half is forgotten, so that a node that
+serves no more than 109 strangers a second, for ten minutes, forgets none of them too early.
+MAGIC: they take 13 MB."""
+
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for strangers' datagrams that are over."""
 
 
 class AnsweredOnce:
@@ -54,33 +57,30 @@ class AnsweredOnce:
 
 class Strangers:
     """The strangers' datagrams that were served lately: a hash of 64 bits of the random part of
-    each, in two generations.
+    each, and until when it is remembered.
 
-    A generation lasts for two windows, or until it has ``capacity`` entries.  So what is over is
-    kept for two windows more, and only then forgotten.
+    What is over is forgotten once a minute; without room, the older half goes.
     """
 
-    __slots__ = ("_before", "_capacity", "_ends", "_served", "_window")
+    __slots__ = ("_capacity", "_served", "_sweep_at", "_window")
 
     def __init__(self, window: float = REPLAY_WINDOW, capacity: int = STRANGERS_REMEMBERED) -> None:
         self._window = window
         self._capacity = capacity
         self._served: dict[int, float] = {}
-        self._before: dict[int, float] = {}
-        self._ends = -inf
+        self._sweep_at = -inf
 
     def __len__(self) -> int:
-        return len(self._served) + len(self._before)
+        return len(self._served)
 
     def check_new(self, random: bytes, now: float) -> None:
         """:class:`MalformedDatagram` (``replayed``) for a datagram that was served already."""
-        known = hash(random)
-        until = self._served.get(known) or self._before.get(known)
+        until = self._served.get(hash(random))
         if until is not None and until > now:
             raise MalformedDatagram("replayed")
 
     def serve(self, random: bytes, sent: int | None, unix_now: float, now: float) -> None:
-        """Remember a datagram for at least as long as the clock that it shows may count as near.
+        """Remember a datagram for as long as the clock that it shows may count as near.
 
         That is twice the window: its clock may be one window ahead of ours.  Fails with
         :class:`MalformedDatagram`: ``stale`` if it shows no clock, or one that is further from ours
@@ -89,8 +89,9 @@ class Strangers:
         if sent is None or abs(sent - unix_now) > self._window:
             raise MalformedDatagram("stale")
         self.check_new(random, now)
-        until = now + 2 * self._window
-        if len(self._served) >= self._capacity or now >= self._ends:
-            self._before = self._served if now < self._ends + 2 * self._window else {}
-            self._served, self._ends = {}, until
-        self._served[hash(random)] = until
+        full = len(self._served) >= self._capacity
+        if full or now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            fresh = [each for each in self._served.items() if each[1] > now]
+            self._served = dict(fresh[(self._capacity + 1) // 2 :] if full else fresh)
+        self._served[hash(random)] = now + 2 * self._window

@@ -63,32 +63,30 @@ class StrangersTests(SynchronousTestCase):
         self.serve(1, UNIX - 301, 0.0)
         self.assertEqual(len(self.strangers), 0)
 
-    def test_a_generation_has_so_much_room_and_the_older_one_is_forgotten_first(self) -> None:
-        self.strangers = Strangers(capacity=3)
-        for number in range(8):
+    def test_without_room_the_older_half_is_forgotten(self) -> None:
+        self.strangers = Strangers(capacity=4)
+        for number in range(5):
             self.assertEqual(self.serve(number, UNIX, 0.0), "")
-            self.assertLessEqual(len(self.strangers), 6)
-        self.assertEqual([self.serve(n, UNIX, 1.0) for n in (7, 6, 5, 4, 3)], ["replayed"] * 5)
+            self.assertLessEqual(len(self.strangers), 4)
+        self.assertEqual([self.serve(n, UNIX, 1.0) for n in (4, 3, 2)], ["replayed"] * 3)
         self.assertEqual(self.serve(0, UNIX, 1.0), "")
 
-    def test_it_is_remembered_over_the_change_of_generations(self) -> None:
-        self.serve(1, UNIX, 0.0)
-        self.serve(2, UNIX + 599, 599.0)
-        self.assertEqual(self.serve(3, UNIX + 601, 601.0), "")
-        self.assertEqual(self.serve(2, UNIX + 599, 601.0), "replayed")
-        self.assertEqual(self.serve(2, UNIX + 899, 1198.0), "replayed")
-        self.assertEqual(self.serve(2, UNIX + 1199, 1199.0), "")
+    def test_room_for_one(self) -> None:
+        self.strangers = Strangers(capacity=1)
+        for number in range(3):
+            self.assertEqual(self.serve(number, UNIX, 0.0), "")
+        self.assertEqual(len(self.strangers), 1)
+        self.assertEqual(self.serve(2, UNIX, 0.0), "replayed")
 
-    def test_what_is_over_leaves(self) -> None:
+    def test_what_is_over_leaves_within_a_minute(self) -> None:
         for number in range(100):
             self.serve(number, UNIX, 0.0)
         for number in range(100, 150):
             self.serve(number, UNIX + 601, 601.0)
-        for number in range(150, 160):
-            self.serve(number, UNIX + 1202, 1202.0)
-        self.assertEqual(len(self.strangers), 60)
-        self.serve(160, UNIX + 9000, 9000.0)
-        self.assertEqual(len(self.strangers), 1)
+        self.assertEqual(len(self.strangers), 50)
+        self.serve(150, UNIX + 602, 602.0)
+        self.serve(151, UNIX + 1201, 1201.0)
+        self.assertEqual(len(self.strangers), 2)
 
 
 class AnsweredOnceTests(SynchronousTestCase):

@@ -23,6 +23,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
+from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.simulation.models.latency import Delays
@@ -59,7 +60,8 @@ OBSERVER = "192.0.2.1"
 class Population:
     """Members on one network; ``size`` is how many :meth:`grow` makes.
 
-    Subclasses say in :meth:`parts_of` how some members differ.
+    Subclasses say in :meth:`parts_of` how some members differ, and in :meth:`contact_of` what
+    tables hold.
     """
 
     def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
@@ -172,13 +174,14 @@ class Population:
 
         They also learn at which endpoint others see them.
         """
-        by_id = self._by_id
         for each in members:
             settle(each.node, each.contact.endpoint)
-            self._filler.fill(
-                each.table, self._ids, lambda node_id: by_id[node_id].contact, self.clock.seconds()
-            )
+            self._filler.fill(each.table, self._ids, self.contact_of, self.clock.seconds())
             self._monitor.step()
+
+    def contact_of(self, node_id: NodeID) -> Contact:
+        """What a filled table holds of a living member: one object for all tables."""
+        return self._by_id[node_id].contact
 
     def acquaint(self, members: Sequence[Member]) -> None:
         """Let these members know the round trips to their contacts, as if they had asked each a few

@@ -15,13 +15,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
-from kadtwisted.simulation.monitor import Monitor
+from kadtwisted.simulation.monitor import Monitor, NullMonitor
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.sweeps.plan import Run
 from kadtwisted.simulation.sweeps.running import Ended
 from kadtwisted.simulation.sweeps.work import (
     Answer,
-    Thrifty,
     attempt,
     execute,
     this_program,
@@ -66,7 +65,7 @@ class Here:
         self._next = []
 
 
-class _Watch(Thrifty):
+class _Watch(NullMonitor):
     """Lets the monitor of a sweep end a single run."""
 
     def __init__(self, monitor: Monitor) -> None:

@@ -6,7 +6,6 @@ scenario and this program alone.  Whoever executes a run checks first that it is
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -18,7 +17,7 @@ from kadtwisted import __version__
 from kadtwisted.errors import LocalError
 from kadtwisted.settings.reading import text_of
 from kadtwisted.simulation.experiments.registry import run
-from kadtwisted.simulation.monitor import Monitor, NullMonitor
+from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.results.results import document, to_json
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.simulation.scenario.settings import described
@@ -41,10 +40,7 @@ def execute(scenario: Scenario, program: str, monitor: Monitor | None = None) ->
         raise OtherProgram(
             f"the worker runs kadtwisted {own}, not {program}; install the same there"
         )
-    try:
-        return to_json(document(scenario, run(scenario, monitor or Thrifty())))
-    finally:
-        gc.unfreeze()
+    return to_json(document(scenario, run(scenario, monitor)))
 
 
 class Answer(NamedTuple):
@@ -72,17 +68,6 @@ def trouble_of(error: BaseException) -> str:
     """What went wrong, in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-class Thrifty(NullMonitor):
-    """Tells nobody, and saves time: objects made in one phase mostly live as long as the network,
-    and to search them for garbage in all later ones would take a good part of the time."""
-
-    def phase(self, text: str, total: int) -> None:
-        """What is there stays there."""
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
 
 
 @cache

@@ -40,6 +40,9 @@ def serve(reactor: IReactorTime) -> NodeService:
 
 async def use(node: INode) -> bytes | None:
     assert_type(node.put("name", b"value", keep=True), Deferred[Receipt])
+    receipt = await node.put("name", b"value", wait="all")
+    assert_type(receipt.complete(), Deferred[Receipt])
+    node.put("name", b"value", wait="most")  # type: ignore[arg-type]
     assert_type(await node.get("name"), GetResult)
     try:
         found = await node.get("name")

@@ -186,7 +186,7 @@ class KeepersTests(SwarmCase):
         swarm = self.swarm(**settings)
         self.crowd(swarm, self.seeds(self.KEY), **settings)
         writer = max(swarm.nodes, key=lambda node: node.node_id ^ self.KEY)
-        return swarm, swarm.wait(writer.put(id_to_bytes(self.KEY), b"v"))
+        return swarm, swarm.wait(writer.put(id_to_bytes(self.KEY), b"v", wait="all"))
 
     def honest(self, swarm: Swarm, receipt: Receipt) -> list[int]:
         """The ranks, among the honest nodes, of those that acknowledged."""
@@ -209,7 +209,7 @@ class KeepersTests(SwarmCase):
         around = sorted(each.node_id ^ writer.node_id for each in link.table.contacts())
         self.assertLess(around[2], 1 << 152, "the writer knows of its crowd")
         link.sizes = SizeEstimates()  # as if it had just begun
-        receipt = swarm.wait(writer.put(id_to_bytes(self.KEY), b"v"))
+        receipt = swarm.wait(writer.put(id_to_bytes(self.KEY), b"v", wait="all"))
         self.assertGreaterEqual(len(self.honest(swarm, receipt)), K * 3 // 4)
         self.assertLess(network_size(context_of(writer), link).nodes, 2 * SIZE)
 
@@ -221,7 +221,8 @@ class KeepersTests(SwarmCase):
     def test_a_key_like_others_is_kept_by_about_k(self) -> None:
         swarm = self.swarm()
         acks = [
-            swarm.wait(n.put(f"key {i}", b"v")).remote_acks for i, n in enumerate(swarm.nodes[:16])
+            swarm.wait(n.put(f"key {i}", b"v", wait="all")).remote_acks
+            for i, n in enumerate(swarm.nodes[:16])
         ]
         self.assertGreaterEqual(min(acks), K)
         self.assertLessEqual(max(acks), WIDEST * K)
@@ -229,7 +230,7 @@ class KeepersTests(SwarmCase):
 
     def test_a_network_of_less_than_2k_has_no_more_than_k(self) -> None:
         swarm = self.swarm(2 * K - 1, parameters=Parameters(k=K))
-        receipt = swarm.wait(swarm.nodes[0].put("k", b"v"))
+        receipt = swarm.wait(swarm.nodes[0].put("k", b"v", wait="all"))
         self.assertEqual(receipt.remote_acks, K)
 
 

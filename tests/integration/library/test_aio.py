@@ -51,6 +51,7 @@ class OpenNodeTests(SynchronousTestCase):
                 self.assertEqual([each.node_id for each in joined.answered], [first.node_id])
                 receipt = await second.put("name", b"value", lifetime=60.0)
                 self.assertEqual(receipt.remote_acks, 1)
+                self.assertEqual(await second.complete(receipt), receipt)
                 self.assertEqual((await first.get("name", mode="first")).value, b"value")
                 self.assertEqual(
                     (await first.ping(address_of(second))).contact.node_id, second.node_id

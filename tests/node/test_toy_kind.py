@@ -83,7 +83,8 @@ class GuestBookCase(SynchronousTestCase):
         """Each record is stored by another node."""
         for number, record in enumerate(records):
             writer = self.swarm.nodes[number % len(self.swarm.nodes)]
-            receipt = self.swarm.wait(writer.put_record(record, lifetime=lifetime))
+            putting = writer.put_record(record, lifetime=lifetime, wait="all")
+            receipt = self.swarm.wait(putting)
             self.assertGreaterEqual(receipt.remote_acks, K - 1)
 
     def start(

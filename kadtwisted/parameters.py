@@ -133,12 +133,12 @@ class Timeouts:
     unknown_factor: float = setting(
         1.0,
         FACTOR,
-        "Timeout for a node that was never asked: this factor times the 99th percentile of recent "
-        "RTTs. Larger factors gained nothing: with 3, lookups among dead contacts took more than "
-        "twice as long in simulations.",
+        "Timeout for a node that was never asked: this factor times the 95th percentile of recent "
+        "RTTs. Its request fails by their 99th. Larger factors gained nothing: with 3, lookups "
+        "among dead contacts took more than twice as long in simulations.",
     )
     samples: int = setting(
-        256, WholeNumber(1, 65536), "Recent RTTs from which the 99th percentile is taken."
+        256, WholeNumber(1, 65536), "Recent RTTs from which the percentiles are taken."
     )
     store_floor: float = setting(
         2.0,

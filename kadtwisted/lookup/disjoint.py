@@ -3,8 +3,8 @@
 A liar on a path can fill that path's shortlist with its friends.  So the contacts this side starts
 from are dealt out to ``paths`` lookups, and what a node tells is heard by its own path alone: who
 lies misleads one path of several.  Every path ends only when the k closest that it knows and no
-other path was faster to ask have answered or failed; together they ask about ``paths`` times k
-nodes, which is why a small network gets fewer paths (:func:`effective_paths`).
+other path was faster to ask have answered, failed, or passed as suspects; together they ask about
+``paths`` times k nodes, which is why a small network gets fewer paths (:func:`effective_paths`).
 
 Rules of this file.  It decides which path a contact belongs to and nothing else; whom a path asks
 next, and when it is over, is :class:`~.iterative.Lookup`'s.  It departs from the paper, where the
@@ -60,6 +60,7 @@ class DisjointLookup:
         self.target = target
         self.k = k
         self.seeds = paths * k
+        self.radius = breadth.radius
         self._own_id = own_id
         self._started = now
         self._dealt = 0
@@ -69,18 +70,18 @@ class DisjointLookup:
         capacity = max(LEAST_CAPACITY_FACTOR * k, CAPACITY_FACTOR * k // paths)
         sharing = Sharing(capacity, HearsayBudget(breadth.by_block), self._is_taken)
         parts = [max(1, (alpha + index) // paths) for index in range(paths)]
-        self._paths = [Lookup(target, breadth._replace(alpha=e), now, sharing) for e in parts]
+        self.paths = [Lookup(target, breadth._replace(alpha=e), now, sharing) for e in parts]
 
     # --- Whom next? --------------------------------------------------------------------------
 
     def next(self, now: float) -> list[Contact]:
         """Whom to ask now, closest first: what every path wants, nobody twice."""
-        for path in self._paths:
+        for path in self.paths:
             path.free_slots(now)
         self._named.clear()
         besides = Round()
         named: list[Contact] = []
-        for path in self._paths:
+        for path in self.paths:
             chosen = path.choose(besides)
             named += chosen
             self._named.update((each.node_id, path) for each in chosen)
@@ -91,18 +92,18 @@ class DisjointLookup:
         """Whether a path has named this node in this round, or waits for its answer."""
         if node_id in self._named:
             return True
-        listed = [path.shortlist.get(node_id) for path in self._paths]
+        listed = [path.shortlist.get(node_id) for path in self.paths]
         return any(each is not None and each.fresh > 0 for each in listed)
 
     def wakes_at(self) -> float | None:
         """The next moment (s) at which a soft patience ends, or ``None``."""
-        moments = [path.wakes_at() for path in self._paths]
+        moments = [path.wakes_at() for path in self.paths]
         return min((each for each in moments if each is not None), default=None)
 
     @property
     def finished(self) -> bool:
         """Whether every path is."""
-        return all(path.finished for path in self._paths)
+        return all(path.finished for path in self.paths)
 
     # --- What happened -----------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class DisjointLookup:
                 continue
             path = self._owner(contact)
             if path is None:
-                path = self._paths[self._dealt % len(self._paths)]
+                path = self.paths[self._dealt % len(self.paths)]
                 self._dealt += 1
             path.add([contact], now)
 
@@ -140,6 +141,11 @@ class DisjointLookup:
         path.failed(contact, now, outcome)
         self._note(contact, path)
 
+    def is_silent(self, contact: Contact) -> bool:
+        """Whether this contact was asked, and nobody has answered for its ID, nor has it failed."""
+        unheard = contact.node_id not in self._answered
+        return unheard and self._path_of(contact).is_silent(contact)
+
     def _news(self, contacts: Iterable[Contact]) -> list[Contact]:
         """Those that no path has asked and whose ID has not answered."""
         asked, answered = self._asked_by, self._answered
@@ -162,14 +168,14 @@ class DisjointLookup:
         """The path that asked this contact, or was last named it, or lists it."""
         node_id = contact.node_id
         path = self._asked_by.get((node_id, contact.endpoint)) or self._named.get(node_id)
-        listing = (each for each in self._paths if each.shortlist.get(node_id) is not None)
+        listing = (each for each in self.paths if each.shortlist.get(node_id) is not None)
         return path or next(listing, None)
 
     def _path_of(self, contact: Contact) -> Lookup:
-        return self._owner(contact) or self._paths[0]
+        return self._owner(contact) or self.paths[0]
 
     def _others(self, path: Lookup) -> list[Lookup]:
-        return [each for each in self._paths if each is not path]
+        return [each for each in self.paths if each is not path]
 
     def _distance(self, contact: Contact) -> int:
         return contact.node_id ^ self.target
@@ -179,21 +185,21 @@ class DisjointLookup:
     def closest(self, count: int | None = None) -> list[Contact]:
         """The ``count`` (default: k) closest that answered on any path, closest first."""
         wanted = self.k if count is None else count
-        found = {each.node_id: each for path in self._paths for each in path.closest(wanted)}
+        found = {each.node_id: each for path in self.paths for each in path.closest(wanted)}
         return sorted(found.values(), key=self._distance)[:wanted]
 
     def passed_over(self) -> list[Contact]:
         """Who answered on any path that it does not serve what the lookup is for."""
-        found = {each.node_id: each for path in self._paths for each in path.passed_over()}
+        found = {each.node_id: each for path in self.paths for each in path.passed_over()}
         return sorted(found.values(), key=self._distance)
 
     def trace(self, now: float) -> Trace:
         """As in every lookup; ``hops`` is the depth on the path that found the closest."""
-        traces = [path.trace(now) for path in self._paths]
+        traces = [path.trace(now) for path in self.paths]
         steps = sorted((step for each in traces for step in each.steps), key=lambda s: s.asked)
         depths = [
             (self._distance(nearest), trace.hops)
-            for path, trace in zip(self._paths, traces, strict=True)
+            for path, trace in zip(self.paths, traces, strict=True)
             for nearest in path.closest(1)
         ]
         return Trace(tuple(steps), now - self._started, min(depths, default=(0, 0))[1])

@@ -2,12 +2,12 @@
 
 Rules of this file.  It decides whom to ask, how many at once, and when the lookup is over.  It
 departs from the paper's rounds: every event frees its slot at once.  A contact past its soft
-patience frees its slot too, and the search goes on as if it had failed, but its reply still counts
-until the lookup is over, and after :meth:`Lookup.failed` as well.  There are alpha slots on the
-way, and k near the end (``ending``); three times as many requests may be in flight.  What other
-nodes tell is followed only until as many contacts were tried as the shortlist holds, so a lookup
-ends whatever they answer; our own contacts are always tried.  A request that was not sent does not
-count: whoever holds it back must not end the lookup.
+patience is a suspect: it frees its slot too, and the search goes on, and may end, as if it had
+failed; but its reply still counts until the lookup is over, and after :meth:`Lookup.failed` too.
+There are alpha slots on the way, and k near the end (``ending``); three times as many requests may
+be in flight.  What other nodes tell is followed only until as many contacts were tried as the
+shortlist holds, so a lookup ends whatever they answer; our own contacts are always tried.  A
+request that was not sent does not count: whoever holds it back must not end the lookup.
 A node may answer and yet be passed over, because it does not serve what the lookup is for: then the
 next closest takes its place, as if it had failed, and its contacts are followed all the same.
 
@@ -27,7 +27,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
-from kadtwisted.lookup.ending import is_among_nearest
+from kadtwisted.lookup.attempts import LATE, UNSENT, WAITING, Attempt
+from kadtwisted.lookup.ending import Closeness, is_among_nearest, is_over
 from kadtwisted.lookup.shortlist import Candidate, HearsayBudget, Round, Shortlist
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
@@ -49,34 +50,14 @@ as many that crowd around the target; a simulation of such crowds would settle i
 PASSED_OVER = "unknown-kind"
 """The word in a trace for an answer that does not count, but names contacts."""
 
-WAITING = "waiting"
-LATE = "late"
-UNSENT = "failed"
-"""What a trace calls a request that was not sent."""
-
-
-class Attempt:
-    """One contact that was asked; ``outcome`` is a word of
-    :class:`~kadtwisted.model.results.TraceStep`."""
-
-    __slots__ = ("answered", "asked", "candidate", "charged", "contact", "outcome", "soft_at")
-
-    def __init__(self, candidate: Candidate, contact: Contact, now: float) -> None:
-        self.candidate = candidate
-        self.contact = contact
-        self.asked = now
-        self.soft_at = now
-        self.answered: float | None = None
-        self.outcome = WAITING
-        self.charged = False
-
 
 class Breadth(NamedTuple):
     """How widely a lookup searches: for the ``k`` closest nodes, waiting for ``alpha`` requests at
     once, and never asking ``own_id``.
 
     Until one of the first ``first_wave`` has answered, failed, or lost our patience nobody else is
-    asked (0: alpha are asked at first, too).
+    asked (0: alpha are asked at first, too).  If ``patient`` the lookup hears everybody out: it is
+    not over while a suspect among the closest may still answer.
 
     All nodes at a distance of at most ``radius`` count as close, until they are ``WIDEST`` times
     k: so nodes that crowd nearer than chance allows hide nobody.  ``by_block`` says whether
@@ -89,6 +70,7 @@ class Breadth(NamedTuple):
     radius: int = 0
     by_block: bool = False
     first_wave: int = 0
+    patient: bool = False
 
 
 class Sharing(NamedTuple):
@@ -119,7 +101,7 @@ class Lookup:
         now: float = 0.0,
         sharing: Sharing | None = None,
     ) -> None:
-        k, alpha, own_id, radius, by_block, first_wave = breadth
+        k, alpha, own_id, radius, by_block, first_wave, patient = breadth
         if k < 1 or alpha < 1:
             raise InvalidInput(f"k and alpha must be at least 1, not {k} and {alpha}")
         self.target = target
@@ -138,6 +120,8 @@ class Lookup:
         self._first_wave = min(first_wave or alpha, alpha)
         self._under_way = False
         self._near_the_end = False
+        self._patient = patient
+        self._heard = self._lost = 0
         self._holding: list[Attempt] = []
 
     # --- Whom next? --------------------------------------------------------------------------
@@ -156,23 +140,14 @@ class Lookup:
 
     @property
     def finished(self) -> bool:
-        """Whether the closest known, k or all within the radius, have all answered or failed.
+        """Whether the closest known, k or all within the radius, have all answered, failed, or
+        become suspects.
 
-        Who failed or is passed over is no longer among them: the next closest steps in.
+        Who failed or is passed over is no longer among them: the next closest steps in.  For
+        suspects, too, but of the k closest at least half must have answered (``ending``).
         """
-        found = 0
-        for candidate in self.shortlist.candidates:
-            if found >= self.k and self._is_beyond(candidate, found):
-                return True
-            if candidate.winner is not None:
-                found += not candidate.passed_over
-            elif candidate.in_flight or self._hopeful(candidate):
-                return False
-        return True
-
-    def _is_beyond(self, candidate: Candidate, nearer: int) -> bool:
-        """Whether a candidate is not close, though no more than k are ``nearer``."""
-        return candidate.distance > self.radius or nearer >= WIDEST * self.k
+        close = Closeness(self.k, self.radius, WIDEST * self.k)
+        return is_over(self.shortlist.candidates, close, self._hopeful, patient=self._patient)
 
     def slots(self) -> int:
         """How many requests may be within their soft patience at the same time."""
@@ -185,14 +160,21 @@ class Lookup:
         for attempt in tuple(self._holding):
             if attempt.soft_at <= now:
                 self._release(attempt)
+                self._lose(attempt)
                 self._under_way = True
+
+    def _lose(self, attempt: Attempt) -> None:
+        if not attempt.lost:
+            attempt.lost = True
+            self._lost += 1
 
     def _release(self, attempt: Attempt) -> None:
         self._holding.remove(attempt)
         attempt.candidate.fresh -= 1
 
     def choose(self, besides: Round) -> list[Contact]:
-        """The closest untried among the closest, not counting those past their patience.
+        """The closest untried among the closest, not counting those past their patience; and as
+        many beyond them as will turn out lost, by the share of those that did so far.
 
         ``besides`` collects what this round asks on hearsay, on all paths.
         """
@@ -201,9 +183,11 @@ class Lookup:
         free = min(slots - len(self._holding), IN_FLIGHT_FACTOR * slots - self.in_flight)
         if free <= 0:
             return chosen
-        nearer = 0
+        close = Closeness(self.k, self.radius, WIDEST * self.k)
+        lost, told = (0, 1) if self._patient else (self._lost, max(1, self._heard + self._lost))
+        nearer = pending = 0
         for candidate in self.shortlist.candidates:
-            if nearer >= self.k and self._is_beyond(candidate, nearer):
+            if nearer >= self.k + pending * lost // told and close.is_beyond(candidate, nearer):
                 break
             if candidate.winner is None and not candidate.fresh:
                 contact = self._askable(candidate, besides)
@@ -213,6 +197,7 @@ class Lookup:
                 if len(chosen) == free:
                     break
             nearer += not candidate.passed_over
+            pending += candidate.winner is None and nearer <= self.k
         return chosen
 
     def _askable(self, candidate: Candidate, besides: Round) -> Contact | None:
@@ -237,8 +222,8 @@ class Lookup:
             not self._hearsay.exhausted(each) for each in candidate.told
         )
 
-    def _is_near(self, distance: int) -> bool:
-        return is_among_nearest(distance, self.shortlist.candidates, self.k, self._hopeful)
+    def _is_near(self, distance: int, count: int) -> bool:
+        return is_among_nearest(distance, self.shortlist.candidates, count, self._hopeful)
 
     def _tried(self) -> int:
         return len(self._attempts) - self._unsent
@@ -286,9 +271,11 @@ class Lookup:
         named = list(contacts)
         nearest = self.shortlist.tell(named, attempt.candidate.depth + 1)
         self._under_way = True
-        if nearest is not None and self._is_near(nearest):
+        if nearest is not None and self._is_near(nearest, self.k):
             self._near_the_end = False
-        elif 2 * len(named) >= self.k and self._is_near(attempt.candidate.distance):
+        elif 2 * len(named) >= self.k and self._is_near(
+            attempt.candidate.distance, max(1, self.k // 4)
+        ):
             self._near_the_end = True
 
     def failed(self, contact: Contact, now: float, outcome: str = "silent") -> None:
@@ -305,7 +292,10 @@ class Lookup:
         self._under_way = True
         if attempt.outcome == WAITING:
             self._settle(attempt)
-            self._unsent += outcome == UNSENT
+            if outcome == UNSENT:
+                self._unsent += 1
+            else:
+                self._lose(attempt)
             if attempt.charged and outcome == UNSENT:
                 attempt.charged = False
                 self._hearsay.unsent(contact)
@@ -313,6 +303,13 @@ class Lookup:
                 self._hearsay.failed(contact)
         if attempt.answered is None:
             attempt.outcome = outcome
+
+    def is_silent(self, contact: Contact) -> bool:
+        """Whether this contact was asked, and nobody has answered for its ID, nor has it failed."""
+        attempt = self.attempt(contact)
+        if attempt is None or attempt.outcome != WAITING:
+            return False
+        return attempt.candidate.winner is None
 
     def attempt(self, contact: Contact) -> Attempt | None:
         """What came of asking this contact; ``None`` if it was not tried."""
@@ -351,6 +348,9 @@ class Lookup:
             outcome = LATE
             if attempt.charged:
                 self._hearsay.answered_late(attempt.contact)
+        self._heard += 1
+        self._lost -= attempt.lost
+        attempt.lost = False
         attempt.answered = now
         attempt.outcome = outcome
         attempt.candidate.answered(attempt.contact)

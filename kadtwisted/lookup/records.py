@@ -39,10 +39,11 @@ class RecordSearch:
         self.target = lookup.target
         self.k = lookup.k
         self.seeds = lookup.seeds
+        self.radius = lookup.radius
         self.add, self.asked, self.failed = lookup.add, lookup.asked, lookup.failed
         self.replied, self.wakes_at = lookup.replied, lookup.wakes_at
         self.closest, self.trace = lookup.closest, lookup.trace
-        self.passed_over = lookup.passed_over
+        self.passed_over, self.is_silent = lookup.passed_over, lookup.is_silent
         self._lookup = lookup
         self._holders: dict[bytes, dict[NodeID, Contact]] = {}
         self._claimed: dict[bytes, dict[NodeID, None]] = {}

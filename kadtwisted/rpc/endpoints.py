@@ -17,6 +17,7 @@ which takes a quarter of the memory of an object with these fields.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from math import inf
 from struct import Struct
 from typing import NamedTuple
@@ -27,12 +28,15 @@ from kadtwisted.model.generations import Generations
 from kadtwisted.parameters import Parameters, Timeouts
 
 RECOMPUTE_AFTER = 16
-"""Samples between two computations of the p99.  MAGIC: a sort of 256 costs about 10 us, so this
-keeps it under 1 us a sample; the p99 of 256 barely moves in 16."""
+"""Samples between two computations of the percentiles.  MAGIC: a sort of 256 costs about 10 us, so
+this keeps it under 1 us a sample; the p99 of 256 barely moves in 16."""
 
 TOKEN_LIFE = 1.5
 """A token is used for this many rotations of its issuer's secret: it lives for 1 to 2 of them,
 depending on when it was issued."""
+
+SLOW = inf
+"""The round trip of an answer that came after its request was sent again."""
 
 NEVER = -inf
 """The moment of something that has not happened yet."""
@@ -93,28 +97,48 @@ def smoothed(srtt: float, rttvar: float, rtt: float) -> tuple[float, float]:
 
 
 class RecentRTTs:
-    """The node's last ``size`` round trips, and their 99th percentile by nearest rank.
+    """The node's last ``size`` round trips, and two percentiles of them by nearest rank.
 
-    ``p99`` is ``None`` before the first sample.  It is exact after each of the first 16 samples;
-    from then on it is computed again after every 16th.
+    ``p95`` is how long to wait before a node that was never asked is suspected, ``p99`` what its
+    failure is reckoned from.  Both are ``None`` before the first sample.  They are exact after each
+    of the first 16 samples; from then on they are computed again after every 16th.
+
+    Whose answer came only after the request was sent again gives no round trip (Karn's rule), but
+    was slow, or was lost once.  It counts as slower than all others.  Else the slow would fall out
+    of the sample, the p95 of the rest be shorter, more fall out, and so on.  It never makes us wait
+    for longer than the slowest that was measured, nor with the p95 for longer than 99 of 100 of
+    those: where one of ten is lost, that says nothing about round trips.
     """
 
     def __init__(self, size: int) -> None:
         self._samples = array("d")
         self._size = size
         self._seen = 0
+        self.p95: float | None = None
         self.p99: float | None = None
 
-    def add(self, rtt: float) -> None:
-        """Take one round trip, in seconds."""
+    def add(self, rtt: float = SLOW) -> None:
+        """Take one round trip, in seconds; by default one that was not measured, and was slow."""
         if len(self._samples) < self._size:
             self._samples.append(rtt)
         else:
             self._samples[self._seen % self._size] = rtt  # the oldest
         self._seen += 1
         if self._seen <= RECOMPUTE_AFTER or self._seen % RECOMPUTE_AFTER == 0:
-            # The rank is ceil(0.99 n), in whole numbers.
-            self.p99 = sorted(self._samples)[-(-99 * len(self._samples) // 100) - 1]
+            self._compute()
+
+    def _compute(self) -> None:
+        ordered = sorted(self._samples)
+        measured = bisect_left(ordered, SLOW)
+        if not measured:
+            return
+        self.p99 = ordered[min(_rank(99, len(ordered)), measured) - 1]
+        self.p95 = ordered[min(_rank(95, len(ordered)), _rank(99, measured)) - 1]
+
+
+def _rank(percent: int, count: int) -> int:
+    """The rank of a percentile: ceil(percent x count / 100), in whole numbers."""
+    return -(-percent * count // 100)
 
 
 class Endpoints:
@@ -155,8 +179,8 @@ class Endpoints:
 
     # --- What happens ------------------------------------------------------------------------
 
-    def answered(self, endpoint: Endpoint, rtt: float | None) -> None:
-        """A valid reply came from there.
+    def answered(self, endpoint: Endpoint, rtt: float | None, *, repeated: bool = False) -> None:
+        """A valid reply came from there; ``repeated`` if the request had been sent again before.
 
         ``rtt`` is in seconds.  It is ``None`` if it measures nothing: the request was retransmitted
         (Karn's rule; RFC 6298, section 3), or the answer waited for a disk (STORE).
@@ -167,6 +191,8 @@ class Endpoints:
         if rtt is not None:
             srtt, rttvar = smoothed(srtt, rttvar, rtt)
             self._recent.add(rtt)
+        elif repeated:
+            self._recent.add()
         records.keep(endpoint, _RECORD.pack(srtt, rttvar, token, token_from, issuer, network, True))
 
     def failed(self, endpoint: Endpoint) -> None:
@@ -230,7 +256,9 @@ class Endpoints:
         """How long to wait for a reply from there, in seconds.
 
         It is taken from the endpoint's own round trips, otherwise from those of all endpoints,
-        otherwise it is the initial value; always between the configured floor and ceiling.
+        otherwise it is the initial value; always between the configured floor and ceiling.  Who was
+        never asked is suspected when 19 of 20 would have answered, because it may well be dead; but
+        it fails no sooner than if 99 of 100 were waited for.
         ``floor`` raises the result even beyond the ceiling (a STORE waits for an fsync).  The hard
         patience is a multiple of the soft one, and has its own floor.
         """
@@ -239,10 +267,12 @@ class Endpoints:
         record = records.young.get(endpoint) or records.old.get(endpoint) or _NEW
         srtt, rttvar = _ESTIMATE.unpack_from(record)
         if srtt >= 0:
-            soft = srtt + 4 * rttvar
-        elif self._recent.p99 is not None:
-            soft = timeouts.unknown_factor * self._recent.p99
+            soft = slowest = srtt + 4 * rttvar
+        elif self._recent.p99 is not None and self._recent.p95 is not None:
+            soft = timeouts.unknown_factor * self._recent.p95
+            slowest = timeouts.unknown_factor * self._recent.p99
         else:
-            soft = timeouts.initial
+            soft = slowest = timeouts.initial
         soft = max(min(soft, timeouts.ceiling), timeouts.floor, floor)
-        return Patience(soft, max(timeouts.hard_factor * soft, timeouts.hard_floor))
+        slowest = max(min(slowest, timeouts.ceiling), timeouts.floor, floor)
+        return Patience(soft, max(timeouts.hard_factor * slowest, timeouts.hard_floor))

@@ -91,7 +91,7 @@ def run(
     now = 0.0
     events: list[tuple[float, int, Contact, list[Contact] | None]] = []
     patience: dict[Contact, float] = {}
-    while not lookup.finished:
+    while True:
         for each in lookup.next(now):
             reply = answer(each)
             seen.asked.append(each)
@@ -100,6 +100,8 @@ def run(
             patience[each] = now + SOFT
             moment = now + (HARD if reply is None else rtt())
             heapq.heappush(events, (moment, len(seen.asked), each, reply))
+        if lookup.finished:
+            break
         seen.most_in_flight = max(seen.most_in_flight, len(events))
         seen.most_patient = max(seen.most_patient, sum(now < end for end in patience.values()))
         wakes_at = lookup.wakes_at()

@@ -13,6 +13,7 @@ from kadtwisted.constants import NO_TOKEN
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.parameters import Timeouts
 from kadtwisted.rpc.endpoints import (
+    SLOW,
     UNKNOWN,
     UNMEASURED,
     EndpointRecord,
@@ -68,6 +69,21 @@ class EstimatorTests(SynchronousTestCase):
         endpoints.answered(THERE, 0.1)
         self.assertAlmostEqual(endpoints.patience(HERE).soft, 0.3, 12)
 
+    def test_a_repeated_request_says_that_somebody_was_slow(self):
+        endpoints = Endpoints(WIDE, 1000)
+        for number in range(1, 17):
+            endpoints.answered(Endpoint("192.0.2.9", number), number / 100)
+        before = endpoints.patience(HERE)
+        for _ in range(16):
+            endpoints.answered(THERE, None)  # a STORE: no sample of any kind
+        self.assertEqual(endpoints.patience(HERE), before)
+        endpoints = Endpoints(WIDE, 1000)
+        for number in range(1, 97):
+            fast = number <= 91
+            rtt = number / 1000 if fast else None
+            endpoints.answered(Endpoint("192.0.2.9", number), rtt, repeated=not fast)
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091, 12)
+
 
 class PatienceTests(SynchronousTestCase):
     def test_nothing_was_ever_measured(self):
@@ -78,8 +94,9 @@ class PatienceTests(SynchronousTestCase):
         endpoints = Endpoints(WIDE, 1000)
         for number in range(100):
             endpoints.answered(Endpoint("192.0.2.9", number), number / 1000)
-        # The last computation saw 96 samples, 0 to 95 ms: rank ceil(95.04) = 96.
-        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.095, 12)
+        # The last computation saw 96 samples, 0 to 95 ms: ranks ceil(91.2) = 92, ceil(95.04) = 96.
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091, 12)
+        self.assertAlmostEqual(endpoints.patience(HERE).hard, 3 * 3 * 0.095, 12)
 
     def test_clamped(self):
         endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)
@@ -102,13 +119,47 @@ class PatienceTests(SynchronousTestCase):
 class RecentTests(SynchronousTestCase):
     def test_nothing_yet(self):
         self.assertIsNone(RecentRTTs(256).p99)
+        self.assertIsNone(RecentRTTs(256).p95)
 
     def test_by_nearest_rank(self):
         recent = RecentRTTs(256)
         for number in range(1, 257):
             recent.add(float(number))
-        # ceil(0.99 x 256) = 254.
-        self.assertEqual(recent.p99, 254.0)
+        # ceil(0.99 x 256) = 254, ceil(0.95 x 256) = 244.
+        self.assertEqual((recent.p99, recent.p95), (254.0, 244.0))
+
+    def test_nothing_but_slow_answers_measures_nothing(self):
+        recent = RecentRTTs(256)
+        recent.add()
+        self.assertEqual((recent.p99, recent.p95), (None, None))
+
+    def test_slow_answers_keep_the_rest_from_looking_faster_than_it_is(self):
+        """Of 100 the five slowest are asked again: the p95 stays where it was."""
+        recent = RecentRTTs(256)
+        for number in range(1, 97):
+            recent.add(float(number) if number <= 91 else SLOW)
+        self.assertEqual(recent.p95, 91.0)
+        self.assertEqual(recent.p99, 91.0)
+
+    def test_where_many_are_lost_the_p95_is_the_p99_of_the_measured(self):
+        recent = RecentRTTs(256)
+        for number in range(1, 257):
+            recent.add(float(number) if number <= 200 else SLOW)
+        self.assertEqual((recent.p95, recent.p99), (198.0, 200.0))
+
+    def test_it_does_not_shrink_by_its_own_doing(self):
+        """Whoever is slower than the p95 is asked again, unless we know how slow it is, as every
+        other one.  The p95 stays near the true one, for ever; without SLOW it would not."""
+        recent, draw = RecentRTTs(256), random.Random(1).random
+        for _ in range(256):
+            recent.add(draw())
+        seen = []
+        for number in range(5000):
+            rtt = draw()
+            recent.add(rtt if number % 2 or rtt <= recent.p95 else SLOW)
+            seen.append(recent.p95)
+        self.assertAlmostEqual(sum(seen) / len(seen), 0.95, 1)
+        self.assertGreater(min(seen), 0.85)
 
     @settings(max_examples=30, deadline=None, derandomize=True)
     @given(st.integers(0, 2**32), st.integers(1, 256), st.integers(0, 600))
@@ -122,6 +173,7 @@ class RecentTests(SynchronousTestCase):
             if seen <= 16 or seen % 16 == 0:
                 window = sorted(every[-size:])
                 self.assertEqual(recent.p99, window[math.ceil(len(window) * 99 / 100) - 1])
+                self.assertEqual(recent.p95, window[math.ceil(len(window) * 95 / 100) - 1])
             else:
                 self.assertEqual(recent.p99, before)
 

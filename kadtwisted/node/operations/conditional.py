@@ -66,7 +66,7 @@ class ConditionalWrites:
     async def _read_back(self, rules: RecordKind, where: StorageKey, record: bytes) -> None:
         """Nothing, if the record is the winner at its place now."""
         try:
-            read = await self._records.read(rules, where.key, "latest")
+            read = await self._records.read(rules, where.key, "latest", patient=True)
         except Unavailable:
             raise Uncertain("the record was stored, but nobody answers any more") from None
         there = at_place(read.winners, where)

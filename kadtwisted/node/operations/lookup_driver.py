@@ -2,7 +2,7 @@
 
 A callback object, not a coroutine: many requests are in flight and any may end first.  Cancelling
 the driver's Deferred cancels every one of them.  When the lookup is over, those still in flight run
-to their end for the routing table's sake; nobody waits for them.
+to their end for the routing table's sake; and who of the closest answers late is told by ``late``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import ErrorReply, KadtwistedError, NodeStopped, RequestTimedOut
+from kadtwisted.lookup.attempts import UNSENT
 from kadtwisted.lookup.disjoint import AnyLookup
-from kadtwisted.lookup.iterative import UNSENT
+from kadtwisted.lookup.latecomers import Latecomers
 from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, Nodes, RequestBody
@@ -41,11 +42,13 @@ class LookupDriver:
         self.lookup = lookup
         self.pings = 0
         """How many PINGs were sent before requests of the lookup."""
+        self.late = Latecomers()
+        """Who of the closest may answer, or has answered, since the lookup was over."""
         self._gently = gently
         self._link = link
         self._now = context.world.now
         self._own_key = context.public_key
-        self._asking: dict[Deferred[None], None] = {}
+        self._asking: dict[Deferred[None], Contact] = {}
         self._judged: dict[int, dict[bytes, bool]] = {}
         self._changes = link.reach.changes
         self._done: Deferred[None] = Deferred(lambda _: self._abandon())
@@ -107,20 +110,28 @@ class LookupDriver:
         lose: Callable[[Failure, Contact], None],
         contact: Contact,
     ) -> None:
-        """Take what comes back, unless the lookup is over: then it was of use to the table only."""
+        """Take what comes back; when the lookup is over it is of use to the table, and to those
+        whom latecomers concern."""
 
         def hear(answer: Answer) -> None:
             if not self._over:
                 take(answer)
+            elif contact in self.late:
+                self.late.answered(contact, self._versions(answer))
 
         watching = asking.addCallback(hear).addErrback(lose, contact)
         if not watching.called:
-            self._asking[watching] = None
-            watching.addBoth(self._forget, watching)
+            self._asking[watching] = contact
+            watching.addBoth(self._forget, watching, contact)
 
-    def _forget(self, _: object, watching: Deferred[None]) -> None:
+    def _forget(self, _: object, watching: Deferred[None], contact: Contact) -> None:
         self._asking.pop(watching, None)
+        self.late.settled(contact)
         self._advance()
+
+    def _versions(self, answer: Answer) -> list[bytes]:
+        """The versions of the records in a late answer; none, if it is nodes that are looked up."""
+        return []
 
     def _take(self, answer: Answer) -> None:
         """A contact answered: its contacts go to the lookup."""
@@ -165,13 +176,16 @@ class LookupDriver:
         if failure.check(NodeStopped):
             self._finish(failure)
         elif failure.check(KadtwistedError, CancelledError):
-            self.lookup.failed(contact, self._now(), _outcome(failure))
+            if not self._over:
+                self.lookup.failed(contact, self._now(), _outcome(failure))
         else:
             self._finish(failure)
 
     def _finish(self, result: Failure | None) -> None:
         if not self._over:
             self._over = True
+            if result is None:
+                self.late = Latecomers.of(self.lookup, self._asking.values())
             self._done.callback(None) if result is None else self._done.errback(result)
 
     def _abandon(self) -> None:

@@ -112,17 +112,24 @@ class RecordDriver(LookupDriver):
             super()._take(answer)
             return
         contacts = self._usable(answer.contact, body.contacts)
-        if body.unchanged:
-            named = self._named.get(contact)
-            held, outcome = [named] if named is not None else [], "unchanged"
-        else:
-            held, outcome = self._judge(contact, body), "record"
+        held, outcome = self._held(contact, body), "unchanged" if body.unchanged else "record"
         self.lookup.holds(contact, held)
         if body.items and not body.contacts and not self.lookup.satisfied:
             self._ask_for_contacts(contact, held)
         else:
             self._settle(contact, held, contacts, outcome)
         self._read_on()
+
+    def _held(self, contact: Contact, body: Records) -> list[bytes]:
+        """The versions that a contact turns out to hold by its answer."""
+        if not body.unchanged:
+            return self._judge(contact, body)
+        named = self._named.get(contact)
+        return [named] if named is not None else []
+
+    def _versions(self, answer: Answer) -> list[bytes]:
+        body = answer.reply.body
+        return self._held(answer.contact, body) if isinstance(body, Records) else []
 
     def _settle(
         self, contact: Contact, held: list[bytes], contacts: list[Contact], outcome: str = "record"
@@ -155,6 +162,8 @@ class RecordDriver(LookupDriver):
         error = failure.value
         if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_KIND:
             self._link.refused_kind(contact, self._findings.rules.number)
+            if self._over:
+                return
             contacts = self._usable(contact, error.contacts)
             self.lookup.replied(contact, contacts, self._now(), PASSED_OVER)
         else:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from kadtwisted.errors import (
     InvalidInput,
@@ -26,7 +27,7 @@ from kadtwisted.errors import (
     Unavailable,
 )
 from kadtwisted.lookup.records import Mode
-from kadtwisted.model.contact import Family
+from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import StorageKey, StoredRecord
@@ -109,18 +110,20 @@ class RecordOperations:
         *,
         whole: bool = True,
         gently: bool = False,
+        patient: bool = False,
     ) -> Read:
         """The records of one kind under a key; of many, unless ``whole``, those of first answers.
 
         In ``first`` mode what this node holds is enough.  In ``latest`` mode, and if the kind has
         one record under a key, the winner is sent to those of the closest nodes that lack it.
-        ``gently``: nobody waits for it, and nothing is repaired.
+        ``gently``: nobody waits for it, and nothing is repaired.  ``patient``: also who is slow is
+        heard out.
 
         Fails with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
         """
         rules = rules.remembering()
         local = await self._local(rules, key)
-        query = Query(rules, key, mode, whole, gently)
+        query = Query(rules, key, mode, whole, gently, patient=patient)
         founds = [] if local and mode == "first" else await self._search(query)
         read = self._read(rules, founds, local)
         if not read.winners and not read.answered:
@@ -158,8 +161,9 @@ class RecordOperations:
     async def search_place(
         self, rules: RecordKind, where: StorageKey
     ) -> tuple[list[Found], Finding | None]:
-        """What a search before a write found, and the winner at one place, here or elsewhere."""
-        founds = await self.search_to_write(Query(rules, where.key, "latest"))
+        """What a search before a conditional write found, and the winner at one place, here or
+        elsewhere.  All of the closest are heard out: one that is slow may hold what decides."""
+        founds = await self.search_to_write(Query(rules, where.key, "latest", patient=True))
         read = self._read(rules, founds, await self._local(rules, where.key))
         return founds, at_place(read.winners, where)
 
@@ -220,15 +224,24 @@ class RecordOperations:
         return founds + await first_of(confirming, _has_record)
 
     def _repair(self, winner: Finding, founds: Sequence[Found]) -> None:
-        """Bring the winner to those of the closest that lack it: one write each, unawaited."""
+        """Bring the winner to those of the closest that lack it, also to those that answer when the
+        search is over: one write each, unawaited."""
         if winner.remaining < 1:
             return
+        body = Store(winner.record, winner.remaining)
+
+        def bring(link: Link, contact: Contact, versions: Sequence[bytes] | None = ()) -> None:
+            if versions is None or winner.version in versions:
+                return
+            self._context.counters.add("repair.stored")
+            repairing = link.ask(contact, body, known=True)
+            repairing.addErrback(lambda failure: failure.trap(KadtwistedError, CancelledError))
+
         for found in founds:
             for contact in found.lacking(winner.version):
-                self._context.counters.add("repair.stored")
-                body = Store(winner.record, winner.remaining)
-                repairing = found.link.ask(contact, body, known=True)
-                repairing.addErrback(lambda failure: failure.trap(KadtwistedError))
+                bring(found.link, contact)
+            for contact in found.late.contacts:
+                found.late.when(contact, partial(bring, found.link, contact))
 
     # --- Publishing --------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from kadtwisted.lookup.disjoint import DisjointLookup
 from kadtwisted.lookup.farther import Farther
 from kadtwisted.lookup.iterative import WIDEST, Lookup
+from kadtwisted.lookup.latecomers import Latecomers
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.ids import NodeID, distance, random_id
@@ -55,6 +56,8 @@ class Query(NamedTuple):
 
     ``whole`` says whether all of many records are wanted, or those of the first answers suffice;
     ``gently`` that nobody waits for it.  ``family``: only over the link of this address family.
+    ``patient``: all of the closest are heard out, also those that are slow.  A conditional write
+    needs it: a single holder may decide.
     """
 
     rules: RecordKind
@@ -63,6 +66,7 @@ class Query(NamedTuple):
     whole: bool = True
     gently: bool = False
     family: Family | None = None
+    patient: bool = False
 
 
 class Charged(NamedTuple):
@@ -74,7 +78,8 @@ class Charged(NamedTuple):
 
 class Found(NamedTuple):
     """The end of one search over one link: the winner at each place, and the k closest nodes,
-    closest first.  ``unread``: a holder has more than the first page that was asked for."""
+    closest first.  ``unread``: a holder has more than the first page that was asked for.  ``late``
+    tells who of the closest answers after the end."""
 
     link: Link
     search: RecordSearch
@@ -82,6 +87,7 @@ class Found(NamedTuple):
     closest: tuple[Contact, ...]
     trace: Trace
     unread: bool = False
+    late: Latecomers = Latecomers()
 
     def keepers(self, context: NodeContext) -> list[Contact]:
         """Who should keep a new record, closest first: the k closest, and maybe some more."""
@@ -110,7 +116,8 @@ class Found(NamedTuple):
 def find_nodes(
     context: NodeContext, link: Link, target: NodeID, *, gently: bool = False
 ) -> Deferred[Lookup]:
-    """Look up the nodes closest to ``target`` over one link; ``gently`` if nobody waits for it."""
+    """Look up the nodes closest to ``target`` over one link; ``gently`` if nobody waits for it:
+    then all of the closest are heard out, also those that are slow."""
     return find_at_cost(context, link, target, gently=gently).addCallback(lambda e: e.lookup)
 
 
@@ -118,7 +125,8 @@ def find_at_cost(
     context: NodeContext, link: Link, target: NodeID, *, gently: bool = True
 ) -> Deferred[Charged]:
     """The same, with the datagrams that the upkeep is charged for it."""
-    lookup = Lookup(target, breadth_of(context), context.world.now())
+    breadth = breadth_of(context)._replace(patient=gently)
+    lookup = Lookup(target, breadth, context.world.now())
     driver = LookupDriver(context, link, lookup, gently=gently)
     return driver.run().addCallback(lambda _: Charged(lookup, LOOKUP_COST + driver.pings))
 
@@ -176,7 +184,7 @@ async def _find_records(
     pages_at_once = context.parameters.alpha if query.whole else 0
     driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
     await driver.run()
-    unread = driver.unread
+    unread, late = driver.unread, driver.late
     farther = Farther(query.key, search.k, context.parameters.id_bits)
     farther.found(each.node_id for each in (*search.passed_over(), *search.closest()))
     while _lacks_nodes(search, farther) and (target := farther.next()) is not None:
@@ -187,7 +195,7 @@ async def _find_records(
         await driver.run()
         unread = unread or driver.unread
     trace = search.trace(context.world.now())
-    return Found(link, search, driver.winners(), tuple(search.closest()), trace, unread)
+    return Found(link, search, driver.winners(), tuple(search.closest()), trace, unread, late)
 
 
 def _lacks_nodes(search: RecordSearch, farther: Farther) -> bool:
@@ -203,7 +211,7 @@ def _record_search(
 ) -> RecordSearch:
     """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
     one slot would be waited for one after the other."""
-    breadth = breadth_of(context)
+    breadth = breadth_of(context)._replace(patient=query.patient or query.gently)
     if query.mode == "first" and paths == 1:
         breadth = breadth._replace(first_wave=FIRST_WAVE)
     if query.mode != "first" or paths > 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import InvalidRecord, KadtwistedError, NodeStopped, NotStored
@@ -41,7 +41,8 @@ class Storing:
         or all have decided.  What they say fails by :func:`check_stored`.
         """
         families = [self._sent(each, key, body) for each in founds]
-        return await self._enough(Spread(families, self._here(founds, key, body)))
+        late = [sent for each in founds for sent in self._sent_later(each, key, body)]
+        return await self._enough(Spread(families, self._here(founds, key, body), late=late))
 
     async def store_nearest(self, founds: Sequence[Found], key: NodeID, body: Store) -> Spread:
         """Store it on the k closest alone, who decide on a conditional write; all are heard."""
@@ -67,9 +68,28 @@ class Storing:
         keepers = keepers if which is None else keepers[which]
         return [Sent(each, self._store_at(found.link, each, body, key)) for each in keepers]
 
+    def _sent_later(self, found: Found, key: NodeID, body: Store) -> list[Sent]:
+        """The STOREs for those of the closest that were too slow for the search."""
+        late = [each for each in found.late.contacts if each not in found.closest]
+        return [Sent(each, self._store_later(found, each, body, key)) for each in late]
+
+    def _store_later(
+        self, found: Found, contact: Contact, body: Store, key: NodeID
+    ) -> Deferred[Outcome | None]:
+        """Store it there when it answers the search; ``None`` if it does not."""
+
+        def store(versions: Sequence[bytes] | None) -> Deferred[Outcome | None]:
+            if versions is None:
+                return succeed(None)
+            return self._store_at(found.link, contact, body, key)
+
+        answering: Deferred[Sequence[bytes] | None] = Deferred()
+        found.late.when(contact, answering.callback)
+        return answering.addCallback(store)
+
     def _here(
         self, founds: Sequence[Found], key: NodeID, body: Store
-    ) -> Callable[[], Deferred[Outcome]] | None:
+    ) -> Callable[[], Deferred[Outcome | None]] | None:
         """How to store it on this node, if it should hold it."""
         if not self._is_holder(key, founds):
             return None
@@ -116,17 +136,17 @@ class Storing:
 
     def _store_at(
         self, link: Link, contact: Contact, body: Store, key: NodeID
-    ) -> Deferred[Outcome]:
+    ) -> Deferred[Outcome | None]:
         longest = int(self._context.parameters.max_remaining)
 
-        def take(answer: Answer) -> Outcome:
+        def take(answer: Answer) -> Outcome | None:
             reply = answer.reply.body
             kept = min(reply.remaining, longest) if isinstance(reply, Stored) else 0
             if not kept:
                 return Refusal(str(contact), NotStored("it keeps the record for 0 seconds", {}))
             return Acknowledgement(contact, distance(key, contact.node_id), kept)
 
-        def lose(failure: Failure) -> Outcome:
+        def lose(failure: Failure) -> Outcome | None:
             error = failure.value
             if not isinstance(error, KadtwistedError) or isinstance(error, NodeStopped):
                 failure.raiseException()

@@ -275,7 +275,8 @@ class Requests:
             asked.waiter.errback(OwnKeyAnswered(sentence, ourselves=asked.came_back))
             return
         rtt = transaction.rtt(now) if asked.measured else None
-        self._endpoints.answered(transaction.endpoint, rtt)
+        repeated = asked.measured and rtt is None
+        self._endpoints.answered(transaction.endpoint, rtt, repeated=repeated)
         if type(reply.body) is Error:
             self._take_error(asked, reply.body)
             return

@@ -40,7 +40,7 @@ class Auditing:
                 f"this node does not keep {asked_for(asked)} published: store it with a pin; what "
                 "others may replace cannot be pinned for them"
             )
-        read = await self._operations.read(rules, where.key, "latest")
+        read = await self._operations.read(rules, where.key, "latest", patient=True)
         for each in read.winners:
             if each.where == where:
                 if rules.is_deletion(each.record):

@@ -31,7 +31,7 @@ class Sent(NamedTuple):
     """A STORE under way: to whom, and what will come of it."""
 
     contact: Contact
-    outcome: Deferred[Outcome]
+    outcome: Deferred[Outcome | None]
 
 
 class _Tally:
@@ -52,18 +52,21 @@ class Spread:
 
     ``families`` are those of each address family in which other nodes are known.  ``here`` stores
     it on this node, if this node should hold it; it is called when another node has acknowledged,
-    or at once if no other one is known.  Unless ``early``, all are heard.
+    or at once if no other one is known.  Unless ``early``, all are heard.  ``late`` are the STOREs
+    of those that may yet answer the search, ``None`` if one does not: nobody waits for them but who
+    waits for the end.
     """
 
     def __init__(
         self,
         families: Sequence[Sequence[Sent]],
-        here: Callable[[], Deferred[Outcome]] | None = None,
+        here: Callable[[], Deferred[Outcome | None]] | None = None,
         *,
         early: bool = True,
+        late: Sequence[Sent] = (),
     ) -> None:
         self._outcomes: list[Outcome] = []
-        self._under_way: dict[Deferred[Outcome], Contact | None] = {}
+        self._under_way: dict[Deferred[Outcome | None], Contact | None] = {}
         self._here = here
         self._early = early
         self._enough: Deferred[None] = Deferred(lambda _: self.cancel())
@@ -74,6 +77,8 @@ class Spread:
         for tally, stores in zip(self._tallies, families, strict=True):
             for contact, outcome in stores:
                 self._watch(outcome, contact, tally)
+        for contact, outcome in late:
+            self._watch(outcome, contact, None)
         if not families:
             self._store_here()
         self._begun = True
@@ -125,16 +130,19 @@ class Spread:
     # --- What comes of it --------------------------------------------------------------------
 
     def _watch(
-        self, outcome: Deferred[Outcome], contact: Contact | None, tally: _Tally | None
+        self, outcome: Deferred[Outcome | None], contact: Contact | None, tally: _Tally | None
     ) -> None:
         self._under_way[outcome] = contact
         outcome.addCallbacks(
             self._decided, self._broken, callbackArgs=(outcome, tally), errbackArgs=(outcome,)
         )
 
-    def _decided(self, came: Outcome, outcome: Deferred[Outcome], tally: _Tally | None) -> None:
+    def _decided(
+        self, came: Outcome | None, outcome: Deferred[Outcome | None], tally: _Tally | None
+    ) -> None:
         del self._under_way[outcome]
-        self._outcomes.append(came)
+        if came is not None:
+            self._outcomes.append(came)
         acknowledged = isinstance(came, Acknowledgement)
         if tally is not None:
             tally.decided += 1
@@ -143,7 +151,7 @@ class Spread:
             self._store_here()
         self._look()
 
-    def _broken(self, failure: Failure, outcome: Deferred[Outcome]) -> None:
+    def _broken(self, failure: Failure, outcome: Deferred[Outcome | None]) -> None:
         """The node has stopped, or there is a fault of ours; those that are left say nothing."""
         if self._under_way.pop(outcome, None) is not None or self._failure is None:
             self._fail(failure, failure)

@@ -119,8 +119,9 @@ class Receipt(NamedTuple):
     ``record`` is what the record says, as its kind decodes it; of :meth:`INode.put` and ``delete``
     a :class:`~kadtwisted.model.record.Value`.  ``failures`` says why each other node did not
     acknowledge.  ``passed_over`` are nodes near the key that do not know this kind of record,
-    closest first: others keep it in their stead.  ``pending`` are nodes that have not decided yet:
-    a receipt comes when three quarters of those who should hold the record have acknowledged it.
+    closest first: others keep it in their stead.  ``pending`` are nodes that have not decided yet,
+    also those that were too slow for the search: a receipt comes when three quarters of those who
+    should hold the record have acknowledged it.
 
     ``complete()`` gives a Deferred of the receipt in which nobody is pending, any number of times;
     it fails with :class:`~kadtwisted.errors.NodeStopped` if the node stops before.  Cancelling it

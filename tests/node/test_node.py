@@ -496,7 +496,7 @@ class VictimTests(SynchronousTestCase):
         """Let every node but the first name these contacts whenever it is asked."""
         for node in self.swarm.nodes[1:]:
             handlers = node._links[Family.IPV4].protocol._handle.__self__
-            self.patch(handlers, "_closest", lambda target, want: contacts(target))
+            self.patch(handlers, "_nearest", lambda target, want, count: contacts(target))
         ours = self.swarm.host_of(self.swarm.nodes[0]).addresses[0]
 
         def watch(datagram: Datagram) -> None:

@@ -116,6 +116,7 @@ if TYPE_CHECKING:
         ContactStatus,
         LinkStatus,
         NodeStatus,
+        PortMapping,
         RoutingStatus,
     )
     from kadtwisted.node.node import Node
@@ -179,7 +180,8 @@ _HOMES = homes(
             "Acknowledgement BootstrapResult Change Collection FoundRecord GetResult NodesResult "
             "PingResult Receipt Trace TraceStep"
         ),
-        "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus RoutingStatus",
+        "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus PortMapping "
+        "RoutingStatus",
         "kadtwisted.node.node": "Node",
         "kadtwisted.node.world": "World",
         "kadtwisted.parameters": (
@@ -274,6 +276,7 @@ __all__ = [
     "OwnRecord",
     "Parameters",
     "PingResult",
+    "PortMapping",
     "Provider",
     "Providers",
     "Publication",

@@ -380,6 +380,12 @@ class NodeSettings:
     )
     read_only: bool = False
     """A short-lived node: it never enters a routing table and stores nothing for others."""
+    portmap: str = setting(
+        "none",
+        Choice(("none", "auto", "pcp", "natpmp", "upnp")),
+        "How a gateway is asked to map the UDP port from outside: by one protocol, auto tries "
+        "all, none asks for nothing. upnp needs the package miniupnpc.",
+    )
     sealer: str = setting(
         "box",
         Choice(("box", "plain")),

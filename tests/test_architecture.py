@@ -16,7 +16,7 @@ from tests.source_trees import TOP, RulesCase, all_imports, breaches, imports, r
 PURE_FLOORS = MappingProxyType(
     dict.fromkeys(("", "lazy", "interfaces", "errors", "constants", "parameters", "model"), 0)
     | dict.fromkeys(
-        ("wire", "sealing", "identity", "records", "routing", "rpc", "lookup", "upkeep"), 1
+        ("wire", "sealing", "identity", "records", "routing", "rpc", "lookup", "upkeep", "nat"), 1
     )
     | {"dialects": 2}
 )
@@ -27,7 +27,6 @@ FLOORS = PURE_FLOORS | {
     "node": 3,
     "api": 4,
     "settings": 4,
-    "nat": 5,
     "application": 5,
     "aio": 6,
     "daemon": 6,
@@ -48,8 +47,8 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "names", "network_clock", "world"),
-            ("port",),
+            ("arguments", "context", "counters", "names", "network_clock", "threads", "world"),
+            ("port", "portmap"),
             ("serving",),
             ("operations",),
             ("upkeep", "watching"),

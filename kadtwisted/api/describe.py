@@ -36,6 +36,7 @@ from kadtwisted.model.status import (
     ContactStatus,
     LinkStatus,
     NodeStatus,
+    PortMapping,
     RoutingStatus,
 )
 from kadtwisted.records.kinds import NATIVE_KINDS
@@ -357,6 +358,18 @@ def _link(link: LinkStatus) -> Described:
         "tentative": link.tentative,
         "requests_in_flight": link.requests_in_flight,
         "twin": _endpoint(link.twin),
+        "mapping": _mapping(link.mapping),
+    }
+
+
+def _mapping(mapping: PortMapping | None) -> Described | None:
+    if mapping is None:
+        return None
+    return {
+        "protocol": mapping.protocol or None,
+        "outer": _endpoint(mapping.outer),
+        "left_seconds": round(mapping.left, 3),
+        "problem": mapping.problem or None,
     }
 
 

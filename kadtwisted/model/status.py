@@ -17,6 +17,7 @@ class LinkStatus(NamedTuple):
     ``observed`` is ``None`` until enough others agree, or our own socket tells; its port is 0 if
     they do not agree on one.  ``observers`` counts the networks, and the neighbours on our own
     site, that have agreed lately.  ``twin`` is where another node answers under this node's key.
+    ``mapping`` is ``None`` where none was asked for.
     """
 
     family: Family
@@ -27,6 +28,20 @@ class LinkStatus(NamedTuple):
     tentative: int
     requests_in_flight: int
     twin: Endpoint | None = None
+    mapping: PortMapping | None = None
+
+
+class PortMapping(NamedTuple):
+    """How a port is mapped at the gateway: ``outer`` is where, by what the gateway says.
+
+    ``protocol`` is empty while there is no mapping; then ``problem`` says why.  ``left`` is in
+    seconds.
+    """
+
+    protocol: str
+    outer: Endpoint | None
+    left: float
+    problem: str
 
 
 class ContactStatus(NamedTuple):

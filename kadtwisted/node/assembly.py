@@ -32,6 +32,7 @@ from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.protocol import Handle
+from kadtwisted.node.portmap.portmapper import Portmapper
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.serving.telling import Telling
@@ -80,6 +81,7 @@ class Assembly:
     maintenance: Maintenance
     telling: Telling
     watches: Watches
+    portmapper: Portmapper
 
 
 def assemble(lasting: LastingParts) -> Assembly:
@@ -114,7 +116,16 @@ def assemble(lasting: LastingParts) -> Assembly:
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
     return Assembly(
-        links, operations, announcing, auditing, bootstrap, workers, maintenance, telling, watches
+        links,
+        operations,
+        announcing,
+        auditing,
+        bootstrap,
+        workers,
+        maintenance,
+        telling,
+        watches,
+        Portmapper(context),
     )
 
 

@@ -138,6 +138,8 @@ class NodeLife:
         self._started_at = self._context.world.now()
         self._maintenance.start()
         self._maintenance.recall(contacts)
+        if (ipv4 := self._links.get(Family.IPV4)) is not None:
+            self._parts.portmapper.start(ipv4.listening)
 
     async def _recall_and_bind(self) -> tuple[Contact, ...]:
         """The contacts of an earlier run; nothing is left open if this fails."""
@@ -181,6 +183,7 @@ class NodeLife:
         self._parts.watches.close()
         self._parts.telling.stop()
         try:
+            await self._parts.portmapper.stop()
             await self._close()
         finally:
             self._run_state = RunState.STOPPED

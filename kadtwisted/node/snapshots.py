@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from kadtwisted.model.contact import Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus, NodeStatus
@@ -43,7 +44,7 @@ def node_status(
         private=not context.open_network,
         uptime=context.world.now() - started_at if running else 0.0,
         clock_ahead=context.clock.ahead(),
-        links=tuple(link_status(link) for link in parts.links.values()),
+        links=tuple(link_status(link, parts) for link in parts.links.values()),
         stored_records=usage.records,
         stored_bytes=usage.size,
         storage_full=lasting.records.ledger.is_full(),
@@ -78,7 +79,7 @@ def node_health(lasting: LastingParts, parts: Assembly, state: RunState) -> Heal
     )
 
 
-def link_status(link: Link) -> LinkStatus:
+def link_status(link: Link, parts: Assembly) -> LinkStatus:
     """One address family."""
     entries = [e for bucket in link.table.buckets() for e in bucket.entries]
     tentative = sum(entry.tentative for entry in entries)
@@ -91,6 +92,7 @@ def link_status(link: Link) -> LinkStatus:
         tentative,
         len(link.requests),
         link.twin,
+        parts.portmapper.mapping if link.family is Family.IPV4 else None,
     )
 
 

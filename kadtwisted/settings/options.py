@@ -147,6 +147,7 @@ _EVERYDAY = (
         argument="network-secret-file", example="/etc/kademlia/network.secret",
     ),
     _of(NodeSettings, "allow", {"check": checks.check_prefix}, argument="allow"),
+    _of(NodeSettings, "portmap", argument="portmap"),
     _of(DaemonSettings, "storage", argument="storage"),
     _of(DaemonSettings, "serializer", argument="serializer"),
     _of(NodeSettings, "sealer", argument="sealer"),

@@ -42,12 +42,21 @@ def _facts(status: Described) -> list[tuple[str, str]]:
         *(("Address", address) for address in status["addresses"]),
         *(("Listening", _listening(link)) for link in links),
         *(("Same key at", link["twin"]) for link in links if link.get("twin")),
+        *(("Mapped", _mapped(link["mapping"])) for link in links if link.get("mapping")),
         ("Contacts", ", ".join(_contacts(link) for link in links)),
         ("Stored", f"{stored}, {size(status['stored_bytes'])}{full}"),
         ("Own records", _own_records(status)),
         ("Replication", _replication(status)),
         ("Node ID", status["node_id"]),
     ]
+
+
+def _mapped(mapping: Described) -> str:
+    """The port at the gateway."""
+    if not mapping["protocol"]:
+        return f"no: {mapping['problem'] or 'the gateway is being asked'}"
+    left = duration(mapping["left_seconds"])
+    return f"{mapping['outer'] or 'at the gateway'} by {mapping['protocol']}, for {left}"
 
 
 def _own_records(status: Described) -> str:

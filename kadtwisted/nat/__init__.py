@@ -1,0 +1,1 @@
+"""What is done about address translators: asking a gateway for a mapping.  Pure."""

@@ -1,0 +1,1 @@
+"""Asks the gateway to map our port: the shell around :mod:`kadtwisted.nat`."""

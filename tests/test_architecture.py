@@ -47,7 +47,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "names", "network_clock", "threads", "world"),
+            ("arguments", "context", "counters", "names", "network_clock", "world"),
             ("port", "portmap"),
             ("serving",),
             ("operations",),

@@ -134,7 +134,7 @@ class CompletenessTests(SynchronousTestCase):
         return {
             name
             for name, each in vars(module).items()
-            if isinstance(each, type) and each.__module__ == module.__name__
+            if isinstance(each, type) and f"{each.__module__}.".startswith(f"{module.__name__}.")
         }
 
     def test_every_error(self) -> None:

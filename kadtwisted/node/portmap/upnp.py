@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from kadtwisted.nat.mapping import Grant, Heard, Refused, Wish
-from kadtwisted.node.threads import in_thread
+from kadtwisted.node.portmap.threads import in_thread
 
 SEARCH = 2000
 """Milliseconds that gateways have to answer the search (UPnP Device Architecture 1.1, 1.3.2)."""

@@ -9,7 +9,7 @@ from twisted.trial import unittest
 
 from kadtwisted.nat.mapping import Grant, Heard, Refused, Wish
 from kadtwisted.node.portmap.upnp import MISSING, Upnp
-from tests.node.test_threads import Turns
+from tests.node.portmap.test_threads import Turns
 
 WISH = Wish("10.0.0.2", 8000, 8001, 7200)
 

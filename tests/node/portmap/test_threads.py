@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial import unittest
 
 from kadtwisted.errors import Unavailable
-from kadtwisted.node.threads import in_thread
+from kadtwisted.node.portmap.threads import in_thread
 
 
 class Turns:

@@ -190,7 +190,6 @@ class TestRealPort(PortContract, SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
 
-    @abstractmethod
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
     ) -> Port:
@@ -219,7 +218,6 @@ class TestHostPort(PortContract, SynchronousTestCase):
         self.clock = HeapClock()
         self.host = Network(self.clock).host(LOOPBACK)
 
-    @abstractmethod
     def listen(
         self, protocol: DatagramProtocol, port: int = 0, interface: str = LOOPBACK, size: int = 8192
     ) -> HostPort:

@@ -22,7 +22,6 @@ crowd, is one of many.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from math import inf, sqrt
 from typing import NamedTuple
@@ -54,12 +53,13 @@ class SizeEstimates:
     """The estimates of one table's network around random points, the newest :data:`REMEMBERED`."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._recent: list[tuple[float, int]] = []
 
     def note(self, estimate: float, contacts: int) -> None:
         """A lookup of a random ID has ended: so many nodes by those that are nearest to it; at that
         time the table had so many ``contacts``."""
         self._recent.append((estimate, contacts))
+        del self._recent[:-REMEMBERED]
 
     def missing(self, contacts: int) -> int:
         """How many more lookups of random IDs are needed for a size that is not in doubt."""

@@ -19,6 +19,7 @@ that was silent for longest is forgotten first.
 from __future__ import annotations
 
 from array import array
+from collections.abc import MutableSequence, Sequence
 from statistics import median
 from typing import Generic, TypeVar
 
@@ -38,14 +39,15 @@ class Votes(Generic[T]):
 
     A node has six of these, full most of the time: so they stand in columns, the oldest vote first,
     and of each network only a hash of 64 bits.  Two that share one have one vote together.
+    ``answers`` is an empty list, or an array if they are numbers.
     """
 
     __slots__ = ("_answers", "_at", "_networks")
 
-    def __init__(self) -> None:
+    def __init__(self, answers: MutableSequence[T]) -> None:
         self._networks = array("q")
         self._at = array("d")
-        self._answers: list[T] = []
+        self._answers = answers
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -66,7 +68,7 @@ class Votes(Generic[T]):
     def _forget(self, place: int) -> None:
         del self._networks[place], self._at[place], self._answers[place]
 
-    def fresh(self, now: float) -> list[T]:
+    def fresh(self, now: float) -> Sequence[T]:
         """The answers that count now, one for each network, the oldest first."""
         at, old = self._at, 0
         while old < len(at) and now - at[old] >= KEPT:
@@ -84,8 +86,8 @@ class Verdict(Generic[T]):
     __slots__ = ("_hosts", "_votes", "answer")
 
     def __init__(self) -> None:
-        self._votes: Votes[T] = Votes()
-        self._hosts: Votes[T] = Votes()
+        self._votes: Votes[T] = Votes([])
+        self._hosts: Votes[T] = Votes([])
         self.answer: T | None = None
 
     def cast(self, network: bytes, answer: T, now: float, host: bytes | None = None) -> bool:
@@ -118,7 +120,7 @@ class Verdict(Generic[T]):
         self.answer = None
 
 
-def _is_majority(answer: T, fresh: list[T]) -> bool:
+def _is_majority(answer: T, fresh: Sequence[T]) -> bool:
     return 2 * fresh.count(answer) > len(fresh)
 
 
@@ -134,8 +136,8 @@ class Median:
     def __init__(self, within: float) -> None:
         """``within``: how far both medians may be from each other."""
         self._within = within
-        self._votes: Votes[float] = Votes()
-        self._hosts: Votes[float] = Votes()
+        self._votes: Votes[float] = Votes(array("d"))
+        self._hosts: Votes[float] = Votes(array("d"))
 
     def cast(self, network: bytes, number: float, now: float, host: bytes | None = None) -> None:
         """A node of this network told this number; ``host`` as in :meth:`Verdict.cast`."""

@@ -27,11 +27,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.model.contact import Endpoint, is_loopback
+from kadtwisted.model.generations import Generations
 from kadtwisted.parameters import LimitSettings
 
 SITE_FACTOR = 8
@@ -87,6 +87,8 @@ Source = Endpoint | str | tuple[str]
 """Whom a budget belongs to: a proven endpoint, the text of a group of strangers, or of proven
 senders in a tuple of its own."""
 
+_Groups = tuple[tuple[tuple[str], float, float], ...]
+
 
 class Limits:
     """The budgets of one port.
@@ -108,7 +110,7 @@ class Limits:
         self._writes = BucketShape.of(settings.writes_rate, settings.writes_burst)
         self._secrets = BucketShape.of(settings.secrets_rate, settings.secrets_burst)
         self._secrets_full_at = float("-inf")
-        self._ipv6_hosts_of = lru_cache(RECENT_HOSTS)(self._proven_groups)
+        self._ipv6_groups: Generations[str, _Groups] = Generations(RECENT_HOSTS)
         self._site = BucketShape.of(SITE_FACTOR * rate, SITE_FACTOR * burst)
         self._strangers = BucketShape.of(
             settings.strangers_total_rate, settings.strangers_total_burst
@@ -146,7 +148,8 @@ class Limits:
     def _admit_proven_ipv6(self, endpoint: Endpoint, now: float) -> bool:
         """The same of an endpoint with two groups."""
         sources = self._sources
-        groups = self._ipv6_hosts_of(endpoint[0])
+        host, known = endpoint[0], self._ipv6_groups
+        groups = known.young.get(host) or known.old.get(host) or self._proven_groups(host)
         for group, _, allowance in groups:
             if sources.get(group, now) > now + allowance:
                 return False
@@ -289,11 +292,16 @@ class Limits:
     def _hosts_of(self, host: str) -> tuple[tuple[tuple[str], float, float], ...]:
         """The groups at which a proven sender of a host is charged, and the interval and the
         allowance of each: in plain tuples, because each datagram reads them."""
-        return self._ipv6_hosts_of(host) if ":" in host else (((host,), *self._host),)
-
-    def _proven_groups(self, host: str) -> tuple[tuple[tuple[str], float, float], ...]:
-        """The same, worked out."""
-        if is_loopback(host.rpartition(":")[2] if "." in host else host):
+        if ":" not in host:
             return (((host,), *self._host),)
-        charged = zip(self._charges(Endpoint(host, 0)), (self._host, self._host_site), strict=False)
-        return tuple(((group,), *budget) for (group, _), budget in charged)
+        return self._ipv6_groups.find(host) or self._proven_groups(host)
+
+    def _proven_groups(self, host: str) -> _Groups:
+        """The same of an IPv6 host, worked out and kept."""
+        groups: _Groups = (((host,), *self._host),)
+        if not is_loopback(host.rpartition(":")[2] if "." in host else host):
+            shapes = self._host, self._host_site
+            charged = zip(self._charges(Endpoint(host, 0)), shapes, strict=False)
+            groups = tuple(((group,), *budget) for (group, _), budget in charged)
+        self._ipv6_groups.keep(host, groups)
+        return groups

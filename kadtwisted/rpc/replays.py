@@ -17,6 +17,8 @@ has opened the datagram, so nobody can fill them with bytes that no node has sea
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from math import inf
 
 from kadtwisted.constants import REPLAY_WINDOW
@@ -27,12 +29,17 @@ SERVED_REMEMBERED = 16384
 2,000 requests a second they reach back 8 s; counts of replays on a live network would settle it."""
 
 STRANGERS_REMEMBERED = 131_072
-"""Strangers' datagrams; when there are so many, the older half is forgotten, so that a node that
-serves no more than 109 strangers a second, for ten minutes, forgets none of them too early.
-MAGIC: they take 13 MB."""
+"""Strangers' datagrams; when there are so many, the oldest are forgotten, so that a node that
+serves no more than 200 strangers a second, for ten minutes, forgets none of them too early.
+MAGIC: they take 2 MB."""
 
-SWEEP_EVERY = 60.0
-"""Seconds between two looks for strangers' datagrams that are over."""
+SLICE_SECONDS = 60.0
+"""MAGIC: strangers' datagrams that came within so long are forgotten together.  Longer slices keep
+more that is over; shorter ones are more lists to search."""
+
+SLICES = 16
+"""A slice ends early when it holds this part of all that may be remembered: so few are forgotten
+at once, and none is so long that it takes time to put another hash in its place."""
 
 
 class AnsweredOnce:
@@ -55,29 +62,56 @@ class AnsweredOnce:
         self.current = set()
 
 
-class Strangers:
-    """The strangers' datagrams that were served lately: a hash of 64 bits of the random part of
-    each, and until when it is remembered.
+class _Slice:
+    """Strangers' datagrams that came about the same time: a hash of 64 bits of the random part of
+    each, sorted, and until when it is remembered."""
 
-    What is over is forgotten once a minute; without room, the older half goes.
+    __slots__ = ("ends_at", "hashes", "over_at", "untils")
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.over_at = -inf
+        self.hashes = array("q")
+        self.untils = array("d")
+
+    def until(self, wanted: int) -> float:
+        """Until when this hash is remembered."""
+        place = bisect_left(self.hashes, wanted)
+        known = place < len(self.hashes) and self.hashes[place] == wanted
+        return self.untils[place] if known else -inf
+
+    def add(self, hashed: int, until: float) -> None:
+        """Remember one more."""
+        place = bisect_left(self.hashes, hashed)
+        self.hashes.insert(place, hashed)
+        self.untils.insert(place, until)
+        self.over_at = max(self.over_at, until)
+
+
+class Strangers:
+    """The strangers' datagrams that were served lately, in slices of time, the oldest first.
+
+    A dictionary would take many times the memory; to search each slice by bisection costs a few
+    microseconds, a small part of the public-key work that such a datagram makes.  What is over is
+    forgotten within a minute; without room, the oldest slice goes.
     """
 
-    __slots__ = ("_capacity", "_served", "_sweep_at", "_window")
+    __slots__ = ("_capacity", "_slices", "_window")
 
     def __init__(self, window: float = REPLAY_WINDOW, capacity: int = STRANGERS_REMEMBERED) -> None:
         self._window = window
         self._capacity = capacity
-        self._served: dict[int, float] = {}
-        self._sweep_at = -inf
+        self._slices: list[_Slice] = []
 
     def __len__(self) -> int:
-        return len(self._served)
+        return sum(len(each.hashes) for each in self._slices)
 
     def check_new(self, random: bytes, now: float) -> None:
         """:class:`MalformedDatagram` (``replayed``) for a datagram that was served already."""
-        until = self._served.get(hash(random))
-        if until is not None and until > now:
-            raise MalformedDatagram("replayed")
+        hashed = hash(random)
+        for each in self._slices:
+            if each.until(hashed) > now:
+                raise MalformedDatagram("replayed")
 
     def serve(self, random: bytes, sent: int | None, unix_now: float, now: float) -> None:
         """Remember a datagram for as long as the clock that it shows may count as near.
@@ -89,9 +123,16 @@ class Strangers:
         if sent is None or abs(sent - unix_now) > self._window:
             raise MalformedDatagram("stale")
         self.check_new(random, now)
-        full = len(self._served) >= self._capacity
-        if full or now >= self._sweep_at:
-            self._sweep_at = now + SWEEP_EVERY
-            fresh = [each for each in self._served.items() if each[1] > now]
-            self._served = dict(fresh[(self._capacity + 1) // 2 :] if full else fresh)
-        self._served[hash(random)] = now + 2 * self._window
+        self._slice_for(now).add(hash(random), now + 2 * self._window)
+
+    def _slice_for(self, now: float) -> _Slice:
+        """Where those that come now belong, after what is over, or has no room, has gone."""
+        slices = self._slices
+        while slices and slices[0].over_at <= now:
+            del slices[0]
+        if len(self) >= self._capacity:
+            del slices[0]
+        longest = max(1, self._capacity // SLICES)
+        if not slices or now >= slices[-1].ends_at or len(slices[-1].hashes) >= longest:
+            slices.append(_Slice(now + SLICE_SECONDS))
+        return slices[-1]

@@ -138,6 +138,27 @@ nodes that it deals with, and each object more would cost as much as a key."""
 PAIR_BYTES = 96
 
 
+def _sealing(network: int) -> Callable[[PairKeys], tuple[bytes, ...]]:
+    """What cuts the keys for sealing out of a PairKeys; slices take twice the time."""
+    return Struct(f"{PAIR_BYTES * network}x32s32x32s").unpack_from
+
+
+def _opening(network: int) -> Callable[[PairKeys], tuple[bytes, ...]]:
+    """What cuts out the key for opening."""
+    return Struct(f"{PAIR_BYTES * network}x32x32s").unpack_from
+
+
+_SEALS, _OPENS = (_sealing(0), _sealing(1)), (_opening(0), _opening(1))
+"""For the first networks; more than two are rare.  All nodes of a process share these."""
+_CUTS = tuple(
+    Struct(
+        f"{RANDOM_END}s{TAG_BYTES}s{each.key_end - NONCE_END}s{each.header_end - each.key_end}s"
+    ).unpack_from
+    for each in LAYOUTS
+)
+"""What cuts a datagram of each form into its parts."""
+
+
 class Outgoing(NamedTuple):
     """How a form is sealed: its first byte, the key that it shows, whether a token follows, and the
     keys of the whole network if every node can open the form."""
@@ -187,10 +208,9 @@ class BoxSealer:
         self._agree = agree
         self._secrets: Generations[bytes, PairKeys] = Generations(cache_size)
         self._aside: tuple[bytes, PairKeys] | None = None
-        # What cuts the keys for one network out of a PairKeys; slices take twice the time.
-        starts = [PAIR_BYTES * each for each in range(self.networks)]
-        self._seals = tuple(Struct(f"{start}x32s32x32s").unpack_from for start in starts)
-        self._opens = tuple(Struct(f"{start}x32x32s").unpack_from for start in starts)
+        more = range(len(_SEALS), self.networks)
+        self._seals = (*_SEALS, *map(_sealing, more)) if more else _SEALS
+        self._opens = (*_OPENS, *map(_opening, more)) if more else _OPENS
         self._randoms = random_parts(secure_random)
         self._box = SecretBox()
         self._outgoing = tuple(self._outgoing_form(form) for form in FORMS)
@@ -317,9 +337,8 @@ class BoxSealer:
 
 
 def _incoming_form(form: Form, tags: tuple[tuple[int, blake2b], ...]) -> Incoming:
-    number, key_end, header_end, shortest = LAYOUTS[form]
-    shown = f"{key_end - NONCE_END}s{header_end - key_end}s"
-    return number, shortest, Struct(f"{RANDOM_END}s{TAG_BYTES}s{shown}").unpack_from, tags
+    layout = LAYOUTS[form]
+    return layout.form, layout.shortest, _CUTS[form], tags
 
 
 def random_parts(secure_random: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -28,17 +28,19 @@ they have met."""
 SLACK = 64
 """Stale heap entries that are tolerated.  MAGIC: any small number makes compaction rare."""
 
+_Due = tuple[float, int, Hashable]
+"""When a task is due, a number that goes up from one to the next, and the task: so no two tasks are
+ever compared."""
+
 
 class Schedule:
     """The tasks of one node and when they are due; ``random`` draws the jitter."""
 
     def __init__(self, random: RandomBits) -> None:
         self._random = random
-        self._due: dict[Hashable, tuple[float, int]] = {}
-        self._heap: list[tuple[float, int, Hashable]] = []
-        self._valid: set[int] = set()
-        """The numbers of the heap's entries that are not stale: a number is compared sooner than a
-        task."""
+        self._due: dict[Hashable, _Due] = {}
+        """The entry of the heap that counts for each task; all others are stale."""
+        self._heap: list[_Due] = []
         self._count = 0
 
     def __len__(self) -> int:
@@ -51,11 +53,10 @@ class Schedule:
         """The task is due at this moment, and not at the one it was set to before."""
         self.forget(task)
         self._count += 1
-        self._due[task] = (moment, self._count)
-        self._valid.add(self._count)
-        heappush(self._heap, (moment, self._count, task))
+        self._due[task] = due = (moment, self._count, task)
+        heappush(self._heap, due)
         if len(self._heap) > 2 * len(self._due) + SLACK:
-            self._heap = [(when, order, each) for each, (when, order) in self._due.items()]
+            self._heap = list(self._due.values())
             heapify(self._heap)
 
     def after(self, task: Hashable, now: float, period: float) -> None:
@@ -68,9 +69,7 @@ class Schedule:
 
     def forget(self, task: Hashable) -> None:
         """The task is not due any more; nothing happens if it was not."""
-        due = self._due.pop(task, None)
-        if due is not None:
-            self._valid.discard(due[1])
+        self._due.pop(task, None)
 
     def due_at(self, task: Hashable) -> float | None:
         """When this task is due; ``None`` if it is not scheduled."""
@@ -87,14 +86,13 @@ class Schedule:
         self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None
-        _, number, task = heappop(self._heap)
+        task = heappop(self._heap)[2]
         del self._due[task]
-        self._valid.discard(number)
         return task
 
     def _drop_stale(self) -> None:
-        heap, valid = self._heap, self._valid
-        while heap and heap[0][1] not in valid:
+        heap, due = self._heap, self._due
+        while heap and due.get(heap[0][2]) is not heap[0]:
             heappop(heap)
 
 

@@ -16,7 +16,6 @@ Pure.  Bounded by the last :data:`REMEMBERED` sessions.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from math import log
 from typing import NamedTuple
@@ -45,11 +44,12 @@ class Sessions:
     """The sessions that one node has seen end."""
 
     def __init__(self) -> None:
-        self._ended: deque[Stay] = deque(maxlen=REMEMBERED)
+        self._ended: list[Stay] = []
 
     def ended(self, length: float, now: float) -> None:
         """A contact is gone that was known for ``length`` seconds."""
         self._ended.append(Stay(now - max(0.0, length), now))
+        del self._ended[:-REMEMBERED]
 
     def median(self, present: Iterable[Stay], gone: int, now: float) -> float | None:
         """The median session in seconds; ``None`` if too few sessions ended to tell.
@@ -58,7 +58,7 @@ class Sessions:
         """
         start = now - WINDOW
         while self._ended and self._ended[0].until <= start:
-            self._ended.popleft()
+            del self._ended[0]
         ended = len(self._ended) + gone
         if ended < ENOUGH:
             return None

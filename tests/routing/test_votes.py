@@ -17,13 +17,13 @@ def network(number: int) -> bytes:
 
 class VotesTests(SynchronousTestCase):
     def test_each_network_has_one_vote_the_newest(self) -> None:
-        votes: Votes[str] = Votes()
+        votes: Votes[str] = Votes([])
         for number, answer in ((1, "a"), (2, "b"), (1, "c")):
             votes.cast(network(number), answer, 0.0)
         self.assertEqual(votes.fresh(0.0), ["b", "c"])
 
     def test_votes_grow_old(self) -> None:
-        votes: Votes[str] = Votes()
+        votes: Votes[str] = Votes([])
         votes.cast(network(1), "a", 0.0)
         votes.cast(network(2), "b", 10.0)
         self.assertEqual(votes.fresh(KEPT - 0.1), ["a", "b"])
@@ -32,7 +32,7 @@ class VotesTests(SynchronousTestCase):
         self.assertEqual(votes.fresh(KEPT), ["b", "a"])
 
     def test_they_are_bounded_and_the_longest_silence_goes(self) -> None:
-        votes: Votes[int] = Votes()
+        votes: Votes[int] = Votes([])
         for number in range(CAPACITY):
             votes.cast(network(number), number, 0.0)
         votes.cast(network(0), 0, 1.0)
@@ -41,7 +41,7 @@ class VotesTests(SynchronousTestCase):
         self.assertEqual(votes.fresh(1.0), [*range(2, CAPACITY), 0, CAPACITY])
 
     def test_they_can_be_forgotten(self) -> None:
-        votes: Votes[int] = Votes()
+        votes: Votes[int] = Votes([])
         votes.cast(network(0), 0, 0.0)
         votes.clear()
         self.assertEqual((len(votes), votes.fresh(0.0)), (0, []))

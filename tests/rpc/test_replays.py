@@ -63,7 +63,7 @@ class StrangersTests(SynchronousTestCase):
         self.serve(1, UNIX - 301, 0.0)
         self.assertEqual(len(self.strangers), 0)
 
-    def test_without_room_the_older_half_is_forgotten(self) -> None:
+    def test_without_room_the_oldest_are_forgotten(self) -> None:
         self.strangers = Strangers(capacity=4)
         for number in range(5):
             self.assertEqual(self.serve(number, UNIX, 0.0), "")
@@ -84,12 +84,29 @@ class StrangersTests(SynchronousTestCase):
         for number in range(100, 150):
             self.serve(number, UNIX + 601, 601.0)
         self.assertEqual(len(self.strangers), 50)
-        self.serve(150, UNIX + 602, 602.0)
-        self.serve(151, UNIX + 1201, 1201.0)
+        self.serve(150, UNIX + 660, 660.0)
+        self.serve(151, UNIX + 661, 661.0)
+        self.serve(152, UNIX + 1260, 1260.0)
         self.assertEqual(len(self.strangers), 2)
 
+    def test_each_is_remembered_for_its_own_time(self) -> None:
+        """One that leaves with others that came after it counts no longer than they say."""
+        for number, now in ((1, 0.0), (2, 30.0)):
+            self.serve(number, UNIX + 300, now)
+        self.assertEqual(self.serve(1, UNIX + 599, 599.0), "replayed")
+        self.assertEqual(self.serve(1, UNIX + 600, 600.0), "")
+        self.assertEqual(self.serve(1, UNIX + 600, 601.0), "replayed")
+        self.assertEqual(self.serve(2, UNIX + 601, 601.0), "replayed")
 
-class AnsweredOnceTests(SynchronousTestCase):
+    def test_a_flood_leaves_no_long_slice(self) -> None:
+        self.strangers = Strangers(capacity=64)
+        for number in range(1000):
+            self.assertEqual(self.serve(number, UNIX, 0.0), "")
+            self.assertLessEqual(len(self.strangers), 64)
+        newest = range(999, 939, -1)
+        self.assertEqual({self.serve(n, UNIX, 0.0) for n in newest}, {"replayed"})
+        self.assertEqual(self.serve(900, UNIX, 0.0), "")
+
     def test_an_entry_lives_for_two_generations(self) -> None:
         once = AnsweredOnce()
         once.current.add(random(1))

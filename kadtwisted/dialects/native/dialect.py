@@ -46,6 +46,11 @@ SHORT_ANSWER = 216
 below 24, which all defined ones are.  And for a PONG with an agent of 64 bytes, its own IPv6
 endpoint, features below 2^32 and bitmaps of 2 bytes; a longer one loses its agent."""
 
+MESSAGES = frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed))
+"""The requests that there are."""
+PROVEN_ONLY = frozenset((Store, Have, Listen))
+"""The requests that need a token."""
+
 RESERVED_NETWORKS = frozenset({"mainline"})
 """Names that choose another dialect."""
 
@@ -101,8 +106,8 @@ def native_dialect(
         parameters=settings.parameters,
         datagram_limit=DATAGRAM_LIMIT,
         formats=FORMATS,
-        messages=frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed)),
-        proven_only=frozenset((Store, Have, Listen)),
+        messages=MESSAGES,
+        proven_only=PROVEN_ONLY,
         answer_unknown=answer_unknown,
         serializer=serializer or CBORSerializer(node_id_of),
         sealer=sealer,

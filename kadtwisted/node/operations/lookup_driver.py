@@ -63,6 +63,12 @@ class LookupDriver:
         self._advance()
         return self._done
 
+    def hand_over(self) -> None:
+        """Another driver goes on with the lookup, which never hears of the requests of this one
+        that are left: they have failed, or they would hold their slots for ever."""
+        for contact in list(self._asking.values()):
+            self.lookup.failed(contact, self._now())
+
     def _advance(self) -> None:
         """Ask whom the lookup names, until it names nobody; end when it is finished."""
         if self._advancing or self._over:

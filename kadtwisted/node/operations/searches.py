@@ -190,6 +190,7 @@ async def _find_records(
     while _lacks_nodes(search, farther) and (target := farther.next()) is not None:
         found = (await find_nodes(context, link, target, gently=query.gently)).closest()
         farther.found(each.node_id for each in found)
+        driver.hand_over()
         search.add(found, context.world.now())
         driver = RecordDriver(context, link, search, findings, pages_at_once, gently=query.gently)
         await driver.run()

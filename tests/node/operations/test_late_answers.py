@@ -143,6 +143,36 @@ class NodesTests(LateCase):
         self.assertEqual(driver.late.contacts, [])
 
 
+class HandedOverTests(LateCase):
+    """Half of six nodes answer; when the lookup is over another driver goes on with it."""
+
+    def drive(self, lookup: Lookup) -> LookupDriver:
+        driver = LookupDriver(context_of(self.node), link_of(self.node), lookup)
+        driver.run().addBoth(self.outcome.append)
+        self.clock.advance(0.02)
+        return driver
+
+    def test_who_is_silent_does_not_hold_up_the_next_driver(self) -> None:
+        hosts = [self.network.host(f"192.0.2.{20 + number}") for number in range(7)]
+        new, *known = (Stranger(host, number) for number, host in enumerate(hosts, 30))
+        known.sort(key=lambda each: each.contact.node_id ^ KEY)
+        lookup = Lookup(KEY, Breadth(6, 1))
+        lookup.add([each.contact for each in known], self.clock.seconds())
+        lookup.seeds = 0
+        driver = self.drive(lookup)
+        for each in known[:3]:
+            self.answer(each, Nodes(()))
+            self.clock.advance(0.01)
+        while not self.outcome:
+            self.clock.advance(0.01)
+        self.assertEqual(lookup.in_flight, 3, "it is over, and these may still answer")
+        driver.hand_over()
+        lookup.add([new.contact], self.clock.seconds())
+        self.drive(lookup)
+        self.answer(new, Nodes(()))
+        self.assertEqual(self.outcome, [None, None])
+
+
 class WriteTests(LateCase):
     """Who answers late gets the record of a put, and the repair of a get."""
 

@@ -54,6 +54,13 @@ class ServedKindsTests(SynchronousTestCase):
         known = [self.kinds.knows(key, 1, 0.0) for key in keys]
         self.assertEqual(known, [True, None, True, True])
 
+    def test_room_for_one(self) -> None:
+        self.kinds = ServedKinds(1)
+        for key in (A, B):
+            self.kinds.told(key, b"\x40")
+        self.assertEqual(len(self.kinds), 1)
+        self.assertEqual([self.kinds.knows(key, 1, 0.0) for key in (A, B)], [None, True])
+
     def test_each_has_its_own_word(self) -> None:
         self.kinds = ServedKinds(10)
         keys = [number.to_bytes(32, "big") for number in range(4)]

@@ -74,12 +74,6 @@ class _Slice:
         self.hashes = array("q")
         self.untils = array("d")
 
-    def until(self, wanted: int) -> float:
-        """Until when this hash is remembered."""
-        place = bisect_left(self.hashes, wanted)
-        known = place < len(self.hashes) and self.hashes[place] == wanted
-        return self.untils[place] if known else -inf
-
     def add(self, hashed: int, until: float) -> None:
         """Remember one more."""
         place = bisect_left(self.hashes, hashed)
@@ -96,21 +90,25 @@ class Strangers:
     forgotten within a minute; without room, the oldest slice goes.
     """
 
-    __slots__ = ("_capacity", "_slices", "_window")
+    __slots__ = ("_capacity", "_count", "_slices", "_window")
 
     def __init__(self, window: float = REPLAY_WINDOW, capacity: int = STRANGERS_REMEMBERED) -> None:
         self._window = window
         self._capacity = capacity
         self._slices: list[_Slice] = []
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(len(each.hashes) for each in self._slices)
+        return self._count
 
     def check_new(self, random: bytes, now: float) -> None:
         """:class:`MalformedDatagram` (``replayed``) for a datagram that was served already."""
         hashed = hash(random)
         for each in self._slices:
-            if each.until(hashed) > now:
+            hashes = each.hashes
+            place = bisect_left(hashes, hashed)
+            known = place < len(hashes) and hashes[place] == hashed
+            if known and each.untils[place] > now:
                 raise MalformedDatagram("replayed")
 
     def serve(self, random: bytes, sent: int | None, unix_now: float, now: float) -> None:
@@ -124,15 +122,20 @@ class Strangers:
             raise MalformedDatagram("stale")
         self.check_new(random, now)
         self._slice_for(now).add(hash(random), now + 2 * self._window)
+        self._count += 1
 
     def _slice_for(self, now: float) -> _Slice:
         """Where those that come now belong, after what is over, or has no room, has gone."""
         slices = self._slices
         while slices and slices[0].over_at <= now:
-            del slices[0]
-        if len(self) >= self._capacity:
-            del slices[0]
+            self._forget_oldest()
+        if self._count >= self._capacity:
+            self._forget_oldest()
         longest = max(1, self._capacity // SLICES)
         if not slices or now >= slices[-1].ends_at or len(slices[-1].hashes) >= longest:
             slices.append(_Slice(now + SLICE_SECONDS))
         return slices[-1]
+
+    def _forget_oldest(self) -> None:
+        self._count -= len(self._slices[0].hashes)
+        del self._slices[0]

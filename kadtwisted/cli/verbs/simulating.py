@@ -49,7 +49,8 @@ async def simulate(session: Session) -> int:
         return os.EX_CONFIG
     if arguments.output is not None:
         _write(Path(arguments.output), found)
-    if arguments.pictures is not None and found["rows"]:
+    # Of a sweep all runs may have failed; a result of anything else has something to draw.
+    if arguments.pictures is not None and (found["rows"] or arguments.scenario != SWEEP):
         draw(session.output, found, Path(arguments.pictures))
     session.output.result(found, summary)
     return sweeping.exit_code(found) if arguments.scenario == SWEEP else os.EX_OK

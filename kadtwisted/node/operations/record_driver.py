@@ -238,5 +238,5 @@ class RecordDriver(LookupDriver):
         self._reading.pop(holder, None)
         if failure.check(NodeStopped) or not failure.check(KadtwistedError, CancelledError):
             self._finish(failure)
-        else:
+        elif not self._over:  # a search that was cancelled asks nobody more
             self._read_on()

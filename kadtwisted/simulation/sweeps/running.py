@@ -16,6 +16,7 @@ from kadtwisted.errors import LocalError
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.sweeps.plan import Plan, Run
 from kadtwisted.simulation.sweeps.shelf import Shelf
+from kadtwisted.simulation.sweeps.summary import summary
 
 TRIES = 3
 """MAGIC: a run whose process was ended from outside deserves another try; one that ends its process
@@ -75,10 +76,16 @@ class Sweep:
         self._tries: Counter[int] = Counter()
 
     def run(self, make_engine: Callable[[], Engine]) -> Harvest:
-        """Run what is missing; an engine is made only if anything is."""
+        """Run what is missing; an engine is made only if anything is.
+
+        :class:`~kadtwisted.errors.ConfigurationError` as soon as a result shows that the plan names
+        a figure that is none.
+        """
         with self._shelf.open(self._tell):
             harvest = Harvest(self._shelf.found(self._tell))
             runs = self._plan.runs()
+            if harvest.documents:
+                summary(self._plan, harvest.documents)
             missing = [run for run in runs if run.number not in harvest.documents]
             done = len(runs) - len(missing)
             there = f", {done} of {len(runs)} are there already" if done else ""
@@ -106,6 +113,8 @@ class Sweep:
         run = ended.run
         if not ended.trouble:
             harvest.documents[run.number] = self._shelf.put(run, ended.text)
+            if len(harvest.documents) == 1:  # a slip in the plan is told now
+                summary(self._plan, harvest.documents)
             self._monitor.step()
             return
         if ended.hopeless:

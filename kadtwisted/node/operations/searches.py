@@ -146,12 +146,13 @@ def refresh_bucket(
 
 
 def measure_network(context: NodeContext, link: Link) -> Deferred[None]:
-    """Look up as many random IDs as the estimate of the network's size needs, if it needs any."""
+    """Look up as many random IDs as the estimate of the network's size needs, if it needs any; a
+    write waits for it."""
     if not is_size_needed(context, link):
         return succeed(None)
 
     def measure(target: NodeID) -> Deferred[None]:
-        looking = find_nodes(context, link, target, gently=True)
+        looking = find_nodes(context, link, target)
         return looking.addCallback(lambda e: note_size(context, link, target, e.closest()))
 
     random, bits = context.world.random, context.parameters.id_bits

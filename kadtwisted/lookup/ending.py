@@ -4,9 +4,9 @@ Rules of this file.  **Near the end.**  A lookup walks towards its target with a
 time, because each answer may name nearer nodes, and what was asked before of others is lost.  Once
 one of the nearest, of the first quarter of k, has answered and named nobody new among the k
 nearest, hardly anything more is lost: the rest of the k nearest must be asked anyhow.  So then they
-are asked all at once.  Measured with 1,000 nodes: a full lookup takes 0.35 s instead of 0.54, and
-23.5 requests instead of 23.4.  If any of the k nearest were believed it would be as fast, but half
-as many again were asked in a small network.
+are asked all at once.  Measured with 1,000 nodes, together with the rule below: a full lookup takes
+0.34 s instead of 0.53, and 24.0 requests instead of 23.4.  If any of the k nearest were believed,
+more than twice as many nodes were asked in a test with a small network.
 
 A farther node that names nobody new proves nothing, nor does one that names fewer than half of k:
 beside a record there is room for few.  So a liar that is far away cannot make us hurry, and none

@@ -1,4 +1,4 @@
-"""What is known of each endpoint: its round-trip time, the token it gave us, its failures.
+"""What is known of each endpoint: its round-trip time, and the token that it gave us.
 
 This file decides how long to wait for a reply (RFC 6298, between the bounds of
 :class:`~kadtwisted.parameters.Timeouts`), and whether a token that we hold is fresh enough to be
@@ -161,7 +161,6 @@ class Endpoints:
         self, timeouts: Timeouts, capacity: int, rotation: float = _DEFAULTS.token_rotation
     ) -> None:
         self._timeouts = timeouts
-        self._capacity = capacity
         self._token_life = TOKEN_LIFE * rotation
         self._recent = RecentRTTs(timeouts.samples)
         self._records: Generations[Endpoint, bytes] = Generations(capacity)

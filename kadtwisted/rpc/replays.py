@@ -18,11 +18,11 @@ has opened the datagram, so nobody can fill them with bytes that no node has sea
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from math import inf
 
 from kadtwisted.constants import REPLAY_WINDOW
 from kadtwisted.errors import MalformedDatagram
+from kadtwisted.rpc.sorted_hashes import place_in
 
 SERVED_REMEMBERED = 16384
 """Random parts in one generation, which begins anew when it is full.  MAGIC: both take 3 MB.  At
@@ -76,7 +76,7 @@ class _Slice:
 
     def add(self, hashed: int, until: float) -> None:
         """Remember one more."""
-        place = bisect_left(self.hashes, hashed)
+        place, _ = place_in(self.hashes, hashed)
         self.hashes.insert(place, hashed)
         self.untils.insert(place, until)
         self.over_at = max(self.over_at, until)
@@ -105,9 +105,7 @@ class Strangers:
         """:class:`MalformedDatagram` (``replayed``) for a datagram that was served already."""
         hashed = hash(random)
         for each in self._slices:
-            hashes = each.hashes
-            place = bisect_left(hashes, hashed)
-            known = place < len(hashes) and hashes[place] == hashed
+            place, known = place_in(each.hashes, hashed)
             if known and each.untils[place] > now:
                 raise MalformedDatagram("replayed")
 

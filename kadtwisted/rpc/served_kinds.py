@@ -14,10 +14,10 @@ most say the same: so they stand in sorted columns, which take a third of a dict
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from typing import NamedTuple
 
 from kadtwisted.model.bitmaps import has_number
+from kadtwisted.rpc.sorted_hashes import place_in
 
 REFUSAL_COUNTS = 3600.0
 """MAGIC: seconds; a node is pinged several times in an hour, and its PONG would settle it."""
@@ -39,25 +39,27 @@ class _Words:
         self.hashes = array("q")
         self.told: list[_Told] = []
 
-    def place(self, hashed: int) -> tuple[int, bool]:
-        """Where a node stands, or would stand, and whether it does."""
-        place = bisect_left(self.hashes, hashed)
-        return place, place < len(self.hashes) and self.hashes[place] == hashed
-
     def find(self, hashed: int) -> _Told | None:
         """What a node told, if it is here."""
-        place, known = self.place(hashed)
+        place, known = place_in(self.hashes, hashed)
         return self.told[place] if known else None
+
+    def replace(self, hashed: int, told: _Told) -> bool:
+        """A node told this now; whether it was here."""
+        place, known = place_in(self.hashes, hashed)
+        if known:
+            self.told[place] = told
+        return known
 
     def add(self, hashed: int, told: _Told) -> None:
         """A node that was not here told this."""
-        place, _ = self.place(hashed)
+        place, _ = place_in(self.hashes, hashed)
         self.hashes.insert(place, hashed)
         self.told.insert(place, told)
 
     def drop(self, hashed: int) -> None:
         """Forget a node, if it is here."""
-        place, known = self.place(hashed)
+        place, known = place_in(self.hashes, hashed)
         if known:
             del self.hashes[place], self.told[place]
 
@@ -104,9 +106,7 @@ class ServedKinds:
 
     def _keep(self, key: bytes, told: _Told) -> None:
         hashed = hash(key)
-        place, known = self._young.place(hashed)
-        if known:
-            self._young.told[place] = told
+        if self._young.replace(hashed, told):
             return
         self._old.drop(hashed)
         if len(self._young.told) >= max(self._half, 1):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -13,6 +13,8 @@ from kadtwisted.simulation.pictures.captions import caption
 from kadtwisted.simulation.pictures.sheet import REFERENCE, Sheet, line
 
 Document = Mapping[str, Any]
+Cases = Sequence[tuple[Document, Document]]
+"""Rows of a result, each with its details."""
 
 
 class Ideal(NamedTuple):
@@ -76,16 +78,23 @@ def _growth(axes: Axes, found: Document, key: str) -> None:
 def latency(found: Document) -> dict[str, Sheet]:
     """How long lookups take: a picture for each number of nodes, a panel for each part of dead
     ones, a line for each rule."""
-    sizes = list(dict.fromkeys(row["nodes"] for row in found["rows"]))
-    return {"" if len(sizes) == 1 else f"-{size}": _latency_of(found, size) for size in sizes}
+    return _for_each_size(found, _latency_of)
 
 
-def _latency_of(found: Document, size: int) -> Sheet:
-    cases = [
-        (row, detail)
-        for row, detail in zip(found["rows"], found["details"], strict=True)
-        if row["nodes"] == size
-    ]
+def _for_each_size(
+    found: Document, draw: Callable[[Document, int, Cases], Sheet]
+) -> dict[str, Sheet]:
+    """A picture for each number of nodes, of its rows and their details."""
+    sizes: dict[int, list[tuple[Document, Document]]] = {}
+    for row, detail in zip(found["rows"], found["details"], strict=True):
+        sizes.setdefault(row["nodes"], []).append((row, detail))
+    return {
+        "" if len(sizes) == 1 else f"-{size}": draw(found, size, cases)
+        for size, cases in sizes.items()
+    }
+
+
+def _latency_of(found: Document, size: int, cases: Cases) -> Sheet:
     parts = list(dict.fromkeys(row["dead_percent"] for row, _ in cases))
     title = "How long a lookup takes when nodes have just crashed"
     made = Sheet(title, caption(found, size), 2, len(parts), height=2.4, shared_legend=True)
@@ -101,7 +110,7 @@ def _latency_of(found: Document, size: int) -> Sheet:
     return made
 
 
-def _distributions(axes: Axes, cases: Sequence[tuple[Document, Document]], kind: str) -> None:
+def _distributions(axes: Axes, cases: Cases, kind: str) -> None:
     """A line for each rule; one ends below 100 % if lookups failed."""
     for number, (row, detail) in enumerate(cases):
         times = detail[f"{kind}_seconds_cdf"]
@@ -124,16 +133,10 @@ _MOMENTS = (
 def waiting(found: Document) -> dict[str, Sheet]:
     """What callers wait for: a picture for each number of nodes, a panel for each kind of
     operation, a line for each part of dead ones."""
-    sizes = list(dict.fromkeys(row["nodes"] for row in found["rows"]))
-    return {"" if len(sizes) == 1 else f"-{size}": _waiting_of(found, size) for size in sizes}
+    return _for_each_size(found, _waiting_of)
 
 
-def _waiting_of(found: Document, size: int) -> Sheet:
-    cases = [
-        (row, detail)
-        for row, detail in zip(found["rows"], found["details"], strict=True)
-        if row["nodes"] == size
-    ]
+def _waiting_of(found: Document, size: int, cases: Cases) -> Sheet:
     title = "What a caller waits for when nodes have just crashed"
     made = Sheet(title, caption(found, size), 2, 3, height=2.4, shared_legend=True)
     for place, (kind, what) in enumerate(_MOMENTS):

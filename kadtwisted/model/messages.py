@@ -24,11 +24,12 @@ class Method(IntEnum):
     FIND_VALUE = 3
     STORE = 4
     HAVE = 5
-    PROBE = 6  # reserved
-    PUNCH = 7  # reserved
+    PROBE = 6
+    PUNCH = 7
     LISTEN = 8
     LEAVE = 9  # reserved
     CHANGED = 10
+    INTRODUCE = 11
 
 
 class ErrorCode(IntEnum):
@@ -147,13 +148,64 @@ class Changed(NamedTuple):
     remaining: int = 0
 
 
+class Probe(NamedTuple):
+    """Have a node that I may never have written to send me one PING.  Answered by :class:`Probed`.
+
+    With ``after`` above 0, in seconds, the responder sends it itself, so much later.
+    """
+
+    after: int = 0
+
+
+class Punch(NamedTuple):
+    """Tell the node with this public key that I want to talk to it.  Answered by :class:`Punched`.
+
+    ``kind`` is the :class:`~kadtwisted.model.nat.NatKind` that the asker is behind.
+    """
+
+    key: bytes
+    kind: int = 0
+
+
+class Introduce(NamedTuple):
+    """The node with this public key has proven to me that it receives at ``endpoint``, and asks you
+    for one PING there.  Answered by :class:`Introduced`.
+
+    ``purpose`` is a :class:`Purpose`; ``kind`` is that of the NAT which the node says it is behind.
+    """
+
+    key: bytes
+    endpoint: Endpoint
+    purpose: int
+    kind: int = 0
+
+
+class Purpose(IntEnum):
+    """What an :class:`Introduce` is for."""
+
+    PROBE = 0
+    PATH = 1
+
+
 class UnknownRequest(NamedTuple):
     """A well-formed request whose method this node does not know; answered by an error."""
 
     method: int
 
 
-RequestBody = Ping | FindNode | FindValue | Store | Have | Listen | Changed | UnknownRequest
+RequestBody = (
+    Ping
+    | FindNode
+    | FindValue
+    | Store
+    | Have
+    | Listen
+    | Changed
+    | Probe
+    | Punch
+    | Introduce
+    | UnknownRequest
+)
 
 METHODS: Mapping[type, Method] = MappingProxyType(
     {
@@ -164,6 +216,9 @@ METHODS: Mapping[type, Method] = MappingProxyType(
         Have: Method.HAVE,
         Listen: Method.LISTEN,
         Changed: Method.CHANGED,
+        Probe: Method.PROBE,
+        Punch: Method.PUNCH,
+        Introduce: Method.INTRODUCE,
     }
 )
 """The number of each method's requests and replies."""
@@ -253,6 +308,26 @@ class Noted(NamedTuple):
     listening: bool
 
 
+class Probed(NamedTuple):
+    """The node with this public key will send the PING."""
+
+    key: bytes
+
+
+class Punched(NamedTuple):
+    """The node was told; I hear it from ``endpoint``, and it says that it is behind a NAT of this
+    ``kind``."""
+
+    endpoint: Endpoint
+    kind: int = 0
+
+
+class Introduced(NamedTuple):
+    """The PING is on its way, from behind a NAT of this ``kind``."""
+
+    kind: int = 0
+
+
 class Error(NamedTuple):
     """The request was understood and refused; ``retry_after`` is in milliseconds.
 
@@ -266,7 +341,19 @@ class Error(NamedTuple):
     contacts: tuple[Contact, ...] = ()
 
 
-ReplyBody = Pong | Nodes | Records | Stored | Wanted | Listening | Noted | Error
+ReplyBody = (
+    Pong
+    | Nodes
+    | Records
+    | Stored
+    | Wanted
+    | Listening
+    | Noted
+    | Probed
+    | Punched
+    | Introduced
+    | Error
+)
 
 
 class Reply(NamedTuple):

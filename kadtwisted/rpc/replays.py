@@ -56,6 +56,14 @@ class AnsweredOnce:
         self.current: set[bytes] = set()
         self.previous: set[bytes] = set()
 
+    def serve(self, random: bytes) -> None:
+        """A datagram is served; ``replayed`` if it was before.  For requests that are rare."""
+        if random in self.current or random in self.previous:
+            raise MalformedDatagram("replayed")
+        self.current.add(random)
+        if len(self.current) >= SERVED_REMEMBERED:
+            self.rotate()
+
     def rotate(self) -> None:
         """Forget the older generation and begin a new one."""
         self.previous = self.current

@@ -16,7 +16,7 @@ from cbor2 import loads
 
 from kadtwisted.constants import TOKEN_BYTES, TRANSACTION_ID_BYTES
 from kadtwisted.errors import MalformedDatagram
-from kadtwisted.model.contact import KEY_BYTES, Contact
+from kadtwisted.model.contact import KEY_BYTES, Contact, Endpoint
 from kadtwisted.model.ids import ID_BYTES, NodeID
 from kadtwisted.model.messages import (
     Changed,
@@ -24,6 +24,8 @@ from kadtwisted.model.messages import (
     FindNode,
     FindValue,
     Have,
+    Introduce,
+    Introduced,
     Listen,
     Listening,
     Message,
@@ -32,6 +34,10 @@ from kadtwisted.model.messages import (
     Noted,
     Ping,
     Pong,
+    Probe,
+    Probed,
+    Punch,
+    Punched,
     Records,
     Reply,
     ReplyBody,
@@ -188,6 +194,24 @@ def _changed(items: Items) -> Changed:
     )
 
 
+def _probe(items: Items) -> Probe:
+    return Probe(_uint(items[4], REMAINING_BOUND, "after"))
+
+
+def _punch(items: Items) -> Punch:
+    return Punch(_key(items[4]), _uint(items[5], METHOD_BOUND, "nat"))
+
+
+def _introduce(items: Items) -> Introduce:
+    key, endpoint, purpose, kind = items[4:8]
+    return Introduce(
+        _key(key),
+        _endpoint(endpoint),
+        _uint(purpose, METHOD_BOUND, "purpose"),
+        _uint(kind, METHOD_BOUND, "nat"),
+    )
+
+
 _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingProxyType(
     {
         int(Method.PING): (4, _ping),
@@ -197,6 +221,9 @@ _REQUESTS: Mapping[int, tuple[int, Callable[[Items], RequestBody]]] = MappingPro
         int(Method.HAVE): (5, _have),
         int(Method.LISTEN): (8, _listen),
         int(Method.CHANGED): (9, _changed),
+        int(Method.PROBE): (5, _probe),
+        int(Method.PUNCH): (6, _punch),
+        int(Method.INTRODUCE): (8, _introduce),
     }
 )
 """For each method: the number of known items in its array, and its reader."""
@@ -274,6 +301,18 @@ def _noted(items: Items, unpack: Unpack) -> Noted:
     return Noted(_flag(items[4], "listening"))
 
 
+def _probed(items: Items, unpack: Unpack) -> Probed:
+    return Probed(_key(items[4]))
+
+
+def _punched(items: Items, unpack: Unpack) -> Punched:
+    return Punched(_endpoint(items[4]), _uint(items[5], METHOD_BOUND, "nat"))
+
+
+def _introduced(items: Items, unpack: Unpack) -> Introduced:
+    return Introduced(_uint(items[4], METHOD_BOUND, "nat"))
+
+
 def _error(items: Items, unpack: Unpack) -> Error:
     return Error(
         _uint(items[4], METHOD_BOUND, "code"),
@@ -295,6 +334,9 @@ _REPLIES: Mapping[int, tuple[int, Callable[[Items, Unpack], ReplyBody]]] = Mappi
         int(Method.HAVE): (5, _wanted),
         int(Method.LISTEN): (6, _listening),
         int(Method.CHANGED): (5, _noted),
+        int(Method.PROBE): (5, _probed),
+        int(Method.PUNCH): (6, _punched),
+        int(Method.INTRODUCE): (5, _introduced),
     }
 )
 
@@ -331,6 +373,17 @@ def _version(item: object, reason: str) -> bytes:
     if type(item) is not bytes or len(item) not in (0, VERSION_BYTES):
         raise MalformedDatagram(reason)
     return item
+
+
+def _key(item: object) -> bytes:
+    return _bytes(item, KEY_BYTES, KEY_BYTES, "public-key")
+
+
+def _endpoint(item: object) -> Endpoint:
+    endpoint = unpack_endpoint(item, "endpoint")
+    if endpoint is None:
+        raise MalformedDatagram("endpoint")
+    return endpoint
 
 
 def _id(item: object, reason: str) -> NodeID:

@@ -20,6 +20,8 @@ from kadtwisted.model.messages import (
     FindNode,
     FindValue,
     Have,
+    Introduce,
+    Introduced,
     Listen,
     Listening,
     Method,
@@ -27,6 +29,10 @@ from kadtwisted.model.messages import (
     Noted,
     Ping,
     Pong,
+    Probe,
+    Probed,
+    Punch,
+    Punched,
     Records,
     Reply,
     ReplyBody,
@@ -41,6 +47,7 @@ from kadtwisted.wire.packed import pack_contacts, pack_endpoint, pack_entries, s
 # Plain integers: the CBOR library is slower with members of an enumeration.
 _PING, _FIND_NODE, _FIND_VALUE, _STORE, _HAVE = (int(method) for method in list(Method)[:5])
 _LISTEN, _CHANGED = int(Method.LISTEN), int(Method.CHANGED)
+_PROBE, _PUNCH, _INTRODUCE = int(Method.PROBE), int(Method.PUNCH), int(Method.INTRODUCE)
 
 _SHRINKING_HEADS = 4
 """Bytes by which the heads of two byte strings may shrink when contacts are left out."""
@@ -93,6 +100,12 @@ def _request_body(body: RequestBody) -> tuple[int, tuple[object, ...]]:
     if isinstance(body, Listen | Changed):
         number = _LISTEN if isinstance(body, Listen) else _CHANGED
         return number, (id_to_bytes(body.key), *body[1:])
+    if isinstance(body, Probe):
+        return _PROBE, body
+    if isinstance(body, Punch):
+        return _PUNCH, body
+    if isinstance(body, Introduce):
+        return _INTRODUCE, (body.key, pack_endpoint(body.endpoint), body.purpose, body.kind)
     return int(body.method), ()
 
 
@@ -137,6 +150,12 @@ def _reply_body(body: ReplyBody) -> tuple[int, tuple[object, ...]]:
         return -_LISTEN, body
     if isinstance(body, Noted):
         return -_CHANGED, body
+    if isinstance(body, Probed):
+        return -_PROBE, body
+    if isinstance(body, Punched):
+        return -_PUNCH, (pack_endpoint(body.endpoint), body.kind)
+    if isinstance(body, Introduced):
+        return -_INTRODUCE, body
     return -_HAVE, body
 
 

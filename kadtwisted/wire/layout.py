@@ -12,6 +12,9 @@ Requests, ``[method, transaction ID, flags, padding, ...]``::
     HAVE        entries, packed: kind 1, key 20, version 8 bytes each
     LISTEN      key, kind, known version, seconds
     CHANGED     key, kind, version, record, remaining seconds
+    PROBE       after
+    PUNCH       public key, kind of NAT
+    INTRODUCE   public key, endpoint, purpose, kind of NAT
 
 Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error begins with 0::
 
@@ -23,6 +26,9 @@ Replies, ``[-method, transaction ID, token, observed endpoint, ...]``; an error 
     HAVE        bitmap
     LISTEN      seconds, version
     CHANGED     listening
+    PROBE       public key
+    PUNCH       endpoint, kind of NAT
+    INTRODUCE   kind of NAT
     error       code, text, retry after (milliseconds), contacts4, contacts6 (both may be missing)
 
 The padding of a request begins with the sender's clock, 8 bytes; a shorter one has no clock.

@@ -28,12 +28,18 @@ from kadtwisted.model.messages import (
     FindValue,
     Have,
     HaveEntry,
+    Introduce,
+    Introduced,
     Listen,
     Listening,
     Nodes,
     Noted,
     Ping,
     Pong,
+    Probe,
+    Probed,
+    Punch,
+    Punched,
     Records,
     Reply,
     ReplyBody,
@@ -105,6 +111,9 @@ REQUESTS: tuple[RequestBody, ...] = (
     Have(tuple(HaveEntry(255, LAST_ID, b"\xff" * 8) for _ in range(HAVE_LIMIT))),
     Listen(LAST_ID, 255, b"\xff" * 8, LONGEST),
     Changed(LAST_ID, 255, b"\xff" * 8, bytes(CHANGED_RECORD_BYTES), LONGEST),
+    Probe(LONGEST),
+    Punch(b"\xff" * 32, 255),
+    Introduce(b"\xff" * 32, SEEN_AT[Family.IPV6], 255, 255),
 )
 
 NUMBERS = 2
@@ -120,6 +129,9 @@ SHORT_REPLIES: tuple[ReplyBody, ...] = (
     Wanted(b"\xff" * (HAVE_LIMIT // 8)),
     Listening(LONGEST, b"\xff" * 8),
     Noted(True),
+    Probed(b"\xff" * 32),
+    Punched(SEEN_AT[Family.IPV6], 255),
+    Introduced(255),
     *(Error(code, "e" * 128, LONGEST) for code in ErrorCode),
 )
 REPLIES: tuple[ReplyBody, ...] = (

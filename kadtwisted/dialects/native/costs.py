@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from kadtwisted.model.messages import Changed, Have, Listen, RequestBody, Store
+from kadtwisted.model.messages import (
+    Changed,
+    Have,
+    Introduce,
+    Listen,
+    Probe,
+    Punch,
+    RequestBody,
+    Store,
+)
 from kadtwisted.model.record import Kind
 
-COSTLY = frozenset((Store, Have, Listen, Changed))
+COSTLY = frozenset((Store, Have, Listen, Changed, Probe, Punch, Introduce))
 """Requests that may take several times the time of a PING."""
 
 BYTES_A_UNIT = 256
@@ -14,6 +23,12 @@ ENTRIES_A_UNIT = 4
 """So many bytes of a record to check, lists or dictionaries in its value to take apart, or entries
 of a HAVE to look up, take about as long as a PING; `python -m kadtwisted.testing.attacks cost`
 measures it."""
+
+INTRODUCING = frozenset((Probe, Punch, Introduce))
+"""Requests that bring somebody a datagram of a stranger.  They are padded to its length even with a
+token, so that nobody gets more than was sent for it."""
+INTRODUCING_UNITS = 3.0
+"""What it takes to ask a third node, or to agree on a secret with a stranger and send it a PING."""
 
 SIGNED = frozenset((bytes([Kind.MUTABLE]), bytes([Kind.ANNOUNCEMENT])))
 """How records begin that have a signature."""
@@ -33,4 +48,6 @@ def extra_cost(body: RequestBody) -> float:
         nests = record.count(b"l") + record.count(b"d")
         signature = SIGNATURE_UNITS if record[:1] in SIGNED else 0
         return 1 + len(record) / BYTES_A_UNIT + nests / NESTS_A_UNIT + signature
+    if type(body) in INTRODUCING:
+        return INTRODUCING_UNITS
     return 0.0

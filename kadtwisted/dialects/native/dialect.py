@@ -10,6 +10,7 @@ from zope.interface.verify import verifyObject
 from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.door import IDoor
+from kadtwisted.dialects.native.costs import INTRODUCING
 from kadtwisted.dialects.native.door import NativeDoor
 from kadtwisted.dialects.native.parts import Shared
 from kadtwisted.errors import ConfigurationError
@@ -46,9 +47,9 @@ SHORT_ANSWER = 216
 below 24, which all defined ones are.  And for a PONG with an agent of 64 bytes, its own IPv6
 endpoint, features below 2^32 and bitmaps of 2 bytes; a longer one loses its agent."""
 
-MESSAGES = frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed))
+MESSAGES = frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed)) | INTRODUCING
 """The requests that there are."""
-PROVEN_ONLY = frozenset((Store, Have, Listen))
+PROVEN_ONLY = frozenset((Store, Have, Listen)) | INTRODUCING
 """The requests that need a token."""
 
 RESERVED_NETWORKS = frozenset({"mainline"})

@@ -34,7 +34,7 @@ from kadtwisted.dialects.door import (
     Received,
     Send,
 )
-from kadtwisted.dialects.native.costs import COSTLY, extra_cost
+from kadtwisted.dialects.native.costs import COSTLY, INTRODUCING, extra_cost
 from kadtwisted.dialects.native.parts import Parts, Shared
 from kadtwisted.errors import MalformedDatagram
 from kadtwisted.model.contact import Endpoint
@@ -64,6 +64,9 @@ sent again."""
 _PADDED = frozenset((FindNode, FindValue))
 """Requests whose answer may be much longer than they are: a sender without a token pads them, and
 of a sender with one each datagram is answered once."""
+
+_SERVED_ONCE = INTRODUCING | {Listen}
+"""Requests that bring datagrams later: each datagram is served once."""
 
 _NOT_VALID = Error(ErrorCode.BAD_TOKEN, "the token is not valid here any more")
 _BUSY = Error(ErrorCode.BUSY, "", BUSY_RETRY_MS)
@@ -153,7 +156,7 @@ class NativeDoor:
                 if len(served) >= SERVED_REMEMBERED:
                     once.rotate()
         elif kind in COSTLY:
-            refusal = refusal or self._refusal_of_costly(datagram[NONCE], endpoint, body, now)
+            refusal = refusal or self._refusal_of_costly(datagram, endpoint, body, now)
         if self._networks > 1 and not own:
             self.endpoints.remember_network(endpoint, network)
         envelope = REPLY, network, token, self._reply_room
@@ -198,19 +201,18 @@ class NativeDoor:
             self._strangers.serve(datagram[NONCE], time, self._unix_time(), now)
 
     def _refusal_of_costly(
-        self, random: bytes, endpoint: Endpoint, body: RequestBody, now: float
+        self, datagram: bytes, endpoint: Endpoint, body: RequestBody, now: float
     ) -> Error | None:
-        """BUSY if a costly request is over the budget of its sender.  A LISTEN, which brings
-        datagrams later, is served once, as those that bring a long answer."""
+        """BUSY if a costly request is over the budget of its sender.  One that brings datagrams
+        later is served once, as those that bring a long answer."""
+        kind = type(body)
+        if kind in INTRODUCING and len(datagram) < self._answer_length(body):
+            raise MalformedDatagram("not-padded")
         if not self._can_afford(endpoint, body, now):
             return _BUSY
         once = self._once
-        if type(body) is Listen and once is not None:
-            if random in once.current or random in once.previous:
-                raise MalformedDatagram("replayed")
-            once.current.add(random)
-            if len(once.current) >= SERVED_REMEMBERED:
-                once.rotate()
+        if kind in _SERVED_ONCE and once is not None:
+            once.serve(datagram[NONCE])
         return None
 
     def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:
@@ -377,7 +379,7 @@ class NativeDoor:
         if not greets or notes.cookie_taken:
             token = self.endpoints.token(contact.endpoint, now, contact.key)
         length, time = 0, None
-        if token == NO_TOKEN or greets:
+        if token == NO_TOKEN or greets or type(body) in INTRODUCING:
             # An unproven asker brings at least the bytes it wants back: nobody is amplified.
             length = self._answer_length(body) - self._sealer.request_overhead
         if length or self._private:

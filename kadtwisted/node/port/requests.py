@@ -36,12 +36,18 @@ from kadtwisted.model.messages import (
     FindNode,
     FindValue,
     Have,
+    Introduce,
+    Introduced,
     Listen,
     Listening,
     Nodes,
     Noted,
     Ping,
     Pong,
+    Probe,
+    Probed,
+    Punch,
+    Punched,
     Records,
     Reply,
     ReplyBody,
@@ -84,6 +90,9 @@ _ANSWERS: Mapping[type, type] = MappingProxyType(
         Have: Wanted,
         Listen: Listening,
         Changed: Noted,
+        Probe: Probed,
+        Punch: Punched,
+        Introduce: Introduced,
     }
 )
 """The one type of reply that answers each type of request."""

@@ -1,28 +1,38 @@
-"""A node's contacts with the world besides the reactor: clocks, randomness, name resolution.
+"""A node's contacts with the world besides the reactor: clocks, randomness, names, own addresses.
 
 They are handed in, so that the whole real stack also runs on a simulated network.  Two clocks: the
 monotonic ``now`` is for all that is in flight, ``unix_time`` for what is published or shown.
+
+A world may also tell from which address of this machine the system would send to an endpoint.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from kadtwisted.model.contact import Endpoint, Family, ip_literal
 from kadtwisted.model.ids import RandomBits
 from kadtwisted.node.names import Names
 
 Resolve = Callable[[str], Deferred[Sequence[str]]]
 """Turns a host name or IP address into IP addresses; fails with
 :class:`~kadtwisted.errors.Unavailable`."""
+SourceAddress = Callable[[Endpoint], str | None]
+"""From which address of this machine the system would send to an endpoint; ``None`` if there is no
+way there.  Never raises, and sends nothing."""
+
+_FAMILIES = MappingProxyType({Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6})
 
 
 def _steady() -> Callable[[], float]:
@@ -46,15 +56,40 @@ def slept_seconds() -> float:
     return steady_seconds() - time.monotonic()
 
 
+def source_address(endpoint: Endpoint) -> str | None:
+    """Ask the system: a connected UDP socket has a name, and nothing is sent."""
+    try:
+        with socket.socket(_FAMILIES[endpoint.family], socket.SOCK_DGRAM) as asking:
+            asking.connect(tuple(endpoint))
+            return ip_literal(asking.getsockname()[0].partition("%")[0])
+    except (OSError, OverflowError, ValueError):  # no route, no such family, no address, no port
+        return None
+
+
+def cannot_tell(endpoint: Endpoint) -> str | None:
+    """The answer of a world that knows nothing of addresses."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a node may ask of its surroundings."""
+    """What a node may ask of its surroundings.
+
+    ``source_address`` is for worlds that can tell (see :attr:`tells_sources`); else nothing is made
+    of it that it says ``None``.
+    """
 
     now: Callable[[], float]
     unix_time: Callable[[], float]
     resolve: Resolve
     secure_random: Callable[[int], bytes]
     random: RandomBits
+    source_address: SourceAddress = cannot_tell
+
+    @property
+    def tells_sources(self) -> bool:
+        """Whether ``None`` for a source address means that there is no route."""
+        return self.source_address is not cannot_tell
 
 
 def real_world(reactor: Any) -> World:
@@ -65,4 +100,5 @@ def real_world(reactor: Any) -> World:
         resolve=Names(reactor).resolve,
         secure_random=os.urandom,
         random=random.SystemRandom(),
+        source_address=source_address,
     )

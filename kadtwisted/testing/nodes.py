@@ -59,7 +59,7 @@ def block_address(number: int) -> str:
 def simulated_world(
     host: Host, seed: int, *, skew: float = 0.0, names: dict[str, Sequence[str]] | None = None
 ) -> World:
-    """The world of a node on ``host``: its clock, seeded randomness, and a resolver.
+    """The world of a node on ``host``: its clock and addresses, seeded randomness, and a resolver.
 
     The wall clock is wrong by ``skew`` seconds.  The resolver knows IP addresses and ``names``.
     """
@@ -81,6 +81,7 @@ def simulated_world(
         resolve=resolve,
         secure_random=source.randbytes,
         random=source,
+        source_address=host.source_address,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.nat.mapping import GATEWAY_PORT
 from kadtwisted.nat.routes import default_route
+from kadtwisted.node.world import source_address
 
 ROUTES = Path("/proc/net/route")
 """Linux; other systems have another way to tell, and get no mapping."""
@@ -30,8 +31,7 @@ def find_gateway() -> Gateway | None:
         route = default_route(ROUTES.read_text(encoding="ascii"))
         if route is None:
             return None
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.connect((route.gateway, GATEWAY_PORT))  # of UDP: sends nothing
-            return Gateway(route.gateway, asking.getsockname()[0])
     except (OSError, ValueError):
         return None
+    our_host = source_address(Endpoint(route.gateway, GATEWAY_PORT))
+    return Gateway(route.gateway, our_host) if our_host is not None else None

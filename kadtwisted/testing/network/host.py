@@ -51,8 +51,8 @@ def _system_error(number: int) -> OSError:
 class Host:
     """A machine on a network; made by :meth:`kadtwisted.testing.network.network.Network.host`.
 
-    ``clock`` is the network's.  ``addresses`` are the host's IP addresses.  ``send`` and ``knows``
-    are all that it needs of the network.
+    ``clock`` is the network's.  ``addresses`` are the host's IP addresses, which change only when
+    the network moves it.  ``send`` and ``knows`` are all that it needs of the network.
     """
 
     def __init__(
@@ -101,6 +101,14 @@ class Host:
         opened.startListening()
         return opened
 
+    def source_address(self, endpoint: Address) -> str | None:
+        """From which of its addresses it would send there; ``None`` if there is no way."""
+        error = self._write_error
+        if error is not None and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return None
+        family = Family.IPV6 if ":" in endpoint[0] else Family.IPV4
+        return next((each for each in self.addresses if _is_of(each, family)), None)
+
     def fail_writes(self, error: OSError | None) -> None:
         """Fail every write with this error from now on; with ``None`` they succeed again."""
         self._write_error = error
@@ -139,7 +147,7 @@ class Host:
     def _address(self, family: Family) -> str:
         """Where datagrams of a port on a wildcard address come from."""
         for each in self.addresses:
-            if (":" in each) == (family is Family.IPV6):
+            if _is_of(each, family):
                 return each
         raise _system_error(errno.ENETUNREACH)
 
@@ -181,6 +189,10 @@ class Host:
 
 verifyClass(IReactorTime, Host)
 verifyClass(IReactorUDP, Host)
+
+
+def _is_of(address: str, family: Family) -> bool:
+    return (":" in address) == (family is Family.IPV6)
 
 
 def _wildcard(address: str) -> str:

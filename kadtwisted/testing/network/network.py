@@ -125,6 +125,20 @@ class Network:
         self._hosts.update(dict.fromkeys(canonical, host))
         return host
 
+    def move(self, host: Host, *addresses: str) -> None:
+        """Give a host other addresses, or none: what was sent to the old ones arrives nowhere.
+
+        A port on a wildcard address goes on with the new ones; a box stays with the old addresses.
+        :class:`InvalidAddress` if one is no IP address or belongs to another host.
+        """
+        canonical = tuple(_canonical(each) for each in addresses)
+        if any(self._hosts.get(each, host) is not host for each in canonical):
+            raise InvalidAddress(f"a host needs addresses of its own, not {addresses}")
+        for each in host.addresses:
+            self._hosts.pop(each, None)
+        host.addresses = canonical
+        self._hosts.update(dict.fromkeys(canonical, host))
+
     def __contains__(self, address: str) -> bool:
         """Whether a host has this address (an IP address in its shortest form)."""
         return address in self._hosts

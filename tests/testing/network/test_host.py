@@ -141,6 +141,17 @@ class TestHost(SynchronousTestCase):
         port.write(b"x", ("192.0.2.2", 9))
         self.assertEqual(self.network.sent, 1)
 
+    def test_from_which_address_it_would_send(self) -> None:
+        both = self.network.host("192.0.2.9", "2001:db8::9")
+        self.assertEqual(both.source_address(("198.51.100.1", 9)), "192.0.2.9")
+        self.assertEqual(both.source_address(("2001:db8:1::1", 9)), "2001:db8::9")
+        self.assertIsNone(self.host.source_address(("2001:db8:1::1", 9)))
+
+    def test_no_way_to_send(self) -> None:
+        for number, found in ((errno.ENETUNREACH, None), (errno.EPERM, "192.0.2.1")):
+            self.host.fail_writes(OSError(number, os.strerror(number)))
+            self.assertEqual(self.host.source_address(("198.51.100.1", 9)), found)
+
     def test_too_long_by_injection(self) -> None:
         port = self.failing(errno.EMSGSIZE)
         self.assertRaises(MessageLengthError, port.write, b"x", ("192.0.2.2", 9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from random import Random
 
 from twisted.internet.protocol import DatagramProtocol
@@ -270,6 +271,38 @@ class TestHosts(SynchronousTestCase):
     def test_bad_addresses(self) -> None:
         for address in ("localhost", "", "192.0.2.256", "192.0.2.1:80"):
             self.assertRaises(InvalidAddress, self.network.host, address)
+
+    def test_a_host_moves(self) -> None:
+        port, mover = listen(self.network, HERE)
+        other, stayer = listen(self.network, THERE)
+        self.network.move(self.network.host(HERE), ELSEWHERE)
+        self.assertEqual((HERE in self.network, ELSEWHERE in self.network), (False, True))
+        other.write(b"old", (HERE, 4000))
+        other.write(b"new", (ELSEWHERE, 4000))
+        port.write(b"moved", (THERE, 4000))
+        self.network.clock.advance(1)
+        self.assertEqual(mover.data(), [b"new"])
+        self.assertEqual(
+            [(data, source) for _, data, source in stayer.heard], [(b"moved", (ELSEWHERE, 4000))]
+        )
+
+    def test_a_host_without_an_address(self) -> None:
+        port, mover = listen(self.network, HERE)
+        host = self.network.host(HERE)
+        self.network.move(host)
+        error = self.assertRaises(OSError, port.write, b"x", (THERE, 4000))
+        self.assertEqual(error.errno, errno.ENETUNREACH)
+        self.network.move(host, HERE)
+        self.network.send(b"back", (THERE, 4000), (HERE, 4000))
+        self.network.clock.advance(1)
+        self.assertEqual(mover.data(), [b"back"])
+
+    def test_a_host_moves_to_nobody_elses_address(self) -> None:
+        host = self.network.host(HERE)
+        self.network.host(THERE)
+        for addresses in ((THERE,), (ELSEWHERE, THERE), ("localhost",)):
+            self.assertRaises(InvalidAddress, self.network.move, host, *addresses)
+        self.assertEqual(host.addresses, (HERE,))
 
     def test_conditions_that_cannot_be(self) -> None:
         for settings in ({"loss": 1.1}, {"duplicate": -0.1}, {"jitter": -1.0}, {"latency": -1.0}):

@@ -244,7 +244,7 @@ class Pong(NamedTuple):
     """I am: the format versions I speak, a bitmap of features, my clock (Unix seconds), my name.
 
     ``methods`` and ``kinds`` are bitmaps of the numbers that this node serves
-    (:mod:`kadtwisted.model.bitmaps`); an older node may name none.
+    (:mod:`kadtwisted.rpc.bitmaps`); an older node may name none.
 
     ``own`` is where this node can be reached, as far as it knows: others have told it.  Its port is
     0 if they do not agree on one.

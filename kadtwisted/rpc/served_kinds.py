@@ -16,7 +16,7 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-from kadtwisted.model.bitmaps import has_number
+from kadtwisted.rpc.bitmaps import has_number
 from kadtwisted.rpc.sorted_hashes import place_in
 
 REFUSAL_COUNTS = 3600.0

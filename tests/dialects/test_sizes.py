@@ -16,7 +16,6 @@ from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.model import bencode
-from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
@@ -58,6 +57,7 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.immutable import encode as encode_immutable
 from kadtwisted.records.mutable import encode as encode_mutable
 from kadtwisted.records.value import encode as encode_record
+from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.sealing.forms import Form
 from kadtwisted.wire.layout import CHANGED_RECORD_BYTES
 from tests.dialects.test_native import KEYS, dialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.model.bitmaps import bitmap_of
+from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.rpc.served_kinds import REFUSAL_COUNTS, ServedKinds
 
 A, B = bytes(32), bytes(31) + b"\1"

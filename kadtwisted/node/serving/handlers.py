@@ -28,7 +28,6 @@ from kadtwisted.errors import (
     TooFar,
     UnknownKind,
 )
-from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import (
@@ -57,6 +56,7 @@ from kadtwisted.records.kinds import Sender
 from kadtwisted.records.lifetime import remaining_at
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.bitmaps import bitmap_of
 
 CONTACTS_OF_EACH = 12
 """Contacts of each family when both are wanted: 12 x 38 + 12 x 50 bytes fit into one datagram."""

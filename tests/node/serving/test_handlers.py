@@ -14,7 +14,6 @@ from kadtwisted.dialects.door import BUSY_RETRY_MS, Received
 from kadtwisted.errors import StorageBusy, StorageError, StorageFull
 from kadtwisted.identity.keys import node_id_of
 from kadtwisted.interfaces import IStorage
-from kadtwisted.model.bitmaps import bitmap_of
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID, distance, random_id
 from kadtwisted.model.messages import (
@@ -52,6 +51,7 @@ from kadtwisted.records.value import encode, value_of
 from kadtwisted.records.version import version_of as version
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.storage.memory import MemoryStorage
 from tests.node.contexts import make_context
 from tests.node.storages import FailingStorage, LateStorage

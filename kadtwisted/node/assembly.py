@@ -22,7 +22,7 @@ from kadtwisted.model.contact import (
     needs_scope,
     scoped_address,
 )
-from kadtwisted.model.messages import Changed, Listen
+from kadtwisted.model.messages import Changed, Introduce, Listen, Probe, Punch
 from kadtwisted.model.record import StoredRecord
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.announcing import Announcing
@@ -34,6 +34,7 @@ from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.portmap.portmapper import Portmapper
 from kadtwisted.node.serving.handlers import Handlers
+from kadtwisted.node.serving.introducing import Introducing
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.serving.telling import Telling
 from kadtwisted.node.upkeep.announcements import Announcements, publishing_again
@@ -82,6 +83,7 @@ class Assembly:
     telling: Telling
     watches: Watches
     portmapper: Portmapper
+    introducing: Introducing
 
 
 def assemble(lasting: LastingParts) -> Assembly:
@@ -95,6 +97,8 @@ def assemble(lasting: LastingParts) -> Assembly:
     telling = Telling(context, records, links)
     watches = Watches(context, links, operations)
     _connect(lasting.records, handlers, telling, watches)
+    introducing = Introducing(context, links)
+    _introduce(handlers, introducing)
     auditing = Auditing(context, operations)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
@@ -126,6 +130,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         telling,
         watches,
         Portmapper(context),
+        introducing,
     )
 
 
@@ -142,6 +147,14 @@ def _connect(
     for each in handlers:
         each.serve(Listen, telling.listen, writes=True)
         each.serve(Changed, watches.told, whole=True)
+
+
+def _introduce(handlers: Sequence[Handlers], introducing: Introducing) -> None:
+    """Who answers requests for introductions."""
+    for each in handlers:
+        each.serve(Probe, introducing.probe, whole=True)
+        each.serve(Punch, introducing.punch, whole=True)
+        each.serve(Introduce, introducing.introduce, whole=True)
 
 
 class _ToUpkeep(LinkObserver):

@@ -182,6 +182,7 @@ class NodeLife:
         self._operations.close()
         self._parts.watches.close()
         self._parts.telling.stop()
+        self._parts.introducing.stop()
         try:
             await self._parts.portmapper.stop()
             await self._close()

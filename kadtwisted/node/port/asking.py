@@ -168,6 +168,25 @@ class Asking:
         asking = self._requests.request(contact, Ping(), retransmit=False)
         return asking.addCallback(self._introduced)
 
+    def knock(self, contact: Contact, *, proven: bool) -> bool:
+        """Send one PING to somebody who is said to have asked for it; whether it was sent.
+
+        One that has not ``proven`` to us that it receives there is on hearsay.  What comes of it
+        changes no contact.
+        """
+        endpoint, now = contact.endpoint, self._now()
+        first = self._first_contact
+        proven = first is None or proven or self._requests.has_answered(endpoint)
+        if not proven and first is not None and not first.may_ask(endpoint, now):
+            return False
+        knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
+        knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
+        return True
+
+    def _unheard(self, failure: Failure) -> None:
+        """That nobody answers is ordinary."""
+        failure.trap(KadtwistedError, CancelledError)
+
     # --- What comes of it --------------------------------------------------------------------
 
     def _heard(self, answer: Answer) -> None:

@@ -1,7 +1,8 @@
 """Learning of contacts from the requests that come in.
 
 Only a sender that has proven where it receives is pinged, and only if the table has room for it; if
-it answers, it enters as tentative.
+it answers, it enters as tentative.  One that is read-only is remembered as attached: others may
+want to be introduced to it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from kadtwisted.errors import InvalidAddress
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
+from kadtwisted.rpc.attached import Attached
 from kadtwisted.rpc.endpoints import NEVER
 
 CONSIDER_EVERY = 5.0
@@ -23,11 +25,12 @@ MAX_CONSIDERED = 4096
 class Learning:
     """What one link learns of the senders of requests."""
 
-    def __init__(self, context: NodeContext, asking: Asking) -> None:
+    def __init__(self, context: NodeContext, asking: Asking, attached: Attached) -> None:
         self._identify = context.dialect.identify
         self._public_key = context.public_key
         self._read_only = context.read_only
         self._asking = asking
+        self._attached = attached
         self._table = asking.table
         self._considered: dict[Endpoint, float] = {}
         self._swept = NEVER
@@ -47,7 +50,9 @@ class Learning:
         self._considered[endpoint] = now
         if received.key == self._public_key:
             self._asking.twins.hint(Endpoint(*endpoint), now)
-        elif not (received.read_only or self._read_only):
+        elif received.read_only:
+            self._attached.heard(received.key, Endpoint(*endpoint), now)
+        elif not self._read_only:
             self._consider(received, now)
 
     def _consider(self, received: Received, now: float) -> None:

@@ -8,7 +8,7 @@ requests of others teach).
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from twisted.internet.defer import Deferred, fail
 
@@ -17,6 +17,7 @@ from kadtwisted.errors import SendFailed
 from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
+from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
 from kadtwisted.node.port.binding import Binding
@@ -27,6 +28,7 @@ from kadtwisted.node.port.requests import Answer
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.attached import Attached
 from kadtwisted.rpc.endpoints import Patience
 
 
@@ -34,7 +36,9 @@ class Link:
     """What a node has in one address family.
 
     ``handle`` answers the requests that come in.  ``reach`` says where others see this port and
-    which endpoints may be contacted, ``sizes`` how many nodes the network has.
+    which endpoints may be contacted, ``sizes`` how many nodes the network has.  ``attached`` are
+    nodes that nobody can reach and that ask us.  ``nat_kind`` is what is between us and the others.
+    ``introducers`` may tell us of who wants to talk to us: ``None`` for any verified contact.
     """
 
     def __init__(
@@ -55,7 +59,10 @@ class Link:
         self.reach = reach or Reach(context.settings.allow, interface)
         self._asking = Asking(context, table, self.requests, self._observers, self.reach)
         self._binding = Binding(context, interface, self.protocol, self._observers)
-        self.protocol.learn = Learning(context, self._asking).learn
+        self.attached = Attached(fair=context.open_network)
+        self.nat_kind = NatKind.UNKNOWN
+        self.introducers: Collection[Endpoint] | None = None
+        self.protocol.learn = Learning(context, self._asking, self.attached).learn
         self.protocol.on_death = self._binding.revive
         self._kinds = self._asking.kinds
         self.sizes = SizeEstimates()
@@ -117,6 +124,15 @@ class Link:
         :meth:`Requests.request` does.
         """
         return self.requests.request(contact, body)
+
+    def knock(self, contact: Contact, *, proven: bool = False) -> bool:
+        """Send one PING to somebody who is said to have asked for it; whether it was sent.
+
+        Unless it has ``proven`` to us that it receives there, or has answered before, only as often
+        as :class:`~kadtwisted.rpc.first_contact.FirstContact` allows.  What comes of it changes no
+        table.
+        """
+        return self._asking.knock(contact, proven=proven)
 
     def would_ping(self, contact: Contact) -> bool:
         """Whether a contact that is not ``known`` gets a PING first if it is asked ``gently``."""

@@ -16,7 +16,7 @@ from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, IDoor, Matched, Received, Send
+from kadtwisted.dialects.door import BUSY_RETRY_MS, Drop, Event, IDoor, Matched, Received, Send
 from kadtwisted.errors import MalformedDatagram, SendFailed, reason_of
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.messages import Changed, Error, ErrorCode, FindNode, Ping, ReplyBody, Store
@@ -36,7 +36,8 @@ Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node; ``handle`` answers requests.
 
-    Its owner may set two callables: ``learn`` is shown each request whose sender may be worth
+    Its owner may set callables: each of ``overhear`` is shown each request before it is answered;
+    ``learn`` is shown each request whose sender may be worth
     knowing, after the answer is on its way; ``on_death`` is called when the port closes unasked.
     """
 
@@ -48,6 +49,7 @@ class KademliaProtocol(DatagramProtocol):
         self.door = door
         self._handle = handle
         self.learn: Callable[[Received, float], object] = _nothing
+        self.overhear: list[Callable[[Received, float], object]] = []
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
         self._counts = context.counters.counts
@@ -92,6 +94,8 @@ class KademliaProtocol(DatagramProtocol):
             event = self.door.receive(datagram, addr, now)
             if type(event) is Received:
                 request, endpoint, _, _, _, _, introduces, refusal, _ = event
+                for hear in self.overhear:
+                    hear(event, now)
                 method = type(request)
                 waiting = self._writes if method is Store else self._reads
                 if len(waiting) >= self._max_answering and method not in NEVER_WAIT:
@@ -106,21 +110,25 @@ class KademliaProtocol(DatagramProtocol):
                     self.learn(event, now)
             elif type(event) is Matched:
                 self.requests.take(event, now)
-            elif type(event) is Drop:
-                self._drop(event, addr)
-            elif type(event) is Send:
-                with suppress(SendFailed):
-                    self._write(event.datagram, addr)
+            else:
+                self._drop_or_send(event, addr)
         except Exception:
             self._counters.dropped("fault")
             self._faults.report("receive", "a datagram could not be handled", Failure())
 
-    def _drop(self, drop: Drop, endpoint: Endpoint) -> None:
-        self._counters.dropped(drop.reason)
-        if drop.instead:
-            self._counts[drop.counter] += 1
+    def _drop_or_send(self, event: Event, endpoint: Endpoint) -> None:
+        """Nothing is to be handled: a datagram is dropped, or another one is sent in its stead."""
+        datagram = b""
+        if type(event) is Drop:
+            self._counters.dropped(event.reason)
+            if event.instead:
+                self._counts[event.counter] += 1
+                datagram = event.instead
+        elif type(event) is Send:
+            datagram = event.datagram
+        if datagram:
             with suppress(SendFailed):
-                self._write(drop.instead, endpoint)
+                self._write(datagram, endpoint)
 
     # --- Replies out -------------------------------------------------------------------------
 

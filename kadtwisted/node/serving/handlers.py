@@ -87,7 +87,7 @@ NO_SUCH_KIND = "this kind of record is not stored here"
 _new = tuple.__new__
 """Makes a named tuple as its constructor does, without the detour through a Python function."""
 
-Handler = Callable[[Any], ReplyBody | Deferred[ReplyBody]]
+Handler = Callable[[Any], "ReplyBody | Deferred[ReplyBody] | None"]
 
 
 class Handlers:

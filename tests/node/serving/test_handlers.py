@@ -133,7 +133,7 @@ class HandlersCase(SynchronousTestCase):
 class ReadTests(HandlersCase):
     def test_ping(self) -> None:
         for proven in (True, False):
-            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7c\xa0", KINDS)
+            expected = Pong(b"\x01", 0b101, 1_800_000_000, "agent/1", b"\x7f\xb0", KINDS)
             self.assertEqual(self.answer(Ping(), proven=proven), expected)
 
     def test_ping_tells_where_others_see_us_and_what_time_it_is_now(self) -> None:

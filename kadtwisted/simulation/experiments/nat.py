@@ -1,39 +1,33 @@
-"""Nodes behind NATs: who can be reached, what do tables hold, are values found?
+"""Nodes behind NATs: who can be reached, what do tables hold, are values found, who pays for it?
 
 Every node really joins, through members without a NAT, as bootstrap nodes are.  A node behind a NAT
-asks and stores as all others do, but others can ask it only as far as its NAT lets them in.  Which
-datagrams a NAT would let in is read from the NAT itself, so looking changes nothing.
+asks and stores as all others do, but others can ask it only as far as its NAT lets them in.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import DeferredList
 
 from kadtwisted.errors import ConfigurationProblems
-from kadtwisted.model.contact import Endpoint
-from kadtwisted.simulation.models.nat import Nat, NatSettings
+from kadtwisted.simulation.models.nat import NatSettings
 from kadtwisted.simulation.monitor import Monitor
-from kadtwisted.simulation.population.population import BOOTSTRAPS, Population
-from kadtwisted.simulation.population.sampling import sample
-from kadtwisted.simulation.population.stored_values import StoredValues, percent
-from kadtwisted.simulation.results.figures import mean
+from kadtwisted.simulation.population.natted import STRANGER, NattedPopulation
+from kadtwisted.simulation.population.stored_values import Reads, StoredValues, percent
+from kadtwisted.simulation.population.traffic import Traffic
+from kadtwisted.simulation.results.figures import mean, spread
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.campaigns.crowd import made_values
-from kadtwisted.testing.inspect import link_of
-from kadtwisted.testing.nodes import Member, NodeParts
-
-STRANGER = ("131.0.0.1", 8000)
-"""An endpoint to which no node ever sends."""
+from kadtwisted.testing.nodes import Member
 
 
 def nat(scenario: Scenario, monitor: Monitor) -> Outcome:
-    """A case for each number of nodes and each part of them behind NATs.
+    """A case for each number of nodes, each part of them behind NATs, and each rule of these.
 
     :class:`~kadtwisted.errors.ConfigurationProblems` for settings that make no sense with NATs.
     """
@@ -49,114 +43,130 @@ def nat(scenario: Scenario, monitor: Monitor) -> Outcome:
     details: list[dict[str, Any]] = []
     for size in scenario.nodes:
         for share in scenario.shares:
-            name = {"nodes": size, "natted_percent": share}
-            row, detail = NattedPopulation(scenario, size, share, monitor).play(monitor)
-            rows.append(name | row)
-            details.append(name | detail)
+            for rule in settings.reachability:
+                name = {"nodes": size, "natted_percent": share, "reachability": rule}
+                population = NattedPopulation(scenario, size, share, rule, monitor)
+                row, detail = Case(population, monitor).play()
+                rows.append(name | row)
+                details.append(name | detail)
     return Outcome(rows, details)
 
 
-class NattedPopulation(Population):
-    """A population of which a part, in per cent, lives behind NATs."""
+class Case(NamedTuple):
+    """One network, and who is told of its progress."""
 
-    def __init__(self, scenario: Scenario, size: int, share: int, monitor: Monitor) -> None:
-        super().__init__(scenario, size, monitor)
-        settings = scenario.nat or NatSettings()
-        self._records = scenario.records or RecordSettings()
-        drawing = random.Random(f"nat {scenario.seed}")
-        # Others join through the first members.
-        behind = sample(BOOTSTRAPS, size, size * share // 100, drawing)
-        kinds = settings.kinds(len(behind))
-        self._nats = {
-            1 + place: Nat(kind, settings.lifetime)
-            for place, kind in zip(behind, kinds, strict=False)
+    population: NattedPopulation
+    monitor: Monitor
+
+    def play(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Join, wait, put values, let them age, and read them; then look at tables."""
+        population, monitor = self
+        scenario = population.scenario
+        records = scenario.records or RecordSettings()
+        population.grow()
+        values = StoredValues(population, made_values(records.count))
+        unstored = values.put(monitor, records, population.draw)
+        complete = self._complete_puts(values)
+        monitor.phase("letting time pass", int(records.age))
+        population.meter.restart()
+        population.advance(records.age)
+        at_rest = self._traffic(records.age)
+        reads, by_side, busy = self._read(values)
+        row = {
+            **self._reach(),
+            "unstored": unstored,
+            "complete_percent": percent(complete, len(values.names)),
+            **reads.row(),
+            "rpcs_mean": mean(reads.rpcs),
+            **self._holders(values),
+            **self._tables(),
+            **at_rest,
         }
-        self._at: dict[str, Nat] = {}
+        return row, {**reads.detail(), **by_side, **busy}
 
-    def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
-        """One more member, behind a NAT if it should be."""
-        member = super().add(parts, **settings)
-        nat = self._nats.get(member.number)
-        if nat is not None:
-            self.network.put_behind(member.host, nat)
-            self._at[member.host.addresses[0]] = nat
-        return member
+    def _complete_puts(self, values: StoredValues) -> int:
+        """How many values all nodes have acknowledged that their puts found nearest."""
+        population = self.population
+        ends = DeferredList([each.complete() for each in values.receipts])
+        receipts = [receipt for good, receipt in population.wait(ends) if good]
+        return sum(not each.failures for each in receipts)
 
-    def join(self, member: Member, through: Sequence[Member] = ()) -> Deferred[Any]:
-        """Let a member join through members without a NAT."""
-        others = [
-            each
-            for each in through or self.members
-            if each is not member and each.number not in self._nats
-        ]
-        return super().join(member, others) if others else succeed(None)
+    def _read(self, values: StoredValues) -> tuple[Reads, dict[str, Any], dict[str, Any]]:
+        """Let both sides read, each its part; all reads, those of each side, and their traffic."""
+        population, monitor = self
+        scenario = population.scenario
+        count = scenario.operations
+        monitor.phase(f"reading, {len(population.split()[1])} behind NATs", count)
+        population.meter.restart()
+        began = population.clock.seconds()
+        both = Reads()
+        by_side: dict[str, Any] = {}
+        for side, members in self._sides():
+            part = count * len(members) // len(population.members)
+            reads = values.read(part, scenario.rate, partial(_one_of, population, members))
+            both.add(reads)
+            by_side |= {f"{side}_read_percent": reads.percent}
+            by_side |= spread(f"{side}_seconds", reads.seconds)
+        busy = self._traffic(population.clock.seconds() - began)
+        return both, by_side, {f"reading_{name}": each for name, each in busy.items()}
+
+    def _sides(self) -> Sequence[tuple[str, list[Member]]]:
+        return tuple(zip(("public", "natted"), self.population.split(), strict=True))
 
     # --- Looking -----------------------------------------------------------------------------
 
-    def lets_in(self, endpoint: Endpoint, source: tuple[str, int]) -> bool:
-        """Whether a datagram from ``source`` to this endpoint would reach a member now."""
-        nat = self._at.get(endpoint.host)
-        if nat is not None:
-            return nat.enters(source, endpoint, self.clock.seconds()) is not None
-        return endpoint.host in self.network
-
-    def outside(self, member: Member) -> Endpoint | None:
-        """The endpoint at which others see a member, as far as it was told."""
-        told = link_of(member.node).told
-        return told if member.number in self._nats else member.contact.endpoint
-
-    def _reachable(self) -> list[Member]:
-        """The members that anybody can reach."""
-        found: list[Member] = []
-        for member in self.members:
-            at = self.outside(member)
-            if at is not None and self.lets_in(at, STRANGER):
-                found.append(member)
+    def _traffic(self, seconds: float) -> dict[str, Any]:
+        """What a member of each side has sent and received a second since the meter's start."""
+        found: dict[str, Any] = {}
+        for side, members in self._sides():
+            counted: Traffic = self.population.meter.of(each.host.addresses[0] for each in members)
+            rates = counted.rates(len(members), seconds)
+            found |= {f"{side}_{name}": rate for name, rate in rates.items()}
         return found
 
-    def _seen(self, member: Member) -> Endpoint:
-        """The source that others see of a member's own datagrams."""
-        return self.outside(member) or member.contact.endpoint
-
-    def play(self, monitor: Monitor) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Join, wait, put values and read them, then look at tables."""
-        self.grow()
-        values = StoredValues(self, made_values(self._records.count))
-        unstored = values.put(monitor, self._records, self.draw)
-        monitor.phase("letting time pass", int(self._records.age))
-        self.advance(self._records.age)
-        scenario = self.scenario
-        monitor.phase(f"reading, {len(self._nats)} behind NATs", scenario.operations)
-        reads = values.read(scenario.operations, scenario.rate, self.draw)
-        reachable = self._reachable()
-        natted = [each for each in reachable if each.number in self._nats]
-        row = {
-            "reachable_percent": percent(len(reachable), len(self.members)),
-            "natted_reachable_percent": percent(len(natted), len(self._nats)),
-            "unstored": unstored,
-            **reads.row(),
-            "rpcs_mean": mean(reads.rpcs),
-            **self._tables(),
+    def _reach(self) -> dict[str, Any]:
+        """How many members anybody can reach."""
+        population = self.population
+        reachable, natted = population.reachable(), population.split()[1]
+        natted_too = [each for each in reachable if population.is_natted(each)]
+        return {
+            "reachable_percent": percent(len(reachable), len(population.members)),
+            "natted_reachable_percent": percent(len(natted_too), len(natted)),
         }
-        return row, reads.detail()
+
+    def _holders(self, values: StoredValues) -> dict[str, Any]:
+        """On how many members that anybody can reach a value lies, and on how many others."""
+        reachable = self.population.reachable()
+        ready, anywhere = values.copies(reachable).anywhere, values.copies().anywhere
+        hidden = [every - near for every, near in zip(anywhere, ready, strict=True)]
+        return {
+            "holders_mean": mean(ready),
+            "holders_least": min(ready),
+            "hidden_holders_mean": mean(hidden),
+        }
 
     def _tables(self) -> dict[str, Any]:
         """What all tables hold: verified and tentative contacts, and the parts of the verified ones
         that could not be reached now by their owner, and by anybody who is told of them."""
+        population = self.population
         verified = tentative = unreached = useless = 0
-        for member in self.members:
-            own = self._seen(member)
+        for member in population.members:
+            own = population.seen(member)
             for view in member.table.buckets():
                 for entry in view.entries:
                     if entry.tentative:
                         tentative += 1
                         continue
                     verified += 1
-                    unreached += not self.lets_in(entry.contact.endpoint, own)
-                    useless += not self.lets_in(entry.contact.endpoint, STRANGER)
+                    unreached += not population.lets_in(entry.contact.endpoint, own)
+                    useless += not population.lets_in(entry.contact.endpoint, STRANGER)
         return {
-            "contacts_mean": mean([verified / len(self.members)]),
-            "tentative_mean": mean([tentative / len(self.members)]),
+            "contacts_mean": mean([verified / len(population.members)]),
+            "tentative_mean": mean([tentative / len(population.members)]),
             "unreached_percent": percent(unreached, verified),
             "useless_percent": percent(useless, verified),
         }
+
+
+def _one_of(population: NattedPopulation, members: Sequence[Member]) -> Member:
+    return members[int(len(members) * population.random.random())]

@@ -83,21 +83,37 @@ def _eclipse_of(found: Document, size: int) -> Sheet:
 
 
 def nat(found: Document) -> dict[str, Sheet]:
-    """What is reached, what is found and what tables hold, against the share behind NATs."""
+    """What is reached, what is found and what tables hold, against the share behind NATs.
+
+    With several rules: what tables hold in vain and what nodes without a NAT send, by rule.
+    """
     made = Sheet("A part of all nodes lives behind NATs", caption(found), 1, 2, height=2.9)
     share = "behind NATs, % of all nodes"
-    parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")
-    tables = made.panel(0, 1, title="A routing table", x=share, y="contacts a node, mean")
     rows = found["rows"]
-    for number, size in enumerate(dict.fromkeys(row["nodes"] for row in rows)):
-        own = [row for row in rows if row["nodes"] == size]
-        for axes, keys in ((parts, _REACH), (tables, _TABLES)):
+    rules = list(dict.fromkeys(row.get("reachability", "") for row in rows))
+    if len(rules) > 1:
+        left, right = _VAIN, _PAID
+        parts = made.panel(0, 0, title="Contacts that nobody told could reach", x=share,
+                           y="of the verified ones, %")  # fmt: skip
+        others = made.panel(0, 1, title="A node without a NAT, at rest", x=share,
+                            y="bytes sent a second, mean")  # fmt: skip
+    else:
+        left, right = _REACH, _TABLES
+        parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")
+        others = made.panel(0, 1, title="A routing table", x=share, y="contacts a node, mean")
+    cases = list(dict.fromkeys((row["nodes"], row.get("reachability", "")) for row in rows))
+    for number, case in enumerate(cases):
+        own = [row for row in rows if (row["nodes"], row.get("reachability", "")) == case]
+        rule = case[1] if len(rules) > 1 else ""
+        for axes, keys in ((parts, left), (others, right)):
             for place, (key, name) in enumerate(keys.items(), number * len(keys)):
-                _by_share(axes, place, own, "natted_percent", key, name + _size(found, own[0]))
+                _by_share(
+                    axes, place, own, "natted_percent", key, name + rule + _size(found, own[0])
+                )
     sheet.percent(parts)
-    sheet.from_nothing(tables)
+    sheet.from_nothing(others)
     sheet.legend(parts)
-    sheet.legend(tables)
+    sheet.legend(others)
     return {"": made}
 
 
@@ -109,3 +125,5 @@ _REACH = MappingProxyType(
     }
 )
 _TABLES = MappingProxyType({"contacts_mean": "verified", "tentative_mean": "tentative"})
+_VAIN = MappingProxyType({"useless_percent": ""})
+_PAID = MappingProxyType({"public_sent_bytes": ""})

@@ -70,4 +70,5 @@ def _subject(scenario: Mapping[str, Any]) -> Iterator[str]:
     if "hoard" in scenario:
         yield f"{scenario['hoard']['ids']:,} hostile IDs"
     if "nat" in scenario:
-        yield f"mappings last {scenario['nat']['lifetime']:g} s"
+        lifetimes = scenario["nat"]["lifetime"]
+        yield f"mappings last {', '.join(f'{each:g}' for each in lifetimes)} s"

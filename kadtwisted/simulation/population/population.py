@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from kadtwisted.identity.keys import SEED_BYTES, NodeKey, node_id_of
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
+from kadtwisted.node.world import World, cannot_tell
 from kadtwisted.routing.nearest import nearest
 from kadtwisted.simulation.models.latency import Delays
 from kadtwisted.simulation.monitor import Monitor
@@ -33,6 +34,7 @@ from kadtwisted.simulation.population.table_filling import TableFiller
 from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.inspect import endpoints_of, settle
 from kadtwisted.testing.network.clock import HeapClock
+from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import Member, NodeBuilder, NodeParts, simulated_world, wait_for
 from kadtwisted.wire.cbor import CBORSerializer
@@ -60,8 +62,8 @@ OBSERVER = "192.0.2.1"
 class Population:
     """Members on one network; ``size`` is how many :meth:`grow` makes.
 
-    Subclasses say in :meth:`parts_of` how some members differ, and in :meth:`contact_of` what
-    tables hold.
+    Subclasses say in :meth:`parts_of` and :meth:`world_of` how some members differ, and in
+    :meth:`contact_of` what tables hold.
     """
 
     def __init__(self, scenario: Scenario, size: int, monitor: Monitor) -> None:
@@ -75,7 +77,9 @@ class Population:
         )
         self.random = random.Random(f"experiment {seed}")
         self.world = replace(
-            simulated_world(self.network.host(OBSERVER), seed), now=self.clock.seconds
+            simulated_world(self.network.host(OBSERVER), seed),
+            now=self.clock.seconds,
+            source_address=cannot_tell,
         )
         self.members: list[Member] = []
         self._monitor = monitor
@@ -85,7 +89,7 @@ class Population:
         self._builder = NodeBuilder(
             self.network,
             lambda number: self._make_key(),
-            lambda host, number: self.world,
+            self.world_of,
             scenario.node_settings(),
         )
         self._ids: list[NodeID] = []
@@ -142,6 +146,10 @@ class Population:
     def parts_of(self, number: int) -> NodeParts:
         """Parts of the member with this number that differ from those of other members; none."""
         return {}
+
+    def world_of(self, host: Host, number: int) -> World:
+        """The world of the member with this number: one for all."""
+        return self.world
 
     def enter(self, member: Member) -> None:
         """Start a member that is not running, and count it among the living."""

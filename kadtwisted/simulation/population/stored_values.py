@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import NodeStopped
 from kadtwisted.lookup.records import Mode
 from kadtwisted.model.ids import NodeID, key_of_name
-from kadtwisted.model.results import GetResult
+from kadtwisted.model.results import GetResult, Receipt
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import Population
 from kadtwisted.simulation.results.figures import cdf, mean, rounded, spread
@@ -101,6 +101,8 @@ class StoredValues:
         self.values = values
         self.names = list(self.values)
         self.keys = [key_of_name(name) for name in self.names]
+        self.receipts: list[Receipt] = []
+        """Of the puts that succeeded, in the order of the values."""
 
     def put(self, monitor: Monitor, settings: RecordSettings, draw: Draw) -> int:
         """Put all values, each by a member that is drawn; returns how many puts failed."""
@@ -114,6 +116,7 @@ class StoredValues:
             )
 
         stored = population.paced(len(self.names), population.scenario.rate, begin)
+        self.receipts = [each for each in stored if isinstance(each, Receipt)]
         return sum(isinstance(each, Failure) for each in stored)
 
     def read(self, count: int, rate: float, draw: Draw, mode: str = "latest") -> Reads:

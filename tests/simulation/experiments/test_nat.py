@@ -9,13 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.models.nat import NatSettings
-from tests.simulation.small import NAT
+from tests.simulation.small import NAT, only
 
 
 class NatTests(SynchronousTestCase):
     def test_what_makes_no_sense_is_refused(self) -> None:
         nobody = NatSettings(
-            full_cone=0.0, address_restricted=0.0, port_restricted=0.0, symmetric=0.0, lifetime=60.0
+            full_cone=0.0, address_restricted=0.0, port_restricted=0.0, symmetric=0.0
         )
         for wrong, key in (
             (replace(NAT, start="stocked"), "start"),
@@ -33,4 +33,21 @@ class NatTests(SynchronousTestCase):
         for row in (none, half):
             self.assertEqual(row["read_percent"], 100)
             self.assertLess(row["unreached_percent"], 10)
-            self.assertEqual(row["unstored"], 0)
+            self.assertEqual((row["unstored"], row["complete_percent"]), (0, 100))
+
+    def test_a_relay_lets_everybody_serve_and_those_without_a_nat_pay(self) -> None:
+        changed = replace(NAT, shares=(50,), nat=NatSettings(reachability=("assume", "relay")))
+        assumed, relayed = run(changed).rows
+        self.assertEqual([row["reachability"] for row in (assumed, relayed)], ["assume", "relay"])
+        self.assertLess(assumed["reachable_percent"], 80)
+        self.assertEqual(relayed["reachable_percent"], 100)
+        self.assertEqual((relayed["useless_percent"], relayed["hidden_holders_mean"]), (0, 0))
+        self.assertGreater(relayed["contacts_mean"], assumed["contacts_mean"])
+        self.assertGreater(relayed["public_sent"], 2 * relayed["natted_sent"])
+
+    def test_traffic_of_both_sides_is_told(self) -> None:
+        row, detail = only(run(replace(NAT, shares=(50,))))
+        for side in ("public", "natted"):
+            self.assertGreater(row[f"{side}_sent_bytes"], row[f"{side}_sent"])
+            self.assertGreater(detail[f"reading_{side}_sent"], row[f"{side}_sent"])
+            self.assertEqual(detail[f"{side}_read_percent"], 100)

@@ -7,12 +7,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.simulation.models.nat import (
     ADDRESS_RESTRICTED,
+    ANSWERED_WITHIN,
     FULL_CONE,
     PORT_RESTRICTED,
     PORTS,
+    SWEEP,
     SYMMETRIC,
     Nat,
     NatSettings,
+    Relayed,
 )
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Datagram, Network
@@ -88,12 +91,53 @@ class NatTests(SynchronousTestCase):
         self.assertEqual(nat.leaves(INSIDE, FRIEND, 0.0)[1], 1026, "those are taken")
 
     def test_kinds_come_in_their_parts(self) -> None:
-        settings = NatSettings(
-            full_cone=1, address_restricted=0, port_restricted=2, symmetric=1, lifetime=60.0
-        )
+        settings = NatSettings(full_cone=1, address_restricted=0, port_restricted=2, symmetric=1)
         kinds = settings.kinds(9)
         self.assertEqual(len(kinds), 9)
         self.assertEqual([kinds.count(each) for each in KINDS], [2, 0, 5, 2])
+
+    def test_looking_opens_nothing(self) -> None:
+        for kind in KINDS:
+            nat = Nat(kind, LIFETIME)
+            self.assertFalse(nat.is_open(INSIDE, FRIEND, 0.0))
+            outside = nat.leaves(INSIDE, FRIEND, 0.0)
+            self.assertTrue(nat.is_open(INSIDE, FRIEND, LIFETIME))
+            self.assertEqual(nat.is_open(INSIDE, STRANGER, 1.0), kind == FULL_CONE)
+            self.assertFalse(nat.is_open(INSIDE, FRIEND, LIFETIME + 1))
+            self.assertNotEqual(nat.leaves(INSIDE, FRIEND, LIFETIME + 2), outside)
+
+
+class RelayedTests(SynchronousTestCase):
+    def test_one_endpoint_stands_for_the_host_and_nothing_is_dropped(self) -> None:
+        for kind in KINDS:
+            relayed = Relayed(Nat(kind, LIFETIME))
+            self.assertEqual(relayed.leaves(INSIDE, FRIEND, 0.0), INSIDE)
+            for source in (FRIEND, STRANGER):
+                self.assertEqual(relayed.enters(source, INSIDE, 1.0), INSIDE)
+
+    def test_an_answer_goes_the_way_of_the_question(self) -> None:
+        relayed = Relayed(Nat(PORT_RESTRICTED, LIFETIME))
+        relayed.leaves(INSIDE, FRIEND, 0.0)
+        relayed.enters(FRIEND, INSIDE, 0.1)
+        relayed.enters(STRANGER, INSIDE, 0.1)
+        relayed.leaves(INSIDE, STRANGER, 0.2)
+        self.assertTrue(relayed.by_relay)
+        self.assertFalse(relayed.is_open(INSIDE, STRANGER, 0.3), "the answer opened nothing")
+        relayed.leaves(INSIDE, FRIEND, 0.3)
+        self.assertFalse(relayed.by_relay)
+
+    def test_a_question_of_its_own_goes_its_own_way(self) -> None:
+        relayed = Relayed(Nat(PORT_RESTRICTED, LIFETIME))
+        relayed.enters(STRANGER, INSIDE, 0.0)
+        relayed.leaves(INSIDE, STRANGER, ANSWERED_WITHIN + 0.1)
+        self.assertFalse(relayed.by_relay)
+        self.assertTrue(relayed.is_open(INSIDE, STRANGER, ANSWERED_WITHIN + 0.2))
+
+    def test_questions_without_an_answer_are_forgotten(self) -> None:
+        relayed = Relayed(Nat(PORT_RESTRICTED, LIFETIME))
+        for number in range(1000):
+            relayed.enters(("50.0.0.1", 1 + number), INSIDE, float(number))
+        self.assertLessEqual(len(relayed._asked), SWEEP)
 
 
 class Heard(DatagramProtocol):

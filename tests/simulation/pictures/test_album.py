@@ -234,6 +234,17 @@ class AttackTests(SynchronousTestCase):
         names = ["verified, N = 9", "tentative, N = 9", "verified, N = 99", "tentative, N = 99"]
         self.assertEqual(legend(tables), names)
 
+    def test_several_rules_behind_nats_are_compared(self) -> None:
+        rows = [
+            {"nodes": 9, "natted_percent": share, "reachability": rule, "useless_percent": vain}
+            | {"public_sent_bytes": 10.0 * share}
+            for rule, vain in (("assume", 13.0), ("measure", 0.0))
+            for share in (30, 70)
+        ]
+        vain, paid = album.draw(document(Scenario(experiment="nat"), Outcome(rows)))["nat"].axes
+        self.assertEqual(lines(vain), {"assume": [13, 13], "measure": [0, 0]})
+        self.assertEqual(lines(paid)["measure"], [300, 700])
+
     def test_a_panel_for_each_victim(self) -> None:
         details = [
             {"nodes": size, "place": "address", "victim": victim}
@@ -282,6 +293,11 @@ class CaptionTests(SynchronousTestCase):
         changes = {"latency.model": "measured", "latency.file": str(path.absolute())}
         found = document(scenario_of("hops", changes), Outcome([]))
         self.assertIn(f"measured ({path.name})", caption(found).replace("\u00a0", " "))
+
+    def test_every_lifetime_of_mappings_is_named(self) -> None:
+        for lifetime, told in (("60s", "last 60 s"), ("30s,2m", "last 30, 120 s")):
+            found = document(scenario_of("nat", {"nat.lifetime": lifetime}), Outcome([]))
+            self.assertIn(told, caption(found).replace("\u00a0", " "))
 
 
 class FileTests(SynchronousTestCase):

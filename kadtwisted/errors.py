@@ -110,7 +110,14 @@ class CannotListen(LocalError):
 
 
 class SendFailed(LocalError):
-    """The operating system refused to send a datagram (no route, not permitted, bad address)."""
+    """The operating system refused to send a datagram (no route, not permitted, bad address).
+
+    ``forbidden`` says that it was not permitted: a firewall of this machine stops it.
+    """
+
+    def __init__(self, message: str, *, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
 
 
 class TooManyRequests(LocalError):

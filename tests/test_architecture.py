@@ -47,7 +47,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "names", "network_clock", "world"),
+            ("arguments", "context", "counters", "names", "network_clock", "routes", "world"),
             ("port", "portmap"),
             ("serving",),
             ("operations",),

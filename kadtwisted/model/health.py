@@ -19,6 +19,16 @@ class Health(Enum):
     JOINING = "joining", "looking for its network"
     SERVING = "serving", "in its network, reading and writing"
     ISOLATED = "isolated", "hears nobody; keeps its contacts and tries again"
+    OFFLINE = (
+        "offline",
+        "this machine has no network: there is no route to any node; it goes on by itself when "
+        "there is one",
+    )
+    BLOCKED = (
+        "blocked",
+        "not one node answers, in several networks: a firewall or the login page of a captive "
+        "portal seems to stop UDP here, unless all of them are down; it tries again",
+    )
     DOUBLED = (
         "doubled",
         "another node has the same key, and each gets half of what is meant for it; "

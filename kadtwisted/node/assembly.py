@@ -37,6 +37,7 @@ from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.introducing import Introducing
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.serving.telling import Telling
+from kadtwisted.node.upkeep.addresses import AddressWatch
 from kadtwisted.node.upkeep.announcements import Announcements, publishing_again
 from kadtwisted.node.upkeep.auditing import Auditing
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
@@ -107,13 +108,16 @@ def assemble(lasting: LastingParts) -> Assembly:
     again = publishing_again(operations, announcing)
     count = auditing.count_holders
     publisher = Publisher(context, runner, lasting.publications, persistence, again, count)
+    contacts = ContactUpkeep(context, links, bootstrap)
+    portmapper = Portmapper(context)
     workers = Workers(
-        ContactUpkeep(context, links, bootstrap),
+        contacts,
         records,
         Replication(context, links, records),
         persistence,
         publisher,
         Announcements(announcing, publisher),
+        AddressWatch(context, links, contacts, portmapper.look_again),
     )
     workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)
@@ -129,7 +133,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         maintenance,
         telling,
         watches,
-        Portmapper(context),
+        portmapper,
         introducing,
     )
 

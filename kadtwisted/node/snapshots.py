@@ -75,6 +75,8 @@ def node_health(lasting: LastingParts, parts: Assembly, state: RunState) -> Heal
             uplink_down=bool(links) and all(link.is_down() for link in links),
             storage_failing=lasting.records.is_failing(),
             doubled=any(link.twin is not None for link in links),
+            offline=parts.upkeep.addresses.is_offline(),
+            blocked=parts.upkeep.addresses.is_blocked(),
         )
     )
 

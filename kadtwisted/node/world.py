@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.model.contact import Endpoint, Family, ip_literal
+from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.ids import RandomBits
 from kadtwisted.node.names import Names
+from kadtwisted.node.routes import default_way, source_address
 
 Resolve = Callable[[str], Deferred[Sequence[str]]]
 """Turns a host name or IP address into IP addresses; fails with
@@ -31,8 +30,9 @@ Resolve = Callable[[str], Deferred[Sequence[str]]]
 SourceAddress = Callable[[Endpoint], str | None]
 """From which address of this machine the system would send to an endpoint; ``None`` if there is no
 way there.  Never raises, and sends nothing."""
-
-_FAMILIES = MappingProxyType({Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6})
+DefaultWay = Callable[[Family], str]
+"""Over which gateway and interface everywhere is reached, as a text to compare; empty if that
+cannot be told.  Never raises, and sends nothing."""
 
 
 def _steady() -> Callable[[], float]:
@@ -56,19 +56,14 @@ def slept_seconds() -> float:
     return steady_seconds() - time.monotonic()
 
 
-def source_address(endpoint: Endpoint) -> str | None:
-    """Ask the system: a connected UDP socket has a name, and nothing is sent."""
-    try:
-        with socket.socket(_FAMILIES[endpoint.family], socket.SOCK_DGRAM) as asking:
-            asking.connect(tuple(endpoint))
-            return ip_literal(asking.getsockname()[0].partition("%")[0])
-    except (OSError, OverflowError, ValueError):  # no route, no such family, no address, no port
-        return None
-
-
 def cannot_tell(endpoint: Endpoint) -> str | None:
     """The answer of a world that knows nothing of addresses."""
     return None
+
+
+def no_way_known(family: Family) -> str:
+    """The answer of a world that knows nothing of routes."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +80,7 @@ class World:
     secure_random: Callable[[int], bytes]
     random: RandomBits
     source_address: SourceAddress = cannot_tell
+    default_way: DefaultWay = no_way_known
 
     @property
     def tells_sources(self) -> bool:
@@ -101,4 +97,5 @@ def real_world(reactor: Any) -> World:
         secure_random=os.urandom,
         random=random.SystemRandom(),
         source_address=source_address,
+        default_way=default_way,
     )

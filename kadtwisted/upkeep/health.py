@@ -16,7 +16,10 @@ class Signs(NamedTuple):
     ``contacts`` counts the contacts in all tables.  ``first`` says that the node was told of no
     other node, or is itself one of those that all join through and heard no other: being alone is
     no fault then.  ``heard`` says whether any node was heard since the
-    start, ``doubled`` that another node answers under our own key.
+    start, ``doubled`` that another node answers under our own key.  ``offline`` says that there is
+    no route to any node, ``blocked`` that nothing gets through from this network
+    (:meth:`~kadtwisted.upkeep.uplink.Uplink.is_blocked`): of a node that is the first of its
+    network and has no contacts, others are merely not there.
     """
 
     running: bool
@@ -28,6 +31,8 @@ class Signs(NamedTuple):
     uplink_down: bool
     storage_failing: bool
     doubled: bool = False
+    offline: bool = False
+    blocked: bool = False
 
 
 def verdict(signs: Signs) -> Health:
@@ -36,6 +41,8 @@ def verdict(signs: Signs) -> Health:
         (signs.stopping, Health.STOPPING),
         (not signs.started, Health.STOPPED),
         (not signs.running, Health.STARTING),
+        (signs.offline, Health.OFFLINE),
+        (signs.blocked and (bool(signs.contacts) or not signs.first), Health.BLOCKED),
         (signs.uplink_down, Health.ISOLATED),
         (signs.doubled, Health.DOUBLED),
         (not signs.contacts and signs.heard and not signs.first, Health.ISOLATED),

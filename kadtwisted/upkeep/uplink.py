@@ -7,11 +7,17 @@ works.
 
 :meth:`Uplink.is_down` is the verdict for people: enough contacts failed in enough prefixes, or all
 contacts did, and no valid datagram came for half a minute.  Any valid datagram ends that.
+
+:meth:`Uplink.is_blocked` is another one, for a network in which nobody ever answered: several nodes
+in several networks were asked, since the start or since this machine came here, and none of them
+was heard.  One network of nodes may be down as a whole; that several are is less likely than that
+nothing gets through from here.
 """
 
 from __future__ import annotations
 
 from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.networks import MACHINE, address_of, networks_of, scope_of
 
 SILENCE = 30.0
 """Seconds without any valid datagram before the uplink may be called down."""
@@ -19,6 +25,11 @@ FAILED_CONTACTS = 8
 """Contacts that must have failed since then; all of them in a smaller table."""
 FAILED_PREFIXES = 3
 """Prefixes (IPv4 /24, IPv6 /48) in which they must lie, unless all contacts failed."""
+BLOCKED_FAILURES = 4
+"""Requests that must have failed before nothing seems to get through.  MAGIC: each of two addresses
+was asked twice."""
+BLOCKED_NETWORKS = 2
+"""Networks (:func:`~kadtwisted.model.networks.networks_of`: providers) in which they must lie."""
 
 
 class Uplink:
@@ -28,11 +39,19 @@ class Uplink:
         self._heard_at = now
         self.ever_heard = False
         self._failed: dict[Endpoint, None] = {}
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """This machine is in another network: what got through before says nothing any more."""
+        self.heard_here = False
+        self._failures = 0
+        self._silent: set[bytes] = set()
+        self._silent_since = 0.0
 
     def heard(self, now: float) -> None:
         """A valid datagram came in: whatever failed so far, it was not the uplink."""
         self._heard_at = now
-        self.ever_heard = True
+        self.ever_heard = self.heard_here = True
         if self._failed:
             self._failed.clear()
 
@@ -44,6 +63,28 @@ class Uplink:
         if len(self._failed) < 8 * FAILED_CONTACTS:
             self._failed[endpoint] = None
         return self.ever_heard and self._heard_at >= asked_at
+
+    def unanswered(self, endpoint: Endpoint, now: float) -> None:
+        """Somebody was asked and did not answer, or our own system did not let us ask.
+
+        Bounded: of the networks only those that are needed are remembered.
+        """
+        if self.heard_here or scope_of(endpoint.host) == MACHINE:
+            return
+        if not self._failures:
+            self._silent_since = now
+        self._failures += 1
+        if len(self._silent) < BLOCKED_NETWORKS:
+            self._silent.add(networks_of(address_of(endpoint.host))[-1])
+
+    def is_blocked(self, now: float) -> bool:
+        """Whether nothing seems to get through from here."""
+        return (
+            not self.heard_here
+            and len(self._silent) >= BLOCKED_NETWORKS
+            and self._failures >= BLOCKED_FAILURES
+            and now - self._silent_since >= SILENCE
+        )
 
     def silent_for(self, now: float) -> float:
         """Seconds since the last valid datagram, or since the start."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import fail
 from twisted.trial import unittest
 
 from kadtwisted.errors import Unavailable
-from kadtwisted.model.contact import Endpoint
-from kadtwisted.node import world
-from kadtwisted.node.world import World, real_world, source_address
+from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.node import routes
+from kadtwisted.node.routes import default_way, source_address
+from kadtwisted.node.world import World, real_world
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.testing.network.network import Network
 from kadtwisted.testing.nodes import simulated_world
+from tests.nat.test_routes import HEAD, route, route6
 
 
 class Asked:
@@ -43,7 +46,7 @@ class Asked:
 class SourceAddressTests(unittest.SynchronousTestCase):
     def asked(self, name: str | None, endpoint: Endpoint) -> tuple[str | None, Asked]:
         made = Asked(name)
-        self.patch(world.socket, "socket", lambda *_: made)
+        self.patch(routes.socket, "socket", lambda *_: made)
         return source_address(endpoint), made
 
     def test_the_name_of_a_connected_socket(self) -> None:
@@ -66,6 +69,28 @@ class SourceAddressTests(unittest.SynchronousTestCase):
             self.assertIsNone(source_address(Endpoint(host, port)), (host, port))
 
 
+class DefaultWayTests(unittest.SynchronousTestCase):
+    def way(self, family: Family, name: str, text: str | None) -> str:
+        place = Path(self.mktemp())
+        if text is not None:
+            place.write_text(text, encoding="utf-8")
+        self.patch(routes, name, place)
+        return default_way(family)
+
+    def test_ipv4(self) -> None:
+        text = HEAD + route("wlan0", "00000000", "0101A8C0")
+        self.assertEqual(self.way(Family.IPV4, "ROUTES", text), "192.168.1.1 by wlan0")
+
+    def test_ipv6(self) -> None:
+        text = route6("wlan0", gateway="fe80" + "0" * 27 + "1")
+        self.assertEqual(self.way(Family.IPV6, "ROUTES_IPV6", text), "fe80::1 by wlan0")
+
+    def test_nobody_tells(self) -> None:
+        for text in (None, "", "torn", "é"):
+            self.assertEqual(self.way(Family.IPV4, "ROUTES", text), "")
+            self.assertEqual(self.way(Family.IPV6, "ROUTES_IPV6", text), "")
+
+
 class WorldTests(unittest.SynchronousTestCase):
     def test_a_world_that_cannot_tell(self) -> None:
         clock, source = HeapClock(), random.Random(1)
@@ -74,6 +99,7 @@ class WorldTests(unittest.SynchronousTestCase):
         )
         self.assertFalse(bare.tells_sources)
         self.assertIsNone(bare.source_address(Endpoint("192.0.2.9", 4000)))
+        self.assertEqual(bare.default_way(Family.IPV4), "")
 
     def test_the_real_one_can(self) -> None:
         reactor: Any = HeapClock()

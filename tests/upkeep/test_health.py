@@ -32,6 +32,13 @@ class VerdictTests(SynchronousTestCase):
             ({"contacts": 0, "first": True}, Health.SERVING),
             ({"uplink_down": True, "storage_failing": True}, Health.ISOLATED),
             ({"storage_failing": True}, Health.DEGRADED),
+            ({"offline": True, "blocked": True, "uplink_down": True}, Health.OFFLINE),
+            ({"offline": True, "contacts": 0, "heard": False}, Health.OFFLINE),
+            ({"stopping": True, "offline": True}, Health.STOPPING),
+            ({"blocked": True, "uplink_down": True}, Health.BLOCKED),
+            ({"blocked": True, "contacts": 0, "heard": False}, Health.BLOCKED),
+            ({"blocked": True, "contacts": 0, "first": True}, Health.SERVING),
+            ({"blocked": True, "first": True}, Health.BLOCKED),
         )
         for changed, expected in lines:
             self.assertIs(verdict(WELL._replace(**changed)), expected, changed)

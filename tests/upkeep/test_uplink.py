@@ -72,3 +72,47 @@ class DownTests(SynchronousTestCase):
         uplink = Uplink(0.0)
         self.fail(uplink, 250, 200)
         self.assertLessEqual(len(uplink._failed), 8 * FAILED_CONTACTS)
+
+
+class BlockedTests(SynchronousTestCase):
+    """Nothing gets through from here."""
+
+    def asked(self, *hosts: str, times: int = 4) -> Uplink:
+        """Nodes at these addresses were asked so often, at the moments 1, 2, 3 and so on."""
+        uplink = Uplink(0.0)
+        for number in range(times * len(hosts)):
+            uplink.unanswered(Endpoint(hosts[number % len(hosts)], 8000), 1.0 + number)
+        return uplink
+
+    def test_several_networks_are_silent(self) -> None:
+        uplink = self.asked("192.0.2.1", "198.51.100.1")
+        self.assertTrue(uplink.is_blocked(1.0 + SILENCE))
+        self.assertFalse(uplink.is_blocked(0.9 + SILENCE))
+        self.assertTrue(self.asked("2001:db8::1", "2001:db9::1").is_blocked(100.0))
+
+    def test_one_network_may_be_down(self) -> None:
+        self.assertFalse(self.asked("192.0.2.1", "192.0.9.1").is_blocked(100.0))
+        self.assertFalse(self.asked().is_blocked(100.0))
+
+    def test_they_were_asked_more_than_once(self) -> None:
+        uplink = self.asked("192.0.2.1", "198.51.100.1", times=1)
+        self.assertFalse(uplink.is_blocked(100.0))
+
+    def test_this_machine_is_no_network(self) -> None:
+        uplink = self.asked("127.0.0.1", "127.9.0.1", "192.0.2.1", "::1")
+        self.assertFalse(uplink.is_blocked(100.0))
+
+    def test_whoever_is_heard_ends_it_until_the_machine_moves(self) -> None:
+        uplink = self.asked("192.0.2.1", "198.51.100.1")
+        uplink.heard(50.0)
+        self.assertFalse(uplink.is_blocked(60.0))
+        for _ in range(8):
+            uplink.unanswered(Endpoint("192.0.2.1", 8000), 60.0)
+            uplink.unanswered(Endpoint("198.51.100.1", 8000), 60.0)
+        self.assertFalse(uplink.is_blocked(100.0))
+        uplink.start_anew()
+        self.assertFalse(uplink.is_blocked(200.0))
+        for _ in range(2):
+            uplink.unanswered(Endpoint("192.0.2.1", 8000), 200.0)
+            uplink.unanswered(Endpoint("198.51.100.1", 8000), 200.0)
+        self.assertTrue(uplink.is_blocked(200.0 + SILENCE))

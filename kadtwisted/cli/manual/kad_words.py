@@ -212,6 +212,10 @@ The first line is the verdict:
 .Em joining ,
 .Em isolated
 (no node answers; it keeps trying),
+.Em offline
+(this machine has no network),
+.Em blocked
+(nothing gets through from this network),
 .Em doubled
 (another node has the same key),
 .Em degraded

@@ -28,7 +28,9 @@ until it is known for the first time."""
 A_NAP = 5.0
 """MAGIC: seconds of sleep that are worth a line."""
 
-WORRYING = frozenset({Health.ISOLATED, Health.DOUBLED, Health.DEGRADED})
+WORRYING = frozenset(
+    {Health.OFFLINE, Health.BLOCKED, Health.ISOLATED, Health.DOUBLED, Health.DEGRADED}
+)
 
 
 class HealthWatch:

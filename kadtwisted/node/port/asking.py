@@ -156,6 +156,7 @@ class Asking:
             self.twins.answered(endpoint, now)
         elif not failure.check(CancelledError):
             self.twins.not_there(endpoint, now, ourselves=isinstance(found, OwnKeyAnswered))
+        self._unanswered(failure, endpoint)
         return failure
 
     def may_meet(self, endpoint: Endpoint) -> bool:
@@ -214,7 +215,20 @@ class Asking:
         if reach.seen(by, own, self._now()) and reach.own is not None:
             self._observer.observed(reach.own)
         if reach.changes != changes:
-            self.changed(self.table.withhold(lambda each: not reach.admits(each.endpoint)))
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        """Our own address is public, or is not any more: so others may be martians, or not."""
+        self.changed(self.table.withhold(lambda each: not self.reach.admits(each.endpoint)))
+
+    def start_anew(self) -> None:
+        """This machine is in another network: others have to say anew where they see us."""
+        changes = self.reach.changes
+        self.told = None
+        self.reach.start_anew()
+        self.uplink.start_anew()
+        if self.reach.changes != changes:
+            self._reconsider()
 
     def _answered(self, answer: Answer) -> Answer:
         if _is_elsewhere(answer):
@@ -305,7 +319,8 @@ class Asking:
         if failure.check(ErrorReply):
             self.uplink.heard(now)
             self._admit(contact)
-        elif failure.check(RequestTimedOut) and self.uplink.failed(contact.endpoint, asked_at):
+        self._unanswered(failure, contact.endpoint)
+        if failure.check(RequestTimedOut) and self.uplink.failed(contact.endpoint, asked_at):
             entry = self.table.get(contact.node_id)
             change = self.table.failed(contact.node_id, contact.endpoint, now, ping=ping)
             gone = change.removed and contact.node_id not in self.table
@@ -313,6 +328,14 @@ class Asking:
                 self._observer.removed(entry.contact, entry.last_seen - entry.first_seen)
             self.changed(change)
         return failure
+
+    def _unanswered(self, failure: Failure, endpoint: Endpoint) -> None:
+        """It may be that nothing gets through: silence, or this machine's own firewall."""
+        error = failure.value
+        if isinstance(error, RequestTimedOut) or (
+            isinstance(error, SendFailed) and error.forbidden
+        ):
+            self.uplink.unanswered(endpoint, self._now())
 
     def changed(self, change: Change) -> None:
         """Act on what changed in the table."""

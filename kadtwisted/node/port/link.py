@@ -161,6 +161,11 @@ class Link:
         ourselves = Contact.at(node_id, Endpoint(host, bound.port), key)
         return self.requests.request(ourselves, Ping(), measured=False)
 
+    def start_anew(self) -> None:
+        """This machine is in another network, or in one again: forget what others said of us."""
+        self._asking.start_anew()
+        self._observers.moved()
+
     # --- What is known -----------------------------------------------------------------------
 
     @property
@@ -217,6 +222,18 @@ class Link:
     def has_heard(self) -> bool:
         """Whether anybody was ever heard."""
         return self._asking.uplink.ever_heard
+
+    def is_blocked(self) -> bool:
+        """Whether nothing seems to get through from the network in which this machine is."""
+        return self._asking.uplink.is_blocked(self._now())
+
+    def heard_here(self) -> bool:
+        """Whether anybody was heard since this machine is where it is."""
+        return self._asking.uplink.heard_here
+
+    def heard_since(self, moment: float) -> bool:
+        """Whether anybody was heard since then."""
+        return self._asking.uplink.silent_for(moment) < 0
 
     def round_trip(self, endpoint: Endpoint) -> float | None:
         """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""

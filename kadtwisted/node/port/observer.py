@@ -15,6 +15,10 @@ class LinkObserver:
         """Enough others agree that they see us at this endpoint, and not where it was before; its
         port is 0 if they do not agree on one."""
 
+    def moved(self) -> None:
+        """This machine is in another network, or in one again: what others said of us before is
+        forgotten."""
+
     def added(self, contact: Contact) -> None:
         """A contact entered the routing table."""
 
@@ -40,6 +44,10 @@ class Observers(LinkObserver):
     def observed(self, endpoint: Endpoint) -> None:
         for each in self._observers:
             each.observed(endpoint)
+
+    def moved(self) -> None:
+        for each in self._observers:
+            each.moved()
 
     def added(self, contact: Contact) -> None:
         for each in self._observers:

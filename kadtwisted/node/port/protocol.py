@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from errno import EACCES, EPERM
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,6 +29,9 @@ NEVER_WAIT = frozenset((Ping, FindNode, Changed))
 
 BUSY = Error(ErrorCode.BUSY, "busy", BUSY_RETRY_MS)
 """The answer while as many requests wait for the storage as may."""
+
+FORBIDDEN = (EPERM, EACCES)
+"""How Linux says that a firewall of this machine, or a route, forbids to send (send(2), ip(7))."""
 
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 """The answer to a request; ``None`` is silence."""
@@ -171,7 +175,8 @@ class KademliaProtocol(DatagramProtocol):
         except (OSError, MessageLengthError, InvalidAddressError, OverflowError) as error:
             self._counts["send.failed"] += 1
             why = reason_of(error) if isinstance(error, OSError) else error
-            raise SendFailed(f"cannot send to {endpoint}: {why}") from None
+            forbidden = getattr(error, "errno", None) in FORBIDDEN
+            raise SendFailed(f"cannot send to {endpoint}: {why}", forbidden=forbidden) from None
         else:
             self._counts["datagrams.out"] += 1
 

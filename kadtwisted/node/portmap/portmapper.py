@@ -82,6 +82,11 @@ class Portmapper:
             self._timer.cancel()
         return DeferredList(list(self._ending))
 
+    def look_again(self) -> None:
+        """Our address may be another one: look at once."""
+        if self._bound is not None:
+            self._look()
+
     @property
     def mapping(self) -> PortMapping | None:
         """How it is doing; ``None`` if no mapping is wanted here."""

@@ -26,7 +26,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.model.contact import Address, Contact, Endpoint, Family
+from kadtwisted.model.contact import Address, Contact, Endpoint, Family, ip_literal
 from kadtwisted.model.messages import FindNode, Nodes, Ping
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
@@ -92,6 +92,15 @@ class ContactUpkeep:
     def was_told(self) -> bool:
         """Whether this node was ever told of another one: it knows an address."""
         return bool(self._known_addresses)
+
+    def known_endpoints(self) -> list[Endpoint]:
+        """The addresses to join through that are no names."""
+        hosts = [(ip_literal(each.host), each.port) for each in self._known_addresses]
+        return [Endpoint(host, port) for host, port in hosts if host is not None]
+
+    def was_told_names(self) -> bool:
+        """Whether one of them is a name, of whatever family."""
+        return any(ip_literal(each.host) is None for each in self._known_addresses)
 
     def is_isolated(self) -> bool:
         """Whether this node was told of others but has no contact, or hears none of its own."""
@@ -231,6 +240,20 @@ class ContactUpkeep:
         """Try one known address and one contact."""
         await DeferredList([self._try_contact(), self._try_address()], consumeErrors=True)
         return 2.0
+
+    async def join_anew(self) -> None:
+        """We are in another network: join again through known addresses, or at least make ourselves
+        known to the contacts, if one of them has answered."""
+        self._tries = 0
+        addresses = list(self._known_addresses)[:RECALLED_ADDRESSES]
+        try:
+            if addresses:
+                await self._bootstrap.run(addresses)
+                return
+        except KadtwistedError:
+            pass
+        if any(link.heard_here() for link in self._links.values()):
+            await self._bootstrap.settle()
 
     def _try_contact(self) -> Deferred[Any]:
         """Ping the next contact of all tables, one contact a call."""

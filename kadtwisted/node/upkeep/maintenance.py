@@ -8,6 +8,8 @@ refresh                   chore   look up an ID in a bucket without a lookup
 come back                 chore   while the node is isolated: try to join again
 seek others               chore   ask contacts that were lost whether they are back
 look for twins            chore   ask whether another node lives under our key
+look at addresses         chore   is this machine where it was
+                                  (:mod:`~kadtwisted.node.upkeep.addresses`)
 expire                    chore   remove expired records from the storage
 save contacts             chore   (:mod:`~kadtwisted.node.upkeep.persistence`)
 bring back                chore   at a start: store own records here that the storage has lost
@@ -38,6 +40,7 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.serving.record_store import RecordStore
+from kadtwisted.node.upkeep.addresses import AddressWatch
 from kadtwisted.node.upkeep.announcements import Announcements
 from kadtwisted.node.upkeep.contacts import ContactUpkeep
 from kadtwisted.node.upkeep.persistence import Persistence
@@ -71,6 +74,7 @@ class Workers:
     persistence: Persistence
     publisher: Publisher
     announcements: Announcements
+    addresses: AddressWatch
 
 
 class HandOff(NamedTuple):
@@ -117,6 +121,8 @@ class Maintenance:
             (self._look_for_twins, TWINS_EVERY),
         ):
             self._runner.chore_at(chore, now + period * self._random.random())
+        if self._workers.addresses.start():
+            self._runner.chore_at(self._look_at_addresses, now)
         if self._workers.persistence.lasts:
             self._runner.chore_again(self._save_contacts, settings.save_check_every)
         if not self._read_only:
@@ -201,6 +207,12 @@ class Maintenance:
     def _look_for_twins(self) -> Work | float:
         self._runner.chore_again(self._look_for_twins, TWINS_EVERY)
         return self._workers.contacts.look_for_twins()
+
+    def _look_at_addresses(self) -> Work | float:
+        watch = self._workers.addresses
+        work = watch.look()
+        self._runner.chore_again(self._look_at_addresses, watch.pause)
+        return work
 
     def _come_back(self) -> Work | float:
         """While the node is isolated, try to join again, less and less often."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from kadtwisted.node import routes
 from kadtwisted.node.portmap import gateway
 from tests.nat.test_routes import HEAD, route
 
@@ -15,7 +16,7 @@ class FindGatewayTests(unittest.SynchronousTestCase):
         place = Path(self.mktemp())
         if text is not None:
             place.write_text(text, encoding="utf-8")
-        self.patch(gateway, "ROUTES", place)
+        self.patch(routes, "ROUTES", place)
         return gateway.find_gateway()
 
     def test_by_which_of_our_addresses_it_is_reached(self) -> None:

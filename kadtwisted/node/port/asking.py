@@ -28,6 +28,7 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Pong, RequestBody
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.first_request import FirstRequest
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.requests import Answer, Requests
 from kadtwisted.routing.displaced import Displaced, is_elsewhere
@@ -69,7 +70,7 @@ class Asking:
         self._first_contact = (
             FirstContact(settings.bounds.endpoints) if context.open_network else None
         )
-        self._first_requests: dict[Endpoint, _FirstRequest] = {}
+        self._first_requests: dict[Endpoint, FirstRequest] = {}
         self._probing: dict[Endpoint, None] = {}
 
     # --- Asking ------------------------------------------------------------------------------
@@ -94,7 +95,7 @@ class Asking:
             return waiting.addCallback(lambda _: again())
         if not self._first_contact.may_ask(endpoint, self._now()):
             return fail(SendFailed(f"{endpoint} never answered; it, or others near it, were asked"))
-        first = self._first_requests[endpoint] = _FirstRequest(on_soft)
+        first = self._first_requests[endpoint] = FirstRequest(on_soft)
         asking = self._request(contact, Ping() if gently else body, first.on_soft, retransmit=False)
         asking.addBoth(self._first_ended, endpoint)
         if gently and type(body) is not Ping:
@@ -373,30 +374,3 @@ def _is_elsewhere(answer: Answer) -> bool:
     """Whether a node says that it is not at the address at which it was asked."""
     body = answer.reply.body
     return isinstance(body, Pong) and is_elsewhere(answer.contact.endpoint, body.own)
-
-
-class _FirstRequest:
-    """The one request under way to an endpoint that never answered, and who waits for its end."""
-
-    def __init__(self, on_soft: Callable[[], None] | None) -> None:
-        self._on_soft = [on_soft] if on_soft is not None else []
-        self._waiting: dict[Deferred[None], None] = {}
-
-    def wait(self, on_soft: Callable[[], None] | None) -> Deferred[None]:
-        """Fires when the request has ended, whatever came of it."""
-        waiting: Deferred[None] = Deferred(lambda gone: self._waiting.pop(gone, None))
-        self._waiting[waiting] = None
-        if on_soft is not None:
-            self._on_soft.append(on_soft)
-        return waiting
-
-    def on_soft(self) -> None:
-        """Everybody's patience ends with that of the first."""
-        for each in self._on_soft:
-            each()
-
-    def end(self) -> None:
-        """The request has ended."""
-        for waiting in list(self._waiting):
-            if not waiting.called:
-                waiting.callback(None)

@@ -135,14 +135,21 @@ class Case(NamedTuple):
         }
 
     def _holders(self, values: StoredValues) -> dict[str, Any]:
-        """On how many members that anybody can reach a value lies, and on how many others."""
-        reachable = self.population.reachable()
-        ready, anywhere = values.copies(reachable).anywhere, values.copies().anywhere
-        hidden = [every - near for every, near in zip(anywhere, ready, strict=True)]
+        """Who has a value: members that anybody can reach, the hosts without which none of these
+        could be reached, and others."""
+        population = self.population
+        holders = values.holders(population.reachable())
+        counts = [len(each) for each in holders]
+        hosts = [population.lifelines(each) for each in holders]
+        everybody = values.copies().anywhere
         return {
-            "holders_mean": mean(ready),
-            "holders_least": min(ready),
-            "hidden_holders_mean": mean(hidden),
+            "holders_mean": mean(counts),
+            "holders_least": min(counts),
+            "lifelines_mean": mean(hosts),
+            "lifelines_least": min(hosts),
+            "hidden_holders_mean": mean(
+                [every - count for every, count in zip(everybody, counts, strict=True)]
+            ),
         }
 
     def _tables(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from kadtwisted.simulation.scenario.scenario import Scenario
 from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.network.host import Host
 from kadtwisted.testing.network.network import Datagram
-from kadtwisted.testing.nodes import Member, NodeParts
+from kadtwisted.testing.nodes import PORT, Member, NodeParts
 
 BEHIND = "192.168.1.2"
 """The address that every machine behind a NAT has."""
@@ -121,6 +121,12 @@ class NattedPopulation(Population):
                 found.append(member)
         return found
 
+    def lifelines(self, holders: Sequence[Member]) -> int:
+        """On how many hosts that anybody can reach these members hang: if all of these hosts leave,
+        none of the members can be reached.  A member that needs no relay hangs on its own host."""
+        hosts = (each.host.addresses[0] for each in holders)
+        return len({self._relay_of(each) if self._is_relayed(each) else each for each in hosts})
+
     # --- Relays ------------------------------------------------------------------------------
 
     def _watch(self, datagram: Datagram) -> None:
@@ -137,6 +143,11 @@ class NattedPopulation(Population):
         if isinstance(other, Relayed) and not other.is_open(destination, source, datagram.moment):
             found.append(self._relay_of(destination[0]))
         return found
+
+    def _is_relayed(self, host: str) -> bool:
+        """Whether strangers reach a member only through its relay."""
+        box, now = self._at.get(host), self.clock.seconds()
+        return isinstance(box, Relayed) and not box.is_open((host, PORT), STRANGER, now)
 
     def _relay_of(self, host: str) -> str:
         """The host of a member's relay: the member without a NAT that is nearest to its ID."""

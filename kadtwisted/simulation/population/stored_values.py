@@ -157,6 +157,11 @@ class StoredValues:
             nearest.append(sum(each.number in held for each in near))
         return Copies(nearest, anywhere)
 
+    def holders(self, members: Sequence[Member]) -> list[list[Member]]:
+        """Those of ``members`` that hold each of the values, in the order of the values."""
+        held = self._holders(members)
+        return [[each for each in members if each.number in held[key]] for key in self.keys]
+
     def _holders(self, members: Sequence[Member]) -> dict[NodeID, dict[int, bytes]]:
         """The records that members hold: by key, then by the number of the member."""
         now = self._population.clock.seconds()

@@ -42,6 +42,8 @@ class NatTests(SynchronousTestCase):
         self.assertLess(assumed["reachable_percent"], 80)
         self.assertEqual(relayed["reachable_percent"], 100)
         self.assertEqual((relayed["useless_percent"], relayed["hidden_holders_mean"]), (0, 0))
+        self.assertEqual(assumed["lifelines_mean"], assumed["holders_mean"])
+        self.assertLess(relayed["lifelines_mean"], relayed["holders_mean"])
         self.assertGreater(relayed["contacts_mean"], assumed["contacts_mean"])
         self.assertGreater(relayed["public_sent"], 2 * relayed["natted_sent"])
 

@@ -83,6 +83,17 @@ class RelayTests(NattedCase):
         self.send(population, other, hidden)
         self.assertEqual(self.counted(population, [relay]), [Traffic(5, 5, 1, 1)], "a stranger")
 
+    def test_who_hangs_on_whom(self) -> None:
+        population, public, natted = self.begin(RELAY)
+        relays = {
+            min(public, key=lambda one: one.node.node_id ^ each.node.node_id).number
+            for each in natted
+        }
+        self.assertEqual(population.lifelines(natted), len(relays))
+        self.assertEqual(population.lifelines(population.members), len(public))
+        population, public, natted = self.begin(ASSUME)
+        self.assertEqual(population.lifelines(population.members), len(population.members))
+
     def test_the_way_through_a_relay_takes_longer(self) -> None:
         population, public, (hidden, *_) = self.begin(RELAY)
         relay = min(public, key=lambda each: each.node.node_id ^ hidden.node.node_id)

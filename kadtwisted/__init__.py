@@ -106,6 +106,7 @@ if TYPE_CHECKING:
         FoundRecord,
         GetResult,
         NodesResult,
+        Path,
         PingResult,
         Receipt,
         Trace,
@@ -178,7 +179,7 @@ _HOMES = homes(
         "kadtwisted.model.reference": "Reference parse_reference",
         "kadtwisted.model.results": (
             "Acknowledgement BootstrapResult Change Collection FoundRecord GetResult NodesResult "
-            "PingResult Receipt Trace TraceStep"
+            "Path PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus PortMapping "
         "RoutingStatus",
@@ -261,6 +262,7 @@ __all__ = [
     "MemoryStorage",
     "Mutable",
     "NoContacts",
+    "NoPath",
     "Node",
     "NodeID",
     "NodeKey",
@@ -275,6 +277,7 @@ __all__ = [
     "OwnKeyAnswered",
     "OwnRecord",
     "Parameters",
+    "Path",
     "PingResult",
     "PortMapping",
     "Provider",

@@ -41,6 +41,7 @@ from kadtwisted.model.results import (
     Collection,
     GetResult,
     NodesResult,
+    Path,
     PingResult,
     Receipt,
     Wait,
@@ -100,6 +101,10 @@ class AsyncNode:
     async def find_node(self, target: NodeID) -> NodesResult:
         """The closest nodes to ``target`` that answer."""
         return await _result(self._node.find_node(target))
+
+    async def open_path(self, target: str | bytes | Contact) -> Path:
+        """A path to one node, also one behind a NAT."""
+        return await _result(self._node.open_path(target))
 
     async def get(
         self, key: str | bytes | Reference, *, mode: Literal["first", "latest"] | None = None

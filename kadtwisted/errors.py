@@ -247,6 +247,19 @@ class NoContacts(Unavailable):
     """The routing table is empty: bootstrap first."""
 
 
+class NoPath(Unavailable):
+    """A node did not answer, and nobody could open a path to it.
+
+    ``ours`` and ``theirs`` say in words what is in front of this node and of the other one, as far
+    as they know; they are empty if nobody hears from the other one.
+    """
+
+    def __init__(self, message: str, *, ours: str = "", theirs: str = "") -> None:
+        super().__init__(message)
+        self.ours = ours
+        self.theirs = theirs
+
+
 class NotStored(Unavailable):
     """No node acknowledged the record."""
 

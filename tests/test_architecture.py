@@ -51,7 +51,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("port", "portmap"),
             ("serving",),
             ("operations",),
-            ("upkeep", "watching"),
+            ("paths", "upkeep", "watching"),
             ("assembly",),
             ("snapshots",),
             ("life",),

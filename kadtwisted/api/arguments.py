@@ -198,6 +198,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
         "status": {},
         "routing": {},
         "ping": {"address": Field(_text, "an address HOST:PORT", needed=True)},
+        "open-path": {"node": Field(_text, "a public key, or KEY@HOST:PORT", needed=True)},
         "find-node": {
             "target": Field(_id, "40 hexadecimal digits"),
             "key": Field(_text, "a name"),

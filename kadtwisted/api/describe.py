@@ -14,7 +14,6 @@ from typing import Any
 from kadtwisted.errors import InvalidRecord
 from kadtwisted.model.announcing import Announcement, Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
-from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, distance, id_to_hex
 from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
@@ -26,18 +25,11 @@ from kadtwisted.model.results import (
     Collection,
     GetResult,
     NodesResult,
+    Path,
     PingResult,
     Receipt,
     Trace,
     TraceStep,
-)
-from kadtwisted.model.status import (
-    BucketStatus,
-    ContactStatus,
-    LinkStatus,
-    NodeStatus,
-    PortMapping,
-    RoutingStatus,
 )
 from kadtwisted.records.kinds import NATIVE_KINDS
 
@@ -61,9 +53,19 @@ def of_ping(result: PingResult) -> Described:
     return {
         **of_contact(result.contact),
         "rtt_seconds": round(result.rtt, 6),
-        "observed": _endpoint(result.observed),
+        "observed": of_endpoint(result.observed),
         "unix_time": result.unix_time,
         "agent": result.agent,
+    }
+
+
+def of_path(path: Path) -> Described:
+    """Where a node answers, and who has told it of us."""
+    introducer = None if path.introducer is None else of_contact(path.introducer)
+    return {
+        **of_contact(path.contact),
+        "rtt_seconds": round(path.rtt, 6),
+        "introducer": introducer,
     }
 
 
@@ -233,47 +235,6 @@ def _audit(audit: Audit) -> Described:
     return {"at_unix": audit.at, "found": audit.found, "held": audit.held}
 
 
-def of_status(status: NodeStatus) -> Described:
-    """A running node."""
-    return {
-        "node_id": id_to_hex(status.node_id),
-        "public_key": status.public_key.hex(),
-        "addresses": [
-            address_to_share(status.public_key, each.listening)
-            for each in status.links
-            if each.listening is not None
-        ],
-        "health": status.health,
-        "health_sentence": Health.named(status.health).sentence,
-        "running": status.running,
-        "read_only": status.read_only,
-        "network": status.network,
-        "private": status.private,
-        "uptime_seconds": round(status.uptime, 3),
-        "clock_ahead_seconds": _rounded(status.clock_ahead),
-        "links": [_link(each) for each in status.links],
-        "stored_records": status.stored_records,
-        "stored_bytes": status.stored_bytes,
-        "storage_full": status.storage_full,
-        "own_records": status.own_records,
-        "own_records_kept": status.own_records_kept,
-        "lost_records": status.lost_records,
-        "pinned_records": status.pinned_records,
-        "records_below_pin": status.records_below_pin,
-        "replication_period_seconds": round(status.replication_period, 3),
-        "replication_kept": status.replication_kept,
-        "counters": dict(status.counters),
-    }
-
-
-def of_routing(status: RoutingStatus) -> Described:
-    """The routing tables, bucket by bucket."""
-    return {
-        "node_id": id_to_hex(status.node_id),
-        "buckets": [_bucket(each) for each in status.buckets],
-    }
-
-
 def of_records(page: RecordsPage) -> Described:
     """Stored records; ``next`` is the ``after`` of the next page, null if there is none."""
     return {
@@ -295,23 +256,16 @@ def of_record(record: DatedRecord) -> Described:
     }
 
 
-def address_to_share(public_key: bytes, endpoint: Endpoint) -> str:
-    """``KEY@HOST:PORT`` for others to copy; a wildcard address becomes the loopback address."""
-    wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-    host = wildcards.get(endpoint.host, endpoint.host)
-    return str(Address(host, endpoint.port, public_key))
-
-
 def _reference(record: Any) -> str | None:
     reference = reference_of(record)
     return None if reference is None else str(reference)
 
 
-def _rounded(seconds: float | None) -> float | None:
+def rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _endpoint(endpoint: Endpoint | None) -> str | None:
+def of_endpoint(endpoint: Endpoint | None) -> str | None:
     return None if endpoint is None else str(endpoint)
 
 
@@ -345,52 +299,4 @@ def _step(step: TraceStep) -> Described:
         "asked_seconds": round(step.asked, 6),
         "answered_seconds": None if step.answered is None else round(step.answered, 6),
         "outcome": step.outcome,
-    }
-
-
-def _link(link: LinkStatus) -> Described:
-    return {
-        "family": f"IPv{int(link.family)}",
-        "listening": _endpoint(link.listening),
-        "observed": _endpoint(link.observed),
-        "observers": link.observers,
-        "contacts": link.contacts,
-        "tentative": link.tentative,
-        "requests_in_flight": link.requests_in_flight,
-        "twin": _endpoint(link.twin),
-        "mapping": _mapping(link.mapping),
-    }
-
-
-def _mapping(mapping: PortMapping | None) -> Described | None:
-    if mapping is None:
-        return None
-    return {
-        "protocol": mapping.protocol or None,
-        "outer": _endpoint(mapping.outer),
-        "left_seconds": round(mapping.left, 3),
-        "problem": mapping.problem or None,
-    }
-
-
-def _bucket(bucket: BucketStatus) -> Described:
-    return {
-        "family": f"IPv{int(bucket.family)}",
-        "prefix": id_to_hex(bucket.prefix),
-        "length": bucket.length,
-        "replacements": bucket.replacements,
-        "last_lookup_seconds": None if bucket.last_lookup is None else round(bucket.last_lookup, 3),
-        "contacts": [_bucket_contact(each) for each in bucket.contacts],
-    }
-
-
-def _bucket_contact(contact: ContactStatus) -> Described:
-    return {
-        "node_id": id_to_hex(contact.node_id),
-        "endpoint": str(contact.endpoint),
-        "state": contact.state,
-        "known_for_seconds": round(contact.known_for, 3),
-        "last_seen_seconds": round(contact.last_seen, 3),
-        "rtt_seconds": contact.rtt,
-        "failures": contact.failures,
     }

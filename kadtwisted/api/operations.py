@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe, describe_status
 from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.arguments import Arguments, read_arguments
 from kadtwisted.api.describe import Described
@@ -52,6 +52,7 @@ class Operations:
             "routing": self._routing,
             "ping": self._ping,
             "find-node": self._find_node,
+            "open-path": self._open_path,
             "get": self._get,
             "put": self._put,
             "delete": self._delete,
@@ -68,8 +69,9 @@ class Operations:
 
     def perform(self, verb: str, arguments: Arguments) -> Deferred[Described]:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
-        as 40 hexadecimal digits or ``key``), ``get`` (``key`` or ``reference``, ``mode``), ``put``
-        (``key``, ``value_base64``, ``lifetime``, ``keep``, ``put_back``, ``pin``, ``wait``),
+        as 40 hexadecimal digits or ``key``), ``open-path`` (``node``), ``get`` (``key`` or
+        ``reference``, ``mode``), ``put`` (``key``, ``value_base64``, ``lifetime``, ``keep``,
+        ``put_back``, ``pin``, ``wait``),
         ``delete`` (``key``, ``wait``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``),
         ``unpin`` (``key`` or ``reference``, ``kind``), ``put-record`` (``record_base64``,
         ``lifetime``, ``keep``, ``put_back``, ``pin``, ``cas``, ``wait``), ``collect`` (``key``,
@@ -104,13 +106,16 @@ class Operations:
         return Events(self._node.watch(_place(**values), kind=kind))
 
     def _status(self) -> Deferred[Described]:
-        return succeed(describe.of_status(self._node.status()))
+        return succeed(describe_status.of_status(self._node.status()))
 
     def _routing(self) -> Deferred[Described]:
-        return succeed(describe.of_routing(self._node.routing()))
+        return succeed(describe_status.of_routing(self._node.routing()))
 
     def _ping(self, address: str) -> Deferred[Described]:
         return self._node.ping(address).addCallback(describe.of_ping)
+
+    def _open_path(self, node: str) -> Deferred[Described]:
+        return self._node.open_path(node).addCallback(describe.of_path)
 
     def _find_node(self, target: NodeID | None, key: str | None) -> Deferred[Described]:
         _check_one_of(target=target, key=key)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kadtwisted.api.describe import address_to_share
+from kadtwisted.api.describe_status import address_to_share
 from kadtwisted.application.awaited import Awaited
 from kadtwisted.application.home import Home
 from kadtwisted.application.joining import Joining

@@ -102,6 +102,13 @@ def _add_serving_verbs(verbs: Verbs) -> None:
 def _add_node_verbs(verbs: Verbs) -> None:
     ping = verbs.add("ping=nodes:ping", "Check whether a node answers.", node="or our own")
     ping.add_argument("address", metavar=ADDRESS, help="the node's address")
+    path = verbs.add(
+        "path=nodes:path", "Open a path to a node, through its NAT if need be.", node="needed"
+    )
+    path.add_argument(
+        "node_key", metavar="KEY[@HOST:PORT]", help="its public key, as its kad status shows it"
+    )
+    add_bootstrap(path)
     find_node = verbs.add(
         "find-node=nodes:find_node", "Find the nodes closest to an ID.", node="needed"
     )

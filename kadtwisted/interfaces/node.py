@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Collection,
         GetResult,
         NodesResult,
+        Path,
         PingResult,
         Receipt,
         Wait,
@@ -104,6 +105,17 @@ class INode(Interface):
         """The closest nodes to ``target`` that answer, in every family this node has.
 
         Fails with :class:`~kadtwisted.errors.NoContacts`.
+        """
+
+    def open_path(target: str | bytes | Contact) -> Deferred[Path]:
+        """A path to one node, also one behind a NAT that others cannot reach: where it answers.
+
+        ``target`` is its public key (32 bytes, or 64 hexadecimal digits), ``KEY@HOST:PORT``, or a
+        contact.  Both nodes must be running in the same network.  As long as a NAT is between them,
+        the path lasts only while it is used: docs/nat.md.
+        Fails with :class:`~kadtwisted.errors.InvalidAddress`,
+        :class:`~kadtwisted.errors.NoContacts`, or :class:`~kadtwisted.errors.NoPath`, which says
+        what is in front of both.
         """
 
     def get(

@@ -51,6 +51,17 @@ class PingResult(NamedTuple):
     agent: str | None
 
 
+class Path(NamedTuple):
+    """A node answers at ``contact.endpoint``, in ``rtt`` seconds.
+
+    ``introducer`` is the node that has told it of us; ``None`` if it answered without that.
+    """
+
+    contact: Contact
+    rtt: float
+    introducer: Contact | None
+
+
 class BootstrapResult(NamedTuple):
     """Who answered, what each silent address failed with, and how many contacts are known now."""
 

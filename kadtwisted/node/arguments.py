@@ -6,17 +6,18 @@ Types and signs are checked here.  What a value means, whoever uses it checks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from zope.interface import Interface
 
 from kadtwisted.constants import ID_BITS, NETWORK_NAME_BYTES
-from kadtwisted.errors import ConfigurationError, InvalidInput
+from kadtwisted.errors import ConfigurationError, InvalidAddress, InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
-from kadtwisted.model.contact import Family
+from kadtwisted.model.contact import KEY_BYTES, Address, Contact, Family, parse_address
 from kadtwisted.model.printable import described, printable, typed
 from kadtwisted.model.publication import Keeping
 from kadtwisted.model.record import StorageKey
@@ -74,6 +75,44 @@ PART_NAMES = MappingProxyType(
     {IStorage: "storage", ISerializer: "serializer", INodeState: "node state"}
 )
 """What the parts of a node that a program may give it are called."""
+
+
+class Target(NamedTuple):
+    """A node that is wanted: its public key, and perhaps where it is said to be."""
+
+    key: bytes
+    contact: Contact | None = None
+    address: Address | None = None
+
+
+def read_target(target: Any, own_key: bytes) -> Target:
+    """Whom a caller wants: a contact, a public key of 32 bytes, its 64 hexadecimal digits, or
+    ``KEY@HOST:PORT``.
+
+    :class:`InvalidAddress` for anything else, and for the node itself.
+    """
+    found = _read_target(target)
+    if found.key == own_key:
+        raise InvalidAddress("this is the key of this node itself")
+    return found
+
+
+def _read_target(target: Any) -> Target:
+    if isinstance(target, Contact):
+        return Target(target.key, contact=target)
+    if isinstance(target, bytes) and len(target) == KEY_BYTES:
+        return Target(target)
+    if isinstance(target, str) and "@" in target:
+        address = parse_address(target)
+        if address.key is not None:
+            return Target(address.key, address=address)
+    elif isinstance(target, str) and len(target) == 2 * KEY_BYTES:
+        with suppress(ValueError):
+            return Target(bytes.fromhex(target))
+    raise InvalidAddress(
+        "a node is given by its public key, 64 hexadecimal digits, or as KEY@HOST:PORT, not "
+        f"{described(target)}"
+    )
 
 
 def check_settings(settings: Any) -> None:

@@ -40,6 +40,7 @@ from kadtwisted.node.operations.probing import Probing
 from kadtwisted.node.operations.self_check import SelfCheck
 from kadtwisted.node.operations.signed import Signed
 from kadtwisted.node.operations.values import Values
+from kadtwisted.node.paths.opening import PathOpening
 from kadtwisted.node.port.udp_port import is_missing_family
 from kadtwisted.node.serving.record_store import RecordStore
 from kadtwisted.node.snapshots import RunState, bucket_statuses, node_health, node_status
@@ -113,6 +114,7 @@ class NodeLife:
         self._announcing = made.announcing
         self._self_check = SelfCheck(self._context, made.links, self._records)
         self._probing = Probing(self._context, made.links, made.bootstrap)
+        self._paths = PathOpening(self._context, made.links, made.bootstrap)
         self._upkeep, self._maintenance = made.upkeep, made.maintenance
 
     # --- Life --------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from kadtwisted.model.results import (
     Collection,
     GetResult,
     NodesResult,
+    Path,
     PingResult,
     Receipt,
     Wait,
@@ -38,6 +39,7 @@ from kadtwisted.node.arguments import (
     check_pin,
     check_record,
     check_wait,
+    read_target,
 )
 from kadtwisted.node.life import NodeLife
 from kadtwisted.node.operations.announcing import check_limit, read_wish
@@ -86,6 +88,14 @@ class Node(NodeLife):
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         """See :meth:`INode.find_node`."""
         return self._operations.run(self._probing.find_node(target))
+
+    def open_path(self, target: str | bytes | Contact) -> Deferred[Path]:
+        """See :meth:`INode.open_path`."""
+        try:
+            wanted = read_target(target, self.public_key)
+        except InvalidInput as error:
+            return fail(error)
+        return self._operations.run(self._paths.open(wanted))
 
     def get(self, key: str | bytes | Reference, *, mode: Mode | None = None) -> Deferred[GetResult]:
         """See :meth:`INode.get`."""

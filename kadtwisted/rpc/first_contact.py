@@ -60,6 +60,11 @@ class FirstContact:
         """The same, of an endpoint that has asked us, and has proven that it receives there."""
         return self._may(endpoint, now, by_block=False)
 
+    def may_try(self, endpoint: Endpoint, now: float) -> bool:
+        """The same for one more datagram, because one more node says that somebody is there who
+        waits for it; the first rule does not bind, and whoever calls this bounds how often."""
+        return self._may(endpoint, now, by_block=is_public(endpoint.host), once=False)
+
     def answered(self, endpoint: Endpoint) -> None:
         """The endpoint is proven; nothing holds it back any more."""
         self._asked.pop(endpoint, None)
@@ -67,8 +72,8 @@ class FirstContact:
     def __len__(self) -> int:
         return len(self._asked) + len(self._budgets) + len(self._blocks)
 
-    def _may(self, endpoint: Endpoint, now: float, by_block: bool) -> bool:
-        last = self._asked.get(endpoint)
+    def _may(self, endpoint: Endpoint, now: float, by_block: bool, *, once: bool = True) -> bool:
+        last = self._asked.get(endpoint) if once else None
         if last is not None and now - last < QUIET_SECONDS:
             return False
         address = address_of(endpoint.host)

@@ -6,7 +6,7 @@ import json
 
 from twisted.trial import unittest
 
-from kadtwisted.api import answers, describe
+from kadtwisted.api import answers, describe, describe_status
 from kadtwisted.errors import BootstrapFailed, ErrorReply, NotFound
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
@@ -36,8 +36,8 @@ class DescribeTests(unittest.SynchronousTestCase):
             describe.of_nodes(NodesResult(NAME_KEY, (CONTACT,), TRACE)),
             describe.of_get(a_get()),
             describe.of_receipt(a_receipt()),
-            describe.of_status(a_status()),
-            describe.of_routing(a_routing()),
+            describe_status.of_status(a_status()),
+            describe_status.of_routing(a_routing()),
             describe.of_record(RECORD),
             answers.of_error(NotFound("gone")),
         ):
@@ -65,13 +65,13 @@ class DescribeTests(unittest.SynchronousTestCase):
         )
 
     def test_status_gives_addresses_to_share(self) -> None:
-        described = describe.of_status(a_status())
+        described = describe_status.of_status(a_status())
         self.assertEqual(described["addresses"], [f"{KEY.public_key.hex()}@127.0.0.1:8000"])
         self.assertIsNone(described["links"][0]["observed"])
 
     def test_status_tells_the_verdict_and_what_is_kept(self) -> None:
         changed = a_status(health="degraded", own_records=2, replication_period=720.00049)
-        described = describe.of_status(changed)
+        described = describe_status.of_status(changed)
         self.assertEqual(described["health"], "degraded")
         self.assertEqual(described["health_sentence"], "reads, but cannot store")
         self.assertEqual((described["own_records"], described["own_records_kept"]), (2, True))
@@ -79,7 +79,7 @@ class DescribeTests(unittest.SynchronousTestCase):
 
     def test_address_to_share(self) -> None:
         for host, shown in (("::", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("0.0.0.0", "127.0.0.1")):
-            address = describe.address_to_share(b"\1" * 32, Endpoint(host, 5))
+            address = describe_status.address_to_share(b"\1" * 32, Endpoint(host, 5))
             self.assertEqual(address, f"{'01' * 32}@{shown}:5")
 
     def test_errors(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial import unittest
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe, describe_status
 from kadtwisted.api.arguments import MAX_RECORDS, InvalidRequest
 from kadtwisted.api.operations import Operations
 from kadtwisted.errors import InvalidKey, NotFound
@@ -43,8 +43,8 @@ class OperationTests(unittest.SynchronousTestCase):
         return failure.getErrorMessage()
 
     def test_pictures(self) -> None:
-        self.assertEqual(self.perform("status"), describe.of_status(a_status()))
-        self.assertEqual(self.perform("routing"), describe.of_routing(a_routing()))
+        self.assertEqual(self.perform("status"), describe_status.of_status(a_status()))
+        self.assertEqual(self.perform("routing"), describe_status.of_routing(a_routing()))
 
     def test_get(self) -> None:
         self.assertEqual(self.perform("get", key="name"), describe.of_get(a_get()))

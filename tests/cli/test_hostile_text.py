@@ -20,7 +20,7 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
-from kadtwisted.api import answers, describe
+from kadtwisted.api import answers, describe_status
 from kadtwisted.api.answers import error_from
 from kadtwisted.api.operations import Operations
 from kadtwisted.application.joining import Joining
@@ -154,7 +154,7 @@ class SinkTests(HarmlessTestCase):
     def test_a_status_from_elsewhere(self) -> None:
         def status(text: str) -> Any:
             found: NodeStatus = a_status(network=text, counters={f"dropped.{text}": 3})
-            described = describe.of_status(found)
+            described = describe_status.of_status(found)
             return {**described, "addresses": [text], "health_sentence": text, "node_id": text}
 
         for mode in ((), ("--json",)):
@@ -166,7 +166,7 @@ class SinkTests(HarmlessTestCase):
 
     def test_routing_tables_from_elsewhere(self) -> None:
         def routing(text: str) -> Any:
-            described = describe.of_routing(FakeNode().routing())
+            described = describe_status.of_routing(FakeNode().routing())
             for contact in described["buckets"][0]["contacts"]:
                 contact.update(state=text, endpoint=text, node_id=text)
             return {**described, "node_id": text}

@@ -25,6 +25,7 @@ from kadtwisted.model.results import (
     Collection,
     GetResult,
     NodesResult,
+    Path,
     PingResult,
     Receipt,
     Trace,
@@ -199,6 +200,9 @@ class FakeNode:
 
     def ping(self, address: str | Contact) -> Deferred[PingResult]:
         return self._answer("ping", address)
+
+    def open_path(self, target: str | bytes | Contact) -> Deferred[Path]:
+        return self._answer("open_path", target)
 
     def find_node(self, target: NodeID) -> Deferred[NodesResult]:
         return self._answer("find_node", target)

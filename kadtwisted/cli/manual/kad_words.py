@@ -196,6 +196,10 @@ prints what others may know: the reference of its value without a salt, and the 
 A deletion is stored as a value is.
 It outlives every copy of the value that it deletes.
 """,
+        "path": r"""
+Both nodes must be running.
+The path lasts while it is used; see docs/nat.md for what works between which NATs.
+""",
         "find-node": r"""
 Give an
 .Ar ID

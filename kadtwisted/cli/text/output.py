@@ -133,6 +133,13 @@ def ping_text(ping: Described) -> str:
     return f"{ping['address']} answered in {milliseconds(ping['rtt_seconds'])}{agent}{observed}"
 
 
+def path_text(path: Described) -> str:
+    """One line: where the node answers, how fast, and who introduced us."""
+    told = path["introducer"]
+    how = f"introduced by {told['endpoint']}" if told else "it answered directly"
+    return f"{path['address']} answered in {milliseconds(path['rtt_seconds'])}; {how}"
+
+
 def nodes_text(nodes: Described) -> str:
     """The nodes found, one a line, closest first."""
     if not nodes["contacts"]:

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
 
-from kadtwisted.api.describe import Described, address_to_share
+from kadtwisted.api.describe import Described
+from kadtwisted.api.describe_status import address_to_share
 from kadtwisted.cli.exit_codes import NOT_FOUND
 from kadtwisted.cli.session import Session, UsageError
 from kadtwisted.cli.text.demo import summary

@@ -1,4 +1,5 @@
-"""``kad ping`` and ``kad find-node``: does a node answer, and which nodes are closest?"""
+"""``kad ping``, ``kad path`` and ``kad find-node``: does a node answer, is there a way to it, and
+which nodes are closest?"""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session, UsageError
-from kadtwisted.cli.text.output import nodes_text, ping_text
+from kadtwisted.cli.text.output import nodes_text, path_text, ping_text
 from kadtwisted.model.contact import parse_address
 
 
@@ -16,6 +17,15 @@ async def ping(session: Session) -> int:
     async with performer(session, towards=address) as node:
         answer = await node.perform("ping", {"address": address})
     session.output.result(answer, ping_text)
+    return os.EX_OK
+
+
+async def path(session: Session) -> int:
+    """Open a path to a node, through its NAT if need be."""
+    wanted = session.arguments.node_key
+    async with performer(session) as node:
+        answer = await node.perform("open-path", {"node": wanted})
+    session.output.result(answer, path_text)
     return os.EX_OK
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe, describe_status
 from kadtwisted.application.home import Randomness
 from kadtwisted.cli.own_node import settings_of
 from kadtwisted.cli.session import Session, UsageError
@@ -89,4 +89,4 @@ def _is_wildcard(listening: str | None) -> bool:
 
 
 def _status(service: SupervisedNode) -> dict[str, Any]:
-    return describe.of_status(service.node.status())
+    return describe_status.of_status(service.node.status())

@@ -170,20 +170,32 @@ class Asking:
         asking = self._requests.request(contact, Ping(), retransmit=False)
         return asking.addCallback(self._introduced)
 
-    def knock(self, contact: Contact, *, proven: bool) -> bool:
-        """Send one PING to somebody who is said to have asked for it; whether it was sent.
-
-        One that has not ``proven`` to us that it receives there is on hearsay.  What comes of it
-        changes no contact.
-        """
+    def knock(self, contact: Contact, *, proven: bool, waits: bool) -> bool:
+        """Send one PING to somebody who is said to have asked for it; see :meth:`Link.knock`."""
         endpoint, now = contact.endpoint, self._now()
         first = self._first_contact
-        proven = first is None or proven or self._requests.has_answered(endpoint)
-        if not proven and first is not None and not first.may_ask(endpoint, now):
-            return False
+        if first is not None and not (proven or self._requests.has_answered(endpoint)):
+            may = first.may_try if waits else first.may_ask
+            if not may(endpoint, now):
+                return False
         knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
         knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
         return True
+
+    def ping_once(self, contact: Contact) -> Deferred[Answer]:
+        """Send one PING to where an introducer says that a node waits for it; that changes no
+        table.  Fails with ``SendFailed`` if the limits of hearsay forbid it, or as a request."""
+        endpoint, first = contact.endpoint, self._first_contact
+        proven = first is None or self._requests.has_answered(endpoint)
+        if not proven and first is not None and not first.may_try(endpoint, self._now()):
+            return fail(SendFailed(f"others near {endpoint} were asked"))
+        pinging = self._requests.request(contact, Ping(), retransmit=False)
+
+        def answered(answer: Answer) -> Answer:
+            self._proven(endpoint)
+            return answer
+
+        return pinging.addCallback(answered)
 
     def _unheard(self, failure: Failure) -> None:
         """That nobody answers is ordinary."""

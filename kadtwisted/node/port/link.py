@@ -17,7 +17,7 @@ from kadtwisted.errors import SendFailed
 from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
-from kadtwisted.nat.kind import NatKind
+from kadtwisted.model.nat import NatKind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
 from kadtwisted.node.port.binding import Binding
@@ -125,14 +125,19 @@ class Link:
         """
         return self.requests.request(contact, body)
 
-    def knock(self, contact: Contact, *, proven: bool = False) -> bool:
+    def knock(self, contact: Contact, *, proven: bool = False, waits: bool = False) -> bool:
         """Send one PING to somebody who is said to have asked for it; whether it was sent.
 
         Unless it has ``proven`` to us that it receives there, or has answered before, only as often
-        as :class:`~kadtwisted.rpc.first_contact.FirstContact` allows.  What comes of it changes no
-        table.
+        as :class:`~kadtwisted.rpc.first_contact.FirstContact` allows; one that ``waits`` for us
+        may get one for each node that says so.  What comes of it changes no table.
         """
-        return self._asking.knock(contact, proven=proven)
+        return self._asking.knock(contact, proven=proven, waits=waits)
+
+    def ping_once(self, contact: Contact) -> Deferred[Answer]:
+        """Send one PING, within the limits of hearsay, to where an introducer says that a node
+        waits for it; what comes of it changes no table.  Fails as :meth:`Requests.request` does."""
+        return self._asking.ping_once(contact)
 
     def would_ping(self, contact: Contact) -> bool:
         """Whether a contact that is not ``known`` gets a PING first if it is asked ``gently``."""

@@ -83,7 +83,7 @@ class Introducing:
         self._introducers = Book(INTRODUCER_BURST, INTRODUCER_SECONDS)
         self._under_way: dict[Endpoint, None] = {}
         self._later: dict[Endpoint, IDelayedCall] = {}
-        self._told: Generations[tuple[bytes, Endpoint], float] = Generations(REMEMBERED)
+        self._told: Generations[tuple[Endpoint, bytes, Endpoint], float] = Generations(REMEMBERED)
 
     def stop(self) -> None:
         """Send no PING any more that was promised for later."""
@@ -202,8 +202,8 @@ class Introducing:
         link = self._links[sender.family]
         if not self._is_introducer(link, received.key, sender, body.purpose):
             return NOT_FROM_YOU
-        asker = body.key, body.endpoint
-        told_at = self._told.find(asker)
+        told = sender, body.key, body.endpoint
+        told_at = self._told.find(told)
         if told_at is not None and now - told_at < AGAIN_WITHIN:
             return Introduced(link.nat_kind)
         if not self._introducers.spend(sender, now):
@@ -211,7 +211,7 @@ class Introducing:
         if not self._knock(link, sender, body):
             self._counts["introductions.unsent"] += 1
             return NOT_THERE
-        self._told.keep(asker, now)
+        self._told.keep(told, now)
         self._counts["introductions.taken"] += 1
         return Introduced(link.nat_kind)
 
@@ -234,7 +234,7 @@ class Introducing:
             contact = Contact.at(self._identify(body.key), there, body.key)
         except InvalidAddress:
             return False
-        return link.knock(contact)
+        return link.knock(contact, waits=body.purpose == Purpose.PATH)
 
     # --- PINGs for later ---------------------------------------------------------------------
 

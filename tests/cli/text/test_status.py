@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial import unittest
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe_status
 from kadtwisted.cli.text.status import prefix_text, routing_text, status_text
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
@@ -16,7 +16,7 @@ from tests.daemon.fakes import KEY, a_routing, a_status
 
 class StatusTests(unittest.SynchronousTestCase):
     def text(self, **changes: Any) -> str:
-        return status_text(describe.of_status(a_status(**changes)))
+        return status_text(describe_status.of_status(a_status(**changes)))
 
     def test_a_node_that_is_well(self) -> None:
         self.assertEqual(
@@ -87,7 +87,7 @@ class StatusTests(unittest.SynchronousTestCase):
 
 class RoutingTests(unittest.SynchronousTestCase):
     def text(self, *buckets: Any) -> str:
-        return routing_text(describe.of_routing(RoutingStatus(KEY.node_id, buckets)))
+        return routing_text(describe_status.of_routing(RoutingStatus(KEY.node_id, buckets)))
 
     def test_columns_run_through_all_buckets(self) -> None:
         (full, _) = a_routing().buckets

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe_status
 from kadtwisted.cli.arguments import make_parser
 from kadtwisted.daemon import exit_status
 from kadtwisted.daemon.command_line import Options
@@ -108,7 +108,7 @@ class OperatingTests(unittest.SynchronousTestCase):
         self.assertEqual(sorted(told), sorted(health.word for health in Health))
 
     def test_fields_that_are_watched(self) -> None:
-        source = Path(describe.__file__).read_text("utf-8")
+        source = Path(describe_status.__file__).read_text("utf-8")
         for row in table(self.page, "field"):
             for name in re.findall(r"(\w+)`", row[0]):
                 self.assertIn(f'"{name}"', source)

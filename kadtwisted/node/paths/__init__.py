@@ -1,0 +1,1 @@
+"""Paths to nodes that others cannot reach."""

@@ -160,7 +160,7 @@ class Probe(NamedTuple):
 class Punch(NamedTuple):
     """Tell the node with this public key that I want to talk to it.  Answered by :class:`Punched`.
 
-    ``kind`` is the :class:`~kadtwisted.model.nat.NatKind` that the asker is behind.
+    ``kind`` is the :class:`~kadtwisted.nat.kind.NatKind` that the asker is behind.
     """
 
     key: bytes

@@ -21,9 +21,9 @@ from kadtwisted.dialects.door import Received
 from kadtwisted.errors import InvalidAddress, KadtwistedError, NoPath
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Punch, Punched
-from kadtwisted.model.nat import NatKind
 from kadtwisted.model.networks import scope_of
 from kadtwisted.model.results import Path
+from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer

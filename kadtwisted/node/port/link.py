@@ -17,7 +17,7 @@ from kadtwisted.errors import SendFailed
 from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, RequestBody
-from kadtwisted.model.nat import NatKind
+from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
 from kadtwisted.node.port.binding import Binding

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidAddress, NoContacts, NodeStopped, NoPath
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.nat import NatKind
 from kadtwisted.model.results import Path
+from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
 from kadtwisted.simulation.models.nat import (
     ADDRESS_RESTRICTED,

@@ -23,7 +23,7 @@ from kadtwisted.model.messages import (
     Reply,
     RequestBody,
 )
-from kadtwisted.model.nat import NatKind
+from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
 from kadtwisted.node.serving.introducing import AGAIN_WITHIN
 from kadtwisted.parameters import NodeSettings

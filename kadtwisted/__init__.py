@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         MalformedDatagram,
         NoContacts,
         NodeStopped,
+        NoPath,
         NotConditional,
         NotFound,
         NotStored,
@@ -152,10 +153,10 @@ _HOMES = homes(
             "BootstrapFailed CannotListen CasConflict ClockSkew ConfigurationError "
             "ConfigurationProblems DiskFull ErrorReply IdentityError InvalidAddress InvalidInput "
             "InvalidKey InvalidLifetime InvalidRecord InvalidReference InvalidSalt "
-            "KadtwistedError LocalError MalformedDatagram NoContacts NodeStopped NotConditional "
-            "NotFound NotStored OwnKeyAnswered RecordTooLarge RemoteError RequestTimedOut "
-            "SendFailed SigningKeyError StorageBusy StorageError StorageFull Superseded TooFar "
-            "TooManyRequests Unavailable Uncertain UnknownKind UnsupportedVersion WrongReply"
+            "KadtwistedError LocalError MalformedDatagram NoContacts NoPath NodeStopped "
+            "NotConditional NotFound NotStored OwnKeyAnswered RecordTooLarge RemoteError "
+            "RequestTimedOut SendFailed SigningKeyError StorageBusy StorageError StorageFull Superseded "
+            "TooFar TooManyRequests Unavailable Uncertain UnknownKind UnsupportedVersion WrongReply"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.identity.signing": "SigningKey",

@@ -22,6 +22,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "status": {},
     "routing": {},
     "ping": {"address": "192.0.2.9:8000"},
+    "open-path": {"node": "ab" * 32},
     "find-node": {"target": "ab" * 20},
     "get": {"key": "name", "mode": "first"},
     "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True, "pin": 2},

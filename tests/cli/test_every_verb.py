@@ -53,6 +53,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "withdraw": (lambda text: (text,),),
     "providers": (lambda text: (*VIA, text), lambda text: (*VIA, "k", "--limit", text)),
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
+    "path": (lambda text: (*VIA, text), lambda text: (*VIA, f"{text}@192.0.2.7:8000")),
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
     "status": (
         lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),
@@ -90,7 +91,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
 class EveryVerbTests(HarmlessTestCase):
     def run_kad(self, text: str, *argv: str) -> str:
         """All that ``kad`` writes, with a node whose every answer is an error with this text."""
-        errors = dict.fromkeys(("ping", "find_node", "get", "put", "delete"), ErrorReply(3, text))
+        asked = "ping", "find_node", "open_path", "get", "put", "delete"
+        errors = dict.fromkeys(asked, ErrorReply(3, text))
         silent = Unavailable(f"nobody: {text}", {text: text})
         kad = Kad(FakeNode(bootstrap=silent, **errors))
         with (
@@ -126,6 +128,7 @@ class EveryVerbTests(HarmlessTestCase):
             ("delete", *VIA, "--key", "k"),
             ("ping", "192.0.2.7:8000"),
             ("find-node", *VIA, "--key", "k"),
+            ("path", *VIA, "ab" * 32),
         ):
             for mode in ((), ("--json",)):
                 self.assert_harmless(lambda text, argv=(*mode, *argv): self.run_kad(text, *argv))

@@ -156,8 +156,8 @@ _HOMES = homes(
             "KadtwistedError LocalError MalformedDatagram NoContacts NoPath NodeStopped "
             "NotConditional NotFound NotStored OwnKeyAnswered RecordTooLarge RemoteError "
             "RequestTimedOut SendFailed SigningKeyError StorageBusy StorageError StorageFull "
-            "Superseded TooFar TooManyRequests Unavailable Uncertain UnknownKind UnsupportedVersion "
-            "WrongReply"
+            "Superseded TooFar TooManyRequests Unavailable Uncertain UnknownKind "
+            "UnsupportedVersion WrongReply"
         ),
         "kadtwisted.identity.keys": "NodeKey node_id_of",
         "kadtwisted.identity.signing": "SigningKey",

@@ -78,7 +78,7 @@ def settings_of(
     """The settings of a node of our own.
 
     Without ``--port`` it has this ``port``.  Without ``--interface`` it can reach the addresses in
-    ``towards``.
+    ``towards``.  It asks no gateway for anything: it is gone before that is of use.
     """
     given = session.arguments
     node = told.node
@@ -96,6 +96,7 @@ def settings_of(
             port=port if given.port is None else given.port,
             interfaces=check_interfaces(interfaces),
             read_only=read_only,
+            portmap="none",
         ),
         serializer=told.serializer,
         state_dir=session.state_dir,

@@ -34,8 +34,8 @@ class LinkStatus(NamedTuple):
 class PortMapping(NamedTuple):
     """How a port is mapped at the gateway: ``outer`` is where, by what the gateway says.
 
-    ``protocol`` is empty while there is no mapping; then ``problem`` says why.  ``left`` is in
-    seconds.
+    ``protocol`` is empty while there is no mapping; then ``problem`` says why.  Else it says why
+    the mapping may be of no use.  ``left`` is in seconds.
     """
 
     protocol: str

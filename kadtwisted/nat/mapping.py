@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.networks import EVERYBODY, scope_of
+
 PROTOCOL_UDP = 17
 """IANA's number of UDP, which PCP (RFC 6887, 11.1) names."""
 GATEWAY_PORT = 5351
@@ -50,6 +53,28 @@ class OuterAddress(NamedTuple):
 
 
 Heard = Grant | Refused | OuterAddress
+
+
+def doubt(outer: Endpoint, seen: Endpoint | None) -> str:
+    """Why a mapping that a gateway says to have made at ``outer`` may be of no use, in a sentence;
+    empty if others see us there.  ``seen`` is where they say that they do, ``None`` if they do not
+    know; its port is 0 if they do not agree on one.
+
+    The gateway is one voice, and maybe wrong: behind another NAT it does not know the address
+    outside.  So what others see counts.
+    """
+    if scope_of(outer.host) != EVERYBODY:
+        return f"{outer.host} is no public address: another NAT stands before this gateway"
+    if seen is None:
+        return "nobody has said yet where others see this node"
+    if seen.host != outer.host:
+        return f"others see this node at {seen.host}, not at {outer.host}"
+    if seen.port != outer.port:
+        port = seen.port or "changing ports"
+        return (
+            f"others see this node on {port}, not on {outer.port}: it does not send by the mapping"
+        )
+    return ""
 
 
 class Protocol(Enum):

@@ -123,6 +123,7 @@ def assemble(lasting: LastingParts) -> Assembly:
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
         link.watch(_ToUpkeep(maintenance))
+        link.watch(_ToPortmapper(portmapper))
     return Assembly(
         links,
         operations,
@@ -175,6 +176,21 @@ class _ToUpkeep(LinkObserver):
 
     def removed(self, contact: Contact, known_for: float) -> None:
         self._maintenance.contact_removed(known_for)
+
+
+class _ToPortmapper(LinkObserver):
+    """Tells the portmapper who has answered: that shows whether a mapping is needed."""
+
+    def __init__(self, portmapper: Portmapper) -> None:
+        self._portmapper = portmapper
+
+    def added(self, contact: Contact) -> None:
+        if contact.family is Family.IPV4:
+            self._portmapper.answered(contact.endpoint)
+
+    def observed(self, endpoint: Endpoint) -> None:
+        if endpoint.family is Family.IPV4:
+            self._portmapper.look_again()
 
 
 def _make_links(lasting: LastingParts) -> tuple[Links, list[Handlers]]:

@@ -94,7 +94,7 @@ def link_status(link: Link, parts: Assembly) -> LinkStatus:
         tentative,
         len(link.requests),
         link.twin,
-        parts.portmapper.mapping if link.family is Family.IPV4 else None,
+        parts.portmapper.shown(link.reach.own) if link.family is Family.IPV4 else None,
     )
 
 

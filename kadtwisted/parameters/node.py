@@ -51,9 +51,10 @@ class NodeSettings:
     """A short-lived node: it never enters a routing table and stores nothing for others."""
     portmap: str = setting(
         "none",
-        Choice(("none", "auto", "pcp", "natpmp", "upnp")),
+        Choice(("none", "needed", "auto", "pcp", "natpmp", "upnp")),
         "How a gateway is asked to map the UDP port from outside: by one protocol, auto tries "
-        "all, none asks for nothing. upnp needs the package miniupnpc.",
+        "all, none asks for nothing. needed is auto once a node at a public address has answered, "
+        "if this machine's own address is not public. upnp needs the package miniupnpc.",
     )
     sealer: str = setting(
         "box",

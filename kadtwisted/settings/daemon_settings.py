@@ -68,5 +68,7 @@ class DaemonSettings:
     config_file: Path | None = None
 
 
-DEFAULTS = DaemonSettings(node=NodeSettings(port=DEFAULT_PORT), storage=DEFAULT_STORAGE)
+DEFAULTS = DaemonSettings(
+    node=NodeSettings(port=DEFAULT_PORT, portmap="needed"), storage=DEFAULT_STORAGE
+)
 """The settings of a daemon that is told nothing; only its state directory is still open."""

@@ -72,7 +72,7 @@ class PrecedenceTests(SourcesTestCase):
         self.assertEqual(loaded.settings.state_dir, Path("/x/kademlia/8000"))
         self.assertEqual(
             OPTIONS["state_dir"].put(loaded.settings, None),
-            DaemonSettings(node=NodeSettings(port=8000), storage="sqlite"),
+            DaemonSettings(node=NodeSettings(port=8000, portmap="needed"), storage="sqlite"),
         )
         self.assertEqual((dict(loaded.given), loaded.file), ({}, None))
 
@@ -91,6 +91,7 @@ class PrecedenceTests(SourcesTestCase):
                 node=NodeSettings(
                     port=3,
                     network="environment",
+                    portmap="needed",
                     agent="file",
                     upkeep=UpkeepSettings(rate=3.0),
                 ),

@@ -49,10 +49,11 @@ class TableTests(unittest.SynchronousTestCase):
             self.assertEqual(read, expected, option.key)
 
     def test_defaults_are_those_of_the_settings(self) -> None:
+        of_daemons = {"port": 8000, "storage": "sqlite", "portmap": "needed"}
         for option in OPTIONS.values():
-            if option.key not in ("port", "storage"):
+            if option.key not in of_daemons:
                 self.assertEqual(option.default, option.of(DaemonSettings()), option.key)
-        self.assertEqual((OPTIONS["port"].default, OPTIONS["storage"].default), (8000, "sqlite"))
+        self.assertEqual({each: OPTIONS[each].default for each in of_daemons}, of_daemons)
         self.assertEqual(DaemonSettings().storage, "memory")
 
     def test_no_number_may_be_zero_where_nothing_would_move(self) -> None:

@@ -56,7 +56,8 @@ def _mapped(mapping: Described) -> str:
     if not mapping["protocol"]:
         return f"no: {mapping['problem'] or 'the gateway is being asked'}"
     left = duration(mapping["left_seconds"])
-    return f"{mapping['outer'] or 'at the gateway'} by {mapping['protocol']}, for {left}"
+    doubt = f", but {mapping['problem']}" if mapping["problem"] else ""
+    return f"{mapping['outer'] or 'at the gateway'} by {mapping['protocol']}, for {left}{doubt}"
 
 
 def _own_records(status: Described) -> str:

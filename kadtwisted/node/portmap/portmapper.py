@@ -3,8 +3,12 @@
 What is asked when is decided by :class:`~kadtwisted.nat.lease.Lease`; here are the datagrams, the
 timer and UPnP's threads.  A gateway that changes, or an address of ours, begins a new lease.
 
-What a gateway says of the address outside is shown, and nothing rests on it: where others see us is
-what they say themselves.
+Where a mapping is made only if it is ``needed``, the gateway is not asked before a node at a public
+address has answered while our own address towards it is private.  So no gateway hears of a node
+that talks to its own machine or site alone.
+
+What a gateway says of the address outside is shown, and believed only as far as others say the
+same: see :func:`~kadtwisted.nat.mapping.doubt`.
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ from kadtwisted.model.networks import EVERYBODY, MACHINE, scope_of
 from kadtwisted.model.status import PortMapping
 from kadtwisted.nat import natpmp, pcp
 from kadtwisted.nat.lease import Ask, Lease
-from kadtwisted.nat.mapping import GATEWAY_PORT, Heard, Protocol, Refused, Wish
+from kadtwisted.nat.mapping import GATEWAY_PORT, Heard, Protocol, Refused, Wish, doubt
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.portmap.gateway import FindGateway, Gateway, find_gateway
 from kadtwisted.node.portmap.upnp import Upnp
 
+NEEDED = "needed"
 AUTO = (Protocol.PCP, Protocol.NAT_PMP, Protocol.UPNP)
 LOOK_EVERY = 30.0
 """MAGIC: seconds between two looks at the routes: one small file."""
@@ -61,6 +66,11 @@ class Portmapper:
         self._port: _GatewayPort | None = None
         self._timer: Any = None
         self._said = ""
+        self._source_address = context.world.source_address
+        self._waits = self._wanted == NEEDED
+        self._outside: Endpoint | None = None
+        self._observers: list[Callable[[], object]] = []
+        self._outer: Endpoint | None = None
         self._ending: dict[Deferred[Any], None] = {}
 
     # --- Life --------------------------------------------------------------------------------
@@ -72,7 +82,12 @@ class Portmapper:
         if bound.host not in WILDCARDS and scope_of(bound.host) in (MACHINE, EVERYBODY):
             return
         self._bound = bound
-        self._look()
+        if not self._waits:
+            self._look()
+
+    def watch(self, observer: Callable[[], object]) -> None:
+        """Call this whenever there is another mapping, or none any more."""
+        self._observers.append(observer)
 
     def stop(self) -> Deferred[Any]:
         """Remove the mapping; fires soon, whatever the gateway does."""
@@ -84,13 +99,32 @@ class Portmapper:
 
     def look_again(self) -> None:
         """Our address may be another one: look at once."""
-        if self._bound is not None:
+        if self._waits:
+            self._wait_no_more()
+        elif self._bound is not None:
+            self._look()
+
+    def answered(self, endpoint: Endpoint) -> None:
+        """A node has answered there: a public one shows whether a mapping is needed."""
+        if self._waits and scope_of(endpoint.host) == EVERYBODY:
+            self._outside = endpoint
+            self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        """Ask the gateway from now on, if our address towards public ones is private."""
+        if self._bound is None or self._outside is None:
+            return
+        ours: str | None = self._bound.host
+        if ours in WILDCARDS:
+            ours = self._source_address(self._outside)
+        if ours is not None and scope_of(ours) not in (MACHINE, EVERYBODY):
+            self._waits = False
             self._look()
 
     @property
     def mapping(self) -> PortMapping | None:
         """How it is doing; ``None`` if no mapping is wanted here."""
-        if self._bound is None:
+        if self._bound is None or self._waits:
             return None
         lease = self._lease
         mapped = lease.mapped if lease is not None else None
@@ -99,6 +133,19 @@ class Portmapper:
         host = mapped.outer_host
         outer = Endpoint(host, mapped.outer_port) if host is not None else None
         return PortMapping(mapped.protocol.value, outer, mapped.until - self._now(), lease.problem)
+
+    def agrees(self, seen: Endpoint | None) -> bool:
+        """Whether a mapping stands, and others say that they see us where the gateway says so."""
+        mapping = self.mapping
+        outer = None if mapping is None else mapping.outer
+        return outer is not None and not doubt(outer, seen)
+
+    def shown(self, seen: Endpoint | None) -> PortMapping | None:
+        """The mapping, with what others see of it; ``seen`` as in :func:`doubt`."""
+        mapping = self.mapping
+        if mapping is None or mapping.outer is None or mapping.problem or seen is None:
+            return mapping
+        return mapping._replace(problem=doubt(mapping.outer, seen))
 
     def _problem(self) -> str:
         if self._lease is None:
@@ -121,7 +168,7 @@ class Portmapper:
         self._work([] if self._lease is None else self._lease.due(self._now()))
 
     def _begin_lease(self, gateway: Gateway, bound: Endpoint) -> None:
-        protocols = AUTO if self._wanted == "auto" else (Protocol(self._wanted),)
+        protocols = AUTO if self._wanted in ("auto", NEEDED) else (Protocol(self._wanted),)
         self._nonce = self._secure_random(pcp.NONCE_BYTES)
         self._lease = Lease(gateway.our_host, bound.port, protocols)
         port = _GatewayPort(gateway, self._heard)
@@ -203,8 +250,12 @@ class Portmapper:
             ending.addBoth(lambda _: self._ending.pop(ending, None))
 
     def _tell(self) -> None:
-        """One line in the log whenever the mapping is another one."""
+        """One line in the log whenever the mapping is another one, and a call to each observer."""
         mapping = self.mapping
+        before, self._outer = self._outer, None if mapping is None else mapping.outer
+        if self._outer != before:
+            for each in self._observers:
+                each()
         if mapping is None:
             return
         if mapping.protocol:
@@ -216,7 +267,7 @@ class Portmapper:
         if said == self._said or (mapping.protocol and mapping.outer is None):
             return
         self._said = said
-        if mapping.protocol or self._wanted == "auto":
+        if mapping.protocol or self._wanted in ("auto", NEEDED):
             self._log.info("{said}", said=said)
         else:
             self._log.warn("{said}", said=said)

@@ -90,9 +90,9 @@ class FakeUpnp:
 class PortmapperCase(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = HeapClock()
-        network = Network(self.clock)
-        self.host = network.host("10.0.0.2")
-        self.gateway_host = network.host("10.0.0.1")
+        self.network = Network(self.clock)
+        self.host = self.network.host("10.0.0.2")
+        self.gateway_host = self.network.host("10.0.0.1")
         self.found: Gateway | None = GATEWAY
 
     def box(self, *, pcp: bool = True) -> Box:
@@ -228,6 +228,94 @@ class WithoutTests(PortmapperCase):
         box = self.box()
         self.clock.advance(LOOK_EVERY)
         self.assertEqual(list(box.mappings), [8000])
+
+
+class NeededTests(PortmapperCase):
+    """The gateway is asked only where somebody outside has answered, and we are inside."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway = self.box()
+
+    def asked(self) -> int:
+        self.clock.advance(LOOK_EVERY)
+        return len(self.gateway.asked)
+
+    def test_nobody_has_answered(self) -> None:
+        mapper = self.mapper("needed")
+        mapper.look_again()
+        self.assertEqual(self.asked(), 0)
+        self.assertIsNone(mapper.mapping)
+
+    def test_nodes_of_this_machine_and_site_are_reached_without(self) -> None:
+        mapper = self.mapper("needed")
+        for host in ("127.0.0.1", "10.0.0.77", "192.168.1.9", "169.254.0.1", "100.64.0.1"):
+            mapper.answered(Endpoint(host, 8000))
+        self.assertEqual(self.asked(), 0)
+
+    def test_a_public_node_has_answered(self) -> None:
+        mapper = self.mapper("needed")
+        mapper.answered(Endpoint("192.0.2.9", 8000))
+        self.clock.advance(0.2)
+        self.assertEqual(list(self.gateway.mappings), [8000])
+        assert mapper.mapping is not None
+        self.assertEqual(mapper.mapping.protocol, "pcp")
+
+    def test_our_own_address_is_public(self) -> None:
+        self.network.move(self.host, "198.51.100.1")
+        mapper = self.mapper("needed")
+        mapper.answered(Endpoint("192.0.2.9", 8000))
+        self.assertEqual(self.asked(), 0)
+        self.network.move(self.host, "10.0.0.2")
+        mapper.look_again()
+        self.assertGreater(self.asked(), 0)
+
+    def test_a_port_on_a_private_address(self) -> None:
+        self.mapper("needed", "10.0.0.2").answered(Endpoint("192.0.2.9", 8000))
+        self.assertGreater(self.asked(), 0)
+
+    def test_a_port_that_has_closed(self) -> None:
+        mapper = self.mapper("needed")
+        self.stop(mapper)
+        mapper.answered(Endpoint("192.0.2.9", 8000))
+        self.assertEqual(self.asked(), 0)
+
+
+class ChangeTests(PortmapperCase):
+    """Who has to know of another mapping is told, and who doubts it is heard."""
+
+    SEEN = Endpoint("198.51.100.7", 8001)
+
+    def test_observers_are_called_once_for_each_change(self) -> None:
+        self.box()
+        told: list[PortMapping | None] = []
+        mapper = self.mapper()
+        mapper.watch(lambda: told.append(mapper.mapping))
+        self.clock.advance(2 * RENEW_AFTER)
+        self.assertEqual([each.outer for each in told if each], [self.SEEN])
+        self.found = None
+        mapper.look_again()
+        self.assertEqual([each.outer for each in told if each], [self.SEEN, None])
+
+    def test_what_others_see_decides_whether_it_is_of_use(self) -> None:
+        self.box()
+        mapper = self.mapper()
+        self.assertFalse(mapper.agrees(self.SEEN))
+        self.clock.advance(0.2)
+        self.assertTrue(mapper.agrees(self.SEEN))
+        for seen in (None, Endpoint("198.51.100.7", 9), Endpoint("203.0.113.1", 8001)):
+            self.assertFalse(mapper.agrees(seen), seen)
+
+    def test_a_doubt_is_shown(self) -> None:
+        self.box()
+        mapper = self.mapper()
+        self.assertEqual(mapper.shown(self.SEEN), mapper.mapping)
+        self.clock.advance(0.2)
+        self.assertEqual(mapper.shown(self.SEEN), mapper.mapping)
+        self.assertEqual(mapper.shown(None), mapper.mapping)
+        doubted = mapper.shown(Endpoint("203.0.113.1", 8001))
+        assert doubted is not None
+        self.assertIn("203.0.113.1, not at 198.51.100.7", doubted.problem)
 
 
 class UpnpTests(PortmapperCase):

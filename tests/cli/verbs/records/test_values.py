@@ -40,6 +40,7 @@ class StoreTests(unittest.SynchronousTestCase):
         )
         (settings,) = kad.settings
         self.assertEqual((settings.node.port, settings.node.read_only), (8002, True))
+        self.assertEqual(settings.node.portmap, "none")
         self.assertEqual(settings.node.interfaces, ("0.0.0.0",))
 
     def test_the_receipt_goes_to_standard_error(self) -> None:

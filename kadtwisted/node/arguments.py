@@ -109,9 +109,9 @@ def _read_target(target: Any) -> Target:
     elif isinstance(target, str) and len(target) == 2 * KEY_BYTES:
         with suppress(ValueError):
             return Target(bytes.fromhex(target))
+    shown = f"{target!r:.100}" if isinstance(target, str) else described(target)
     raise InvalidAddress(
-        "a node is given by its public key, 64 hexadecimal digits, or as KEY@HOST:PORT, not "
-        f"{described(target)}"
+        f"a node is given by its public key, 64 hexadecimal digits, or KEY@HOST:PORT, not {shown}"
     )
 
 

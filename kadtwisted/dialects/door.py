@@ -97,6 +97,9 @@ class IDoor(Interface):
     both.  ``now`` is in seconds of a monotonic clock.
     """
 
+    read_only: bool = Attribute(
+        """Whether our requests say that we belong in no routing table; the port may change it."""
+    )
     transactions: Transactions[Any] = Attribute(
         """The requests in flight; the port asks it what has come due, cancels and drains it."""
     )

@@ -240,8 +240,16 @@ class Request(NamedTuple):
 # --- Replies ---------------------------------------------------------------------------------
 
 
+class Feature(IntFlag):
+    """What a node says of itself in PONG."""
+
+    READ_ONLY = 1
+    """It serves nobody, or cannot be reached: it belongs in no routing table."""
+
+
 class Pong(NamedTuple):
-    """I am: the format versions I speak, a bitmap of features, my clock (Unix seconds), my name.
+    """I am: the format versions I speak, my features (a bitmap of :class:`Feature`, and of what an
+    older node does not know), my clock (Unix seconds), my name.
 
     ``methods`` and ``kinds`` are bitmaps of the numbers that this node serves
     (:mod:`kadtwisted.rpc.bitmaps`); an older node may name none.

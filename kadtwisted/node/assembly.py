@@ -6,7 +6,7 @@ budgets are made anew, so that a node that starts again starts clean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -97,9 +97,9 @@ def assemble(lasting: LastingParts) -> Assembly:
     operations = RecordOperations(context, links, records)
     telling = Telling(context, records, links)
     watches = Watches(context, links, operations)
-    _connect(lasting.records, handlers, telling, watches)
+    _connect(lasting.records, handlers.values(), telling, watches)
     introducing = Introducing(context, links)
-    _introduce(handlers, introducing)
+    _introduce(handlers.values(), introducing)
     auditing = Auditing(context, operations)
     bootstrap = Bootstrap(context, links)
     runner = UpkeepRunner(context)
@@ -122,7 +122,8 @@ def assemble(lasting: LastingParts) -> Assembly:
     workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)
     for link in links.values():
-        link.watch(_ToUpkeep(maintenance))
+        link.watch(_ToHandlers(links, handlers))
+        link.watch(_ToUpkeep(maintenance, link.family))
         link.watch(_ToPortmapper(portmapper))
     return Assembly(
         links,
@@ -140,7 +141,7 @@ def assemble(lasting: LastingParts) -> Assembly:
 
 
 def _connect(
-    records: RecordStore, handlers: Sequence[Handlers], telling: Telling, watches: Watches
+    records: RecordStore, handlers: Iterable[Handlers], telling: Telling, watches: Watches
 ) -> None:
     """Who is told of newer records: those that listen here, and our own watches."""
 
@@ -154,7 +155,7 @@ def _connect(
         each.serve(Changed, watches.told, whole=True)
 
 
-def _introduce(handlers: Sequence[Handlers], introducing: Introducing) -> None:
+def _introduce(handlers: Iterable[Handlers], introducing: Introducing) -> None:
     """Who answers requests for introductions."""
     for each in handlers:
         each.serve(Probe, introducing.probe, whole=True)
@@ -163,16 +164,20 @@ def _introduce(handlers: Sequence[Handlers], introducing: Introducing) -> None:
 
 
 class _ToUpkeep(LinkObserver):
-    """Tells a node's upkeep of new and lost contacts, and of a new address."""
+    """Tells a node's upkeep of new and lost contacts, of a new address, and whether it serves."""
 
-    def __init__(self, maintenance: Maintenance) -> None:
+    def __init__(self, maintenance: Maintenance, family: Family) -> None:
         self._maintenance = maintenance
+        self._family = family
 
     def added(self, contact: Contact) -> None:
         self._maintenance.contact_added(contact)
 
     def observed(self, endpoint: Endpoint) -> None:
         self._maintenance.moved(endpoint)
+
+    def serves(self, serves: bool) -> None:
+        self._maintenance.serves(self._family, serves)
 
     def removed(self, contact: Contact, known_for: float) -> None:
         self._maintenance.contact_removed(known_for)
@@ -193,16 +198,31 @@ class _ToPortmapper(LinkObserver):
             self._portmapper.look_again()
 
 
-def _make_links(lasting: LastingParts) -> tuple[Links, list[Handlers]]:
+class _ToHandlers(LinkObserver):
+    """Tells those who answer whether they say that they are read-only, and whether they take
+    records: they do while this node can be reached over any link."""
+
+    def __init__(self, links: Links, handlers: Mapping[Family, Handlers]) -> None:
+        self._links = links
+        self._handlers = handlers
+
+    def serves(self, serves: bool) -> None:
+        for family, link in self._links.items():
+            refuses = self._links.read_only
+            self._handlers[family].be(read_only=link.read_only, refuses=refuses)
+
+
+def _make_links(lasting: LastingParts) -> tuple[Links, dict[Family, Handlers]]:
     interfaces = interfaces_by_family(lasting.context.settings)
     doors = lasting.context.dialect.doors(len(interfaces), lasting.context.world.unix_time)
     tables = {family: _make_table(lasting.context) for family in interfaces}
     lasting.records.neighbours.tables = tables
-    links, serving = Links(), []
+    links = Links()
+    serving: dict[Family, Handlers] = {}
     for (family, interface), door in zip(interfaces.items(), doors, strict=True):
         reach = Reach(lasting.context.settings.allow, interface)
         handlers = Handlers(lasting.context, family, tables, lasting.records, reach)
-        serving.append(handlers)
+        serving[family] = handlers
         handle: Handle = handlers.handle
         if lasting.wrap_handler is not None:
             handle = lasting.wrap_handler(handle)

@@ -39,7 +39,7 @@ def node_status(
         public_key=context.public_key,
         health=node_health(lasting, parts, state).word,
         running=running,
-        read_only=settings.read_only,
+        read_only=parts.links.read_only,
         network=settings.network,
         private=not context.open_network,
         uptime=context.world.now() - started_at if running else 0.0,

@@ -24,13 +24,13 @@ has the places, ``buckets`` decides which bucket covers what, and when one is sp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID, RandomBits
 from kadtwisted.parameters import Parameters
 from kadtwisted.routing.buckets import BucketView
+from kadtwisted.routing.changes import NOTHING, Change
 from kadtwisted.routing.diversity import Diversity
 from kadtwisted.routing.kbucket import KBucket
 from kadtwisted.routing.liveness import NEVER, TENTATIVE_AT_MOST, Entry, Liveness
@@ -39,20 +39,6 @@ from kadtwisted.routing.roster import Roster
 
 _DEFAULTS = Parameters()
 _LIVENESS = Liveness()
-
-
-class Change(NamedTuple):
-    """What an operation did to a table's contacts, and which contact to PING because of it.
-
-    A contact that moved to another endpoint is removed at the old one and added at the new one.
-    """
-
-    added: tuple[Contact, ...] = ()
-    removed: tuple[Contact, ...] = ()
-    ping: Contact | None = None
-
-
-_NOTHING = Change()
 
 
 class RoutingTable:
@@ -169,7 +155,7 @@ class RoutingTable:
         if entry is not None:
             return self._known_answered(entry, contact, now, by_pong)
         if contact.node_id == self.own_id:
-            return _NOTHING
+            return NOTHING
         roster = self._roster
         bucket = roster.bucket_for(contact.node_id)
         newcomer = Entry(contact, now, now, ponged=now if by_pong else NEVER)
@@ -178,7 +164,7 @@ class RoutingTable:
             if fits or len(self._entries) < roster.spare:
                 return self._trimmed(self._add(bucket, newcomer))
             roster.wait(bucket, newcomer)
-            return _NOTHING
+            return NOTHING
         may_replace = fits or len(self._entries) <= roster.spare
         leaving = bucket.gives_way(fits=fits) if may_replace else None
         if leaving is None:
@@ -196,10 +182,10 @@ class RoutingTable:
         endpoint is remembered for when the known one has failed altogether.
         """
         if not self.wants(contact.node_id, contact.endpoint):
-            return _NOTHING
+            return NOTHING
         if contact.node_id in self._entries:
             self._moves.heard_elsewhere(contact, now, tentative=True)
-            return _NOTHING
+            return NOTHING
         bucket = self._roster.bucket_for(contact.node_id)
         return self._add(bucket, Entry(contact, now, now, tentative=True, ponged=now))
 
@@ -211,15 +197,15 @@ class RoutingTable:
         """
         entry = self._entries.get(contact.node_id)
         if entry is None:
-            return _NOTHING
+            return NOTHING
         if entry.contact.endpoint != contact.endpoint:
             sure = exactly or entry.displaced
             if not sure or not self._roster.may_move(entry, contact.endpoint):
-                return _NOTHING
+                return NOTHING
             self._moves.settled(contact.node_id)
             return self._move(entry, contact, now)
         self._moves.settled(contact.node_id)
-        return _NOTHING
+        return NOTHING
 
     def displaced(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
         """The node itself said, where we asked it, that it is at another address: whoever is here
@@ -257,12 +243,12 @@ class RoutingTable:
             candidate = bucket.candidates.get(node_id)
             if candidate is not None and candidate.contact.endpoint == endpoint:
                 del bucket.candidates[node_id]
-            return _NOTHING
+            return NOTHING
         if entry.contact.endpoint != endpoint:
             self._moves.silent(node_id, endpoint)
-            return _NOTHING
+            return NOTHING
         if not self._liveness.failed(entry, now, ping):
-            return _NOTHING
+            return NOTHING
         elsewhere = self._moves.take(node_id)
         if elsewhere is not None and self._roster.may_move(entry, elsewhere.contact.endpoint):
             if not entry.displaced:
@@ -270,12 +256,18 @@ class RoutingTable:
             self._groups.regroup(entry, tentative=elsewhere.tentative)
             change = self._move(entry, elsewhere.contact, elsewhere.last_seen)
             return self._check(entry, now, change) if not entry.tentative else change
-        self._moves.settled(node_id)
-        self._roster.remove(bucket, entry)
-        promoted = self._roster.move_up(bucket, now)
-        if promoted is None:
-            return Change(removed=(entry.contact,))
-        return Change((promoted,), (entry.contact,), ping=promoted)
+        return self._dropped(bucket, entry, now)
+
+    def withdrew(self, node_id: NodeID, endpoint: Endpoint, now: float) -> Change:
+        """The node itself said, at this endpoint, that it belongs in no table: it goes at once."""
+        bucket = self._buckets.of(node_id)
+        entry = self._entries.get(node_id)
+        if entry is not None and entry.contact.endpoint == endpoint:
+            return self._dropped(bucket, entry, now)
+        candidate = bucket.candidates.get(node_id)
+        if candidate is not None and candidate.contact.endpoint == endpoint:
+            del bucket.candidates[node_id]
+        return NOTHING
 
     def withhold(self, unwanted: Callable[[Contact], bool]) -> Change:
         """From now on pass on no contact that is ``unwanted``, and all the others.
@@ -353,14 +345,14 @@ class RoutingTable:
         if entry.contact.endpoint == contact.endpoint:
             if entry.displaced:
                 if not by_pong:
-                    return _NOTHING
+                    return NOTHING
                 self._groups.regroup(entry, tentative=entry.tentative, withheld=entry.withheld)
             if entry.failures:
                 self._moves.take(contact.node_id)
             if self._liveness.answered(entry, now, by_pong):
                 self._groups.regroup(entry, tentative=False)
-                return self._trimmed(_NOTHING)
-            return _NOTHING
+                return self._trimmed(NOTHING)
+            return NOTHING
         if self._moves.goes_back(contact, now) and self._roster.may_move(entry, contact.endpoint):
             self._moves.settled(contact.node_id)
             self._groups.regroup(entry, tentative=False)
@@ -368,11 +360,11 @@ class RoutingTable:
         if entry.failures:
             if self._roster.may_move(entry, contact.endpoint):
                 self._moves.heard_elsewhere(contact, now, tentative=False)
-            return _NOTHING
+            return NOTHING
         # It may have moved: ask at the known endpoint, so that failures there can let it in here.
         return self._check(entry if self._liveness.ask_again(entry, now) else None, now)
 
-    def _check(self, entry: Entry | None, now: float, change: Change = _NOTHING) -> Change:
+    def _check(self, entry: Entry | None, now: float, change: Change = NOTHING) -> Change:
         if entry is None:
             return change
         entry.probed = now
@@ -382,6 +374,14 @@ class RoutingTable:
         change = Change(added=(contact,), removed=(entry.contact,))
         self._roster.move(entry, contact, now)
         return change
+
+    def _dropped(self, bucket: KBucket, entry: Entry, now: float) -> Change:
+        self._moves.settled(entry.contact.node_id)
+        self._roster.remove(bucket, entry)
+        promoted = self._roster.move_up(bucket, now)
+        if promoted is None:
+            return Change(removed=(entry.contact,))
+        return Change((promoted,), (entry.contact,), ping=promoted)
 
     def _add(self, bucket: KBucket, entry: Entry) -> Change:
         self._roster.add(bucket, entry)

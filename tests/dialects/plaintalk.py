@@ -84,7 +84,7 @@ class PlaintalkDoor:
     def __init__(self, dialect: Plaintalk) -> None:
         self._own = dialect.public_key.hex()
         self._random = dialect.random
-        self._read_only = dialect.settings.read_only
+        self.read_only = dialect.settings.read_only
         self.transactions: Transactions[Exchange] = Transactions(64)
         self.endpoints = Endpoints(dialect.settings.timeouts, 256)
 
@@ -131,7 +131,7 @@ class PlaintalkDoor:
     def _asked(self, exchange: Exchange) -> bytes:
         assert exchange.transaction is not None
         word, content = written_request(exchange.body)
-        said = {"asks": word, "with": content, "guest": self._read_only}
+        said = {"asks": word, "with": content, "guest": self.read_only}
         return self._said(said, exchange.transaction.transaction_id)
 
     def _said(self, said: dict[str, Any], transaction_id: bytes) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.routing.changes import Change
 from kadtwisted.routing.displaced import CAPACITY, KEPT, Displaced, is_elsewhere
-from kadtwisted.routing.table import Change
 from tests.routing.helpers import contact, fail, small_table
 
 NOTHING = Change()

@@ -16,9 +16,10 @@ from kadtwisted.errors import InvalidInput
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.networks import address_of, networks_of
+from kadtwisted.routing.changes import Change
 from kadtwisted.routing.diversity import Census, Diversity, diversity_for
 from kadtwisted.routing.liveness import Entry
-from kadtwisted.routing.table import Change, RoutingTable
+from kadtwisted.routing.table import RoutingTable
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 

@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID
+from kadtwisted.routing.changes import Change
 from kadtwisted.routing.liveness import NEVER, Entry
-from kadtwisted.routing.table import Change, RoutingTable
+from kadtwisted.routing.table import RoutingTable
 from tests.routing.helpers import contact, fail, small_table
 
 NOTHING = Change()

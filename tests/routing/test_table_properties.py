@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.routing.buckets import BucketView
-from kadtwisted.routing.table import Change, RoutingTable
+from kadtwisted.routing.changes import Change
+from kadtwisted.routing.table import RoutingTable
 from tests.routing.helpers import contact
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)

@@ -98,7 +98,7 @@ class NativeDoor:
         self._secure_random = dialect.secure_random
         self._answer_length = dialect.answer_length
         self._public_key = dialect.public_key
-        self._read_only = settings.read_only
+        self.read_only = settings.read_only
         self._private = bool(settings.network_secrets)
         self._tokens = shared.tokens
         self.limits = shared.limits
@@ -387,7 +387,7 @@ class NativeDoor:
             time = max(0, int(self._unix_time()))
         if greets:
             body = Ping(exchange.pinned or b"")
-        request = Request(transaction_id, body, self._read_only, time)
+        request = Request(transaction_id, body, self.read_only, time)
         data = self._serializer.encode_request(request, length)
         form = HELLO if greets else REQUEST
         datagram = self._sealer.seal(form, data, contact.key, token, notes.network)

@@ -26,6 +26,7 @@ from kadtwisted.model.contact import (
     WILDCARDS,
     Address,
     Endpoint,
+    Family,
     needs_scope,
     parse_address,
     scoped_address,
@@ -64,7 +65,7 @@ class Bootstrap:
     def __init__(self, context: NodeContext, links: Links) -> None:
         self._context = context
         self._links = links
-        self._read_only = context.read_only
+        self._short_lived = context.read_only
         self.found_itself = False
         """Whether the node itself was among the addresses to join through: it is one of those that
         others join through, and may be the first of them."""
@@ -91,7 +92,7 @@ class Bootstrap:
         the first answer only.
         """
         greetings = [Deferred.fromCoroutine(self._greet(each)) for each in addresses]
-        return first_of(greetings, lambda each: self._read_only and bool(each.answers))
+        return first_of(greetings, lambda each: self._short_lived and bool(each.answers))
 
     async def _greet(self, address: Address) -> Greeting:
         """Say hello to an address in each family that it and we have."""
@@ -155,21 +156,22 @@ class Bootstrap:
             )
         return by_link
 
-    async def settle(self) -> None:
-        """Find our place in each family in which we have contacts already."""
-        links = self._links.connected()
+    async def settle(self, only: Family | None = None) -> None:
+        """Find our place in each family in which we have contacts already, or in one of them."""
+        links = [each for each in self._links.connected() if only in (None, each.family)]
         await all_of([Deferred.fromCoroutine(self._settle(link)) for link in links])
 
     async def _settle(self, link: Link, gently: bool = False) -> None:
-        """Find our place in one family's network, and introduce ourselves there."""
+        """Find our place in one family's network, and introduce ourselves there if we serve."""
         context = self._context
         await find_nodes(context, link, context.node_id, gently=gently)
-        if self._read_only:
+        if self._short_lived:
             return
         due = link.table.refresh_due(context.world.now(), context.parameters.refresh_period)
         for index in due[:MAX_BUCKET_LOOKUPS]:
             await refresh_bucket(context, link, index, gently=gently)
-        await self._introduce(link)
+        if not link.read_only:
+            await self._introduce(link)
 
     async def _introduce(self, link: Link) -> None:
         """Ping all contacts: the token in the ping lets them take us into their tables."""

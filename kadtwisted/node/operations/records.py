@@ -98,7 +98,7 @@ class RecordOperations:
         self._context = context
         self._links = links
         self._records = records
-        self.storing = Storing(context, records)
+        self.storing = Storing(context, links, records)
 
     # --- Reading -----------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ class RecordOperations:
 
     async def _search(self, query: Query) -> list[Found]:
         links = [e for e in self._links.connected() if query.family in (None, e.family)]
-        if not links and self._context.read_only:
+        if not links and self._links.read_only:
             raise NoContacts("no other node is known: bootstrap first")
         if not links:
             return []

@@ -32,8 +32,9 @@ from kadtwisted.records.kinds import RecordKind, Sender
 class Storing:
     """Stores records for one node."""
 
-    def __init__(self, context: NodeContext, records: RecordStore) -> None:
+    def __init__(self, context: NodeContext, links: Links, records: RecordStore) -> None:
         self._context = context
+        self._links = links
         self._records = records
 
     async def store(self, founds: Sequence[Found], key: NodeID, body: Store) -> Spread:
@@ -115,7 +116,7 @@ class Storing:
 
     def _is_holder(self, key: NodeID, founds: Sequence[Found]) -> bool:
         """Whether this node is among the k closest of any family, by the search just made."""
-        if self._context.read_only:
+        if self._links.read_only:
             return False
         k = self._context.parameters.k
         own = distance(key, self._context.node_id)

@@ -25,16 +25,19 @@ from kadtwisted.errors import (
     WrongReply,
 )
 from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Ping, Pong, RequestBody
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.answers import says_elsewhere, says_read_only
 from kadtwisted.node.port.first_request import FirstRequest
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.requests import Answer, Requests
-from kadtwisted.routing.displaced import Displaced, is_elsewhere
+from kadtwisted.routing.changes import Change
+from kadtwisted.routing.displaced import Displaced
 from kadtwisted.routing.liveness import NEVER, Entry
 from kadtwisted.routing.reachable import Reach
-from kadtwisted.routing.table import Change, RoutingTable
+from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.first_contact import FirstContact
 from kadtwisted.rpc.served_kinds import ServedKinds
 from kadtwisted.upkeep.twins import Twins
@@ -129,14 +132,14 @@ class Asking:
     def greet(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
         """Ask an endpoint that a user gave us who it is.
 
-        A node that says that it is elsewhere serves as a way into the network all the same, until
-        it has been asked there.
+        A node that says that it is elsewhere, or in no table, serves as a way into the network all
+        the same, until it has been asked there, or once more.
         """
 
         def answered(answer: Answer) -> Answer:
-            if _is_elsewhere(answer) and self.reach.admits(answer.contact.endpoint):
+            if says_elsewhere(answer) and self.reach.admits(answer.contact.endpoint):
                 self.changed(self.table.answered(answer.contact, self._now(), by_pong=False))
-            return self._answered(answer)
+            return self._answered(answer, welcome=True)
 
         asking = self._requests.greet(endpoint, pinned)
         return asking.addCallbacks(answered, self._not_greeted, errbackArgs=(endpoint,))
@@ -243,8 +246,8 @@ class Asking:
         if self.reach.changes != changes:
             self._reconsider()
 
-    def _answered(self, answer: Answer) -> Answer:
-        if _is_elsewhere(answer):
+    def _answered(self, answer: Answer, welcome: bool = False) -> Answer:
+        if says_elsewhere(answer):
             self._ask_elsewhere(answer)
             return answer
         self._heard(answer)
@@ -254,7 +257,11 @@ class Asking:
             if answer.rtt is not None:
                 self._clock.heard(contact.endpoint, body.unix_time, answer.rtt)
             self._placed(contact, body.own)
-        self._admit(contact, by_pong=isinstance(body, Pong))
+        read_only = says_read_only(answer)
+        if read_only and not welcome:
+            self.withdrew(contact.node_id, contact.endpoint)
+        else:
+            self._admit(contact, by_pong=isinstance(body, Pong) and not read_only)
         return answer
 
     def _placed(self, contact: Contact, own: Endpoint | None) -> None:
@@ -273,9 +280,14 @@ class Asking:
         ):
             self.changed(self.table.answered(contact, now, by_pong=by_pong))
 
+    def withdrew(self, node_id: NodeID, endpoint: Endpoint) -> None:
+        """A node says itself that it belongs in no table."""
+        self.changed(self.table.withdrew(node_id, endpoint, self._now()))
+
     def _introduced(self, answer: Answer) -> None:
-        if _is_elsewhere(answer):
+        if says_elsewhere(answer):
             self._ask_elsewhere(answer)
+        if says_elsewhere(answer) or says_read_only(answer):
             return
         # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
         self._proven(answer.contact.endpoint)
@@ -319,7 +331,7 @@ class Asking:
         )
 
     def _found_elsewhere(self, answer: Answer) -> None:
-        if not _is_elsewhere(answer):
+        if not says_elsewhere(answer):
             self._answered(answer)
 
     # --- Who is silent -----------------------------------------------------------------------
@@ -380,9 +392,3 @@ def _was_there(entry: Entry) -> bool:
     """Whether it is the end of a session that this entry has gone: a tentative one had none, and a
     relay that stood for a node tells nothing of that node's."""
     return not (entry.tentative or entry.displaced) and entry.ponged > NEVER
-
-
-def _is_elsewhere(answer: Answer) -> bool:
-    """Whether a node says that it is not at the address at which it was asked."""
-    body = answer.reply.body
-    return isinstance(body, Pong) and is_elsewhere(answer.contact.endpoint, body.own)

@@ -2,7 +2,7 @@
 
 Only a sender that has proven where it receives is pinged, and only if the table has room for it; if
 it answers, it enters as tentative.  One that is read-only is remembered as attached: others may
-want to be introduced to it.
+want to be introduced to it, and goes from the table, if it was there.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_CONSIDERED = 4096
 
 
 class Learning:
-    """What one link learns of the senders of requests."""
+    """What one link learns of the senders of requests; nobody while it is ``read_only``."""
 
     def __init__(self, context: NodeContext, asking: Asking, attached: Attached) -> None:
         self._identify = context.dialect.identify
         self._public_key = context.public_key
-        self._read_only = context.read_only
+        self.read_only = context.read_only
         self._asking = asking
         self._attached = attached
         self._table = asking.table
@@ -51,8 +51,10 @@ class Learning:
         if received.key == self._public_key:
             self._asking.twins.hint(Endpoint(*endpoint), now)
         elif received.read_only:
-            self._attached.heard(received.key, Endpoint(*endpoint), now)
-        elif not self._read_only:
+            endpoint = Endpoint(*endpoint)
+            self._asking.withdrew(self._identify(received.key), endpoint)
+            self._attached.heard(received.key, endpoint, now)
+        elif not self.read_only:
             self._consider(received, now)
 
     def _consider(self, received: Received, now: float) -> None:

@@ -62,7 +62,8 @@ class Link:
         self.attached = Attached(fair=context.open_network)
         self.nat_kind = NatKind.UNKNOWN
         self.introducers: Collection[Endpoint] | None = None
-        self.protocol.learn = Learning(context, self._asking, self.attached).learn
+        self._learning = Learning(context, self._asking, self.attached)
+        self.protocol.learn = self._learning.learn
         self.protocol.on_death = self._binding.revive
         self._kinds = self._asking.kinds
         self.sizes = SizeEstimates()
@@ -73,6 +74,20 @@ class Link:
     def watch(self, observer: LinkObserver) -> None:
         """Tell one more observer what changes here."""
         self._observers.add(observer)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this link serves nobody: others are told to keep it in no table.
+
+        Observers are told when this changes.
+        """
+        return self._learning.read_only
+
+    @read_only.setter
+    def read_only(self, read_only: bool) -> None:
+        if read_only is not self._learning.read_only:
+            self._learning.read_only = self.protocol.door.read_only = read_only
+            self._observers.serves(not read_only)
 
     # --- The port ----------------------------------------------------------------------------
 

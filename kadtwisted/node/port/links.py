@@ -12,3 +12,8 @@ class Links(dict[Family, Link]):
     def connected(self) -> list[Link]:
         """The links whose table has contacts."""
         return [link for link in self.values() if len(link.table)]
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this node keeps nothing for others: it can be reached over no link."""
+        return all(link.read_only for link in self.values())

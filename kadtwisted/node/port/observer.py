@@ -19,6 +19,9 @@ class LinkObserver:
         """This machine is in another network, or in one again: what others said of us before is
         forgotten."""
 
+    def serves(self, serves: bool) -> None:
+        """The link serves others from now on, or is read-only."""
+
     def added(self, contact: Contact) -> None:
         """A contact entered the routing table."""
 
@@ -48,6 +51,10 @@ class Observers(LinkObserver):
     def moved(self) -> None:
         for each in self._observers:
             each.moved()
+
+    def serves(self, serves: bool) -> None:
+        for each in self._observers:
+            each.serves(serves)
 
     def added(self, contact: Contact) -> None:
         for each in self._observers:

@@ -34,6 +34,7 @@ from kadtwisted.model.messages import (
     METHODS,
     Error,
     ErrorCode,
+    Feature,
     FindNode,
     FindValue,
     Have,
@@ -79,7 +80,7 @@ REFUSALS: Mapping[type[KadtwistedError], tuple[ErrorCode, int]] = MappingProxyTy
 narrower failure stands before a wider one."""
 
 FEATURES = 0
-"""The bitmap of optional features in PONG: none yet."""
+"""The bitmap of features in PONG, beside what a read-only node says: none yet."""
 
 NO_ROOM = "there is no room left in the storage"
 NO_SUCH_KIND = "this kind of record is not stored here"
@@ -120,13 +121,14 @@ class Handlers:
         self._agent = context.settings.agent
         self._k = context.parameters.k
         self._beside_record = min(CONTACTS_BESIDE_RECORD, self._k)
-        self._read_only = context.read_only
+        self._read_only = self._refuses = context.read_only
         self._dialect = context.dialect
         self._methods = bitmap_of(METHODS[each] for each in METHODS if context.dialect.has(each))
         self._kinds = bitmap_of(each.number for each in records.kinds)
         self._pong = self._made_pong(0, None)
         self._answer_unknown = context.dialect.answer_unknown
         self._by_type: dict[type, tuple[str, bool, bool, Handler]] = {}
+        self._writing: dict[type, Handler] = {}
         self.serve(Ping, self._ping)
         self.serve(FindNode, self._find_node)
         self.serve(FindValue, self._find_value)
@@ -144,9 +146,18 @@ class Handlers:
         """
         if self._dialect.has(message):
             guarded = message in self._dialect.proven_only
-            serving = _refuse if writes and self._read_only else handler
+            if writes:
+                self._writing[message] = handler
+            serving = _refuse if writes and self._refuses else handler
             known = f"in.{message.__name__}", guarded, writes or whole, serving
             self._by_type[message] = known
+
+    def be(self, *, read_only: bool, refuses: bool) -> None:
+        """Say from now on whether this port is ``read_only``, and refuse writes or take them."""
+        self._read_only, self._refuses = read_only, refuses
+        self._pong = self._made_pong(0, None)
+        for message, handler in self._writing.items():
+            self.serve(message, handler, writes=True)
 
     def handle(self, received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
         """The answer to a request that passed the door."""
@@ -169,7 +180,8 @@ class Handlers:
 
     def _made_pong(self, time: int, own: Endpoint | None) -> Pong:
         serves = self._methods, self._kinds
-        return Pong(self._formats, FEATURES, time, self._agent, *serves, own)
+        features = FEATURES | Feature.READ_ONLY if self._read_only else FEATURES
+        return Pong(self._formats, features, time, self._agent, *serves, own)
 
     def _find_node(self, body: FindNode) -> Nodes:
         return _new(Nodes, (self._nearest(*body, self._k),))

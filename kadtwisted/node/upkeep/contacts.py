@@ -236,6 +236,11 @@ class ContactUpkeep:
         await self._bootstrap.settle()
         return float(len(contacts))
 
+    async def settle(self, family: Family) -> float:
+        """Find our place in a family, and let those near us know that we serve there."""
+        await self._bootstrap.settle(family)
+        return LOOKUP_COST
+
     async def come_back(self) -> float:
         """Try one known address and one contact."""
         await DeferredList([self._try_contact(), self._try_address()], consumeErrors=True)

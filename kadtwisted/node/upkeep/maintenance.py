@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from kadtwisted.constants import HAVE_LIMIT
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.publication import Publication
 from kadtwisted.model.record import StorageKey
 from kadtwisted.node.context import NodeContext
@@ -97,7 +97,6 @@ class Maintenance:
         self._random = context.world.random
         self._settings = context.settings.upkeep
         self._parameters = context.parameters
-        self._read_only = context.read_only
         self._sessions = Sessions()
         self._all_others = TaskFor(self._replicate, EVERYBODY)
         self._missing: list[Publication] = []
@@ -125,9 +124,8 @@ class Maintenance:
             self._runner.chore_at(self._look_at_addresses, now)
         if self._workers.persistence.lasts:
             self._runner.chore_again(self._save_contacts, settings.save_check_every)
-        if not self._read_only:
-            first = now + self.replication_period() * self._random.random()
-            self._runner.load_at(self._all_others, first)
+        if not self._links.read_only:
+            self._begin_replicating()
         self._workers.publisher.start()
         self._runner.start()
 
@@ -136,10 +134,22 @@ class Maintenance:
         again that the storage has lost meanwhile."""
         if contacts:
             self._runner.begin(self._workers.contacts.recall(contacts))
-        if not self._read_only:
+        if not self._links.read_only:
             is_lost = self._workers.records.is_empty()
             self._missing = self._workers.publisher.missing(everything=is_lost)
             self._runner.begin(self._bring_back())
+
+    def _begin_replicating(self) -> None:
+        first = self._now() + self.replication_period() * self._random.random()
+        self._runner.load_at(self._all_others, first)
+
+    def serves(self, family: Family, serves: bool) -> None:
+        """Others can reach this node in a family from now on, and are told; or cannot any more."""
+        if not (serves and self._runner.running):
+            return
+        if self._runner.load_due_at(self._all_others) is None:
+            self._begin_replicating()
+        self._runner.begin(self._workers.contacts.settle(family))
 
     def stop(self) -> None:
         """Cancel what is going on, and begin nothing more."""
@@ -149,7 +159,7 @@ class Maintenance:
 
     def contact_added(self, contact: Contact) -> None:
         """A contact entered a table: if it stays, it may be a holder of some records."""
-        if self._runner.running and not self._read_only:
+        if self._runner.running and not self._links.read_only:
             longest = self.replication_period() / HAND_OFFS_A_PERIOD
             wait = min(self._settings.hand_off_after, longest)
             self._runner.load_at(TaskFor(self._hand_off, HandOff(contact)), self._now() + wait)
@@ -258,7 +268,7 @@ class Maintenance:
         period, replication = self.replication_period(), self._workers.replication
         if lane == EVERYBODY:
             self._runner.load_again(self._all_others, period / PASSES_A_PERIOD)
-        if self._workers.contacts.is_isolated():
+        if self._links.read_only or self._workers.contacts.is_isolated():
             replication.give_up(lane)
             return 0.0
         if lane == EVERYBODY and not replication.is_under_way(lane):

@@ -30,7 +30,7 @@ FLOORS = PURE_FLOORS | {
     "application": 5,
     "aio": 6,
     "daemon": 6,
-    "web": 6,
+    "web": 5,
     "testing": 7,
     "simulation": 8,
     "cli": 9,
@@ -58,7 +58,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("node",),
         ),
         "daemon": (
-            ("exit_status", "pid_file", "reload", "streams", "supervision", "umask"),
+            ("exit_status", "pid_file", "reload", "streams", "supervision", "umask", "web_door"),
             ("log_files",),
             ("logs",),
             ("command_line", "service"),

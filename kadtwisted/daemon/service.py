@@ -22,6 +22,7 @@ from kadtwisted.daemon.supervision.port_watch import PortWatch
 from kadtwisted.daemon.supervision.reporter import Reporter
 from kadtwisted.daemon.supervision.systemd import Notifier
 from kadtwisted.daemon.supervision.watchdog import Watchdog
+from kadtwisted.daemon.web_door import WebDoor
 from kadtwisted.errors import LocalError
 from kadtwisted.settings.checks import weakness_of
 from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -69,12 +70,18 @@ class SupervisedNode(HostedNode):
         self._reporter: Reporter | None = None
         self._guards: list[PortWatch | Watchdog] = []
         self._watch: HealthWatch | None = None
+        self._web = WebDoor(reactor, settings, randomness.secure, self._failed)
 
     def _opened(self, is_up: bool) -> None:
         weakness = weakness_of(self._settings.node.network_secrets)
         if is_up and weakness:
             self.log.warn("{weakness}", weakness=weakness)
         super()._opened(is_up)
+
+    def _open(self) -> None:
+        super()._open()
+        if self._home.is_open:
+            self._web.open(self.node)
 
     def startService(self) -> None:
         """As :meth:`HostedNode.startService`; then watch over the node."""
@@ -92,13 +99,15 @@ class SupervisedNode(HostedNode):
         self._notifier.stopping()
         while self._guards:
             self._guards.pop().stop()
-        return self._in_time(super().stopService().addBoth(self._stopped))
+        closing = self._web.close().addCallback(lambda _: super(SupervisedNode, self).stopService())
+        return self._in_time(closing.addBoth(self._stopped))
 
     def reload(self, settings: DaemonSettings) -> None:
         """Apply what can change while the node runs; the log tells what only a restart applies."""
         change = compare(self._settings, settings)
         tell(self.log, change, settings.config_file)
         self._settings = change.running
+        self._web.reload()
         if "bootstrap" in change.applied:
             self.join(settings.bootstrap)
 

@@ -40,6 +40,15 @@ def check_allow(prefixes: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(check_prefix, prefixes))
 
 
+def check_endpoint(text: str) -> str:
+    """A string that says where to listen, as Twisted's endpoints are written."""
+    if text.partition(":")[0] not in ("tcp", "tcp4", "tcp6", "unix", "ssl", "systemd"):
+        raise ConfigurationError(
+            f"{text!r:.200} says nowhere to listen: write tcp:8480:interface=127.0.0.1 or unix:…"
+        )
+    return text
+
+
 def check_address(text: str) -> str:
     """An address ``[KEY@]HOST:PORT`` in its normal form."""
     return str(parse_address(text))

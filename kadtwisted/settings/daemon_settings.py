@@ -34,6 +34,34 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where HTTP is answered, and to whom."""
+
+    listen: tuple[str, ...] = setting(
+        (),
+        TextList("an array of texts as tcp:8480:interface=127.0.0.1"),
+        "Where HTTP is answered: tcp:PORT:interface=ADDRESS, ssl:… or unix:PATH, as Twisted's "
+        "endpoints are written. Nowhere by default.",
+    )
+    tokens: Path | None = setting(
+        None,
+        FilePath("the path of a file"),
+        "File with the tokens of those who may write, one a line: ROLE TOKEN, where ROLE is read, "
+        "write or admin. Without it: http-tokens in the state directory, which is made.",
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        TextList("an array of host names"),
+        "Names of this machine by which HTTP clients may call it, beside localhost.",
+    )
+    origins: tuple[str, ...] = setting(
+        (),
+        TextList("an array of origins as https://example.org"),
+        "Origins of pages, beside our own, that may act through HTTP.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """All that a daemon is told.
 
@@ -65,6 +93,7 @@ class DaemonSettings:
         "$STATE_DIRECTORY if systemd sets it, else ~/.local/state/kademlia/PORT.",
     )
     log: LogSettings = field(default_factory=LogSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
     config_file: Path | None = None
 
 

@@ -24,7 +24,7 @@ from kadtwisted.parameters import (
     UpkeepSettings,
 )
 from kadtwisted.settings import checks, interfaces
-from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
+from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, HttpSettings, LogSettings
 from kadtwisted.settings.directories import PREFIX
 from kadtwisted.settings.kinds import FilePath
 
@@ -119,6 +119,7 @@ _PLACES: Mapping[type[Any], tuple[str, ...]] = MappingProxyType(
     {
         DaemonSettings: (),
         LogSettings: ("log",),
+        HttpSettings: ("http",),
         NodeSettings: ("node",),
         **{made: ("node", table) for table, made in TABLES.items()},
     }
@@ -157,6 +158,10 @@ _EVERYDAY = (
     _of(NodeSettings, "agent", {"check": checks.check_agent}, example="my node"),
     _of(LogSettings, "level", argument="log-level", reloadable=True),
     _of(LogSettings, "format", argument="log-format"),
+    _of(HttpSettings, "listen", {"check": checks.check_endpoint}, argument="http"),
+    _of(HttpSettings, "tokens", argument="http-tokens", example="/etc/kademlia/http-tokens"),
+    _of(HttpSettings, "hosts"),
+    _of(HttpSettings, "origins"),
 )  # fmt: skip
 
 

@@ -1,0 +1,94 @@
+"""The HTTP door of a daemon: opened where its settings say, for as long as its node runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kadtwisted.errors import KadtwistedError
+from kadtwisted.interfaces import INode
+from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
+from kadtwisted.web.access import Tokens, load_tokens, make_tokens_file
+from kadtwisted.web.gateway import Admission, Gateway
+from kadtwisted.web.index import routes_of
+
+TOKENS_FILE = "http-tokens"
+"""In the state directory, if no other file is named."""
+TOKEN_BYTES = 24
+
+
+class WebDoor:
+    """The door of one daemon.  ``failed`` hears of a place that turns out not to be had."""
+
+    _log = Logger(namespace="kadtwisted.web")
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: DaemonSettings,
+        secure_random: Callable[[int], bytes],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._secure_random = secure_random
+        self._tell_failure = failed
+        self._gateway: Gateway | None = None
+
+    def open(self, node: INode) -> None:
+        """Answer for this node; raises :class:`~kadtwisted.errors.LocalError` if that cannot be."""
+        http = self._settings.http
+        if not http.listen:
+            return
+        admission = Admission(self._tokens(http), http.hosts, http.origins)
+        self._gateway = gateway = Gateway(self._reactor, routes_of(node), admission)
+        for each in http.listen:
+            failures: list[Failure] = []
+            opening = gateway.listen(each)
+            opening.addCallbacks(self._opened, failures.append)
+            if failures:
+                failures[0].raiseException()
+            opening.addErrback(self._lost)
+
+    def close(self) -> Deferred[Any]:
+        """Hang up on everybody.  Never fails."""
+        gateway, self._gateway = self._gateway, None
+        if gateway is None:
+            return succeed(None)
+        return gateway.close().addErrback(
+            lambda failure: self._log.failure("HTTP did not stop cleanly", failure)
+        )
+
+    def reload(self) -> None:
+        """Read the tokens again; a mistake in them changes nothing."""
+        gateway = self._gateway
+        if gateway is None:
+            return
+        old = gateway.admission
+        try:
+            gateway.admission = Admission(self._tokens(self._settings.http), old.hosts, old.origins)
+        except KadtwistedError as error:
+            self._log.error("{error}; the tokens from before are still good", error=error)
+
+    def _tokens(self, http: HttpSettings) -> Tokens:
+        path, directory = http.tokens, self._settings.state_dir
+        if path is None and directory is None:
+            return Tokens()
+        if path is None:
+            path = Path(directory or "") / TOKENS_FILE
+            with suppress(FileExistsError):
+                make_tokens_file(path, self._secure_random(TOKEN_BYTES))
+        return load_tokens(path)
+
+    def _lost(self, failure: Failure) -> None:
+        self._tell_failure(failure.value or ConnectionError("HTTP"))
+
+    def _opened(self, port: IListeningPort) -> None:
+        self._log.info("HTTP is answered at {address}", address=port.getHost())

@@ -1,0 +1,1 @@
+"""A web door: HTTP, for programs in any language and for browsers."""

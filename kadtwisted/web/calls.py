@@ -1,0 +1,87 @@
+"""What a handler is given of a request, and what it gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from kadtwisted.api.answers import InvalidRequest
+from kadtwisted.web.access import Role
+from kadtwisted.web.site import BoundedRequest
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+BYTES = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: its status, its body (bytes, or what becomes JSON), and headers beside the usual
+    ones."""
+
+    body: Any = None
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def bytes(self) -> bytes:
+        """The body on the wire."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return b"" if self.body is None else json.dumps(self.body).encode() + b"\n"
+
+
+class Call:
+    """One request: ``path`` are the values of the parts of the path that are named in its route,
+    ``role`` is what its client may do."""
+
+    def __init__(self, request: BoundedRequest, path: Mapping[str, str], role: Role) -> None:
+        self.request = request
+        self.path = path
+        self.role = role
+        query = request.uri.partition(b"?")[2].decode("ascii", "replace")
+        self._query = dict(parse_qsl(query, keep_blank_values=True))
+
+    def header(self, name: str) -> str:
+        """A header's value, empty if it is not there."""
+        return self.request.getHeader(name) or ""
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+        return self.request.kept.getvalue()
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object, ``{}`` if it is empty; :class:`InvalidRequest` if it is
+        none."""
+        if not self.body:
+            return {}
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise InvalidRequest("the body is no JSON") from None
+        if not isinstance(found, dict):
+            raise InvalidRequest('the body is a JSON object, as {"value": "text"}')
+        return found
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the client says that its body is JSON."""
+        return self.header("content-type").partition(";")[0].strip().lower() == JSON
+
+    @property
+    def wants_bytes(self) -> bool:
+        """Whether the client prefers raw bytes to JSON."""
+        return BYTES in self.header("accept").lower()
+
+    def query(self, known: Mapping[str, str]) -> dict[str, str]:
+        """The parts of the query; ``known`` says what each is for.  :class:`InvalidRequest` for
+        others."""
+        for name in self._query:
+            if name not in known:
+                named = ", ".join(known) or "none"
+                raise InvalidRequest(f"the query has no {name!r:.50}; it may have: {named}")
+        return dict(self._query)

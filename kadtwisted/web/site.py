@@ -1,0 +1,163 @@
+"""HTTP within bounds: the site, its connections and its requests.
+
+What a client may take from us is bounded before anything looks at what it wants:
+
+* :data:`MOST_CONNECTIONS` at once.  When there are as many, the one that has waited longest without
+  a whole request gives way; if all are being answered, the newcomer is turned away.
+* A request must be there within :data:`REQUEST_SECONDS` of its first byte, however slowly it comes,
+  and a connection that asks nothing is closed after :data:`IDLE_SECONDS`.
+* A body has at most :data:`BODY_BYTES`; what is longer is read and thrown away, up to
+  :data:`DRAINED_BYTES`, so that the client hears why, and then the connection is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Final
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.web.http import HTTPChannel, HTTPFactory, Request
+
+MOST_CONNECTIONS: Final = 256
+"""MAGIC: browsers open six each, and streams hold one each; a process has 1,024 file descriptors
+where nothing else is said, and the storage and the ports need some."""
+REQUEST_SECONDS: Final = 15.0
+IDLE_SECONDS: Final = 60.0
+BODY_BYTES: Final = 64 * 1024
+"""The largest body that makes sense is JSON with a record of 1,151 bytes, as escapes or base64."""
+DRAINED_BYTES: Final = 16 * 1024 * 1024
+
+
+class BoundedRequest(Request):
+    """A request whose body is bounded; ``site.answer`` is called when all of it is there."""
+
+    too_large = False
+    """Whether the body was longer than :data:`BODY_BYTES`; then it is not kept."""
+    channel: Any
+    _drained = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Twisted makes a file for a long body; here a long one is not kept at all."""
+        self.content = self.kept = BytesIO()
+        self.too_large = length is not None and length > BODY_BYTES
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep what fits."""
+        self._drained += len(data)
+        if self._drained > BODY_BYTES:
+            self.too_large = True
+        if not self.too_large:
+            self.kept.write(data)
+        elif self._drained > DRAINED_BYTES:
+            self.channel.cut()
+
+    def process(self) -> None:
+        """All of it is there."""
+        self.channel.factory.answer(self)
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection: it has so long for each request."""
+
+    requestFactory = BoundedRequest
+    factory: Any
+    transport: Any
+    site: Any
+    is_answering = False
+    """Whether a request is there that is not answered yet."""
+    _late: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """A client has come."""
+        super().connectionMade()
+        self.factory.opened(self)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """It has gone."""
+        self._in_time()
+        self.factory.closed(self)
+        super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        """The first byte of a request starts its time."""
+        if self._late is None and not self.is_answering:
+            self._late = self.callLater(REQUEST_SECONDS, self._too_late)
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """A request is there."""
+        self._in_time()
+        self.is_answering = True
+        super().allContentReceived()
+
+    def requestDone(self, request: Any) -> None:
+        """It is answered."""
+        self.is_answering = False
+        super().requestDone(request)
+
+    def cut(self) -> None:
+        """Cut the connection, whatever the client still sends."""
+        self._in_time()
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _too_late(self) -> None:
+        self._late = None
+        self.cut()
+
+    def _in_time(self) -> None:
+        late, self._late = self._late, None
+        if late is not None and late.active():
+            late.cancel()
+
+
+class BoundedSite(HTTPFactory):
+    """The connections of one gateway; ``answer`` gets each whole request."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, answer: Callable[[BoundedRequest], object]) -> None:
+        super().__init__(timeout=IDLE_SECONDS, reactor=reactor)
+        self.answer = answer
+        self._open: dict[BoundedChannel, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A connection, if there is room for it or is made."""
+        if len(self._open) >= MOST_CONNECTIONS:
+            waiting = next((each for each in self._open if not each.is_answering), None)
+            if waiting is None:
+                return None
+            del self._open[waiting]
+            waiting.cut()
+        channel: Any = BoundedChannel()
+        channel.factory = self
+        channel.site = self
+        channel.timeOut = self.timeOut
+        channel.callLater = self.reactor.callLater
+        return channel
+
+    def startFactory(self) -> None:
+        """Nothing is logged, so no clock is kept for it."""
+
+    def stopFactory(self) -> None:
+        """The same."""
+
+    def log(self, request: Any) -> None:
+        """Nothing is logged of a request: it may name keys and tokens."""
+
+    def opened(self, channel: BoundedChannel) -> None:
+        """A connection is there."""
+        self._open[channel] = None
+
+    def closed(self, channel: BoundedChannel) -> None:
+        """A connection has gone."""
+        self._open.pop(channel, None)
+
+    def close(self) -> None:
+        """Cut all connections."""
+        for channel in list(self._open):
+            channel.cut()

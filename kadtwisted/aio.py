@@ -31,6 +31,7 @@ from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.observed import Observer
 from kadtwisted.model.printable import typed
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import RecordsPage, Signer, StorageKey
@@ -267,6 +268,10 @@ class AsyncNode:
     def watch_own(self, watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
         """Call ``watcher`` when a record of our own has lost its place, or has it back."""
         return self._node.watch_own(watcher)
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Call ``observer`` with each request and lookup of this node that has ended."""
+        return self._node.observe(observer)
 
     def status(self) -> NodeStatus:
         """A frozen picture of the node now."""

@@ -47,7 +47,10 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("lmdb", "sqlite"),
         ),
         "node": (
-            ("arguments", "context", "counters", "names", "network_clock", "routes", "world"),
+            (
+                *("arguments", "context", "counters", "names", "network_clock", "observing"),
+                *("routes", "world"),
+            ),
             ("port", "portmap"),
             ("serving",),
             ("operations",),

@@ -75,6 +75,7 @@ def _link(link: LinkStatus) -> Described:
         "requests_in_flight": link.requests_in_flight,
         "twin": of_endpoint(link.twin),
         "mapping": _mapping(link.mapping),
+        "network_size": None if link.network_size is None else round(link.network_size),
     }
 
 

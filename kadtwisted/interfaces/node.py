@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kadtwisted.model.contact import Contact
     from kadtwisted.model.health import Health
     from kadtwisted.model.ids import NodeID
+    from kadtwisted.model.observed import Observer
     from kadtwisted.model.publication import OwnRecord
     from kadtwisted.model.record import RecordsPage, Signer, StorageKey
     from kadtwisted.model.reference import Reference
@@ -341,6 +342,13 @@ class INode(Interface):
 
         A node learns of it when it publishes the record again: at half its lifetime.  The watchers
         stay over stop and start of this node object.
+        """
+
+    def observe(observer: Observer) -> Callable[[], None]:
+        """Call ``observer`` with each request to others and each lookup that has ended, from now
+        on, for metrics: see :mod:`kadtwisted.model.observed`; what is returned ends that.
+
+        Observers stay over stop and start of this node object.
         """
 
     def status() -> NodeStatus:

@@ -17,7 +17,8 @@ class LinkStatus(NamedTuple):
     ``observed`` is ``None`` until enough others agree, or our own socket tells; its port is 0 if
     they do not agree on one.  ``observers`` counts the networks, and the neighbours on our own
     site, that have agreed lately.  ``twin`` is where another node answers under this node's key.
-    ``mapping`` is ``None`` where none was asked for.
+    ``mapping`` is ``None`` where none was asked for.  ``network_size`` is our estimate of
+    how many nodes the network has in this family; ``None`` before a contact is verified.
     """
 
     family: Family
@@ -29,6 +30,7 @@ class LinkStatus(NamedTuple):
     requests_in_flight: int
     twin: Endpoint | None = None
     mapping: PortMapping | None = None
+    network_size: float | None = None
 
 
 class PortMapping(NamedTuple):

@@ -11,6 +11,7 @@ from kadtwisted.dialects.dialect import Dialect
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.counters import Counters, FaultLog
 from kadtwisted.node.network_clock import NetworkClock
+from kadtwisted.node.observing import NodeObservers
 from kadtwisted.node.world import World
 from kadtwisted.parameters import NodeSettings, Parameters
 
@@ -21,7 +22,8 @@ class NodeContext:
 
     ``reactor`` gives timers and ports, ``world`` clocks, randomness and names.  ``node_id`` is the
     ID of ``public_key`` by the rule of the ``dialect``.  ``counters`` and ``faults`` are where all
-    parts of the node count and report.  ``clock`` is what others say of the time.
+    parts of the node count and report.  ``clock`` is what others say of the time.  ``observers``
+    are told of requests and lookups that have ended.
     """
 
     reactor: Any
@@ -33,6 +35,7 @@ class NodeContext:
     counters: Counters
     faults: FaultLog
     clock: NetworkClock
+    observers: NodeObservers
 
     @classmethod
     def made(
@@ -49,6 +52,7 @@ class NodeContext:
             Counters(),
             FaultLog(Logger(namespace="kadtwisted.node"), world.now),
             NetworkClock(world),
+            NodeObservers(),
         )
 
     @property

@@ -7,7 +7,7 @@ wired in :mod:`~kadtwisted.node.assembly`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from kadtwisted.interfaces import INodeState, ISerializer, IStorage
 from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.observed import Observer
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import (
@@ -219,6 +220,10 @@ class NodeLife:
             self._log.failure("the storage did not close cleanly")
 
     # --- How it is doing ---------------------------------------------------------------------
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """See :meth:`INode.observe`."""
+        return self._context.observers.add(observer)
 
     def status(self) -> NodeStatus:
         """See :meth:`INode.status`."""

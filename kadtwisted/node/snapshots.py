@@ -12,6 +12,8 @@ from kadtwisted.model.health import Health
 from kadtwisted.model.record import StorageUsage
 from kadtwisted.model.status import BucketStatus, ContactStatus, LinkStatus, NodeStatus
 from kadtwisted.node.assembly import Assembly, LastingParts
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.operations.sizes import network_size
 from kadtwisted.node.port.link import Link
 from kadtwisted.routing.buckets import BucketView
 from kadtwisted.routing.liveness import Entry
@@ -44,7 +46,7 @@ def node_status(
         private=not context.open_network,
         uptime=context.world.now() - started_at if running else 0.0,
         clock_ahead=context.clock.ahead(),
-        links=tuple(link_status(link, parts) for link in parts.links.values()),
+        links=tuple(link_status(link, lasting.context, parts) for link in parts.links.values()),
         stored_records=usage.records,
         stored_bytes=usage.size,
         storage_full=lasting.records.ledger.is_full(),
@@ -81,7 +83,7 @@ def node_health(lasting: LastingParts, parts: Assembly, state: RunState) -> Heal
     )
 
 
-def link_status(link: Link, parts: Assembly) -> LinkStatus:
+def link_status(link: Link, context: NodeContext, parts: Assembly) -> LinkStatus:
     """One address family."""
     entries = [e for bucket in link.table.buckets() for e in bucket.entries]
     tentative = sum(entry.tentative for entry in entries)
@@ -95,6 +97,7 @@ def link_status(link: Link, parts: Assembly) -> LinkStatus:
         len(link.requests),
         link.twin,
         parts.portmapper.shown(link.reach.own) if link.family is Family.IPV4 else None,
+        network_size(context, link).nodes if len(entries) > tentative else None,
     )
 
 

@@ -15,6 +15,7 @@ from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import NodeID, key_of_name
+from kadtwisted.model.observed import Observer
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.model.record import RecordsPage, Signer, StorageKey, Value
 from kadtwisted.model.reference import Reference
@@ -151,6 +152,7 @@ class FakeNode:
         self.public_key = key.public_key
         self.calls: list[tuple[Any, ...]] = []
         self.watches: list[Watch] = []
+        self.observers: list[Observer] = []
         self.answers: dict[str, Any] = {
             "start": None,
             "stop": None,
@@ -333,6 +335,11 @@ class FakeNode:
     def watch_own(self, watcher: Callable[[OwnRecord], None]) -> Callable[[], None]:
         self.calls.append(("watch_own", watcher))
         return lambda: None
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        self.calls.append(("observe", observer))
+        self.observers.append(observer)
+        return lambda: self.observers.remove(observer)
 
     def status(self) -> NodeStatus:
         status: NodeStatus = self.answers["status"]

@@ -20,6 +20,7 @@ from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, Nodes, RequestBody
 from kadtwisted.model.networks import scope_of
+from kadtwisted.model.observed import NODES, LookupEnded
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
@@ -30,6 +31,9 @@ class LookupDriver:
 
     It asks ``gently`` if nobody waits for it: see :meth:`Link.ask`.
     """
+
+    wanted = NODES
+    """What is looked up, in an observer's word."""
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class LookupDriver:
         self._gently = gently
         self._link = link
         self._now = context.world.now
+        self._observers = context.observers
         self._own_key = context.public_key
         self._asking: dict[Deferred[None], Contact] = {}
         self._judged: dict[int, dict[bytes, bool]] = {}
@@ -190,13 +195,22 @@ class LookupDriver:
     def _finish(self, result: Failure | None) -> None:
         if not self._over:
             self._over = True
+            self._tell(completed=result is None)
             if result is None:
                 self.late = Latecomers.of(self.lookup, self._asking.values())
             self._done.callback(None) if result is None else self._done.errback(result)
 
+    def _tell(self, *, completed: bool) -> None:
+        """Observers hear how the lookup went."""
+        if self._observers.callbacks:
+            trace = self.lookup.trace(self._now())
+            told = LookupEnded(self._link.family, self.lookup.target, self.wanted, trace, completed)
+            self._observers.tell(told)
+
     def _abandon(self) -> None:
         """Our caller cancelled: nothing in flight outlives it."""
         self._over = True
+        self._tell(completed=False)
         for asking in list(self._asking):
             asking.cancel()
 

@@ -36,6 +36,7 @@ from kadtwisted.model.messages import (
     Records,
     RequestBody,
 )
+from kadtwisted.model.observed import RECORDS
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.port.link import Link
@@ -66,6 +67,7 @@ class RecordDriver(LookupDriver):
     """
 
     lookup: RecordSearch
+    wanted = RECORDS
 
     def __init__(
         self,

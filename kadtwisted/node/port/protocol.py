@@ -103,9 +103,10 @@ class KademliaProtocol(DatagramProtocol):
                 method = type(request)
                 waiting = self._writes if method is Store else self._reads
                 if len(waiting) >= self._max_answering and method not in NEVER_WAIT:
-                    body: ReplyBody | Deferred[ReplyBody] | None = BUSY  # before anything is begun
+                    # before anything is begun
+                    body: ReplyBody | Deferred[ReplyBody] | None = self._turned_away(method, BUSY)
                 else:
-                    body = refusal or self._handle(event)
+                    body = self._turned_away(method, refusal) if refusal else self._handle(event)
                 if isinstance(body, tuple):
                     self._reply(event, body, endpoint)
                 elif body is not None:
@@ -157,7 +158,14 @@ class KademliaProtocol(DatagramProtocol):
         waiting[body] = None
         body.addBoth(finish)
 
+    def _turned_away(self, method: type, error: Error) -> Error:
+        """A request is not even looked at; handlers count all others."""
+        self._counts[f"turned_away.{method.__name__}"] += 1
+        return error
+
     def _reply(self, received: Received, body: ReplyBody, endpoint: Endpoint) -> None:
+        if type(body) is Error:
+            self._counts[f"refused.{type(received.body).__name__}"] += 1
         try:
             self._write(self.door.reply(received, body), endpoint)
         except (MalformedDatagram, SendFailed):

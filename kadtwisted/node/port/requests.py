@@ -56,6 +56,14 @@ from kadtwisted.model.messages import (
     Stored,
     Wanted,
 )
+from kadtwisted.model.observed import (
+    ANSWERED,
+    ERROR,
+    TIMED_OUT,
+    UNSENT,
+    WRONG,
+    RequestEnded,
+)
 from kadtwisted.model.record import Kind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.rpc.endpoints import Patience
@@ -110,6 +118,7 @@ class _Asked(Exchange):
     on_soft: Callable[[], None] | None
     measured: bool
     waiter: Deferred[Answer] = field(init=False)
+    begun_at: float = field(default=0.0, init=False)
 
 
 class Requests:
@@ -125,6 +134,7 @@ class Requests:
         self._identify = context.dialect.identify
         self._formats = context.dialect.formats
         self._counts = context.counters.counts
+        self._observers = context.observers
         self._door = door
         self._transactions = door.transactions
         self._endpoints = door.endpoints
@@ -217,9 +227,11 @@ class Requests:
         endpoint = asked.contact.endpoint
         try:
             patience = self.patience(endpoint, asked.body)
-            self._write(self._door.request(asked, patience, self._now()), endpoint)
+            asked.begun_at = now = self._now()
+            self._write(self._door.request(asked, patience, now), endpoint)
         except KadtwistedError as error:
             self._forget(asked)
+            self._tell(asked, UNSENT)
             asked.waiter.errback(error)
         else:
             self._arm()
@@ -264,7 +276,15 @@ class Requests:
         self._counts["requests.timed_out"] += 1
         self._endpoints.failed(transaction.endpoint)
         silent = RequestTimedOut(f"{transaction.endpoint} did not answer in time")
-        _ended(transaction).waiter.errback(silent)
+        asked = _ended(transaction)
+        self._tell(asked, TIMED_OUT)
+        asked.waiter.errback(silent)
+
+    def _tell(self, asked: _Asked, result: str) -> None:
+        """Observers hear how a request has ended."""
+        if self._observers.callbacks:
+            seconds = self._now() - asked.begun_at
+            self._observers.tell(RequestEnded(type(asked.body).__name__, result, seconds))
 
     # --- What comes back ---------------------------------------------------------------------
 
@@ -276,8 +296,10 @@ class Requests:
         if wrong:
             self._counts["replies.wrong"] += 1
             self._endpoints.failed(transaction.endpoint)
+            self._tell(asked, WRONG)
             asked.waiter.errback(WrongReply(f"{transaction.endpoint} {wrong}"))
             return
+        self._tell(asked, ERROR if type(reply.body) is Error else ANSWERED)
         if key == self._public_key and asked.greets:
             who = "this node itself" if asked.came_back else "another node that has this one's key"
             sentence = f"{transaction.endpoint} is {who}"

@@ -91,6 +91,7 @@ class Publisher:
     ) -> None:
         self._world = context.world
         self._faults = context.faults
+        self._counters = context.counters
         self._rate = context.settings.upkeep.rate
         self._kinds = context.dialect.kinds
         self._runner = runner
@@ -287,14 +288,18 @@ class Publisher:
         """Publish a record again; what was stored, or ``None`` if no node acknowledged it."""
         record, lifetime = publication.record, publication.lifetime
         try:
-            return await self._publish_again(record, lifetime, put_back=publication.lost)
+            stored = await self._publish_again(record, lifetime, put_back=publication.lost)
         except Superseded:
+            self._counters.add("republish.superseded")
             # If it was replaced meanwhile, then by a record of our own, which has won.
             if self._schedule.keeps(publication):
                 self._superseded(publication)
             return None
         except Unavailable:
+            self._counters.add("republish.unavailable")
             return None
+        self._counters.add("republish.stored")
+        return stored
 
     def _superseded(self, publication: Publication) -> None:
         """Another record has the place of this one.  If it is pinned and its kind's records prove

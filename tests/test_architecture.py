@@ -67,6 +67,15 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("command_line", "service"),
             ("tap",),
         ),
+        "web": (
+            ("access", "naming", "parameters", "site"),
+            ("calls",),
+            ("problems",),
+            ("forms", "openapi", "routing"),
+            ("gateway", "live", "node", "opendht"),
+            ("records",),
+            ("index",),
+        ),
         "testing": (
             ("contracts", "inspect", "loose_cbor", "network", "node_state"),
             ("nodes", "strategies"),

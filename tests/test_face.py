@@ -33,6 +33,8 @@ ERRORS_OF_OTHERS = frozenset(
         *("BadExport", "BadInput", "CannotWrite", "CannotWriteExport", "ControlRefused"),
         *("CannotLog", "ControlUnavailable", "NoCluster", "NoCompletion", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "OtherProgram", "Unreadable", "UsageError"),
+        # The web door, whose clients see problems.
+        *("KeyExists", "NoSuchKey", "Refused"),
     }
 )
 

@@ -9,9 +9,9 @@ it to end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from kadtwisted.application.home import Home, MakeNode, Randomness, identity_from
@@ -22,10 +22,12 @@ from kadtwisted.daemon.supervision.port_watch import PortWatch
 from kadtwisted.daemon.supervision.reporter import Reporter
 from kadtwisted.daemon.supervision.systemd import Notifier
 from kadtwisted.daemon.supervision.watchdog import Watchdog
-from kadtwisted.daemon.web_door import WebDoor
 from kadtwisted.errors import LocalError
 from kadtwisted.settings.checks import weakness_of
 from kadtwisted.settings.daemon_settings import DaemonSettings
+
+if TYPE_CHECKING:
+    from kadtwisted.daemon.web_door import WebDoor
 
 STOP_WITHIN = 1.5
 """Seconds that stopping may take; with what the process then needs to end, less than 2 s."""
@@ -70,7 +72,8 @@ class SupervisedNode(HostedNode):
         self._reporter: Reporter | None = None
         self._guards: list[PortWatch | Watchdog] = []
         self._watch: HealthWatch | None = None
-        self._web = WebDoor(reactor, settings, randomness.secure, self._failed)
+        self._secure_random = randomness.secure
+        self._web: WebDoor | None = None
 
     def _opened(self, is_up: bool) -> None:
         weakness = weakness_of(self._settings.node.network_secrets)
@@ -80,8 +83,17 @@ class SupervisedNode(HostedNode):
 
     def _open(self) -> None:
         super()._open()
-        if self._home.is_open:
-            self._web.open(self.node)
+        if self._settings.http.listen and self._home.is_open:
+            # Here, because Twisted's web server takes longer to load than all that a node needs.
+            from kadtwisted.daemon.web_door import WebDoor
+
+            self._web = WebDoor(self._reactor, self._settings, self._secure_random, self._failed)
+            try:
+                self._web.open(self.node)
+            except BaseException:
+                self._web.close()
+                self._home.close()
+                raise
 
     def startService(self) -> None:
         """As :meth:`HostedNode.startService`; then watch over the node."""
@@ -99,7 +111,9 @@ class SupervisedNode(HostedNode):
         self._notifier.stopping()
         while self._guards:
             self._guards.pop().stop()
-        closing = self._web.close().addCallback(lambda _: super(SupervisedNode, self).stopService())
+        web, self._web = self._web, None
+        closing: Deferred[Any] = succeed(None) if web is None else web.close()
+        closing.addCallback(lambda _: super(SupervisedNode, self).stopService())
         return self._in_time(closing.addBoth(self._stopped))
 
     def reload(self, settings: DaemonSettings) -> None:
@@ -107,7 +121,8 @@ class SupervisedNode(HostedNode):
         change = compare(self._settings, settings)
         tell(self.log, change, settings.config_file)
         self._settings = change.running
-        self._web.reload()
+        if self._web is not None:
+            self._web.reload()
         if "bootstrap" in change.applied:
             self.join(settings.bootstrap)
 

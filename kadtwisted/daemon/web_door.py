@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,16 @@ from twisted.python.failure import Failure
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.interfaces import INode
 from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
+from kadtwisted.state.keyring import KEYS_DIRECTORY, KeyRing
 from kadtwisted.web.access import Tokens, load_tokens, make_tokens_file
 from kadtwisted.web.gateway import Admission, Gateway
-from kadtwisted.web.index import routes_of
+from kadtwisted.web.index import Rooms, Served
 
 TOKENS_FILE = "http-tokens"
 """In the state directory, if no other file is named."""
 TOKEN_BYTES = 24
+RUN_BYTES = 4
+"""MAGIC: enough that the events of one run are not taken for those of another."""
 
 
 class WebDoor:
@@ -41,6 +43,7 @@ class WebDoor:
         self._secure_random = secure_random
         self._tell_failure = failed
         self._gateway: Gateway | None = None
+        self._rooms: Rooms | None = None
 
     def open(self, node: INode) -> None:
         """Answer for this node; raises :class:`~kadtwisted.errors.LocalError` if that cannot be."""
@@ -48,7 +51,8 @@ class WebDoor:
         if not http.listen:
             return
         admission = Admission(self._tokens(http), http.hosts, http.origins)
-        self._gateway = gateway = Gateway(self._reactor, routes_of(node), admission)
+        self._rooms = rooms = Rooms(self._served(node))
+        self._gateway = gateway = Gateway(self._reactor, rooms.routes, admission)
         for each in http.listen:
             failures: list[Failure] = []
             opening = gateway.listen(each)
@@ -60,6 +64,9 @@ class WebDoor:
     def close(self) -> Deferred[Any]:
         """Hang up on everybody.  Never fails."""
         gateway, self._gateway = self._gateway, None
+        rooms, self._rooms = self._rooms, None
+        if rooms is not None:
+            rooms.close()
         if gateway is None:
             return succeed(None)
         return gateway.close().addErrback(
@@ -77,14 +84,20 @@ class WebDoor:
         except KadtwistedError as error:
             self._log.error("{error}; the tokens from before are still good", error=error)
 
+    def _served(self, node: INode) -> Served:
+        directory = self._settings.state_dir
+        keys = None
+        if directory is not None:
+            keys = KeyRing(Path(directory) / KEYS_DIRECTORY, self._secure_random)
+        return Served(node, self._reactor, keys, self._secure_random(RUN_BYTES).hex())
+
     def _tokens(self, http: HttpSettings) -> Tokens:
         path, directory = http.tokens, self._settings.state_dir
         if path is None and directory is None:
             return Tokens()
         if path is None:
             path = Path(directory or "") / TOKENS_FILE
-            with suppress(FileExistsError):
-                make_tokens_file(path, self._secure_random(TOKEN_BYTES))
+            make_tokens_file(path, self._secure_random(TOKEN_BYTES))
         return load_tokens(path)
 
     def _lost(self, failure: Failure) -> None:

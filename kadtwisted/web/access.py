@@ -2,7 +2,8 @@
 
 * A *token* gives a role: ``read``, ``write`` or ``admin``; each includes those before it.  Tokens
   stand in a file of mode 0600, one a line: ``ROLE TOKEN``, and then anything for people.
-* Without a token a client on this machine may read.  All others may do nothing.
+* Without a token a client on this machine that calls it by a local name may read, unless a proxy
+  asks for it.  All others may do nothing.
 * A Unix socket is guarded by its file: whoever can open it may do everything.
 * The ``Host`` must be a name of this machine, so that a page from elsewhere cannot reach us under a
   name of its own (DNS rebinding); and a browser's ``Origin`` must be ours.
@@ -89,19 +90,20 @@ def load_tokens(path: Path) -> Tokens:
 
 def make_tokens_file(path: Path, random: bytes) -> None:
     """A new file with one token, that of an administrator; nothing if there is one."""
+    head = b"# ROLE TOKEN, one a line; ROLE is read, write or admin\n"
     if not path.exists():
-        make_file(path, b"# ROLE TOKEN, one a line; ROLE is read, write or admin\nadmin %s\n" % (
-            random.hex().encode()))  # fmt: skip
+        make_file(path, head + b"admin %s\n" % random.hex().encode())
+
+
+def host_name(host: str) -> str:
+    """The name in a ``Host``, without its port."""
+    before, colon, port = host.rpartition(":")
+    return (before if colon and port.isdigit() else host).lower()
 
 
 def is_our_host(host: str, ours: Iterable[str]) -> bool:
     """Whether a ``Host`` names this machine, with or without a port."""
-    name = host.lower()
-    if not name.endswith("]"):
-        before, colon, port = name.rpartition(":")
-        if colon and port.isdigit():
-            name = before
-    return name in LOCAL_HOSTS or name in ours
+    return host_name(host) in (*LOCAL_HOSTS, *(each.lower() for each in ours))
 
 
 def is_our_origin(origin: str, host: str, ours: Iterable[str]) -> bool:

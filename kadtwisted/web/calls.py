@@ -15,6 +15,14 @@ from kadtwisted.web.site import BoundedRequest
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 BYTES = "application/octet-stream"
+HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+"""With every answer, unless it says otherwise."""
+MOST_PARTS = 16
+"""MAGIC: parts of a query; no route takes half as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +44,19 @@ class Answer:
 
 class Call:
     """One request: ``path`` are the values of the parts of the path that are named in its route,
-    ``role`` is what its client may do."""
+    ``role`` is what its client may do, ``asked`` are the parts of the query, read."""
 
-    def __init__(self, request: BoundedRequest, path: Mapping[str, str], role: Role) -> None:
+    def __init__(
+        self,
+        request: BoundedRequest,
+        path: Mapping[str, str],
+        role: Role,
+        asked: Mapping[str, Any] | None = None,
+    ) -> None:
         self.request = request
         self.path = path
         self.role = role
-        query = request.uri.partition(b"?")[2].decode("ascii", "replace")
-        self._query = dict(parse_qsl(query, keep_blank_values=True))
+        self.asked = dict(asked or {})
 
     def header(self, name: str) -> str:
         """A header's value, empty if it is not there."""
@@ -62,7 +75,10 @@ class Call:
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
-            raise InvalidRequest("the body is no JSON") from None
+            raise InvalidRequest(
+                "the body is no JSON; raw bytes need another Content-Type, as "
+                "application/octet-stream"
+            ) from None
         if not isinstance(found, dict):
             raise InvalidRequest('the body is a JSON object, as {"value": "text"}')
         return found
@@ -80,8 +96,31 @@ class Call:
     def query(self, known: Mapping[str, str]) -> dict[str, str]:
         """The parts of the query; ``known`` says what each is for.  :class:`InvalidRequest` for
         others."""
-        for name in self._query:
+        given = dict(parts_of_query(self.request.uri))
+        for name in given:
             if name not in known:
-                named = ", ".join(known) or "none"
-                raise InvalidRequest(f"the query has no {name!r:.50}; it may have: {named}")
-        return dict(self._query)
+                named = ", ".join(known) or "nothing"
+                raise InvalidRequest(f"the query has no {name!r:.50}; it may have {named}")
+        return given
+
+
+def parts_of_query(uri: bytes) -> list[tuple[str, str]]:
+    """The parts of a query, in their order; :class:`InvalidRequest` for more than
+    :data:`MOST_PARTS`, and for what is no UTF-8."""
+    query = uri.partition(b"?")[2].decode("ascii", "replace")
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARTS)
+    except ValueError:
+        raise InvalidRequest(
+            f"the query is no UTF-8, or has more than {MOST_PARTS} parts"
+        ) from None
+
+
+def begin(
+    request: BoundedRequest, status: int, content_type: str, headers: Mapping[str, str]
+) -> None:
+    """The head of an answer; nothing is written before its first byte."""
+    request.setResponseCode(status)
+    for name, value in (*HEADERS, *headers.items()):
+        request.setHeader(name, value)
+    request.setHeader("Content-Type", content_type)

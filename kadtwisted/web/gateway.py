@@ -13,21 +13,29 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kadtwisted.errors import CannotListen, ConfigurationError, KadtwistedError, reason_of
+from kadtwisted.errors import (
+    CannotListen,
+    ConfigurationError,
+    KadtwistedError,
+    NodeStopped,
+    reason_of,
+)
 from kadtwisted.model.contact import is_loopback
-from kadtwisted.web.access import Role, Tokens, is_our_host, is_our_origin
-from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.access import LOCAL_HOSTS, Role, Tokens, host_name, is_our_host, is_our_origin
+from kadtwisted.web.calls import Answer, Call, begin, parts_of_query
+from kadtwisted.web.parameters import read_query
 from kadtwisted.web.problems import Refused, problem, problem_of
 from kadtwisted.web.routing import Found, Route, Routes
-from kadtwisted.web.site import BoundedRequest, BoundedSite
+from kadtwisted.web.site import BODY_BYTES, BoundedRequest, BoundedSite
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-HEADERS = (
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-)
-"""With every answer, unless it says otherwise."""
+NO_BODY = (204, 304)
+"""Statuses whose answers have none (RFC 9110)."""
+PROXIED = ("forwarded", "x-forwarded-for", "via")
+"""Headers by which a proxy says that it asks for somebody else."""
+SHOWN = "ETag, X-Kad-Index, Allow"
+"""Headers of an answer that pages of other origins may read (Fetch standard, CORS)."""
+SENT = "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID"
+"""Headers that they may send."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,12 @@ class Gateway:
         with :class:`~kadtwisted.errors.CannotListen`.
         """
         try:
-            endpoint = serverFromString(self._reactor, description)
-        except (ValueError, TypeError, LookupError) as error:
+            endpoint = serverFromString(self._reactor, guarded(description))
+        except ImportError:
+            raise ConfigurationError(
+                f"{description!r} needs TLS, and that needs pyOpenSSL: pip install kadtwisted[tls]"
+            ) from None
+        except Exception as error:  # an endpoint's parser raises what it likes
             raise ConfigurationError(f"{description!r} says nowhere to listen: {error}") from None
 
         def refused(failure: Failure) -> IListeningPort:
@@ -86,17 +98,26 @@ class Gateway:
     def take(self, request: BoundedRequest) -> None:
         """All of a request is there: answer it."""
         answering: Deferred[Any] = maybeDeferred(self._answer, request)
-        gone = request.notifyFinish()
-        gone.addErrback(lambda _: answering.cancel())
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addErrback(self._failed).addCallback(self._write, request)
 
     def _answer(self, request: BoundedRequest) -> Answer | Deferred[Answer | None] | None:
         if request.too_large:
-            raise Refused(413, "the body is too long: a value has at most 1,000 bytes")
+            raise Refused(
+                413,
+                f"the body is longer than {BODY_BYTES:,} bytes; a value has at most 1,000: split "
+                "it, or store where it can be had",
+            )
         role = self._role(request)
-        found = self._routes.find(request.method.decode("ascii", "replace"), request.uri)
+        method = request.method.decode("ascii", "replace")
+        if method == "OPTIONS":
+            allowed = self._routes.methods(request.uri)
+            return Answer(None, 204, headers={"Allow": allowed, **_preflight(allowed)})
+        found = self._routes.find(method, request.uri)
         self._check_role(found, role, request)
-        return found.route.handler(Call(request, found.path, role))
+        query = found.route.query
+        asked = None if query is None else read_query(parts_of_query(request.uri), query)
+        return found.route.handler(Call(request, found.path, role, asked))
 
     def _role(self, request: BoundedRequest) -> Role:
         """What its client may do; :class:`Refused` for a foreign host, origin or token."""
@@ -105,21 +126,39 @@ class Gateway:
         admission = self.admission
         if not local and not is_our_host(host, admission.hosts):
             raise Refused(
-                403, f"this gateway does not serve the host {host!r:.100}; name it in http.hosts"
+                403,
+                f"this gateway does not serve the host {host!r:.100}; call it localhost, or name "
+                "it in http.hosts",
             )
         origin = request.getHeader("origin")
         if origin and not is_our_origin(origin, host, admission.origins):
-            raise Refused(403, f"pages of {origin!r:.100} may not act here; see http.origins")
+            raise Refused(
+                403,
+                f"pages of {origin!r:.100} may not act here; who runs the node can name them in "
+                "http.origins",
+            )
+        if origin in admission.origins:
+            request.setHeader("Access-Control-Allow-Origin", origin)
+            request.setHeader("Access-Control-Expose-Headers", SHOWN)
+            request.setHeader("Vary", "Origin")
+        if is_smuggled(request) and not origin:
+            raise Refused(403, "pages from elsewhere may not ask here; open this address itself")
         shown = request.getHeader("authorization")
         if shown:
             scheme, _, token = shown.partition(" ")
-            role = admission.tokens.role_of(token.strip()) if scheme.lower() == "bearer" else 0
-            if not role:
-                raise Refused(401, "the token is not known here", {"WWW-Authenticate": "Bearer"})
-            return Role(role)
+            known = admission.tokens.role_of(token.strip()) if scheme.lower() == "bearer" else 0
+            if not known:
+                raise Refused(
+                    401,
+                    "the token is not known here: send Authorization: Bearer and a token of the "
+                    "file that http.tokens names, by default http-tokens in the state directory",
+                    {"WWW-Authenticate": "Bearer"},
+                )
+            return Role(known)
         if local:
             return Role.ADMIN
-        return Role.READ if is_loopback(_peer(request)) else Role.NONE
+        is_near = is_loopback(_peer(request)) and host_name(host) in LOCAL_HOSTS
+        return Role.READ if is_near and not any(map(request.getHeader, PROXIED)) else Role.NONE
 
     def _check_role(self, found: Found, role: Role, request: BoundedRequest) -> None:
         needed = found.route.role
@@ -127,34 +166,57 @@ class Gateway:
             return
         word = needed.name.lower()
         if request.getHeader("authorization"):
-            raise Refused(403, f"this token may not do that: it needs the role {word}")
-        raise Refused(401, f"this needs a token of the role {word}", {"WWW-Authenticate": "Bearer"})
+            raise Refused(403, f"this token may not do that: it needs one of the role {word}")
+        raise Refused(
+            401,
+            f"this needs a token of the role {word}: send Authorization: Bearer TOKEN, with one of "
+            "the file that http.tokens names, by default http-tokens in the state directory",
+            {"WWW-Authenticate": "Bearer"},
+        )
 
     def _failed(self, failure: Failure) -> Answer | None:
         error = failure.value
         if isinstance(error, CancelledError):
-            return None
+            return problem_of(NodeStopped())  # nobody reads it, if it is the client that left
         if isinstance(error, KadtwistedError):
             return problem_of(error)
         self._log.failure("a request could not be answered", failure)
         return problem(500, "a fault of this program; its log says more")
 
     def _write(self, answer: Answer | None, request: BoundedRequest) -> None:
-        if answer is None or request._disconnected:
+        if answer is None or request.is_gone:
             return
         body = answer.bytes()
-        request.setResponseCode(answer.status)
-        told = {name.lower() for name in answer.headers}
-        for name, value in HEADERS:
-            if name.lower() not in told:
-                request.setHeader(name, value)
-        for name, value in answer.headers.items():
-            request.setHeader(name, value)
-        request.setHeader("Content-Type", answer.content_type)
-        request.setHeader("Content-Length", str(len(body)))
+        begin(request, answer.status, answer.content_type, answer.headers)
+        if answer.status not in NO_BODY:
+            request.setHeader("Content-Length", str(len(body)))
         if request.method != b"HEAD":
             request.write(body)
         request.finish()
+
+
+def guarded(description: str) -> str:
+    """Where to listen; a Unix socket is its user's alone unless its mode is given."""
+    if description.startswith("unix:") and ":mode=" not in description:
+        return f"{description}:mode=600"
+    return description
+
+
+def is_smuggled(request: BoundedRequest) -> bool:
+    """Whether a browser asks for a page from elsewhere, and not because somebody follows a link
+    (Fetch Metadata, W3C)."""
+    site = request.getHeader("sec-fetch-site")
+    if site not in ("cross-site", "same-site"):
+        return False
+    return request.getHeader("sec-fetch-mode") != "navigate" or request.method != b"GET"
+
+
+def _preflight(allowed: str) -> dict[str, str]:
+    return {
+        "Access-Control-Allow-Methods": allowed,
+        "Access-Control-Allow-Headers": SENT,
+        "Access-Control-Max-Age": "600",
+    }
 
 
 def _peer(request: BoundedRequest) -> str:

@@ -1,23 +1,72 @@
-"""All routes of a node's gateway, and the page that lists them."""
+"""All routes of a node's gateway, and the pages that list them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from kadtwisted import __version__
 from kadtwisted.api.operations import Operations
 from kadtwisted.interfaces import INode
+from kadtwisted.state.keyring import KeyRing
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.live.events import NodeEvents
+from kadtwisted.web.live.places import Places
+from kadtwisted.web.live.polling import Polls
+from kadtwisted.web.live.watching import Watching
 from kadtwisted.web.node import NodeRoutes
+from kadtwisted.web.openapi import describe_routes
+from kadtwisted.web.opendht import OpenDht
+from kadtwisted.web.records.announcing import Announcing
+from kadtwisted.web.records.raw import Raw
+from kadtwisted.web.records.signed import Signed
+from kadtwisted.web.records.values import Values
 from kadtwisted.web.routing import Route
-from kadtwisted.web.values import Values
 
 
-def routes_of(node: INode) -> tuple[Route, ...]:
-    """The routes to a node."""
-    operations = Operations(node)
-    rooms = (NodeRoutes(operations), Values(operations))
-    routes = tuple(route for room in rooms for route in room.routes())
+@dataclass(frozen=True)
+class Served:
+    """What a gateway answers for: the ``node``, a ``clock`` (``IReactorTime``), the ``keys`` that
+    sign for its users, if it has a state directory, and the name of this ``run``."""
 
-    def index(_: Call) -> Answer:
+    node: INode
+    clock: Any
+    keys: KeyRing | None = None
+    run: str = "0"
+
+
+class Rooms:
+    """What answers for a node, and the one table of all ``routes`` to it."""
+
+    def __init__(self, served: Served) -> None:
+        node, clock = served.node, served.clock
+        operations = Operations(node)
+        places = Places()
+        polls = Polls(operations, places, clock)
+        self.events = NodeEvents(node, places, clock, served.run)
+        rooms = (
+            NodeRoutes(node, operations),
+            Values(node, operations, polls),
+            Signed(node, operations, polls, served.keys),
+            Raw(operations),
+            Announcing(operations),
+            Watching(operations, places, clock),
+            self.events,
+            OpenDht(operations),
+        )
+        self.routes = (
+            *(route for room in rooms for route in room.routes()),
+            Route("GET", "/v1", Role.NONE, "What there is.", self._index, ()),
+            Route("GET", "/v1/openapi.json", Role.NONE, "This, for programs.", self._openapi, ()),
+        )
+        self._described = describe_routes(self.routes, __version__)
+
+    def close(self) -> None:
+        """Look at the node no more."""
+        self.events.close()
+
+    def _index(self, _: Call) -> Answer:
         listed = [
             {
                 "method": each.method,
@@ -25,8 +74,9 @@ def routes_of(node: INode) -> tuple[Route, ...]:
                 "role": each.role.name.lower(),
                 "summary": each.summary,
             }
-            for each in routes
+            for each in self.routes
         ]
         return Answer({"routes": listed})
 
-    return (*routes, Route("GET", "/v1", Role.NONE, "What there is.", index))
+    def _openapi(self, _: Call) -> Answer:
+        return Answer(self._described)

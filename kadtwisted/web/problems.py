@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from kadtwisted.api.answers import of_error
@@ -43,6 +45,7 @@ _STATUSES: tuple[tuple[type[BaseException], HTTPStatus], ...] = (
     (KadtwistedError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 """The status of each error; a narrower one stands before a wider one."""
+_MEMBERS: Mapping[str, str] = MappingProxyType({"type": "error"})
 
 
 class Refused(KadtwistedError):
@@ -68,5 +71,8 @@ def problem_of(error: KadtwistedError) -> Answer:
         return Answer(told.body, told.status, PROBLEM, error.headers)
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
     described = of_error(error)
-    more = {name: each for name, each in described.items() if name != "message"}
-    return problem(status, described["message"], **more)
+    # "type" is the URI of a kind of problem there (RFC 9457, 3.1.1); ours have none.
+    more = {_MEMBERS.get(name, name): each for name, each in described.items() if name != "message"}
+    answer = problem(status, described["message"], **more)
+    headers = {"X-Kad-Index": "0"} if isinstance(error, NotFound) else {}
+    return Answer(answer.body, answer.status, PROBLEM, headers)

@@ -1,30 +1,90 @@
-"""Which handler answers which request: one table of routes, and no other way in."""
+"""Which handler answers which request: one table of routes, and no other way in.
+
+The table is also what the OpenAPI description, the checks of roles and the tests are made from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
 
 from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.calls import BYTES, JSON, Answer, Call
+from kadtwisted.web.parameters import Parameter
 from kadtwisted.web.problems import Refused
 
 Handler = Callable[[Call], "Answer | Deferred[Answer | None] | None"]
 """Answers a call; ``None``: it has taken the request, and writes the answer itself."""
 
+OBJECT: Mapping[str, Any] = MappingProxyType({"type": "object"})
+"""The schema of an answer, if nothing more is said of it."""
+BINARY: Mapping[str, Any] = MappingProxyType({})
+"""The schema of raw bytes."""
+
+
+class Body(NamedTuple):
+    """What a request brings: for each content type its JSON schema."""
+
+    says: str
+    content: Mapping[str, Mapping[str, Any]]
+    required: bool = True
+
+
+class Gives(NamedTuple):
+    """What a route answers when all is well: the statuses, and the content types, each with its
+    JSON schema; and whether it has an ETag."""
+
+    statuses: tuple[int, ...] = (200,)
+    content: Mapping[str, Mapping[str, Any]] = MappingProxyType({JSON: OBJECT})
+    has_etag: bool = False
+
+
+VALUE_BODY = Body(
+    "The value: raw bytes, or JSON with it as text or as base64.",
+    MappingProxyType(
+        {
+            BYTES: BINARY,
+            JSON: {
+                "oneOf": [
+                    {
+                        "type": "object",
+                        "properties": {name: {"type": "string", **more}},
+                        "required": [name],
+                        "additionalProperties": False,
+                    }
+                    for name, more in (
+                        ("value", {}),
+                        ("value_base64", {"contentEncoding": "base64"}),
+                    )
+                ]
+            },
+        }
+    ),
+)
+
 
 class Route(NamedTuple):
-    """``METHOD /a/{name}``: who may take it, and what it is for, in a sentence."""
+    """``METHOD /a/{name}``: who may take it, and what it is for, in a sentence.
+
+    ``query`` are the parts of the query that it takes, read before the handler is called; a route
+    with ``None`` looks at the query by itself.  ``conditions`` are the headers that it obeys:
+    ``If-Match``, ``If-None-Match``, ``Last-Event-ID``.
+    """
 
     method: str
     path: str
     role: Role
     summary: str
     handler: Handler
+    query: tuple[Parameter, ...] | None = None
+    body: Body | None = None
+    gives: Gives = Gives()
+    conditions: tuple[str, ...] = ()
 
     @property
     def parts(self) -> Sequence[str]:
@@ -44,27 +104,45 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
+        self._by_length: dict[int, list[tuple[Sequence[str], Route]]] = {}
+        for each in self.routes:
+            self._by_length.setdefault(len(each.parts), []).append((each.parts, each))
 
     def find(self, method: str, uri: bytes) -> Found:
         """The route; :class:`Refused` with 404 or 405."""
-        parts = [_decoded(each) for each in uri.partition(b"?")[0].strip(b"/").split(b"/")]
+        path = uri.partition(b"?")[0]
+        parts = [_decoded(each) for each in path.removeprefix(b"/").split(b"/")]
         others: list[str] = []
-        for route in self.routes:
-            named = _match(route.parts, parts)
+        for wanted, route in self._by_length.get(len(parts), ()):
+            named = _match(wanted, parts)
             if named is None:
                 continue
             if route.method == method or (method == "HEAD" and route.method == "GET"):
                 return Found(route, named)
             others.append(route.method)
         if others:
-            allowed = ", ".join(sorted({*others, *(["HEAD"] if "GET" in others else [])}))
+            allowed = allow(others)
             raise Refused(405, f"this takes {allowed}, not {method:.20}", {"Allow": allowed})
         raise Refused(404, "there is nothing here; GET /v1 lists what there is")
 
+    def methods(self, uri: bytes) -> str:
+        """The methods that a path takes; :class:`Refused` if there is nothing."""
+        try:
+            self.find("", uri)
+        except Refused as refused:
+            if refused.status == 405:
+                return refused.headers["Allow"]
+            raise
+        raise AssertionError("no route has an empty method")
+
+
+def allow(methods: Iterable[str]) -> str:
+    """The methods of routes, as a header names them."""
+    found = {*methods}
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
+
 
 def _match(wanted: Sequence[str], given: Sequence[str]) -> dict[str, str] | None:
-    if len(wanted) != len(given):
-        return None
     named: dict[str, str] = {}
     for pattern, part in zip(wanted, given, strict=True):
         if pattern.startswith("{"):
@@ -80,4 +158,6 @@ def _decoded(part: bytes) -> str:
     try:
         return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
-        raise InvalidRequest("the path is no UTF-8: write other bytes as a key, hex:…") from None
+        raise InvalidRequest(
+            "the path is no UTF-8: write a key of other bytes as hex: and 40 digits"
+        ) from None

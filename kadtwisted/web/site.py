@@ -34,7 +34,10 @@ class BoundedRequest(Request):
 
     too_large = False
     """Whether the body was longer than :data:`BODY_BYTES`; then it is not kept."""
+    is_gone = False
+    """Whether its client has gone: nobody reads an answer."""
     channel: Any
+    content: Any
     _drained = 0
 
     def gotLength(self, length: int | None) -> None:
@@ -52,9 +55,15 @@ class BoundedRequest(Request):
         elif self._drained > DRAINED_BYTES:
             self.channel.cut()
 
-    def process(self) -> None:
-        """All of it is there."""
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it is there.  Twisted would parse queries and forms here; nobody needs them."""
+        self.method, self.uri, self.clientproto = command, path, version
         self.channel.factory.answer(self)
+
+    def connectionLost(self, reason: Any) -> None:
+        """Its client has gone."""
+        self.is_gone = True
+        super().connectionLost(reason)
 
 
 class BoundedChannel(HTTPChannel):
@@ -95,6 +104,10 @@ class BoundedChannel(HTTPChannel):
         """It is answered."""
         self.is_answering = False
         super().requestDone(request)
+
+    def timeoutConnection(self) -> None:
+        """It asks nothing.  Twisted would write a line of the log for each."""
+        self.cut()
 
     def cut(self) -> None:
         """Cut the connection, whatever the client still sends."""

@@ -10,11 +10,12 @@ from typing import Any
 from twisted.trial import unittest
 
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, LogSettings
+from kadtwisted.settings.daemon_settings import DEFAULTS, DaemonSettings, HttpSettings, LogSettings
 from kadtwisted.settings.options import OPTIONS, TABLES, _of
 
 SET_OTHERWISE = frozenset({"read_only"})
 """Settings of a node that are no options of a daemon."""
+TABLES_OF_THE_DAEMON = frozenset({"node", "log", "http", "config_file"})
 RENAMED = {"network_secrets": "network_secret_file"}
 
 
@@ -22,8 +23,12 @@ class TableTests(unittest.SynchronousTestCase):
     def test_every_setting_has_its_option(self) -> None:
         own = {RENAMED.get(each.name, each.name) for each in fields(NodeSettings)}
         wanted = own - SET_OTHERWISE - set(TABLES)
-        wanted |= {each.name for each in fields(DaemonSettings)} - {"node", "log", "config_file"}
+        wanted |= {each.name for each in fields(DaemonSettings)} - {
+            *TABLES_OF_THE_DAEMON,
+            "config_file",
+        }
         wanted |= {f"log.{each.name}" for each in fields(LogSettings)}
+        wanted |= {f"http.{each.name}" for each in fields(HttpSettings)}
         for table, settings in TABLES.items():
             wanted |= {f"{table}.{each.name}" for each in fields(settings)}
         self.assertEqual(set(OPTIONS), wanted)

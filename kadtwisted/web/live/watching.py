@@ -1,0 +1,93 @@
+"""Watches as streams of events: each change of a value, or of who announces, as it comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from kadtwisted.api.describe import Described
+from kadtwisted.api.operations import Operations
+from kadtwisted.api.streams import Events, Pump
+from kadtwisted.model.record import Kind
+from kadtwisted.web.access import Role
+from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.forms import index_of
+from kadtwisted.web.live.places import Places
+from kadtwisted.web.live.sse import EVENTS, EventStream
+from kadtwisted.web.naming import key_only, named
+from kadtwisted.web.routing import Gives, Route
+
+A_STREAM = Gives(content={EVENTS: {"type": "string"}})
+SINCE_EVENT = ("Last-Event-ID",)
+
+
+class Watching:
+    """The routes of watches."""
+
+    def __init__(self, operations: Operations, places: Places, clock: Any) -> None:
+        self._operations = operations
+        self._places = places
+        self._clock = clock
+
+    def routes(self) -> tuple[Route, ...]:
+        """All of them."""
+        return (
+            Route(
+                "GET", "/v1/values/{key}/events", Role.READ, "Watch a value: each change.",
+                self.value, (), None, A_STREAM, SINCE_EVENT,
+            ),
+            Route(
+                "GET", "/v1/providers/{key}/events", Role.READ, "Watch who announces under a key.",
+                self.providers, (), None, A_STREAM,
+            ),
+        )  # fmt: skip
+
+    def value(self, call: Call) -> Answer | None:
+        """What is there, unless the client has seen it, and then each change."""
+        return self._begin(call, named(call.path["key"]), call.header("last-event-id") or None)
+
+    def providers(self, call: Call) -> Answer | None:
+        """Each announcement that is there, and then each that comes or goes."""
+        arguments = {**key_only(call.path["key"]), "kind": int(Kind.ANNOUNCEMENT)}
+        return self._begin(call, arguments, None)
+
+    def _begin(self, call: Call, arguments: dict[str, Any], seen: str | None) -> Answer | None:
+        if call.request.method == b"HEAD":
+            return Answer(None, 200, EVENTS)
+        self._places.take()
+        try:
+            events = self._operations.stream("watch", arguments)
+        except BaseException:
+            self._places.leave()
+            raise
+        _Watched(call, events, self._places, self._clock, seen)
+        return None
+
+
+class _Watched:
+    """One watch, written to one client."""
+
+    def __init__(
+        self, call: Call, events: Events, places: Places, clock: Any, seen: str | None
+    ) -> None:
+        self._places = places
+        self._seen = seen
+        self._pump = Pump(events, self._write, self._is_read, self._failed)
+        self._stream = EventStream(call, clock, self._over, self._pump.go)
+        self._pump.go()
+
+    def _is_read(self) -> bool:
+        return self._stream.is_read
+
+    def _write(self, change: Described) -> None:
+        index, seen, self._seen = index_of(change), self._seen, None
+        if index != seen:  # else the client has it, from before its connection broke
+            self._stream.send("change", change, index)
+
+    def _failed(self, _: Pump, failure: Failure) -> None:
+        self._stream.fail(failure)
+
+    def _over(self) -> None:
+        self._pump.stop()
+        self._places.leave()

@@ -1,0 +1,26 @@
+"""What a program for OpenDHT's proxy asks, and hears."""
+
+from __future__ import annotations
+
+from kadtwisted.model.ids import id_to_bytes, id_to_hex
+from tests.daemon.fakes import NAME_KEY
+from tests.web.serving import GatewayCase
+
+INDEX = "1700000000500000"
+
+
+class OpenDhtTests(GatewayCase):
+    def test_get(self) -> None:
+        line = {"id": INDEX, "data": "dmFsdWU=", "type": 0}
+        answer = self.get(f"/key/{id_to_hex(NAME_KEY)}")
+        self.assertEqual((answer.json, answer.body.count(b"\n")), (line, 1))
+        self.assertEqual(self.get("/key/name").json, line)
+        asked = [call[1] for call in self.node.calls]
+        self.assertEqual(asked, [id_to_bytes(NAME_KEY), "name"])
+
+    def test_post(self) -> None:
+        answer = self.ask("POST", "/key/name", {"data": "dmFsdWU=", "permanent": True, "type": 3})
+        self.assertEqual(answer.json, {"id": INDEX, "data": "dmFsdWU=", "type": 0})
+        self.assertEqual(self.node.calls, [("put", "name", b"value", None, "keep")])
+        for body in ({}, {"data": 7}, {"data": "é"}, {"data": "", "permanent": 1}):
+            self.assertEqual(self.ask("POST", "/key/name", body).status, 400, body)

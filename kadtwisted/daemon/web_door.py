@@ -53,6 +53,7 @@ class WebDoor:
         admission = Admission(self._tokens(http), http.hosts, http.origins)
         self._rooms = rooms = Rooms(self._served(node))
         self._gateway = gateway = Gateway(self._reactor, rooms.routes, admission)
+        rooms.metrics.start(self._reactor, gateway.site.__len__)
         for each in http.listen:
             failures: list[Failure] = []
             opening = gateway.listen(each)

@@ -15,6 +15,7 @@ from kadtwisted.web.live.events import NodeEvents
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.polling import Polls
 from kadtwisted.web.live.watching import Watching
+from kadtwisted.web.metrics.door import Metrics
 from kadtwisted.web.node import NodeRoutes
 from kadtwisted.web.openapi import describe_routes
 from kadtwisted.web.opendht import OpenDht
@@ -44,6 +45,7 @@ class Rooms:
         operations = Operations(node)
         places = Places()
         polls = Polls(operations, places, clock)
+        self.metrics = Metrics(node)
         self.events = NodeEvents(node, places, clock, served.run)
         rooms = (
             NodeRoutes(node, operations),
@@ -54,6 +56,7 @@ class Rooms:
             Watching(operations, places, clock),
             self.events,
             OpenDht(operations),
+            self.metrics,
         )
         self.routes = (
             *(route for room in rooms for route in room.routes()),
@@ -65,6 +68,7 @@ class Rooms:
     def close(self) -> None:
         """Look at the node no more."""
         self.events.close()
+        self.metrics.stop()
 
     def _index(self, _: Call) -> Answer:
         listed = [

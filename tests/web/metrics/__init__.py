@@ -1,0 +1,1 @@
+"""Metrics of a node, and the files of operators that use them."""

@@ -7,6 +7,7 @@ Names and units are as Prometheus has them: a base unit at the end, ``_total`` f
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 PREFIX: Final = "kadtwisted_"
@@ -86,7 +87,7 @@ METRICS: Final = (
     Metric("http_connections", GAUGE, (), "Connections to this gateway"),
 )
 
-BY_NAME: Final = {each.name: each for each in METRICS}
+BY_NAME: Final = MappingProxyType({each.name: each for each in METRICS})
 
 
 def label_of(name: str) -> str:

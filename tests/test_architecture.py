@@ -72,7 +72,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("calls",),
             ("problems",),
             ("forms", "openapi", "routing"),
-            ("gateway", "live", "metrics", "node", "opendht"),
+            ("gateway", "live", "metrics", "node", "opendht", "verbs"),
             ("records",),
             ("index",),
         ),

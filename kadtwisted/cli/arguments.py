@@ -126,7 +126,10 @@ def _add_inspecting_verbs(verbs: Verbs) -> None:
     ):
         verbs.add(f"{verb}=running:{verb}", text, node="needed", reactor=False)
     waiting = verbs.add(
-        "wait=waiting:wait", "Wait until the running node is in its network.", reactor=False
+        "wait=waiting:wait",
+        "Wait until the running node is in its network.",
+        reactor=False,
+        looks=True,
     )
     waiting.add_argument(
         "--for", dest="verdicts", type=verdicts, default=("serving",), metavar="VERDICT[,VERDICT]",

@@ -119,6 +119,8 @@ def _performed(session: Session) -> int:
     with session.world.limited(0.0 if arguments.endless else session.seconds_left):
         if arguments.node:
             session.look_for_node()
+        elif arguments.gateway is not None and not arguments.looks:
+            session.refuse_gateway()
         module = import_module(f"kadtwisted.cli.verbs.{arguments.module}")
         if arguments.before:
             getattr(module, arguments.before)(session)

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, Protocol, TextIO
 
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.blocking_client import BlockingClient
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.text.output import Output
-from kadtwisted.errors import InvalidInput, KadtwistedError
-from kadtwisted.settings.directories import check_state_dir
+from kadtwisted.errors import InvalidInput, KadtwistedError, reason_of
+from kadtwisted.settings.directories import TOKEN_VARIABLE, check_state_dir
 from kadtwisted.settings.whereabouts import Whereabouts, neighbours, whereabouts
 from kadtwisted.state.names import SOCKET_FILE
-from kadtwisted.storage.guard import UnsafeFile
+from kadtwisted.storage.guard import OWN, UnsafeFile, read_file
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
     Run = Callable[[Callable[[Any], Deferred[int]]], int]
 
+TOKEN_BYTES = 4096
+"""The largest file with one token."""
 _SHAPING = ("network_secret_file", "interface", "allow")
 """Options that say how a node is made, besides ``--network`` and ``--port``."""
 
@@ -47,13 +49,29 @@ class UsageError(InvalidInput):
     """The options of a verb do not go together."""
 
 
+class Client(Protocol):
+    """A connection to a running node: through its control socket, or through HTTP."""
+
+    def perform(self, verb: str, arguments: Mapping[str, Any]) -> Awaitable[dict[str, Any]]: ...
+
+    def stream(self, verb: str, arguments: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]: ...
+
+    def close(self) -> None: ...
+
+
+def _connect_web(url: str, token: str | None) -> Client:
+    from kadtwisted.api.http_client import HttpClient
+
+    return HttpClient(url, token)
+
+
 class CommandWorld(NamedTuple):
     """All that ``kad`` touches outside itself; tests give it another one.
 
     ``make_node`` makes a node on a reactor, not yet started.  ``run`` runs a reactor until the
     Deferred that the function makes on it has fired.  ``limited`` ends by an exception what takes
     longer than so many seconds, and by another one what a signal interrupts.  ``pause`` waits for
-    so many seconds.
+    so many seconds.  ``connect_web`` makes a client of the gateway at a URL, with a token.
     """
 
     stdin: BinaryIO
@@ -69,6 +87,7 @@ class CommandWorld(NamedTuple):
     connect: Callable[[Path], BlockingClient]
     limited: Callable[[float], AbstractContextManager[None]]
     pause: Callable[[float], None] = time.sleep
+    connect_web: Callable[[str, str | None], Client] = _connect_web
 
 
 class Session:
@@ -85,7 +104,7 @@ class Session:
         self.output = output
         self.reactor: Any = None
         self.somebody_answered = False
-        self.client: BlockingClient | None = None
+        self.client: Client | None = None
         self.no_node: KadtwistedError | None = None
         self.input: Any = None
         self.waits_for = ""
@@ -120,6 +139,11 @@ class Session:
         Where there is none, ``no_node`` says why.
         """
         given = self.arguments
+        if given.gateway is not None:
+            self.client = self._at_a_gateway()
+            return
+        if given.token_file is not None:
+            raise UsageError("--token-file is for --node: give its URL, too")
         if getattr(given, "bootstrap", None):
             self._refuse_a_second_node()
             return
@@ -142,6 +166,36 @@ class Session:
             return
         self.somebody_answered = True
         self._refuse_contradictions(self.client, where)
+
+    def refuse_gateway(self) -> NoReturn:
+        """The verb uses no running node."""
+        raise UsageError(f"kad {self.arguments.verb} uses no running node: leave out --node")
+
+    def _at_a_gateway(self) -> Client:
+        """The client of the node that ``--node`` names."""
+        given = self.arguments
+        for name in ("bootstrap", "storage", "state_dir", "port", "network", *_SHAPING):
+            if getattr(given, name, None):
+                option = name.replace("_", "-")
+                raise UsageError(f"--node names a node, and so does --{option}: leave out one")
+        return self.world.connect_web(given.gateway, self._token())
+
+    def _token(self) -> str | None:
+        """What the gateway wants to see; nothing if none is given."""
+        path = self.arguments.token_file
+        if path is None:
+            return self.world.environ.get(TOKEN_VARIABLE) or None
+        try:
+            text = read_file(Path(path), TOKEN_BYTES, OWN, "the file with the token").decode()
+        except OSError as error:
+            raise UsageError(f"cannot read the token {path}: {reason_of(error)}") from error
+        except UnicodeDecodeError:
+            raise UsageError(f"{path} has no token: it is no text") from None
+        lines = [each.split() for each in text.splitlines()]
+        words = [each for each in lines if each and not each[0].startswith("#")]
+        if len(words) != 1 or len(words[0]) > 2:
+            raise UsageError(f"{path} has one token, alone or as ROLE TOKEN, and nothing else")
+        return words[0][-1]
 
     def _shaping(self) -> bool:
         """Whether a node of our own is described."""

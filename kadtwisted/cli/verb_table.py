@@ -63,6 +63,7 @@ class Verbs:
         ``how`` it is run: ``node`` says what the running node is to the verb (see
         :meth:`~kadtwisted.cli.session.Session.look_for_node`); ``reactor`` whether it needs one
         where no node runs; ``before`` names what is done first, a function that may wait;
+        ``looks`` a verb that looks for the node by itself;
         ``endless`` a verb that runs until it is stopped, whatever ``--timeout`` says.
         """
         name, _, place = target.partition("=")
@@ -76,7 +77,7 @@ class Verbs:
             parents=[self._global_options(own_port)],
         )
         module, _, function = place.partition(":")
-        run = {"node": "", "reactor": True, "before": "", "endless": False, **how}
+        run = {"node": "", "reactor": True, "before": "", "looks": False, "endless": False, **how}
         made.set_defaults(module=module, function=function, patience=patience, **run)
         for each in (name, *aliases):
             self.parsers[each] = made
@@ -177,6 +178,19 @@ def add_global_options(parser: Parser, *, in_verb: bool, port_option: bool = Tru
         "state directory of a node: its identity key and, while it runs, its control socket "
         "(default: that of this machine's daemon, as its environment and configuration file say)",
         metavar="DIRECTORY",
+    )
+    add(
+        "--node",
+        "the HTTP gateway of a running node, here or elsewhere, to use instead of the control "
+        "socket of one on this machine, as http://127.0.0.1:8480",
+        dest="gateway",
+        metavar="URL",
+    )
+    add(
+        "--token-file",
+        "file with the token that --node asks for (default: the environment's "
+        "KADTWISTED_HTTP_TOKEN)",
+        metavar="FILE",
     )
     add("--json", "print one JSON object", False, action="store_true")
     add(

@@ -13,6 +13,8 @@ PREFIX = "KADTWISTED_"
 """How the names of our environment variables begin."""
 FILE_VARIABLE = PREFIX + "CONFIG"
 """Names the configuration file; no option, since it cannot stand in that file."""
+TOKEN_VARIABLE = PREFIX + "HTTP_TOKEN"
+"""No setting of a node: the token that ``kad --node`` shows."""
 FILE_NAME = "node.toml"
 FILE_BYTES = 1024 * 1024
 """MAGIC: a configuration is a few kilobytes; a larger file is a mistake (a wrong path)."""

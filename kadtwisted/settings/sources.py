@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kadtwisted.errors import ConfigurationError, reason_of
-from kadtwisted.settings.directories import FILE_BYTES, FILE_VARIABLE, PREFIX
+from kadtwisted.settings.directories import FILE_BYTES, FILE_VARIABLE, PREFIX, TOKEN_VARIABLE
 from kadtwisted.settings.options import OPTIONS
 from kadtwisted.settings.problems import Problems
 from kadtwisted.settings.reading import Raw, Vocabulary, of_document, parsed, unknown
@@ -65,7 +65,7 @@ def hints_of(environ: Mapping[str, str]) -> tuple[str, ...]:
 def of_environment(environ: Mapping[str, str], base: Path, problems: Problems) -> Iterator[Raw]:
     """The values of our variables; an empty variable says nothing."""
     keys = {option.variable: key for key, option in OPTIONS.items()}
-    passed_over = frozenset((FILE_VARIABLE, *of_services(environ)))
+    passed_over = frozenset((FILE_VARIABLE, TOKEN_VARIABLE, *of_services(environ)))
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in passed_over:
             continue

@@ -24,6 +24,7 @@ from kadtwisted.web.records.raw import Raw
 from kadtwisted.web.records.signed import Signed
 from kadtwisted.web.records.values import Values
 from kadtwisted.web.routing import Route
+from kadtwisted.web.verbs import Verbs
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Rooms:
             Watching(operations, places, clock),
             self.events,
             OpenDht(operations),
+            Verbs(operations),
             self.metrics,
         )
         self.routes = (

@@ -65,6 +65,7 @@ class Kad:
         self.environ: dict[str, str] = {"XDG_STATE_HOME": "/nonexistent"}
         self.clock = Clock()
         self.connect: Callable[[Path], Any] = nowhere
+        self.gateways: list[tuple[str, str | None]] = []
         self.settings: list[DaemonSettings] = []
         self.keys: list[NodeKey] = []
         self.plugins = PluginRegistry()
@@ -90,7 +91,13 @@ class Kad:
             connect=self.connect,
             limited=lambda seconds: nullcontext(),
             pause=self.pause,
+            connect_web=self.connect_web,
         )
+
+    def connect_web(self, url: str, token: str | None) -> FakeClient:
+        """The node of these tests answers at each gateway."""
+        self.gateways.append((url, token))
+        return FakeClient(self.node)
 
     def pause(self, seconds: float) -> None:
         """Time passes for a while; then ``--timeout`` is over."""

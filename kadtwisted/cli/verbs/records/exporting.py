@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kadtwisted.api.arguments import MAX_RECORDS
-from kadtwisted.api.blocking_client import BlockingClient
 from kadtwisted.cli.export_file import ByteSink, Writer, record_from
-from kadtwisted.cli.session import Session
+from kadtwisted.cli.session import Client, Session
 from kadtwisted.cli.text.output import count_of
 from kadtwisted.cli.verbs.records.storage_access import (
     BATCH,
@@ -119,7 +118,7 @@ async def _floors(storage: IStorage) -> int:
         after = floors[-1]
 
 
-def _asking(client: BlockingClient) -> Page:
+def _asking(client: Client) -> Page:
     async def page(after: StorageKey | None) -> RecordsPage:
         behind = None if after is None else (after.kind, id_to_hex(after.key), after.sub.hex())
         answer = await client.perform("records", {"limit": MAX_RECORDS, "after": behind})

@@ -17,6 +17,7 @@ from kadtwisted.cli.parser import (
     Wanted,
     parsed,
     positive,
+    seconds,
     settle_words,
     verdicts,
     whole_number,
@@ -28,9 +29,13 @@ from kadtwisted.cli.verb_table import (
     SIMULATION_PATIENCE,
     Verbs,
     add_bootstrap,
+    add_count,
     add_global_options,
 )
 
+WATCH_EVERY = 2.0
+DOCTOR_PATIENCE = 60.0
+"""Seconds: some bootstrap addresses may not answer, one after the other."""
 DEMO_NODES = (3, 100)
 """The fewest of which a third can be stopped, and (MAGIC) the most that one process copes with."""
 
@@ -120,11 +125,32 @@ def _add_node_verbs(verbs: Verbs) -> None:
 
 
 def _add_inspecting_verbs(verbs: Verbs) -> None:
-    for verb, text in (
-        ("status", "Show how a running node is doing."),
-        ("routing", "Show the routing tables of a running node."),
-    ):
-        verbs.add(f"{verb}=running:{verb}", text, node="needed", reactor=False)
+    status = verbs.add(
+        "status=running:status", "Show how a running node is doing.", node="needed", reactor=False
+    )
+    status.add_argument(
+        "--watch", nargs="?", type=seconds, const=WATCH_EVERY, metavar="TIME",
+        help="show it again and again, every so often (default: 2 s), until it is interrupted",
+    )  # fmt: skip
+    add_count(status)
+    verbs.add(
+        "routing=running:routing", "Show the routing tables of a running node.", node="needed",
+        reactor=False,
+    )  # fmt: skip
+    top = verbs.add(
+        "top=eyes.top:top", "Show what a running node does, as it does it.", node="needed",
+        reactor=False, endless=True,
+    )  # fmt: skip
+    top.add_argument(
+        "--every", type=seconds, default=WATCH_EVERY, metavar="TIME",
+        help="how often (default: 2 s)",
+    )  # fmt: skip
+    add_count(top)
+    verbs.add(
+        "doctor=eyes.doctor:doctor",
+        "Look for what may be wrong with the node of this machine, and say what to do.",
+        reactor=False, looks=True, patience=DOCTOR_PATIENCE,
+    )  # fmt: skip
     waiting = verbs.add(
         "wait=waiting:wait",
         "Wait until the running node is in its network.",

@@ -116,7 +116,8 @@ def _performed(session: Session) -> int:
     from importlib import import_module
 
     arguments = session.arguments
-    with session.world.limited(0.0 if arguments.endless else session.seconds_left):
+    endless = arguments.endless or getattr(arguments, "watch", None) is not None
+    with session.world.limited(0.0 if endless else session.seconds_left):
         if arguments.node:
             session.look_for_node()
         elif arguments.gateway is not None and not arguments.looks:

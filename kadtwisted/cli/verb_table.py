@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence, Set
 from typing import Any
 
-from kadtwisted.cli.parser import Parser, port, seconds
+from kadtwisted.cli.parser import Parser, port, positive, seconds
 
 PATIENCE = 10.0
 DEMO_PATIENCE = 120.0
@@ -116,6 +116,13 @@ def add_bootstrap(parser: Parser) -> None:
         metavar=ADDRESS,
         help="a node through which to join with a node of kad's own, instead of using the one that "
         "runs here; may be given several times",
+    )
+
+
+def add_count(parser: Parser) -> None:
+    """``--count``, of what is shown again and again."""
+    parser.add_argument(
+        "--count", type=positive, metavar="COUNT", help="end after so many (default: go on)"
     )
 
 

@@ -15,6 +15,7 @@ import errno
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from os import terminal_size
 from typing import Any, BinaryIO, TextIO
 
 from kadtwisted.errors import LocalError, reason_of
@@ -43,6 +44,8 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
         raise CannotWrite(f"cannot write to standard output: {why}") from error
 
 
+_TO_THE_TOP, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+"""Where to write, and what to clear (ECMA-48: CUP, EL, ED); every terminal but a dumb one knows."""
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -60,6 +63,20 @@ class Output:
             self._write_json(described)
         else:
             self.write(f"{_text(described, compose)}\n".encode())
+
+    def frame(self, described: Described, compose: Compose, screen: terminal_size | None) -> None:
+        """One of many results about the same thing: on a ``screen`` in place of the one before, as
+        much of it as fits; else behind it.  As JSON it is a line."""
+        if self._json:
+            self._write_json(described)
+            return
+        text = _text(described, compose)
+        if screen is None:
+            self.write(f"{text}\n\n".encode())
+            return
+        lines = [each[: screen.columns] for each in text.split("\n")[: screen.lines - 1]]
+        drawn = "".join(f"{each}{_REST_OF_LINE}\n" for each in lines)
+        self.write(f"{_TO_THE_TOP}{drawn}{_REST_OF_SCREEN}".encode())
 
     def report(self, described: Described, compose: Compose) -> None:
         """A result that is no data: as JSON on standard output, or as text on standard error."""

@@ -13,7 +13,15 @@ from kadtwisted.cli.text.status import own_text, routing_text, status_text
 
 
 async def status(session: Session) -> int:
-    """Print the state of a running node."""
+    """Print the state of a running node; with ``--watch`` again and again."""
+    every = session.arguments.watch
+    if every is not None:
+        from kadtwisted.cli.verbs.eyes.live import GONE, Screen, looks
+
+        screen = Screen(session)
+        async for look in looks(session, ("status",), every, session.arguments.count):
+            screen.show(look.get("status") or look[GONE], _status_or_gone)
+        return os.EX_OK
     return await _show(session, "status", status_text)
 
 
@@ -40,6 +48,12 @@ async def own(session: Session) -> int:
     now = session.world.unix_time()
     session.output.result({"own": own}, lambda shown: own_text(shown, now))
     return os.EX_OK if own or not names else NOT_FOUND
+
+
+def _status_or_gone(look: Described) -> str:
+    if "health" in look:
+        return status_text(look)
+    return f"The node is not there: {look['sentence']}."
 
 
 def _by_key(names: Sequence[str]) -> Mapping[str, str]:

@@ -1,0 +1,142 @@
+"""``kad doctor``: what may be wrong with the node of this machine, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Final
+
+from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.api.peers import ControlRefused
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.text.output import Described, table
+from kadtwisted.cli.verbs.eyes.findings import (
+    BAD,
+    NOTE,
+    OK,
+    WARN,
+    Finding,
+    of_buffer,
+    of_directory,
+    of_status,
+    of_unit,
+)
+from kadtwisted.cli.verbs.eyes.machine import Machine
+from kadtwisted.errors import ConfigurationError, KadtwistedError
+from kadtwisted.parameters import NodeSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings
+from kadtwisted.settings.loading import Configuration
+from kadtwisted.settings.whereabouts import whereabouts
+from kadtwisted.storage.guard import UnsafeFile
+
+MOST_ASKED: Final = 8
+"""MAGIC: bootstrap addresses that are asked: few nodes have more, and a silent one takes long."""
+
+
+async def doctor(session: Session) -> int:
+    """Look at everything.  The code is 0 if nothing is bad, 69 if no node answers, else 78."""
+    return await examine(session, Machine())
+
+
+async def examine(session: Session, machine: Machine) -> int:
+    """The same, on any machine."""
+    found: list[Finding] = []
+    settings = None
+    if session.arguments.gateway is None:
+        settings, finding = _settings(session)
+        found.append(finding)
+    answers = await _node(session, found)
+    if settings is not None:
+        if answers:
+            found += [each async for each in _bootstraps(session, settings)]
+        else:
+            found.append(_port(machine, session.arguments.port or settings.node.port))
+    if session.arguments.gateway is None:
+        found += _machine(session, machine, settings)
+    described = {"findings": [each._asdict() for each in found]}
+    session.output.result(described, doctor_text)
+    if not answers:
+        return os.EX_UNAVAILABLE
+    return os.EX_CONFIG if any(each.state == BAD for each in found) else os.EX_OK
+
+
+def doctor_text(described: Described) -> str:
+    """One line for each finding, and another for what to do."""
+    found: Sequence[Described] = described["findings"]
+    rows = [(each["state"].upper(), each["name"], each["found"]) for each in found]
+    lines = table(("", "", ""), rows).split("\n")[1:]
+    shown: list[str] = []
+    for line, each in zip(lines, found, strict=True):
+        shown.append(line)
+        if each["advice"]:
+            shown.append(f"      -> {each['advice']}")
+    worst = [each for each in found if each["state"] in (WARN, BAD)]
+    end = f"{len(worst)} to look at." if worst else "Nothing is wrong."
+    return "\n".join([*shown, "", end])
+
+
+def _settings(session: Session) -> tuple[DaemonSettings | None, Finding]:
+    """What the daemon would be told by its configuration and environment."""
+    try:
+        loaded = Configuration(session.world.environ).load()
+    except ConfigurationError as error:
+        return None, Finding("settings", BAD, str(error), "kad config check says where")
+    where = "no file, so the defaults" if loaded.file is None else str(loaded.file)
+    return loaded.settings, Finding("settings", OK, where)
+
+
+async def _node(session: Session, found: list[Finding]) -> bool:
+    """Whether a node answers; what it says is found."""
+    try:
+        session.look_for_node()
+        assert session.client is not None, "or it was not there, which was raised"
+        found += of_status(await session.client.perform("status", {}))
+    except (ControlUnavailable, ControlRefused, UnsafeFile) as error:
+        advice = "start it: systemctl start kademlia, or twistd -n kademlia"
+        if isinstance(error, ControlRefused):
+            advice = "ask as the user of the node, as by sudo -u; or with a token"
+        found.append(Finding("node", BAD, str(error), advice))
+        return False
+    return True
+
+
+async def _bootstraps(session: Session, settings: DaemonSettings) -> AsyncIterator[Finding]:
+    """Whether the addresses through which the node joins answer."""
+    client, addresses = session.client, settings.bootstrap
+    if client is None:
+        return
+    if not addresses:
+        told = "no bootstrap address: it is the first node, or joins through contacts it remembers"
+        yield Finding("bootstrap", NOTE, told)
+    for each in addresses[:MOST_ASKED]:
+        try:
+            pong: Any = await client.perform("ping", {"address": str(each)})
+        except KadtwistedError as error:
+            advice = "is the address right, does that node run, and does UDP pass both ways?"
+            yield Finding("bootstrap", WARN, f"{each}: {error}", advice)
+        else:
+            yield Finding("bootstrap", OK, f"{each} answers in {pong['rtt_seconds'] * 1e3:.0f} ms")
+
+
+def _port(machine: Machine, port: int) -> Finding:
+    """The port of a node that does not run."""
+    if machine.port_is_free(port) is False:
+        advice = f"see who has it: ss -ulpn sport = :{port}; or choose another with port ="
+        return Finding("port", BAD, f"another program has UDP port {port}", advice)
+    return Finding("port", OK, f"UDP port {port} is free")
+
+
+def _machine(
+    session: Session, machine: Machine, settings: DaemonSettings | None
+) -> Iterator[Finding]:
+    wanted = (settings.node if settings is not None else NodeSettings()).bounds.receive_buffer
+    yield of_buffer(machine.receive_buffer(), wanted)
+    given = session.arguments
+    try:
+        places = whereabouts(session.world.environ, given.state_dir, given.port).directories
+    except ConfigurationError as error:
+        yield Finding("state", BAD, str(error), "kad config check says where")
+    else:
+        there = [each for each in map(machine.directory, places) if each is not None]
+        yield of_directory(there[0] if there else None, str(places[0]), os.getuid())
+    yield of_unit(machine.unit(), machine.has_systemd())

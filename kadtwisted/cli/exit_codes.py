@@ -52,7 +52,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         os.EX_NOPERM: "permission denied, for example because the node belongs to another user",
         os.EX_CONFIG: "the configuration, the network, the identity or a signing key cannot be "
         "used, other users can change or read the state, or a newer version of this program is "
-        "needed",
+        "needed; or the doctor has found something that is bad",
         INTERRUPTED: "interrupted",
         BROKEN_PIPE: "the output was closed before everything was written",
         128 + signal.SIGTERM: "ended by SIGTERM before the verb was done",

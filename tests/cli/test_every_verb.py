@@ -55,6 +55,11 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "ping": (lambda text: (text,), lambda text: ("192.0.2.7:8000", "--allow", text)),
     "path": (lambda text: (*VIA, text), lambda text: (*VIA, f"{text}@192.0.2.7:8000")),
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
+    "top": (lambda text: ("--every", text), lambda text: ("--token-file", text)),
+    "doctor": (
+        lambda text: ("--state-dir", f"/nonexistent/{text}"),
+        lambda text: ("--node", "http://localhost", "--token-file", f"/nonexistent/{text}"),
+    ),
     "status": (
         lambda text: ("--state-dir", f"/nowhere/{text[:50]}"),
         lambda text: ("--port", text),

@@ -57,7 +57,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "find-node": (lambda text: (*VIA, text), lambda text: (*VIA, "--key", text)),
     "top": (lambda text: ("--every", text), lambda text: ("--token-file", text)),
     "doctor": (
-        lambda text: ("--state-dir", f"/nonexistent/{text}"),
+        lambda text: (text,),
         lambda text: ("--node", "http://localhost", "--token-file", f"/nonexistent/{text}"),
     ),
     "status": (

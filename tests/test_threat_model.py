@@ -22,6 +22,7 @@ PROMISING = (
     "Replay",
     "What strangers can cost",
     "The host",
+    "The web door",
 )
 """Sections in which every item of a list makes a promise, or says in italics that it makes none."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.interfaces import INode
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
 from kadtwisted.state.keyring import KEYS_DIRECTORY, KeyRing
 from kadtwisted.web.access import Tokens, load_tokens, make_tokens_file
@@ -105,4 +107,6 @@ class WebDoor:
         self._tell_failure(failure.value or ConnectionError("HTTP"))
 
     def _opened(self, port: IListeningPort) -> None:
-        self._log.info("HTTP is answered at {address}", address=port.getHost())
+        place: Any = port.getHost()
+        where = place.name if isinstance(place, UNIXAddress) else Endpoint(place.host, place.port)
+        self._log.info("HTTP is answered at {where}", where=where)

@@ -29,8 +29,8 @@ _OF_PATHS = MappingProxyType(
 _CONDITIONS = MappingProxyType(
     {
         "If-Match": "Replace only the version with this ETag; else 412.",
-        "If-None-Match": "Of a read: 304 if the version is this one. Of a write, *: only if there is "
-        "none.",
+        "If-None-Match": "Of a read: 304 if the version is this one. Of a write: *, only "
+        "if there is none.",
         "Last-Event-ID": "Go on after this event.",
     }
 )

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IProtocolNegotiationFactory
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from zope.interface import implementer
 
 MOST_CONNECTIONS: Final = 256
 """MAGIC: browsers open six each, and streams hold one each; a process has 1,024 file descriptors
@@ -125,6 +126,7 @@ class BoundedChannel(HTTPChannel):
             late.cancel()
 
 
+@implementer(IProtocolNegotiationFactory)
 class BoundedSite(HTTPFactory):
     """The connections of one gateway; ``answer`` gets each whole request."""
 
@@ -152,6 +154,10 @@ class BoundedSite(HTTPFactory):
         channel.timeOut = self.timeOut
         channel.callLater = self.reactor.callLater
         return channel
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What is spoken under TLS: a client that names others only is refused (RFC 7301)."""
+        return [b"http/1.1"]
 
     def startFactory(self) -> None:
         """Nothing is logged, so no clock is kept for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks import lookup, serve, startup
+from benchmarks import http, lookup, serve, startup
 from benchmarks.harness.load import Sample
 from benchmarks.harness.others_datagrams import query
 from benchmarks.servers import nodes
@@ -27,6 +27,25 @@ class ServerTests(SynchronousTestCase):
             nodes.fill(table_of(node), wanted, 0.0)
             self.assertEqual(len(table_of(node)), wanted)
         swarm.stop()
+
+
+class HttpTests(SynchronousTestCase):
+    def test_ratios_are_to_the_bare_resource_of_the_same_method(self) -> None:
+        found = {
+            "bare get": [90.0, 100.0, 500.0],
+            "bare put": [200.0],
+            "get": [50.0],
+            "put": [20.0],
+        }
+        told = http.summary(found, [0.001, 0.002, 0.003], [0.001])
+        self.assertEqual(told["rows"]["get"], {"per_cpu_second": 50, "to_bare": 0.5})
+        self.assertEqual(told["rows"]["put"]["to_bare"], 0.1)
+        self.assertEqual(told["watch_ms"]["event"], {"p50": 2.0, "p99": 2.0})
+
+    def test_requests_are_whole(self) -> None:
+        text = http.request("PUT", "/k", b"v", {"X": "y"})
+        self.assertTrue(text.startswith(b"PUT /k HTTP/1.1\r\nHost: localhost\r\n"))
+        self.assertTrue(text.endswith(b"X: y\r\nContent-Length: 1\r\n\r\nv"))
 
 
 class ServeTests(SynchronousTestCase):

@@ -291,7 +291,8 @@ class Asking:
             return
         # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
         self._proven(answer.contact.endpoint)
-        self.displaced.forget(answer.contact)
+        body = answer.reply.body
+        self._placed(answer.contact, body.own if isinstance(body, Pong) else None)
         if self.reach.admits(answer.contact.endpoint):
             self.changed(self.table.introduced(answer.contact, self._now()))
 

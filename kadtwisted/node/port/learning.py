@@ -10,6 +10,7 @@ from __future__ import annotations
 from kadtwisted.dialects.door import Received
 from kadtwisted.errors import InvalidAddress
 from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
 from kadtwisted.rpc.attached import Attached
@@ -17,6 +18,11 @@ from kadtwisted.rpc.endpoints import NEVER
 
 CONSIDER_EVERY = 5.0
 """Seconds between two looks at whether the sender of requests is worth knowing."""
+
+FOLLOW_EVERY = 60.0
+"""Seconds between two PINGs to a contact at the same endpoint other than that where it is known.
+MAGIC: a host with two addresses may ask from one and be known at the other for as long as it
+lives."""
 
 MAX_CONSIDERED = 4096
 """Senders looked at lately that are remembered; then all are forgotten at once."""
@@ -64,8 +70,12 @@ class Learning:
             return
         node_id = self._identify(received.key)
         self._table.heard(node_id, endpoint, now)
-        if not self._table.wants(node_id, endpoint) or not asking.has_room(self._meeting):
+        if not asking.has_room(self._meeting):
             return
+        if not self._table.wants(node_id, endpoint):
+            if not self._is_elsewhere(node_id, endpoint):
+                return
+            self._considered[received.endpoint] = now + FOLLOW_EVERY - CONSIDER_EVERY
         try:
             contact = Contact.at(node_id, endpoint, received.key)
         except InvalidAddress:
@@ -74,3 +84,10 @@ class Learning:
             return
         self._meeting[endpoint] = None
         asking.meet(contact).addBoth(asking.probed, endpoint, self._meeting)
+
+    def _is_elsewhere(self, node_id: NodeID, endpoint: Endpoint) -> bool:
+        """Whether a contact that asks us from here is known at another endpoint: it may have moved,
+        as a laptop does.  If it says itself that it is here, it is
+        (:mod:`~kadtwisted.routing.moves`)."""
+        entry = self._table.get(node_id)
+        return entry is not None and entry.contact.endpoint != endpoint

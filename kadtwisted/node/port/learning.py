@@ -19,10 +19,10 @@ from kadtwisted.rpc.endpoints import NEVER
 CONSIDER_EVERY = 5.0
 """Seconds between two looks at whether the sender of requests is worth knowing."""
 
-FOLLOW_EVERY = 60.0
-"""Seconds between two PINGs to a contact at the same endpoint other than that where it is known.
-MAGIC: a host with two addresses may ask from one and be known at the other for as long as it
-lives."""
+FOLLOW_EVERY = 10.0
+"""Seconds between two PINGs to a contact at one endpoint other than that where it is known.  MAGIC:
+who has just moved learns within a few seconds where it is, and a host with two addresses may ask
+from one and be known at the other for as long as it lives."""
 
 MAX_CONSIDERED = 4096
 """Senders looked at lately that are remembered; then all are forgotten at once."""

@@ -132,13 +132,15 @@ class Link:
         """
         return self._asking.ask(contact, body, on_soft=on_soft, known=known, gently=gently)
 
-    def tell(self, contact: Contact, body: RequestBody) -> Deferred[Answer]:
+    def tell(
+        self, contact: Contact, body: RequestBody, *, retransmit: bool = True
+    ) -> Deferred[Answer]:
         """Send a request to somebody who has asked for it at this endpoint.
 
         Nothing that comes of it changes the table: it may be a node that belongs in none.  Fails as
         :meth:`Requests.request` does.
         """
-        return self.requests.request(contact, body)
+        return self.requests.request(contact, body, retransmit=retransmit)
 
     def knock(self, contact: Contact, *, proven: bool = False, waits: bool = False) -> bool:
         """Send one PING to somebody who is said to have asked for it; whether it was sent.

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.dialects.native import SHORT_ANSWER
+from kadtwisted.dialects.native import INTRODUCTIONS, SHORT_ANSWER, answer_length
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -27,7 +27,15 @@ from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
 from kadtwisted.node.serving.introducing import AGAIN_WITHIN
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.rpc.introductions import ASKER_BURST, LATER, LONGEST_AFTER
+from kadtwisted.rpc.introductions import (
+    A_PROVIDER,
+    ASKER_BURST,
+    AT_ONCE,
+    INTRODUCER_BURST,
+    LATER,
+    LONGEST_AFTER,
+    NAMED_BURST,
+)
 from kadtwisted.testing.inspect import link_of, table_of
 from kadtwisted.testing.nodes import Swarm, seeded_key
 from tests.node.stranger import Stranger
@@ -63,7 +71,7 @@ class Case(SynchronousTestCase):
         self, who: Stranger, node: Node, body: RequestBody, wait: float = 1.0, **how: Any
     ) -> Any:
         """The body of the answer; ``None`` if there is none."""
-        how = {"token": who.token_of(node), "length": SHORT_ANSWER, "read_only": True} | how
+        how = {"token": who.token_of(node), "length": answer_length(body), "read_only": True} | how
         who.ask(node, body, **how)
         self.swarm.clock.advance(wait)
         replies: list[Reply] = who.replies
@@ -104,7 +112,7 @@ class ProbeTests(Case):
     def test_one_that_is_recorded_and_sent_again_brings_nothing(self) -> None:
         asker, node = self.stranger(), self.nodes[0]
         token = asker.token_of(node)
-        datagram = asker.seal(node, Probe(), token=token, length=SHORT_ANSWER, read_only=True)
+        datagram = asker.seal(node, Probe(), token=token, length=INTRODUCTIONS, read_only=True)
         for _ in range(5):
             asker.send(datagram, node)
             self.swarm.clock.advance(10.0)
@@ -116,7 +124,7 @@ class ProbeTests(Case):
         tokens = [each.token_of(node) for each in askers]
         before = self.swarm.clock.seconds()
         for asker, token in zip(askers, tokens, strict=True):
-            asker.ask(node, Probe(), token=token, length=SHORT_ANSWER, read_only=True)
+            asker.ask(node, Probe(), token=token, length=INTRODUCTIONS, read_only=True)
         self.swarm.clock.advance(1.0)
         self.assertEqual(self.swarm.clock.seconds(), before + 1.0)
         bodies = [each.replies[-1].body for each in askers]
@@ -170,13 +178,24 @@ class LaterTests(Case):
     def test_promises_are_bounded_and_end_with_the_node(self) -> None:
         node = self.nodes[0]
         introducing = node._parts.introducing
-        with_room = dict.fromkeys([Endpoint("1.1.1.1", each) for each in range(LATER)])
-        introducing._later.update(
-            {each: self.swarm.clock.callLater(50.0, lambda: None) for each in with_room}
-        )
+        for number in range(LATER):
+            self.assertTrue(introducing._owed.take(Endpoint(f"20.{number}.1.1", 1)))
         self.assertEqual(self.ask(self.stranger(), node, Probe(10)).code, ErrorCode.BUSY)
+        introducing._owed.give_back(Endpoint("20.0.1.1", 1))
+        self.assertIsInstance(self.ask(self.stranger(2), node, Probe(10)), Probed)
         introducing.stop()
         self.assertEqual(introducing._later, {})
+        self.assertEqual(len(introducing._owed), LATER - 1)
+
+    def test_one_provider_has_a_share_of_the_promises(self) -> None:
+        node, host = self.nodes[0], "151.1.{}.1"
+        answers = []
+        for number in range(LATER // A_PROVIDER + 1):
+            asker = Stranger(self.swarm.network.host(host.format(number)), number, self.settings)
+            answers.append(self.ask(asker, node, Probe(200), wait=0.1))
+        self.assertEqual({type(each) for each in answers[:-1]}, {Probed})
+        self.assertEqual(answers[-1].code, ErrorCode.BUSY)
+        self.assertIsInstance(self.ask(self.stranger(2), node, Probe(20)), Probed)
 
 
 class IntroduceTests(Case):
@@ -224,6 +243,31 @@ class IntroduceTests(Case):
         ]
         self.assertEqual(said, [Introduced(), *[ErrorCode.NOT_ACCEPTED] * 3])
         self.assertEqual(self.sent_to.count(VICTIM.host), 1)
+
+    def test_for_a_path_they_bind_as_well_unless_the_node_keeps_introducers(self) -> None:
+        bodies = [
+            Introduce(seeded_key(number).public_key, VICTIM, Purpose.PATH) for number in range(8)
+        ]
+        said = [self.introduced(each) for each in bodies[:4]]
+        self.assertEqual(said, [Introduced(), *[ErrorCode.NOT_ACCEPTED] * 3])
+        link_of(self.nodes[0]).introducers = [self.contact(1).endpoint]
+        said = [self.introduced(each) for each in bodies[4:]]
+        self.assertEqual(said, [Introduced()] * 4)
+
+    def test_somebody_who_has_answered_is_not_flooded_either(self) -> None:
+        """Whoever introduces it."""
+        node, known = self.nodes[0], self.contact(5).endpoint
+        self.assertTrue(link_of(node).requests.has_answered(known))
+        others = [each for each in self.nodes if each is not node]
+        before = self.sent_to.count(known.host)
+        for number in range(4 * INTRODUCER_BURST):
+            body = Introduce(seeded_key(number).public_key, known, Purpose.PROBE)
+            asking = link_of(others[number % 4]).tell(self.contact(0), body)
+            asking.addErrback(lambda _: None)
+        self.swarm.clock.advance(0.5)
+        sent = self.sent_to.count(known.host) - before
+        self.assertGreaterEqual(sent, NAMED_BURST)
+        self.assertLessEqual(sent, NAMED_BURST + 4)
 
     def test_an_endpoint_that_the_introducer_may_not_name(self) -> None:
         for host in ("127.0.0.1", "10.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255"):
@@ -279,12 +323,55 @@ class PunchTests(Case):
         answer = self.ask(asker, self.nodes[0], Punch(asker.key.public_key))
         self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
 
-    def test_one_that_is_silent_is_forgotten(self) -> None:
-        target, asker = self.attached(1), self.stranger(2)
-        self.assertTrue(self.is_attached(target))
-        answer = self.ask(asker, self.nodes[0], Punch(target.key.public_key), wait=20.0)
+    def test_a_node_of_another_scope_is_nobodys_business(self) -> None:
+        """Nobody outside learns where a node on the introducer's own network lives."""
+        hidden = Endpoint("10.1.2.3", 8000)
+        key, now = seeded_key(5).public_key, self.swarm.clock.seconds()
+        link_of(self.nodes[0]).attached.heard(key, hidden, now)
+        answer = self.ask(self.stranger(), self.nodes[0], Punch(key))
         self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
-        self.assertFalse(self.is_attached(target))
+        self.assertNotIn(hidden.host, self.sent_to)
+
+    def test_a_target_is_told_no_more_often_than_it_listens(self) -> None:
+        target, node = self.attached(1), self.nodes[0]
+        askers = [self.stranger(2 + number) for number in range(3 * INTRODUCER_BURST)]
+        tokens = [each.token_of(node) for each in askers]
+        punch = Punch(target.key.public_key)
+        before = len(target.requests)
+        for asker, token in zip(askers, tokens, strict=True):
+            asker.ask(node, punch, token=token, length=INTRODUCTIONS, read_only=True)
+        self.swarm.clock.advance(0.1)
+        self.assertEqual(len(target.requests) - before, INTRODUCER_BURST)
+        refused = [each for each in askers if each.replies]
+        self.assertEqual(len(refused), 2 * INTRODUCER_BURST)
+
+    def test_a_provider_has_a_share_of_what_is_under_way(self) -> None:
+        """Whoever lets introductions hang, from however many hosts, keeps nobody else out."""
+        node, share = self.nodes[0], AT_ONCE // A_PROVIDER
+        silent = [self.attached(1 + number) for number in range(share + 3)]
+        hosts = [self.swarm.network.host(f"152.1.{number}.1") for number in range(len(silent))]
+        askers = [Stranger(host, 77 + at, self.settings) for at, host in enumerate(hosts)]
+        tokens = [each.token_of(node) for each in askers]
+        for asker, token, target in zip(askers, tokens, silent, strict=True):
+            punch = Punch(target.key.public_key)
+            asker.ask(node, punch, token=token, length=INTRODUCTIONS, read_only=True)
+        self.swarm.clock.advance(0.05)
+        self.assertEqual(len(node._parts.introducing._under_way), share)
+        self.assertIsInstance(self.ask(self.stranger(99), node, Probe()), Probed)
+        self.swarm.clock.advance(30.0)
+        self.assertEqual(node._parts.introducing._under_way, {})
+        self.assertEqual(len(node._parts.introducing._room), 0)
+
+    def test_one_that_is_silent_twice_is_forgotten(self) -> None:
+        """Each PUNCH brings it one datagram: a lost one must not cost it its place."""
+        target, asker = self.attached(1), self.stranger(2)
+        for still_there in (True, False):
+            self.assertTrue(self.is_attached(target))
+            before = len(target.requests)
+            answer = self.ask(asker, self.nodes[0], Punch(target.key.public_key), wait=20.0)
+            self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
+            self.assertEqual(len(target.requests) - before, 1)
+            self.assertEqual(self.is_attached(target), still_there)
 
     def test_one_that_refuses_is_not(self) -> None:
         target, asker = self.attached(1), self.stranger(2)

@@ -119,6 +119,7 @@ if TYPE_CHECKING:
         LinkStatus,
         NodeStatus,
         PortMapping,
+        ReachStatus,
         RoutingStatus,
     )
     from kadtwisted.node.node import Node
@@ -184,7 +185,7 @@ _HOMES = homes(
             "Path PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus PortMapping "
-        "RoutingStatus",
+        "ReachStatus RoutingStatus",
         "kadtwisted.node.node": "Node",
         "kadtwisted.node.world": "World",
         "kadtwisted.parameters": (
@@ -285,6 +286,7 @@ __all__ = [
     "Provider",
     "Providers",
     "Publication",
+    "ReachStatus",
     "Receipt",
     "RecordTooLarge",
     "RecordsPage",

@@ -49,6 +49,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
         "node": (
             ("arguments", "context", "counters", "names", "network_clock", "routes", "world"),
             ("port", "portmap"),
+            ("reaching",),
             ("serving",),
             ("operations",),
             ("paths", "upkeep", "watching"),

@@ -95,6 +95,7 @@ def link_status(link: Link, parts: Assembly) -> LinkStatus:
         len(link.requests),
         link.twin,
         parts.portmapper.shown(link.reach.own) if link.family is Family.IPV4 else None,
+        parts.reaching.status(link.family),
     )
 
 

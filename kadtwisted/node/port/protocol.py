@@ -41,6 +41,7 @@ class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node; ``handle`` answers requests.
 
     Its owner may set callables: each of ``overhear`` is shown each request before it is answered;
+    ``wrote`` is told to which host each datagram goes;
     ``learn`` is shown each request whose sender may be worth
     knowing, after the answer is on its way; ``on_death`` is called when the port closes unasked.
     """
@@ -53,6 +54,7 @@ class KademliaProtocol(DatagramProtocol):
         self.door = door
         self._handle = handle
         self.learn: Callable[[Received, float], object] = _nothing
+        self.wrote: Callable[[str], object] | None = None
         self.overhear: list[Callable[[Received, float], object]] = []
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
@@ -168,6 +170,8 @@ class KademliaProtocol(DatagramProtocol):
         if self.transport is None:
             self._counts["send.failed"] += 1
             raise SendFailed("the UDP port died and is being bound again")
+        if self.wrote is not None:
+            self.wrote(endpoint.host)
         try:
             self.transport.write(datagram, endpoint)
         except BlockingIOError:

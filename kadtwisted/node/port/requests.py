@@ -129,7 +129,12 @@ class Requests:
         self._transactions = door.transactions
         self._endpoints = door.endpoints
         self._write = write
-        self._floors = {Store: timeouts.store_floor, Ping: timeouts.ping_floor}
+        self._floors = {
+            Store: timeouts.store_floor,
+            Ping: timeouts.ping_floor,
+            Probe: timeouts.store_floor,  # the answer waits for one or two other nodes
+            Punch: timeouts.store_floor,
+        }
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
         self.running = False

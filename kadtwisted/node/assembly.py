@@ -119,7 +119,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         persistence,
         publisher,
         Announcements(announcing, publisher),
-        AddressWatch(context, links, contacts, portmapper.look_again),
+        AddressWatch(context, links, contacts, portmapper.moved),
     )
     workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)

@@ -108,9 +108,9 @@ class Portmapper:
         if self._waits:
             self._wait_no_more()
         elif self._bound is not None:
-            self._lease = None
-            self._let_go()
-            self._gateway = None
+            if self._find() == self._gateway:
+                self._lease = self._gateway = None
+                self._let_go()
             self._look()
 
     def answered(self, endpoint: Endpoint) -> None:

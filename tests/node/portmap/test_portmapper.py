@@ -328,6 +328,16 @@ class ChangeTests(PortmapperCase):
         assert mapper.mapping is not None
         self.assertEqual(mapper.mapping.problem, "no gateway answers")
 
+    def test_a_move_to_another_gateway_frees_the_port_at_the_old_one(self) -> None:
+        box = self.box()
+        mapper = self.mapper()
+        self.clock.advance(0.2)
+        self.assertEqual(list(box.mappings), [8000])
+        self.found = WITHOUT
+        mapper.moved()
+        self.clock.advance(0.2)
+        self.assertEqual(box.mappings, {})
+
     def test_a_move_back_finds_the_mapping_ours(self) -> None:
         box = self.box()
         mapper = self.mapper("pcp")

@@ -13,7 +13,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,40 @@ DIE_WITH_PARENT = 1
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["twisted.scripts.twistd", "twisted.python.syslog", "kadtwisted.daemon.command_line",
-     "kadtwisted.application.making", "kadtwisted.api.control", "kadtwisted.node.assembly",
-     "kadtwisted.storage.memory"]
+    ["twisted.scripts.twistd", "twisted.python.syslog", "kadtwisted.daemon.tap",
+     "kadtwisted.daemon.service", "kadtwisted.application.making", "kadtwisted.api.control",
+     "kadtwisted.node.node", "kadtwisted.state.node_state", "kadtwisted.storage.memory",
+     "kadtwisted.storage.sqlite.file"]
 )  # fmt: skip
 
 
-def _twistd(namespace: str, arguments: Sequence[str], log: str) -> None:
+class ForkedProcess:
+    """A process that is ended in order, or else killed."""
+
+    def __init__(self) -> None:
+        self._process: Any = None
+
+    def start(self, run: Callable[..., None], *arguments: Any) -> None:
+        self._process = _forks.Process(target=run, args=arguments)
+        self._process.start()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.join(PATIENCE)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process = None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.is_alive()
+
+
+def enter(namespace: str, log: str) -> None:
+    """Go on in this namespace, write to this log, and end with whoever has forked us."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
     entered = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
@@ -46,6 +73,10 @@ def _twistd(namespace: str, arguments: Sequence[str], log: str) -> None:
     for stream in (1, 2):
         os.dup2(written, stream)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _twistd(namespace: str, arguments: Sequence[str], log: str) -> None:
+    enter(namespace, log)
     sys.argv = ["twistd", "-n", "--pidfile=", "kademlia", *arguments]
 
     from twisted.scripts.twistd import run
@@ -62,17 +93,18 @@ class Daemon:
         self._state = work / f"{namespace}.state"
         self._log = work / f"{namespace}.log"
         self._options = options
-        self._process: Any = None
+        self._process = ForkedProcess()
 
     def start(self, *bootstrap: str) -> None:
         """Begin; :meth:`ask` answers soon."""
         joins = [word for each in bootstrap for word in ("--bootstrap", each)]
         arguments = ["--port", str(self.port), "--state-dir", str(self._state), "--interface",
                      "0.0.0.0", "--storage", "memory", *self._options, *joins]  # fmt: skip
-        self._process = _forks.Process(
-            target=_twistd, args=(self.namespace, arguments, str(self._log))
-        )
-        self._process.start()
+        self._process.start(_twistd, self.namespace, arguments, str(self._log))
+
+    def runs_elsewhere(self, process: ForkedProcess) -> None:
+        """It is one of many in a process."""
+        self._process = process
 
     def begin_anew(self) -> None:
         """Forget all: the next start is another node."""
@@ -80,18 +112,11 @@ class Daemon:
 
     def stop(self) -> None:
         """End it in order; what does not end is killed."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        self._process.join(PATIENCE)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process = None
+        self._process.stop()
 
     @property
     def runs(self) -> bool:
-        return self._process is not None and self._process.is_alive()
+        return self._process.runs
 
     def ask(self, verb: str, /, **arguments: Any) -> dict[str, Any]:
         """What ``kad VERB --json`` shows; fails as the verb does, or with

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations, count, product
@@ -12,11 +12,14 @@ from random import Random
 from typing import Any
 
 from kadtwisted.api.answers import ControlUnavailable
+from tests.traversal.crowd import Crowd
 from tests.traversal.daemons import Daemon
 from tests.traversal.homes import Home, Kind, Namespaces
 
 FIRST_NUMBERS = (5, 23, 37, 45, 51, 62, 77, 80, 91, 109, 128, 151)
 """Of the public nodes' addresses: each in a network of its own."""
+CROWD = 120
+"""Further public nodes: more than a node writes to while it joins."""
 AT_ONCE = 8
 """MAGIC: daemons that are started, and questions that are asked, at the same time: more would only
 wait for the processors of a small machine."""
@@ -46,7 +49,9 @@ class Internet:
     work: Path
     public: list[Member] = field(default_factory=list)
     private: list[Member] = field(default_factory=list)
+    crowd: list[Member] = field(default_factory=list)
     homes: list[Home] = field(default_factory=list)
+    _crowd: Crowd | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def add_public(self) -> None:
@@ -55,6 +60,11 @@ class Internet:
             name = self.spaces.add(f"p{number}")
             self.spaces.public(name, f"{first}.{number}.0.10")
             self.public.append(Member(self.node(name)))
+        name = self.spaces.add("crowd")
+        addresses = [f"{200 + number // 50}.{number}.0.10" for number in range(CROWD)]
+        self.spaces.public(name, *addresses)
+        self._crowd = Crowd(name, addresses, self.work)
+        self.crowd = [Member(daemon) for daemon in self._crowd.daemons]
 
     def add_homes(self, kind: Kind, many: int) -> None:
         """Homes of one kind, with a node on each of their hosts."""
@@ -86,12 +96,16 @@ class Internet:
             member.daemon.stop()
             member.daemon.start(*self.entrances)
             self.wait_for("the public nodes", [member], least=6)
+        self._crowd.start(self.entrances)
+        self._crowd.wait()
+        self.wait_for("the crowd", self.crowd, least=3)
 
     def start_private(self) -> None:
         """Each joins through three public nodes."""
-        for member in self.private:
-            member.daemon.start(*self.entrances)
-        self.wait_for("the private nodes", self.private, least=3)
+        for some in self.batches(self.private):
+            for member in some:
+                member.daemon.start(*self.entrances)
+            self.wait_for("the private nodes", some, least=3)
 
     def restart_private(self) -> None:
         """Other nodes at the same places: new identities, and gateways that have forgotten."""
@@ -105,6 +119,8 @@ class Internet:
     def stop(self) -> None:
         """End all daemons."""
         list(self.each(lambda member: member.daemon.stop(), [*self.private, *self.public]))
+        if self._crowd is not None:
+            self._crowd.stop()
 
     @property
     def entrances(self) -> list[str]:
@@ -143,6 +159,12 @@ class Internet:
             ]
         Random(0).shuffle(found)
         return found[:most]
+
+    @staticmethod
+    def batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
+        """Some at a time."""
+        for first in range(0, len(members), AT_ONCE):
+            yield members[first : first + AT_ONCE]
 
     @staticmethod
     def each(do: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:

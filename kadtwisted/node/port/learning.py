@@ -19,11 +19,6 @@ from kadtwisted.rpc.endpoints import NEVER
 CONSIDER_EVERY = 5.0
 """Seconds between two looks at whether the sender of requests is worth knowing."""
 
-FOLLOW_EVERY = 10.0
-"""Seconds between two PINGs to a contact at one endpoint other than that where it is known.  MAGIC:
-who has just moved learns within a few seconds where it is, and a host with two addresses may ask
-from one and be known at the other for as long as it lives."""
-
 MAX_CONSIDERED = 4096
 """Senders looked at lately that are remembered; then all are forgotten at once."""
 
@@ -72,10 +67,8 @@ class Learning:
         self._table.heard(node_id, endpoint, now)
         if not asking.has_room(self._meeting):
             return
-        if not self._table.wants(node_id, endpoint):
-            if not self._is_elsewhere(node_id, endpoint):
-                return
-            self._considered[received.endpoint] = now + FOLLOW_EVERY - CONSIDER_EVERY
+        if not (self._table.wants(node_id, endpoint) or self._is_elsewhere(node_id, endpoint)):
+            return
         try:
             contact = Contact.at(node_id, endpoint, received.key)
         except InvalidAddress:

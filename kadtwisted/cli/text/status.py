@@ -67,7 +67,6 @@ _REACHED = MappingProxyType(
         "reachable": "others can reach this node",
         "unreachable": "others cannot reach this node",
         "unknown": "not known yet whether others can reach this node",
-        "assumed": "assumed to be reachable",
     }
 )
 _NATS = MappingProxyType(
@@ -82,7 +81,7 @@ _NATS = MappingProxyType(
 def _is_measured(link: Described) -> bool:
     """Whether there is anything to say of who can reach the node."""
     reach = link.get("reachability")
-    if reach is None:
+    if reach is None or reach["verdict"] == "assumed":
         return False
     return reach["verdict"] in ("reachable", "unreachable") or bool(reach["read_only_because"])
 

@@ -43,6 +43,9 @@ from kadtwisted.rpc.served_kinds import ServedKinds
 from kadtwisted.upkeep.twins import Twins
 from kadtwisted.upkeep.uplink import Uplink
 
+Aside = Callable[[bytes, Endpoint], bool]
+"""Sends a datagram from another port than ours; whether it was sent."""
+
 
 class Asking:
     """The requests of one link, and what they teach about its contacts and itself."""
@@ -173,7 +176,7 @@ class Asking:
         asking = self._requests.request(contact, Ping(), retransmit=False)
         return asking.addCallback(self._introduced)
 
-    def knock(self, contact: Contact, *, proven: bool, waits: bool) -> bool:
+    def knock(self, contact: Contact, aside: Aside | None, *, proven: bool, waits: bool) -> bool:
         """Send one PING to somebody who is said to have asked for it; see :meth:`Link.knock`."""
         endpoint, now = contact.endpoint, self._now()
         first = self._first_contact
@@ -181,6 +184,8 @@ class Asking:
             may = first.may_try if waits else first.may_ask
             if not may(endpoint, now):
                 return False
+        if aside is not None:
+            return aside(self._requests.unawaited(contact, Ping()), endpoint)
         knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
         knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
         return True

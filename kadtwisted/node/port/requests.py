@@ -212,6 +212,16 @@ class Requests:
         self._begin(asked)
         return asked.waiter
 
+    def unawaited(self, contact: Contact, body: RequestBody) -> bytes:
+        """The datagram of a request whose answer nobody waits for; raises as :meth:`request`
+        fails."""
+        asked = _Asked(contact, body, False, None, None, None, False, None, False)
+        try:
+            patience = self.patience(contact.endpoint, body)
+            return self._door.request(asked, patience, self._now())
+        finally:
+            self._forget(asked)
+
     def _forget(self, asked: _Asked) -> None:
         if asked.transaction is not None:
             self._transactions.cancel(asked.transaction)

@@ -259,7 +259,11 @@ class Introducing:
             return False
         # Only those that this node chose itself may have it send more than one a minute.
         chosen = body.purpose == Purpose.PATH and link.introducers is not None
-        return self._named.spend(there, self._now()) and link.knock(contact, waits=chosen)
+        # A probe must not come through what the asker's NAT has opened for this port.
+        aside = body.purpose == Purpose.PROBE
+        return self._named.spend(there, self._now()) and link.knock(
+            contact, waits=chosen, aside=aside
+        )
 
     # --- PINGs for later ---------------------------------------------------------------------
 

@@ -37,10 +37,13 @@ from kadtwisted.rpc.introductions import (
     NAMED_BURST,
 )
 from kadtwisted.testing.inspect import link_of, table_of
-from kadtwisted.testing.nodes import Swarm, seeded_key
+from kadtwisted.testing.network.network import Datagram
+from kadtwisted.testing.nodes import PORT, Swarm, seeded_key
 from tests.node.stranger import Stranger
 
 VICTIM = Endpoint("88.1.2.3", 8000)
+OPEN = Introduced(NatKind.NONE)
+"""What a node says that knows that it is behind no NAT."""
 
 
 class Case(SynchronousTestCase):
@@ -214,8 +217,21 @@ class IntroduceTests(Case):
         asker = self.stranger()
         key = asker.key.public_key
         said = self.introduced(Introduce(key, asker.endpoint, Purpose.PROBE))
-        self.assertEqual(said, Introduced(NatKind.UNKNOWN))
+        self.assertEqual(said, OPEN)
         self.assertEqual(self.pings(asker), [self.nodes[0].public_key])
+
+    def test_a_probe_comes_from_a_port_of_its_own_and_a_ping_for_a_path_does_not(self) -> None:
+        for purpose, own in ((Purpose.PROBE, False), (Purpose.PATH, True)):
+            asker = self.stranger(10 + purpose)
+            sources: list[int] = []
+
+            def watch(sent: Datagram, to: str = asker.endpoint.host, at: Any = sources) -> None:
+                if sent.destination[0] == to:
+                    at.append(sent.source[1])
+
+            self.swarm.network.watch(watch)
+            self.introduced(Introduce(asker.key.public_key, asker.endpoint, purpose))
+            self.assertEqual([each == PORT for each in sources], [own])
 
     def test_a_repeat_brings_no_second_ping(self) -> None:
         asker = self.stranger()
@@ -241,7 +257,7 @@ class IntroduceTests(Case):
             self.introduced(Introduce(seeded_key(number).public_key, VICTIM, Purpose.PROBE))
             for number in range(4)
         ]
-        self.assertEqual(said, [Introduced(), *[ErrorCode.NOT_ACCEPTED] * 3])
+        self.assertEqual(said, [OPEN, *[ErrorCode.NOT_ACCEPTED] * 3])
         self.assertEqual(self.sent_to.count(VICTIM.host), 1)
 
     def test_for_a_path_they_bind_as_well_unless_the_node_keeps_introducers(self) -> None:
@@ -249,10 +265,10 @@ class IntroduceTests(Case):
             Introduce(seeded_key(number).public_key, VICTIM, Purpose.PATH) for number in range(8)
         ]
         said = [self.introduced(each) for each in bodies[:4]]
-        self.assertEqual(said, [Introduced(), *[ErrorCode.NOT_ACCEPTED] * 3])
+        self.assertEqual(said, [OPEN, *[ErrorCode.NOT_ACCEPTED] * 3])
         link_of(self.nodes[0]).introducers = [self.contact(1).endpoint]
         said = [self.introduced(each) for each in bodies[4:]]
-        self.assertEqual(said, [Introduced()] * 4)
+        self.assertEqual(said, [OPEN] * 4)
 
     def test_somebody_who_has_answered_is_not_flooded_either(self) -> None:
         """Whoever introduces it."""
@@ -312,7 +328,7 @@ class PunchTests(Case):
 
     def test_a_contact_is_told_as_well(self) -> None:
         answer = self.ask(self.stranger(), self.nodes[0], Punch(self.nodes[4].public_key))
-        self.assertEqual(answer, Punched(self.contact(4).endpoint, 0))
+        self.assertEqual(answer, Punched(self.contact(4).endpoint, NatKind.NONE))
 
     def test_a_node_that_is_not_known(self) -> None:
         answer = self.ask(self.stranger(), self.nodes[0], Punch(b"k" * 32))

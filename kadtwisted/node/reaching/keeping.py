@@ -128,6 +128,8 @@ class Keeping(LinkObserver):
         if not wanted:
             self._forget()
             return
+        # Whom others reach, or take for reachable, any verified contact may introduce.
+        self._link.introducers = self.introducers if self._link.read_only else None
         if now + LOOK_EVERY / 2 >= self._next_ping:
             self._next_ping = now + self.lifetime.interval
             self._ping(self._nearest(wanted), now)
@@ -167,7 +169,6 @@ class Keeping(LinkObserver):
         known = self.introducers
         for gone in [each for each, at in known.items() if now - at >= KEPT]:
             del known[gone]
-        self._link.introducers = known
         for place, contact in enumerate(contacts):
             known[contact.endpoint] = now
             ping: Deferred[Any] = self._link.ask(contact, Ping(), known=True)

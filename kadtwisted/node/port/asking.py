@@ -92,7 +92,7 @@ class Asking:
     ) -> Deferred[Answer]:
         """Ask a contact and let the table know how it went; see :meth:`Link.ask`."""
         endpoint = contact.endpoint
-        if self._first_contact is None or known or self._requests.has_answered(endpoint):
+        if self._first_contact is None or known or self._requests.has_answered(contact):
             return self._request(contact, body, on_soft, retransmit=True)
         first = self._first_requests.get(endpoint)
         if first is not None:
@@ -114,7 +114,7 @@ class Asking:
         return (
             self._first_contact is not None
             and endpoint not in self._first_requests
-            and not self._requests.has_answered(endpoint)
+            and not self._requests.has_answered(contact)
         )
 
     def _first_ended(self, result: Answer | Failure, endpoint: Endpoint) -> Answer | Failure:
@@ -178,23 +178,23 @@ class Asking:
 
     def knock(self, contact: Contact, aside: Aside | None, *, proven: bool, waits: bool) -> bool:
         """Send one PING to somebody who is said to have asked for it; see :meth:`Link.knock`."""
-        endpoint, now = contact.endpoint, self._now()
-        first = self._first_contact
-        if first is not None and not (proven or self._requests.has_answered(endpoint)):
+        endpoint, now, first = contact.endpoint, self._now(), self._first_contact
+        if first is not None and not (proven or self._requests.has_answered(contact)):
             may = first.may_try if waits else first.may_ask
             if not may(endpoint, now):
                 return False
         if aside is not None:
             return aside(self._requests.unawaited(contact, Ping()), endpoint)
         knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
+        sent = not knocking.called
         knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
-        return True
+        return sent
 
     def ping_once(self, contact: Contact) -> Deferred[Answer]:
         """Send one PING to where an introducer says that a node waits for it; that changes no
         table.  Fails with ``SendFailed`` if the limits of hearsay forbid it, or as a request."""
         endpoint, first = contact.endpoint, self._first_contact
-        proven = first is None or self._requests.has_answered(endpoint)
+        proven = first is None or self._requests.has_answered(contact)
         if not proven and first is not None and not first.may_try(endpoint, self._now()):
             return fail(SendFailed(f"others near {endpoint} were asked"))
         pinging = self._requests.request(contact, Ping(), retransmit=False)

@@ -187,8 +187,8 @@ class KademliaProtocol(DatagramProtocol):
 
     def write_aside(self, datagram: bytes, endpoint: Endpoint) -> bool:
         """Send a datagram from a port that nothing else is sent from, and wait for no answer;
-        whether it was sent."""
-        if self.transport is None:
+        whether it was sent.  An empty one is not."""
+        if self.transport is None or not datagram:
             return False
         if self.wrote is not None:
             self.wrote(endpoint.host)

@@ -164,9 +164,9 @@ class Requests:
             return Patience(again, patience.hard, STORE_REPEATS)
         return patience
 
-    def has_answered(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint ever answered."""
-        return self._endpoints.has_answered(endpoint)
+    def has_answered(self, contact: Contact) -> bool:
+        """Whether this contact answered the last time that its endpoint did."""
+        return self._endpoints.has_answered(contact.endpoint, contact.key)
 
     def round_trip(self, endpoint: Endpoint) -> float | None:
         """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""
@@ -213,12 +213,14 @@ class Requests:
         return asked.waiter
 
     def unawaited(self, contact: Contact, body: RequestBody) -> bytes:
-        """The datagram of a request whose answer nobody waits for; raises as :meth:`request`
-        fails."""
+        """The datagram of a request whose answer nobody waits for; empty if there can be none, as
+        for a key that is no key."""
         asked = _Asked(contact, body, False, None, None, None, False, None, False)
         try:
             patience = self.patience(contact.endpoint, body)
             return self._door.request(asked, patience, self._now())
+        except KadtwistedError:
+            return b""
         finally:
             self._forget(asked)
 

@@ -22,6 +22,7 @@ from kadtwisted.testing.attacks.door.ports import Ports
 from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.door.writes import Writes
 from kadtwisted.testing.attacks.introductions.asking import Introductions
+from kadtwisted.testing.attacks.introductions.introducers import Introducers
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
@@ -69,6 +70,7 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "cost": Cost,
         "forgery": Forgery,
         "hurry": Hurry,
+        "introducers": Introducers,
         "introductions": Introductions,
         "junk": Junk,
         "listening": Listening,

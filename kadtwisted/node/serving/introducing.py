@@ -240,11 +240,12 @@ class Introducing:
 
     def _is_introducer(self, link: Link, key: bytes, sender: Endpoint, purpose: int) -> bool:
         entry = link.table.get(self._identify(key))
-        if entry is None or entry.tentative or entry.contact.endpoint != sender:
+        if entry is None or entry.contact.endpoint != sender:
             return False
         if purpose == Purpose.PATH:
-            return link.introducers is None or sender in link.introducers
-        return purpose == Purpose.PROBE
+            known = link.introducers
+            return not entry.tentative if known is None else sender in known
+        return purpose == Purpose.PROBE  # in a young network all contacts are tentative
 
     def _knock(self, link: Link, sender: Endpoint, body: Introduce) -> bool:
         """Send the asker its one PING, if an endpoint on hearsay may be asked now."""

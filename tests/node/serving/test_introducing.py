@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -232,6 +233,18 @@ class IntroduceTests(Case):
             self.swarm.network.watch(watch)
             self.introduced(Introduce(asker.key.public_key, asker.endpoint, purpose))
             self.assertEqual([each == PORT for each in sources], [own])
+
+    def test_a_tentative_contact_may_for_a_probe_alone(self) -> None:
+        """In a young network all contacts are tentative."""
+        entry = table_of(self.nodes[0]).get(self.nodes[1].node_id)
+        assert entry is not None
+        with mock.patch.object(entry, "tentative", True):
+            for number, purpose in enumerate((Purpose.PATH, Purpose.PROBE)):
+                asker = self.stranger(10 + number)
+                said = self.introduced(Introduce(asker.key.public_key, asker.endpoint, purpose))
+                granted = purpose is Purpose.PROBE
+                self.assertEqual(type(said) is Introduced, granted)
+                self.assertEqual(len(self.pings(asker)), granted)
 
     def test_a_repeat_brings_no_second_ping(self) -> None:
         asker = self.stranger()

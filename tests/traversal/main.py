@@ -49,7 +49,7 @@ def _run(internet: Internet, report: Report, chosen: argparse.Namespace) -> None
     kinds = [KINDS[name] for name in chosen.kinds]
     internet.add_public()
     for kind in kinds:
-        internet.add_homes(kind, chosen.homes or _homes(kind, chosen.tries))
+        internet.add_homes(kind, min(chosen.homes, _homes(kind, chosen.tries)))
     report.note(f"{len(internet.private)} nodes in homes")
     internet.start_public()
     report.note(f"{len(internet.public) + len(internet.crowd)} public nodes run")
@@ -81,7 +81,7 @@ _CASES: dict[str, Any] = {
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/traversal/run", description=__doc__)
     parser.add_argument("--tries", type=int, default=3, help="paths of each pair of kinds")
-    parser.add_argument("--homes", type=int, help="homes of each kind, if fewer tries will do")
+    parser.add_argument("--homes", type=int, default=999, help="at most so many homes of a kind")
     parser.add_argument("--starts", type=int, default=3, help="starts of nodes in each kind")
     parser.add_argument("--idle", type=float, default=60, help="seconds to count idle bytes")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         LinkStatus,
         NodeStatus,
         PortMapping,
+        ReachStatus,
         RoutingStatus,
     )
     from kadtwisted.node.node import Node
@@ -186,7 +187,7 @@ _HOMES = homes(
             "Path PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus PortMapping "
-        "RoutingStatus",
+        "ReachStatus RoutingStatus",
         "kadtwisted.node.node": "Node",
         "kadtwisted.node.world": "World",
         "kadtwisted.parameters": (
@@ -288,6 +289,7 @@ __all__ = [
     "Provider",
     "Providers",
     "Publication",
+    "ReachStatus",
     "Receipt",
     "RecordTooLarge",
     "RecordsPage",

@@ -52,6 +52,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
                 *("routes", "world"),
             ),
             ("port", "portmap"),
+            ("reaching",),
             ("serving",),
             ("operations",),
             ("paths", "upkeep", "watching"),

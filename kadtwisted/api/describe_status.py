@@ -12,6 +12,7 @@ from kadtwisted.model.status import (
     LinkStatus,
     NodeStatus,
     PortMapping,
+    ReachStatus,
     RoutingStatus,
 )
 
@@ -76,6 +77,24 @@ def _link(link: LinkStatus) -> Described:
         "twin": of_endpoint(link.twin),
         "mapping": _mapping(link.mapping),
         "network_size": None if link.network_size is None else round(link.network_size),
+        "reachability": _reach(link.reach),
+    }
+
+
+def _reach(reach: ReachStatus | None) -> Described | None:
+    if reach is None:
+        return None
+    return {
+        "verdict": reach.verdict,
+        "since_seconds": round(reach.since, 3),
+        "measured_seconds": None if reach.measured is None else round(reach.measured, 3),
+        "networks_reached": reach.reached,
+        "networks_failed": reach.failed,
+        "nat": reach.nat,
+        "read_only_because": reach.read_only or None,
+        "nat_lifetime_seconds": reach.lifetime,
+        "introducers": reach.introducers,
+        "keep_alive_seconds": reach.interval,
     }
 
 

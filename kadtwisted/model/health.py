@@ -50,6 +50,12 @@ class Health(Enum):
         raise ValueError(f"there is no verdict {word!r}")
 
 
+WORRYING = frozenset(
+    {Health.OFFLINE, Health.BLOCKED, Health.ISOLATED, Health.DOUBLED, Health.DEGRADED}
+)
+"""Verdicts that somebody may have to do something about; their sentences say what is wrong."""
+
+
 def clock_fault(ahead: float | None) -> str:
     """What is wrong with the clock of a node that is so many seconds ``ahead`` of the network's, as
     the end of a sentence; empty if nothing is, or if it is not known."""

@@ -30,7 +30,32 @@ class LinkStatus(NamedTuple):
     requests_in_flight: int
     twin: Endpoint | None = None
     mapping: PortMapping | None = None
+    reach: ReachStatus | None = None
     network_size: float | None = None
+
+
+class ReachStatus(NamedTuple):
+    """Whether others can reach a node in one family, and what speaks for it.
+
+    ``verdict`` is ``unknown``, ``reachable``, ``unreachable``, or ``assumed`` where nothing is
+    measured; it has stood for ``since`` seconds, and ``measured`` seconds ago something confirmed
+    it (``None``: nothing yet).  Lately nodes in ``reached`` networks came unasked, and probes
+    through ``failed`` networks did not.  ``nat`` is the kind of NAT: ``unknown``, ``none``,
+    ``independent`` or ``dependent`` mapping.  ``read_only`` says why others are not served; it is
+    empty if they are.  ``lifetime`` is for how many seconds the NAT is known to let in whom we
+    wrote to; so many ``introducers`` are pinged each ``interval`` seconds (``None``: nobody).
+    """
+
+    verdict: str
+    since: float
+    measured: float | None
+    reached: int
+    failed: int
+    nat: str
+    read_only: str
+    lifetime: float | None
+    introducers: int
+    interval: float | None
 
 
 class PortMapping(NamedTuple):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from kadtwisted.model.contact import Endpoint
+
 
 class NatKind(IntEnum):
     """How a NAT maps the port of a node that sends to several others."""
@@ -28,6 +30,18 @@ class NatKind(IntEnum):
     def words(self) -> str:
         """As people read it."""
         return _WORDS[self]
+
+
+def kind_of(own: Endpoint | None, source: str | None) -> NatKind:
+    """What stands between us and others that see us at ``own``, its port 0 if they do not agree on
+    one; ``source`` is our own address towards them, as far as it is known."""
+    if own is None:
+        return NatKind.UNKNOWN
+    if own.host == source:
+        return NatKind.NONE
+    if not own.port:
+        return NatKind.DEPENDENT
+    return NatKind.UNKNOWN if source is None else NatKind.INDEPENDENT
 
 
 _WORDS = (

@@ -11,8 +11,9 @@ only as good as the introducer's word, so each network has one.  The rules of th
 * Else a verdict stays, whatever else happens.  It is UNKNOWN at first, and whenever our address, or
   what others see of it, has changed.
 * A period begins with the end of a round of probes and ends with the next one.  A round has at most
-  :data:`PROBES`.  While a node is not REACHABLE, rounds come after 1, 2, 4 ... 30 minutes; later
-  one every 30 minutes, unless a request has come meanwhile that is as good.
+  :data:`PROBES`.  While a node is not REACHABLE, rounds come after 1, 2, 4 ... 30 minutes, or 6
+  while there is no verdict; later one every 30 minutes, unless a request that is as good has come
+  meanwhile.
 
 While it is UNKNOWN, a node serves, unless it seems to be behind a NAT and no gateway maps its port:
 then it is read-only to others.  But where for :data:`SMALL` seconds there are too few networks to
@@ -39,13 +40,17 @@ PROBES = 12
 FIRST_WAIT = 60.0
 LAST_WAIT = 1800.0
 """Seconds from a round without success to the next: the first, doubled each time, and the last."""
+UNCLEAR_WAIT = 360.0
+"""The longest such time while there is no verdict: in a small network each node has written to all
+others lately, and they are quiet again after :data:`~kadtwisted.nat.written.QUIET`."""
 WATCH_AFTER = 1200.0
 """Seconds for which a REACHABLE verdict is not looked at; then requests renew it, for
 :data:`LAST_WAIT` - WATCH_AFTER at most."""
 HASTE = 60.0
 """Seconds from a round at the earliest to one that a request hastens."""
-LOOK_AGAIN = 10.0
-"""MAGIC: seconds until it is looked again for introducers where there are not enough."""
+LOOK_AGAIN, LOOK_LAST = 10.0, 80.0
+"""MAGIC: seconds until it is looked again for introducers where there are not enough: at first, and
+doubled each time up to the last."""
 SMALL = 30.0
 """MAGIC: seconds for which a network must have shown too few introducers: a node that joins a large
 one knows enough of it within a few seconds."""
@@ -84,6 +89,7 @@ class Verdict:
         self._watch_from = now
         self._wait = FIRST_WAIT
         self._few_since: float | None = None
+        self._look_wait = LOOK_AGAIN
 
     # --- What follows from it --------------------------------------------------------------------
 
@@ -118,7 +124,7 @@ class Verdict:
                 self._settle(now)
                 return False
         elif not self._in_round:
-            self._next_round = min(self._next_round, max(now, self._round_ended + HASTE))
+            self.hasten(now)
         if len(self._successes) < PROBES:
             self._successes[network] = None
         if len(self._successes) < ENOUGH:
@@ -134,6 +140,7 @@ class Verdict:
         self._in_round = True
         self._tried = self._unclear = 0
         self._few_since = None
+        self._look_wait = LOOK_AGAIN
 
     @property
     def wants_more(self) -> bool:
@@ -168,7 +175,7 @@ class Verdict:
     def too_few(self, now: float) -> bool:
         """A round is due, and there are too few introducers: some, but not enough; whether this
         node serves from now on because its network is so small."""
-        self._next_round = now + LOOK_AGAIN
+        self._look_later(now)
         if self._few_since is None:
             self._few_since = now
         if self.trusting or self.verdict is not Reachability.UNKNOWN:
@@ -178,8 +185,16 @@ class Verdict:
 
     def nobody(self, now: float) -> None:
         """A round is due, and there is nobody to ask at all."""
-        self._next_round = now + LOOK_AGAIN
+        self._look_later(now)
         self._few_since = None
+
+    def _look_later(self, now: float) -> None:
+        self._next_round = now + self._look_wait
+        self._look_wait = min(2 * self._look_wait, LOOK_LAST)
+
+    def hasten(self, now: float) -> None:
+        """Something has changed that may matter: look soon."""
+        self._next_round = min(self._next_round, max(now, self._round_ended + HASTE))
 
     def start_anew(self, now: float) -> bool:
         """Our address has changed, or what others see of it; whether that changes the verdict."""
@@ -190,6 +205,7 @@ class Verdict:
         self._successes.clear()
         self._failures.clear()
         self._in_round = False
+        self._look_wait = LOOK_AGAIN
         self._next_round = self._watch_from = now
         self._round_ended, self._wait = now - HASTE, FIRST_WAIT
         return changed
@@ -210,4 +226,5 @@ class Verdict:
             self._next_round, self._watch_from = now + LAST_WAIT, now + WATCH_AFTER
         else:
             self._next_round, self._watch_from = now + self._wait, now
-            self._wait = min(2 * self._wait, LAST_WAIT)
+            unclear = self.verdict is Reachability.UNKNOWN
+            self._wait = min(2 * self._wait, UNCLEAR_WAIT if unclear else LAST_WAIT)

@@ -33,6 +33,7 @@ from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.portmap.portmapper import Portmapper
+from kadtwisted.node.reaching.reaching import Reaching
 from kadtwisted.node.serving.handlers import Handlers
 from kadtwisted.node.serving.introducing import Introducing
 from kadtwisted.node.serving.record_store import RecordStore
@@ -85,6 +86,7 @@ class Assembly:
     watches: Watches
     portmapper: Portmapper
     introducing: Introducing
+    reaching: Reaching
 
 
 def assemble(lasting: LastingParts) -> Assembly:
@@ -117,7 +119,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         persistence,
         publisher,
         Announcements(announcing, publisher),
-        AddressWatch(context, links, contacts, portmapper.look_again),
+        AddressWatch(context, links, contacts, portmapper.moved),
     )
     workers.publisher.watchers = lasting.watchers
     maintenance = Maintenance(context, links, runner, workers)
@@ -137,6 +139,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         watches,
         portmapper,
         introducing,
+        Reaching(context, links, portmapper),
     )
 
 

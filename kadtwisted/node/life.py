@@ -139,6 +139,7 @@ class NodeLife:
         self._operations.open()
         self._parts.watches.open()
         self._started_at = self._context.world.now()
+        self._parts.reaching.start(contacts)
         self._maintenance.start()
         self._maintenance.recall(contacts)
         if (ipv4 := self._links.get(Family.IPV4)) is not None:
@@ -186,6 +187,7 @@ class NodeLife:
         self._parts.watches.close()
         self._parts.telling.stop()
         self._parts.introducing.stop()
+        self._parts.reaching.stop()
         try:
             await self._parts.portmapper.stop()
             await self._close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kadtwisted.model.contact import Endpoint, Family, ip_literal
+from kadtwisted.model.networks import LINK, scope_of
 from kadtwisted.nat.routes import DefaultRoute, default_route, way_out, way_out_ipv6
 
 ROUTES = Path("/proc/net/route")
@@ -21,13 +22,19 @@ _FAMILIES = MappingProxyType({Family.IPV4: socket.AF_INET, Family.IPV6: socket.A
 
 
 def source_address(endpoint: Endpoint) -> str | None:
-    """Ask the system: a connected UDP socket has a name, and nothing is sent."""
+    """Ask the system: a connected UDP socket has a name, and nothing is sent.
+
+    An address of one link only leads nowhere else (RFC 4291, 2.5.6; RFC 3927, 2.7): a machine whose
+    only other address has gone has no way there, though the system would send.
+    """
     try:
         with socket.socket(_FAMILIES[endpoint.family], socket.SOCK_DGRAM) as asking:
             asking.connect(tuple(endpoint))
-            return ip_literal(asking.getsockname()[0].partition("%")[0])
+            found = ip_literal(asking.getsockname()[0].partition("%")[0])
     except (OSError, OverflowError, ValueError):  # no route, no such family, no address, no port
         return None
+    stays = found is not None and scope_of(found) == LINK < scope_of(endpoint.host)
+    return None if stays else found
 
 
 def gateway() -> DefaultRoute | None:

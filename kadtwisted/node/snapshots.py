@@ -97,6 +97,7 @@ def link_status(link: Link, context: NodeContext, parts: Assembly) -> LinkStatus
         len(link.requests),
         link.twin,
         parts.portmapper.shown(link.reach.own) if link.family is Family.IPV4 else None,
+        parts.reaching.status(link.family),
         network_size=network_size(context, link).nodes if len(entries) > tentative else None,
     )
 

@@ -56,6 +56,13 @@ class NodeSettings:
         "all, none asks for nothing. needed is auto once a node at a public address has answered, "
         "if this machine's own address is not public. upnp needs the package miniupnpc.",
     )
+    reachability: str = setting(
+        "measure",
+        Choice(("measure", "assume")),
+        "Whether the node looks if others can reach it, and is read-only to them while they "
+        "cannot: measure has other nodes send it a PING now and then, assume asks nobody and "
+        "always serves.",
+    )
     sealer: str = setting(
         "box",
         Choice(("box", "plain")),

@@ -181,10 +181,14 @@ class Endpoints:
         srtt: float = _ESTIMATE.unpack_from(record)[0]
         return None if srtt < 0 else srtt
 
-    def has_answered(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint ever answered."""
+    def has_answered(self, endpoint: Endpoint, key: bytes = b"") -> bool:
+        """Whether an endpoint ever answered, the last time under this key: an empty one stands for
+        any, and so does the key of whoever answered without showing one."""
         record = self._records.find(endpoint)
-        return record is not None and bool(record[-1])
+        if record is None or not record[-1]:
+            return False
+        issuer = _TOKEN.unpack_from(record)[2]
+        return not key or issuer in (_NOBODY, key[:ISSUER_BYTES])
 
     # --- What happens ------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.model.networks import address_of, is_of_this_machine, is_public, networks_of
 from kadtwisted.model.record import StorageKey
+from kadtwisted.rpc.crowd import Crowd
 
 ROUND_SECONDS: Final = 1.0
 """Each listener hears of a place at most once in this time.  MAGIC: people do not see more changes
@@ -80,70 +81,12 @@ class Listener:
     several: bool = False
 
 
-class Crowd:
-    """Listeners by their providers, and which provider has most of them; each call takes the same
-    time, however many there are.
-
-    Those without a provider (at addresses that are not public) are no part of it.
-    """
-
-    def __init__(self) -> None:
-        self._of: dict[bytes, dict[Listener, None]] = {}
-        self._sized: dict[int, dict[bytes, None]] = {}
-        self._most = 0
-
-    def count(self, provider: bytes) -> int:
-        """How many a provider has."""
-        return len(self._of.get(provider, ()))
-
-    def add(self, listener: Listener) -> None:
-        """One more; or one that was renewed, and is the last to give way now."""
-        provider = listener.provider
-        if not provider:
-            return
-        here = self._of.setdefault(provider, {})
-        if listener in here:
-            del here[listener]
-            here[listener] = None
-            return
-        here[listener] = None
-        self._moved(provider, len(here) - 1, len(here))
-
-    def remove(self, listener: Listener) -> None:
-        """One fewer."""
-        here = self._of.get(listener.provider)
-        if here is None:
-            return
-        del here[listener]
-        if not here:
-            del self._of[listener.provider]
-        self._moved(listener.provider, len(here) + 1, len(here))
-
-    def first_of_most(self) -> Listener | None:
-        """Of the provider with most, who was not renewed for longest."""
-        if not self._most:
-            return None
-        provider = next(iter(self._sized[self._most]))
-        return next(iter(self._of[provider]))
-
-    def _moved(self, provider: bytes, before: int, now: int) -> None:
-        """A provider has another number of them."""
-        if before:
-            del self._sized[before][provider]
-            if not self._sized[before]:
-                del self._sized[before]
-        if now:
-            self._sized.setdefault(now, {})[provider] = None
-        if now > self._most or self._most not in self._sized:
-            self._most = now  # by one more, or by one fewer, than there were
-
-
 @dataclass(slots=True, eq=False)
 class Audience:
     """The listeners of one place.  ``news`` is what they are told, and the owner's."""
 
     listeners: dict[Listener, None] = field(default_factory=dict)
-    crowd: Crowd = field(default_factory=Crowd)
+    crowd: Crowd[Listener] = field(default_factory=Crowd)
     changed: dict[bytes, None] = field(default_factory=dict)
     next_round: float = float("-inf")
     news: Any = None
@@ -160,7 +103,7 @@ class Listeners:
         self._audiences: dict[Place, Audience] = {}
         self._at: dict[Endpoint, dict[Listener, None]] = {}
         self._sources: Counter[bytes] = Counter()
-        self._crowd = Crowd()
+        self._crowd: Crowd[Listener] = Crowd()
         self._swept_at = float("-inf")
 
     def __len__(self) -> int:
@@ -275,7 +218,7 @@ class Listeners:
             return self._make_room(audience.crowd, newcomer)
         return len(self._listeners) < self._most or self._make_room(self._crowd, newcomer)
 
-    def _make_room(self, crowd: Crowd, newcomer: Listener) -> bool:
+    def _make_room(self, crowd: Crowd[Listener], newcomer: Listener) -> bool:
         """Let one of the largest provider's give way, the longest not renewed of these."""
         first = crowd.first_of_most() if newcomer.provider else None
         if first is None or crowd.count(first.provider) < crowd.count(newcomer.provider) + 2:

@@ -149,6 +149,7 @@ _EVERYDAY = (
     ),
     _of(NodeSettings, "allow", {"check": checks.check_prefix}, argument="allow"),
     _of(NodeSettings, "portmap", argument="portmap"),
+    _of(NodeSettings, "reachability", argument="reachability"),
     _of(DaemonSettings, "storage", argument="storage"),
     _of(DaemonSettings, "serializer", argument="serializer"),
     _of(NodeSettings, "sealer", argument="sealer"),

@@ -108,7 +108,7 @@ def simulated_node(
     Without ``settings`` it will listen on all addresses of its host, port 8000.
     """
     if settings is None:
-        settings = NodeSettings(port=PORT, interfaces=host.addresses)
+        settings = NodeSettings(port=PORT, interfaces=host.addresses, reachability="assume")
     world = world or simulated_world(host, seed)
     return Node(host, settings, seeded_key(seed), world=world, **parts)
 
@@ -177,7 +177,8 @@ class NodeBuilder:
 
     ``make_key`` gives the key of a node by its number, ``make_world`` its world by its host and its
     number, ``address`` its address by its number.  ``settings`` are those of
-    :class:`~kadtwisted.parameters.NodeSettings` that all nodes share.
+    :class:`~kadtwisted.parameters.NodeSettings` that all nodes share; unless they say otherwise,
+    nodes assume that others can reach them.
     """
 
     def __init__(
@@ -229,7 +230,11 @@ class NodeBuilder:
         number = self.built
         address = self._address(number)
         host = self._network.host(address)
-        where: dict[str, Any] = {"port": PORT, "interfaces": (address,)}
+        where: dict[str, Any] = {
+            "port": PORT,
+            "interfaces": (address,),
+            "reachability": "assume",
+        }
         chosen = where | self._settings | settings
         known = {each.name for each in fields(NodeSettings)}
         for each in chosen:

@@ -31,7 +31,7 @@ class OptionTests(unittest.SynchronousTestCase):
         self.assertEqual(
             parsed(),
             DaemonSettings(
-                node=NodeSettings(port=8000),
+                node=NodeSettings(port=8000, portmap="needed"),
                 storage="sqlite",
                 state_dir=Path("/x/kademlia/8000"),
             ),
@@ -46,7 +46,8 @@ class OptionTests(unittest.SynchronousTestCase):
             "--bootstrap", "192.0.2.7:8000", "-b", f"{KEY.public_key.hex()}@host:1",
             "--network", "fleet", "--network-secret-file", str(secret), "--storage", "memory",
             "--serializer", "cbor", "--sealer", "plain", "--state-dir", "/s",
-            "--allow", "10.0.0.0/8", "--log-level", "debug", "--log-format=json",
+            "--allow", "10.0.0.0/8", "--portmap", "natpmp", "--reachability", "assume",
+            "--log-level", "debug", "--log-format=json",
         )  # fmt: skip
         self.assertEqual(
             settings,
@@ -58,6 +59,8 @@ class OptionTests(unittest.SynchronousTestCase):
                     network_secrets=(b"new", b"old"),
                     sealer="plain",
                     allow=("10.0.0.0/8",),
+                    portmap="natpmp",
+                    reachability="assume",
                 ),
                 bootstrap=("192.0.2.7:8000", f"{KEY.public_key.hex()}@host:1"),
                 storage="memory",

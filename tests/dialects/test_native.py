@@ -16,8 +16,19 @@ from kadtwisted.dialects.native import FORMATS, SHORT_ANSWER, answer_length, nat
 from kadtwisted.errors import ConfigurationError, MalformedDatagram
 from kadtwisted.identity.keys import NodeKey, node_id_of
 from kadtwisted.interfaces import ISerializer
+from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import FindNode, FindValue, Have, Ping, Request, Store
+from kadtwisted.model.messages import (
+    FindNode,
+    FindValue,
+    Have,
+    Introduce,
+    Ping,
+    Probe,
+    Punch,
+    Request,
+    Store,
+)
 from kadtwisted.model.record import Kind
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.records.kinds import NATIVE_KINDS
@@ -171,6 +182,11 @@ class AnswerLengthTests(SynchronousTestCase):
             self.assertEqual(answer_length(body), DATAGRAM_LIMIT)
 
     def test_everything_else_is_short(self) -> None:
-        for body in (Ping(), Store(b"r", 1), Have(())):
+        introduce = Introduce(bytes(32), Endpoint("20.1.1.1", 1), 0)
+        for body in (Ping(), Store(b"r", 1), Have(()), introduce):
             self.assertEqual(answer_length(body), SHORT_ANSWER)
         self.assertIs(dialect().answer_length, answer_length)
+
+    def test_what_brings_others_two_introduces_is_as_long_as_both(self) -> None:
+        for body in (Probe(), Probe(20), Punch(bytes(32))):
+            self.assertEqual(answer_length(body), 2 * SHORT_ANSWER)

@@ -18,6 +18,7 @@ from kadtwisted.nat.reachability import (
     LOOK_AGAIN,
     PROBES,
     SMALL,
+    UNCLEAR_WAIT,
     WATCH_AFTER,
     Reachability,
     Verdict,
@@ -162,12 +163,15 @@ class ServingTests(unittest.SynchronousTestCase):
 
     def test_a_small_network_serves_after_a_while(self) -> None:
         verdict, now = Verdict(0.0), 0.0
+        waits = []
         while now < SMALL:
             self.assertFalse(verdict.too_few(now))
             self.assertFalse(verdict.serves(behind_nat=True, mapped=False))
             self.assertFalse(verdict.is_due(now))
-            now += LOOK_AGAIN
+            waits.append(verdict.wakes_at(now) - now)
+            now = verdict.wakes_at(now)
             self.assertTrue(verdict.is_due(now))
+        self.assertEqual(waits, [LOOK_AGAIN, 2 * LOOK_AGAIN])
         self.assertTrue(verdict.too_few(now))
         self.assertTrue(verdict.serves(behind_nat=True, mapped=False))
         play(verdict, now, "---")
@@ -201,6 +205,25 @@ class TimeTests(unittest.SynchronousTestCase):
             waits.append(later - now)
             now = later
         self.assertEqual(waits, [60, 120, 240, 480, 960, 1800, 1800, 1800])
+
+    def test_without_a_verdict_rounds_never_become_rare(self) -> None:
+        verdict, now, waits = Verdict(0.0), 0.0, []
+        for _ in range(6):
+            play(verdict, now, "????")
+            waits.append(verdict.wakes_at(now) - now)
+            now = verdict.wakes_at(now)
+        self.assertEqual(waits, [60, 120, 240, UNCLEAR_WAIT, UNCLEAR_WAIT, UNCLEAR_WAIT])
+
+    def test_what_may_matter_brings_a_round_soon(self) -> None:
+        verdict, now = Verdict(0.0), 0.0
+        for _ in range(5):
+            play(verdict, now, "-----")
+            now = verdict.wakes_at(now)
+        play(verdict, now, "-----")
+        verdict.hasten(now + 1)
+        self.assertEqual(verdict.wakes_at(now + 1), now + HASTE)
+        verdict.hasten(now + HASTE + 5)
+        self.assertEqual(verdict.wakes_at(now + HASTE + 5), now + HASTE)
 
     def test_a_reachable_node_is_left_in_peace(self) -> None:
         verdict = Verdict(0.0)

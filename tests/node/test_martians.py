@@ -57,7 +57,9 @@ class MartianCase(SynchronousTestCase):
         self, host: str, wrap_handler: WrapHandler = lambda honest: honest, **settings: object
     ) -> Node:
         self.seed += 1
-        chosen = NodeSettings(**{"port": PORT, "interfaces": (host,), **settings})  # type: ignore[arg-type]
+        # Whether others can reach a node is another matter.
+        where = {"port": PORT, "interfaces": (host,), "reachability": "assume"}
+        chosen = NodeSettings(**where | settings)  # type: ignore[arg-type]
         place = self.network.host(host)
         node = simulated_node(place, self.seed, chosen, wrap_handler=wrap_handler)
         self.wait(node.start())

@@ -55,8 +55,14 @@ class SourceAddressTests(unittest.SynchronousTestCase):
         self.assertEqual((found, made.connected), ("10.1.2.3", [("192.0.2.9", 4000)]))
 
     def test_a_scope_is_dropped_and_the_shortest_form_is_given(self) -> None:
-        found, _ = self.asked("fe80:0::1%eth0", Endpoint("2001:db8::9", 4000))
+        found, _ = self.asked("fe80:0::1%eth0", Endpoint("fe80::9", 4000))
         self.assertEqual(found, "fe80::1")
+        found, _ = self.asked("2001:0db8:0::1", Endpoint("2001:db8::9", 4000))
+        self.assertEqual(found, "2001:db8::1")
+
+    def test_an_address_of_one_link_leads_nowhere_else(self) -> None:
+        for host, there in (("fe80::1%eth0", "2001:db8::9"), ("169.254.0.1", "192.0.2.1")):
+            self.assertIsNone(self.asked(host, Endpoint(there, 4000))[0])
 
     def test_no_route(self) -> None:
         self.assertIsNone(self.asked(None, Endpoint("192.0.2.9", 4000))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.rpc.attached import A_PROVIDER, KEPT, Attached
+from kadtwisted.rpc.attached import A_HOST, A_PROVIDER, KEPT, MOST, Attached
 
 
 def at(provider: int, host: int = 1) -> Endpoint:
@@ -31,6 +31,15 @@ class AttachedTests(SynchronousTestCase):
         self.attached.heard(key(1), at(1), 0.0)
         self.attached.forget(key(1))
         self.attached.forget(key(1))
+        self.assertIsNone(self.attached.find(key(1), 0.0))
+
+    def test_who_does_not_answer_is_forgotten_the_second_time(self) -> None:
+        for _ in range(2):
+            self.attached.silent(key(1))
+            self.attached.heard(key(1), at(1), 0.0)
+            self.attached.silent(key(1))
+            self.assertIsNotNone(self.attached.find(key(1), 0.0))
+        self.attached.silent(key(1))
         self.assertIsNone(self.attached.find(key(1), 0.0))
 
     def test_it_is_remembered_for_a_while(self) -> None:
@@ -63,3 +72,31 @@ class AttachedTests(SynchronousTestCase):
             for number in range(100):
                 attached.heard(key(number), Endpoint(f"{provider}.0.{number}", 8000), 0.0)
             self.assertEqual(len(attached), 64)
+
+    def test_one_host_has_a_share_whatever_its_ports(self) -> None:
+        self.attached = Attached(fair=True)
+        neighbour = key(9999)
+        self.attached.heard(neighbour, at(7, 9), 0.0)
+        for number in range(200):
+            self.attached.heard(key(number), Endpoint("20.7.1.1", 1000 + number), 1.0)
+        self.assertEqual(len(self.attached), 1 + MOST // A_HOST)
+        self.assertEqual(self.attached.find(neighbour, 2.0), at(7, 9))
+        self.assertIsNotNone(self.attached.find(key(199), 2.0))
+
+    def test_where_all_places_are_taken_the_largest_crowd_gives_way(self) -> None:
+        self.attached.heard(key(9999), at(200), 0.0)
+        for number in range(200):
+            self.attached.heard(key(number), at(number % A_PROVIDER, number), 1.0 + number / 100)
+        self.assertEqual(len(self.attached), 64)
+        self.assertEqual(self.attached.find(key(9999), 4.0), at(200))
+        self.attached.heard(key(8888), at(201), 4.0)
+        self.assertEqual(len(self.attached), 64)
+
+    def test_nothing_is_left_of_those_that_have_gone(self) -> None:
+        for number in range(200):
+            self.attached.heard(key(number), at(number % 40, number // 3), float(number))
+        for number in range(200):
+            self.attached.forget(key(number))
+        self.assertEqual(len(self.attached), 0)
+        self.assertEqual(self.attached._by_host, {})
+        self.assertIsNone(self.attached._crowd.first_of_most())

@@ -246,6 +246,18 @@ class RecordTests(SynchronousTestCase):
         self.assertFalse(endpoints.has_answered(THERE))
         self.assertIsNone(endpoints.round_trip(THERE))
 
+    def test_who_has_answered_is_told_by_the_key(self) -> None:
+        endpoints = self.endpoints
+        endpoints.answered(HERE, 0.25)
+        for key in (b"", ALICE, BOB):
+            self.assertTrue(endpoints.has_answered(HERE, key))
+        endpoints.remember_token(HERE, TOKEN, 5.0, ALICE)
+        for key, has_answered in ((b"", True), (ALICE, True), (BOB, False)):
+            self.assertEqual(endpoints.has_answered(HERE, key), has_answered)
+        endpoints.remember_token(HERE, TOKEN, 6.0, BOB)
+        self.assertFalse(endpoints.has_answered(HERE, ALICE))
+        self.assertTrue(endpoints.has_answered(HERE, BOB))
+
     def test_the_network_last_accepted(self):
         self.endpoints.remember_network(HERE, 0)
         self.assertEqual(self.endpoints.network(HERE), 0)

@@ -20,6 +20,7 @@ _OWN = MappingProxyType(
         "sybil": {**_VALUES, "shares": "10,20"},
         "eclipse": {"hoard.ids": "5", "hoard.lasts": "2m"},
         "nat": {**_VALUES, "shares": "0,30"},
+        "nat-mix": {**_VALUES, "shares": "60"},
         "latency": {"dead": "0,10"},
         "waiting": {"records.count": "2", "dead": "0,10"},
     }

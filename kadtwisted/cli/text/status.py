@@ -7,6 +7,7 @@ are shown by ``--json`` only, except those of dropped datagrams.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 
 from kadtwisted.cli.text.output import Described, count_of, duration, milliseconds, size, table
 from kadtwisted.model.health import clock_fault
@@ -43,6 +44,7 @@ def _facts(status: Described) -> list[tuple[str, str]]:
         *(("Listening", _listening(link)) for link in links),
         *(("Same key at", link["twin"]) for link in links if link.get("twin")),
         *(("Mapped", _mapped(link["mapping"])) for link in links if link.get("mapping")),
+        *(("From outside", _reached(link)) for link in links if _is_measured(link)),
         ("Contacts", ", ".join(_contacts(link) for link in links)),
         ("Stored", f"{stored}, {size(status['stored_bytes'])}{full}"),
         ("Own records", _own_records(status)),
@@ -58,6 +60,46 @@ def _mapped(mapping: Described) -> str:
     left = duration(mapping["left_seconds"])
     doubt = f", but {mapping['problem']}" if mapping["problem"] else ""
     return f"{mapping['outer'] or 'at the gateway'} by {mapping['protocol']}, for {left}{doubt}"
+
+
+_REACHED = MappingProxyType(
+    {
+        "reachable": "others can reach this node",
+        "unreachable": "others cannot reach this node",
+        "unknown": "not known yet whether others can reach this node",
+    }
+)
+_NATS = MappingProxyType(
+    {
+        "none": "no NAT",
+        "independent": "behind a NAT that keeps its port",
+        "dependent": "behind a NAT that changes its port",
+    }
+)
+
+
+def _is_measured(link: Described) -> bool:
+    """Whether there is anything to say of who can reach the node."""
+    reach = link.get("reachability")
+    if reach is None or reach["verdict"] == "assumed":
+        return False
+    return reach["verdict"] in ("reachable", "unreachable") or bool(reach["read_only_because"])
+
+
+def _reached(link: Described) -> str:
+    """Whether others can reach the node over one family, why so, and what is done about it."""
+    reach = link["reachability"]
+    parts = [f"{link['family']}: {_REACHED.get(reach['verdict'], reach['verdict'])}"]
+    if reach["verdict"] == "unreachable" and reach["networks_failed"]:
+        parts[0] += f" ({count_of(reach['networks_failed'], 'network')} tried)"
+    if reach["nat"] in _NATS:
+        parts.append(_NATS[reach["nat"]])
+    if reach["read_only_because"]:
+        parts.append("read-only to others")
+    if reach["introducers"]:
+        often = duration(reach["keep_alive_seconds"])
+        parts.append(f"{count_of(reach['introducers'], 'introducer')} pinged every {often}")
+    return ", ".join(parts)
 
 
 def _own_records(status: Described) -> str:

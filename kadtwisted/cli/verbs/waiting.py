@@ -10,6 +10,7 @@ import os
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.cli.session import Session, drive
 from kadtwisted.errors import NodeStopped
+from kadtwisted.model.health import WORRYING
 
 LOOK_EVERY = 0.25
 """MAGIC: seconds between two looks; who waits for a node does not mind so few."""
@@ -21,10 +22,16 @@ async def wait(session: Session) -> int:
     while (found := _verdict(session)) not in wanted:
         if found is not None:
             missing = " or ".join(wanted)
-            session.waits_for = f"the node is {found}; it did not become {missing}"
+            session.waits_for = f"the node is {found}{_why(found)}; it did not become {missing}"
         session.world.pause(LOOK_EVERY)
     session.output.report({"health": found}, lambda _: f"kad: the node is {found}")
     return os.EX_OK
+
+
+def _why(word: str) -> str:
+    """What is wrong with a node that has this verdict, if anything is."""
+    worrying = {each.word: f" ({each.sentence})" for each in WORRYING}
+    return worrying.get(word, "")
 
 
 def _verdict(session: Session) -> str | None:

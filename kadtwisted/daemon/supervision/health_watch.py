@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
-from kadtwisted.model.health import Health, clock_fault
+from kadtwisted.model.health import WORRYING, Health, clock_fault
 from kadtwisted.node.world import slept_seconds
 
 T = TypeVar("T")
@@ -27,10 +27,6 @@ until it is known for the first time."""
 
 A_NAP = 5.0
 """MAGIC: seconds of sleep that are worth a line."""
-
-WORRYING = frozenset(
-    {Health.OFFLINE, Health.BLOCKED, Health.ISOLATED, Health.DOUBLED, Health.DEGRADED}
-)
 
 
 class HealthWatch:

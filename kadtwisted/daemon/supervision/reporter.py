@@ -53,10 +53,14 @@ class Reporter:
 
 
 def status_line(health: Health, status: NodeStatus) -> str:
-    """What ``systemctl status`` shows: health, contacts, records, and a clock that is wrong."""
+    """What ``systemctl status`` shows: health, contacts, records, whether others cannot reach the
+    node, and a clock that is wrong."""
     contacts = sum(link.contacts + link.tentative for link in status.links)
     line = f"{health.word}: {health.sentence}; contacts {contacts}, records {status.stored_records}"
     for twin in filter(None, (link.twin for link in status.links)):
         line += f"; the same key is at {twin}"
+    whys = {link.reach.read_only for link in status.links if link.reach is not None}
+    if status.read_only and (why := "; ".join(sorted(whys - {""}))):
+        line += f"; read-only to others: {why}"
     fault = clock_fault(status.clock_ahead)
     return f"{line}; {fault}" if fault else line

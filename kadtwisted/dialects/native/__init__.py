@@ -2,6 +2,7 @@
 
 from kadtwisted.dialects.native.dialect import (
     FORMATS,
+    INTRODUCTIONS,
     RESERVED_NETWORKS,
     SHORT_ANSWER,
     NativeDialect,
@@ -11,6 +12,7 @@ from kadtwisted.dialects.native.dialect import (
 
 __all__ = [
     "FORMATS",
+    "INTRODUCTIONS",
     "RESERVED_NETWORKS",
     "SHORT_ANSWER",
     "NativeDialect",

@@ -25,8 +25,8 @@ of a HAVE to look up, take about as long as a PING; `python -m kadtwisted.testin
 measures it."""
 
 INTRODUCING = frozenset((Probe, Punch, Introduce))
-"""Requests that bring somebody a datagram of a stranger.  They are padded to its length even with a
-token, so that nobody gets more than was sent for it."""
+"""Requests that bring somebody a datagram of a stranger.  They are padded even with a token, so
+that nobody gets more than was sent for it."""
 INTRODUCING_UNITS = 3.0
 """What it takes to ask a third node, or to agree on a secret with a stranger and send it a PING."""
 

@@ -25,6 +25,8 @@ from kadtwisted.model.messages import (
     Have,
     Listen,
     Ping,
+    Probe,
+    Punch,
     RequestBody,
     Store,
 )
@@ -47,6 +49,10 @@ SHORT_ANSWER = 216
 below 24, which all defined ones are.  And for a PONG with an agent of 64 bytes, its own IPv6
 endpoint, features below 2^32 and bitmaps of 2 bytes; a longer one loses its agent."""
 
+INTRODUCTIONS = 2 * SHORT_ANSWER
+"""What an asker brings for an INTRODUCE, which may have to be sent twice: the first time its
+recipient may only say that our token is not valid there."""
+
 MESSAGES = frozenset((Ping, FindNode, FindValue, Store, Have, Listen, Changed)) | INTRODUCING
 """The requests that there are."""
 PROVEN_ONLY = frozenset((Store, Have, Listen)) | INTRODUCING
@@ -63,7 +69,7 @@ class NativeDialect(Dialect):
     serializer: ISerializer
     sealer: ISealer
     answer_length: Callable[[RequestBody], int]
-    """Length of the datagram that a request wants in answer: an unproven asker pads to it."""
+    """To what length a request is padded by an asker that has not proven where it receives."""
     settings: NodeSettings
     secure_random: Callable[[int], bytes]
 
@@ -124,8 +130,11 @@ def answer_unknown(_: RequestBody) -> Error:
 
 
 def answer_length(body: RequestBody) -> int:
-    """Bytes of the longest datagram that answers a request: whole lists of contacts fill one."""
-    return DATAGRAM_LIMIT if isinstance(body, FindNode | FindValue) else SHORT_ANSWER
+    """Bytes of the longest datagram that answers a request: whole lists of contacts fill one.  Or
+    of all that it brings others, if that is more."""
+    if isinstance(body, FindNode | FindValue):
+        return DATAGRAM_LIMIT
+    return INTRODUCTIONS if isinstance(body, Probe | Punch) else SHORT_ANSWER
 
 
 def _make_sealer(

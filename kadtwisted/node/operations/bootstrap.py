@@ -171,9 +171,9 @@ class Bootstrap:
         for index in due[:MAX_BUCKET_LOOKUPS]:
             await refresh_bucket(context, link, index, gently=gently)
         if not link.read_only:
-            await self._introduce(link)
+            await self.introduce(link)
 
-    async def _introduce(self, link: Link) -> None:
+    async def introduce(self, link: Link) -> None:
         """Ping all contacts: the token in the ping lets them take us into their tables."""
         pings = [link.ask(contact, Ping(), known=True) for contact in link.table.contacts()]
         await all_of([each.addErrback(_unless_stopped) for each in pings])

@@ -43,6 +43,9 @@ from kadtwisted.rpc.served_kinds import ServedKinds
 from kadtwisted.upkeep.twins import Twins
 from kadtwisted.upkeep.uplink import Uplink
 
+Aside = Callable[[bytes, Endpoint], bool]
+"""Sends a datagram from another port than ours; whether it was sent."""
+
 
 class Asking:
     """The requests of one link, and what they teach about its contacts and itself."""
@@ -89,7 +92,7 @@ class Asking:
     ) -> Deferred[Answer]:
         """Ask a contact and let the table know how it went; see :meth:`Link.ask`."""
         endpoint = contact.endpoint
-        if self._first_contact is None or known or self._requests.has_answered(endpoint):
+        if self._first_contact is None or known or self._requests.has_answered(contact):
             return self._request(contact, body, on_soft, retransmit=True)
         first = self._first_requests.get(endpoint)
         if first is not None:
@@ -111,7 +114,7 @@ class Asking:
         return (
             self._first_contact is not None
             and endpoint not in self._first_requests
-            and not self._requests.has_answered(endpoint)
+            and not self._requests.has_answered(contact)
         )
 
     def _first_ended(self, result: Answer | Failure, endpoint: Endpoint) -> Answer | Failure:
@@ -173,23 +176,25 @@ class Asking:
         asking = self._requests.request(contact, Ping(), retransmit=False)
         return asking.addCallback(self._introduced)
 
-    def knock(self, contact: Contact, *, proven: bool, waits: bool) -> bool:
+    def knock(self, contact: Contact, aside: Aside | None, *, proven: bool, waits: bool) -> bool:
         """Send one PING to somebody who is said to have asked for it; see :meth:`Link.knock`."""
-        endpoint, now = contact.endpoint, self._now()
-        first = self._first_contact
-        if first is not None and not (proven or self._requests.has_answered(endpoint)):
+        endpoint, now, first = contact.endpoint, self._now(), self._first_contact
+        if first is not None and not (proven or self._requests.has_answered(contact)):
             may = first.may_try if waits else first.may_ask
             if not may(endpoint, now):
                 return False
+        if aside is not None:
+            return aside(self._requests.unawaited(contact, Ping()), endpoint)
         knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
+        sent = not knocking.called
         knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
-        return True
+        return sent
 
     def ping_once(self, contact: Contact) -> Deferred[Answer]:
         """Send one PING to where an introducer says that a node waits for it; that changes no
         table.  Fails with ``SendFailed`` if the limits of hearsay forbid it, or as a request."""
         endpoint, first = contact.endpoint, self._first_contact
-        proven = first is None or self._requests.has_answered(endpoint)
+        proven = first is None or self._requests.has_answered(contact)
         if not proven and first is not None and not first.may_try(endpoint, self._now()):
             return fail(SendFailed(f"others near {endpoint} were asked"))
         pinging = self._requests.request(contact, Ping(), retransmit=False)
@@ -291,7 +296,8 @@ class Asking:
             return
         # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
         self._proven(answer.contact.endpoint)
-        self.displaced.forget(answer.contact)
+        body = answer.reply.body
+        self._placed(answer.contact, body.own if isinstance(body, Pong) else None)
         if self.reach.admits(answer.contact.endpoint):
             self.changed(self.table.introduced(answer.contact, self._now()))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from kadtwisted.dialects.door import Received
 from kadtwisted.errors import InvalidAddress
 from kadtwisted.model.contact import Contact, Endpoint
+from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
 from kadtwisted.rpc.attached import Attached
@@ -64,7 +65,9 @@ class Learning:
             return
         node_id = self._identify(received.key)
         self._table.heard(node_id, endpoint, now)
-        if not self._table.wants(node_id, endpoint) or not asking.has_room(self._meeting):
+        if not asking.has_room(self._meeting):
+            return
+        if not (self._table.wants(node_id, endpoint) or self._is_elsewhere(node_id, endpoint)):
             return
         try:
             contact = Contact.at(node_id, endpoint, received.key)
@@ -74,3 +77,10 @@ class Learning:
             return
         self._meeting[endpoint] = None
         asking.meet(contact).addBoth(asking.probed, endpoint, self._meeting)
+
+    def _is_elsewhere(self, node_id: NodeID, endpoint: Endpoint) -> bool:
+        """Whether a contact that asks us from here is known at another endpoint: it may have moved,
+        as a laptop does.  If it says itself that it is here, it is
+        (:mod:`~kadtwisted.routing.moves`)."""
+        entry = self._table.get(node_id)
+        return entry is not None and entry.contact.endpoint != endpoint

@@ -132,22 +132,28 @@ class Link:
         """
         return self._asking.ask(contact, body, on_soft=on_soft, known=known, gently=gently)
 
-    def tell(self, contact: Contact, body: RequestBody) -> Deferred[Answer]:
+    def tell(
+        self, contact: Contact, body: RequestBody, *, retransmit: bool = True
+    ) -> Deferred[Answer]:
         """Send a request to somebody who has asked for it at this endpoint.
 
         Nothing that comes of it changes the table: it may be a node that belongs in none.  Fails as
         :meth:`Requests.request` does.
         """
-        return self.requests.request(contact, body)
+        return self.requests.request(contact, body, retransmit=retransmit)
 
-    def knock(self, contact: Contact, *, proven: bool = False, waits: bool = False) -> bool:
+    def knock(
+        self, contact: Contact, *, proven: bool = False, waits: bool = False, aside: bool = False
+    ) -> bool:
         """Send one PING to somebody who is said to have asked for it; whether it was sent.
 
         Unless it has ``proven`` to us that it receives there, or has answered before, only as often
         as :class:`~kadtwisted.rpc.first_contact.FirstContact` allows; one that ``waits`` for us
-        may get one for each node that says so.  What comes of it changes no table.
+        may get one for each node that says so.  ``aside``, it comes from a port to which its NAT
+        has never sent anything, and no answer is heard.  What comes of it changes no table.
         """
-        return self._asking.knock(contact, proven=proven, waits=waits)
+        write = self.protocol.write_aside if aside else None
+        return self._asking.knock(contact, write, proven=proven, waits=waits)
 
     def ping_once(self, contact: Contact) -> Deferred[Answer]:
         """Send one PING, within the limits of hearsay, to where an introducer says that a node

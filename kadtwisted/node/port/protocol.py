@@ -13,7 +13,7 @@ from errno import EACCES, EPERM
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import InvalidAddressError, MessageLengthError
+from twisted.internet.error import CannotListenError, InvalidAddressError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
@@ -41,6 +41,7 @@ class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node; ``handle`` answers requests.
 
     Its owner may set callables: each of ``overhear`` is shown each request before it is answered;
+    ``wrote`` is told to which host each datagram goes;
     ``learn`` is shown each request whose sender may be worth
     knowing, after the answer is on its way; ``on_death`` is called when the port closes unasked.
     """
@@ -50,9 +51,11 @@ class KademliaProtocol(DatagramProtocol):
 
     def __init__(self, context: NodeContext, door: IDoor, handle: Handle) -> None:
         self._now = context.world.now
+        self._reactor = context.reactor
         self.door = door
         self._handle = handle
         self.learn: Callable[[Received, float], object] = _nothing
+        self.wrote: Callable[[str], object] | None = None
         self.overhear: list[Callable[[Received, float], object]] = []
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
@@ -176,6 +179,8 @@ class KademliaProtocol(DatagramProtocol):
         if self.transport is None:
             self._counts["send.failed"] += 1
             raise SendFailed("the UDP port died and is being bound again")
+        if self.wrote is not None:
+            self.wrote(endpoint.host)
         try:
             self.transport.write(datagram, endpoint)
         except BlockingIOError:
@@ -187,6 +192,30 @@ class KademliaProtocol(DatagramProtocol):
             raise SendFailed(f"cannot send to {endpoint}: {why}", forbidden=forbidden) from None
         else:
             self._counts["datagrams.out"] += 1
+
+    def write_aside(self, datagram: bytes, endpoint: Endpoint) -> bool:
+        """Send a datagram from a port that nothing else is sent from, and wait for no answer;
+        whether it was sent.  An empty one is not."""
+        if self.transport is None or not datagram:
+            return False
+        if self.wrote is not None:
+            self.wrote(endpoint.host)
+        aside: Any = DatagramProtocol()
+        aside.noisy = False
+        try:
+            port = self._reactor.listenUDP(0, aside, interface=self.transport.getHost().host)
+        except CannotListenError:  # no port is free, or the address has gone
+            self._counts["send.failed"] += 1
+            return False
+        try:
+            aside.transport.write(datagram, tuple(endpoint))
+        except OSError:
+            self._counts["send.failed"] += 1
+            return False
+        finally:
+            port.stopListening()
+        self._counts["datagrams.out"] += 1
+        return True
 
 
 def _nothing(*_: object) -> None:

@@ -139,7 +139,12 @@ class Requests:
         self._transactions = door.transactions
         self._endpoints = door.endpoints
         self._write = write
-        self._floors = {Store: timeouts.store_floor, Ping: timeouts.ping_floor}
+        self._floors = {
+            Store: timeouts.store_floor,
+            Ping: timeouts.ping_floor,
+            Probe: timeouts.store_floor,  # the answer waits for one or two other nodes
+            Punch: timeouts.store_floor,
+        }
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
         self.running = False
@@ -169,9 +174,9 @@ class Requests:
             return Patience(again, patience.hard, STORE_REPEATS)
         return patience
 
-    def has_answered(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint ever answered."""
-        return self._endpoints.has_answered(endpoint)
+    def has_answered(self, contact: Contact) -> bool:
+        """Whether this contact answered the last time that its endpoint did."""
+        return self._endpoints.has_answered(contact.endpoint, contact.key)
 
     def round_trip(self, endpoint: Endpoint) -> float | None:
         """The smoothed round trip to an endpoint in seconds, ``None`` if none was measured."""
@@ -216,6 +221,18 @@ class Requests:
         asked.waiter = Deferred(lambda _: self._forget(asked))
         self._begin(asked)
         return asked.waiter
+
+    def unawaited(self, contact: Contact, body: RequestBody) -> bytes:
+        """The datagram of a request whose answer nobody waits for; empty if there can be none, as
+        for a key that is no key."""
+        asked = _Asked(contact, body, False, None, None, None, False, None, False)
+        try:
+            patience = self.patience(contact.endpoint, body)
+            return self._door.request(asked, patience, self._now())
+        except KadtwistedError:
+            return b""
+        finally:
+            self._forget(asked)
 
     def _forget(self, asked: _Asked) -> None:
         if asked.transaction is not None:

@@ -98,10 +98,19 @@ class Portmapper:
         return DeferredList(list(self._ending))
 
     def look_again(self) -> None:
-        """Our address may be another one: look at once."""
+        """Where others see us may be elsewhere now: that may show that a mapping is needed."""
+        if self._waits:
+            self._wait_no_more()
+
+    def moved(self) -> None:
+        """This machine is in another network, or in one again, or in none: whatever was mapped, its
+        gateway may be another one, though it has the same address."""
         if self._waits:
             self._wait_no_more()
         elif self._bound is not None:
+            if self._find() == self._gateway:
+                self._lease = self._gateway = None
+                self._let_go()
             self._look()
 
     def answered(self, endpoint: Endpoint) -> None:
@@ -169,7 +178,8 @@ class Portmapper:
 
     def _begin_lease(self, gateway: Gateway, bound: Endpoint) -> None:
         protocols = AUTO if self._wanted in ("auto", NEEDED) else (Protocol(self._wanted),)
-        self._nonce = self._secure_random(pcp.NONCE_BYTES)
+        # One for all: a gateway knows by it that a mapping is ours (RFC 6887, 11.2).
+        self._nonce = self._nonce or self._secure_random(pcp.NONCE_BYTES)
         self._lease = Lease(gateway.our_host, bound.port, protocols)
         port = _GatewayPort(gateway, self._heard)
         try:
@@ -182,12 +192,15 @@ class Portmapper:
 
     def _end_lease(self) -> None:
         lease, self._lease = self._lease, None
+        if lease is not None and self._port is not None:
+            for ask in lease.end():
+                self._send(ask, self._port)
+        self._let_go()
+
+    def _let_go(self) -> None:
         port, self._port = self._port, None
-        if lease is None or port is None:
-            return
-        for ask in lease.end():
-            self._send(ask, port)
-        self._wait_for(port.close())
+        if port is not None:
+            self._wait_for(port.close())
 
     def _work(self, asks: Sequence[Ask]) -> None:
         """Ask, tell what has changed, and come back when something is due."""

@@ -39,6 +39,7 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.node.port.requests import Answer
+from kadtwisted.routing.liveness import Entry
 from kadtwisted.rpc.introductions import (
     ASKER_BURST,
     ASKER_SECONDS,
@@ -47,8 +48,11 @@ from kadtwisted.rpc.introductions import (
     INTRODUCER_SECONDS,
     LATER,
     LONGEST_AFTER,
+    NAMED_BURST,
+    NAMED_SECONDS,
     REMEMBERED,
     Book,
+    Places,
 )
 
 THIRDS = 2
@@ -81,14 +85,20 @@ class Introducing:
         self._faults = context.faults
         self._askers = Book(ASKER_BURST, ASKER_SECONDS)
         self._introducers = Book(INTRODUCER_BURST, INTRODUCER_SECONDS)
+        self._named = Book(NAMED_BURST, NAMED_SECONDS)
+        # As often as they themselves would listen to us.
+        self._targets = Book(INTRODUCER_BURST, INTRODUCER_SECONDS, each_port=True)
         self._under_way: dict[Endpoint, None] = {}
+        self._room = Places(AT_ONCE, fair=context.open_network)
         self._later: dict[Endpoint, IDelayedCall] = {}
+        self._owed = Places(LATER, fair=context.open_network)
         self._told: Generations[tuple[Endpoint, bytes, Endpoint], float] = Generations(REMEMBERED)
 
     def stop(self) -> None:
         """Send no PING any more that was promised for later."""
-        for each in self._later.values():
-            each.cancel()
+        for endpoint, ping in self._later.items():
+            ping.cancel()
+            self._owed.give_back(endpoint)
         self._later.clear()
 
     # --- The introducer ----------------------------------------------------------------------
@@ -101,14 +111,16 @@ class Introducing:
             return TOO_LATE
         if endpoint in self._under_way:
             return None  # a repeat: the first one will be answered
-        if not self._may_begin(endpoint):
-            return BUSY
+        if not self._askers.spend(endpoint, self._now()):
+            return self._busy()
         link = self._links[endpoint.family]
         if body.after:
             return self._ping_later(link, received.key, endpoint, body.after)
         thirds = self._thirds(link, endpoint)
         if not thirds:
             return NOBODY
+        if not self._room.take(endpoint):
+            return self._busy()
         told = Introduce(received.key, endpoint, Purpose.PROBE)
         return self._begun(endpoint, self._ask_thirds(link, thirds, told))
 
@@ -118,48 +130,59 @@ class Introducing:
         endpoint = Endpoint(*received.endpoint)
         if endpoint in self._under_way:
             return None
-        if not self._may_begin(endpoint):
-            return BUSY
+        if not self._askers.spend(endpoint, self._now()):
+            return self._busy()
         link = self._links[endpoint.family]
         target = self._target(link, body.key)
         if target is None or target.endpoint == endpoint:
             return NOT_HERE
+        if scope_of(target.endpoint.host) != scope_of(endpoint.host):
+            return NOT_HERE  # neither would believe us, and a private address is nobody's business
+        if not self._targets.spend(target.endpoint, self._now()) or not self._room.take(endpoint):
+            return self._busy()
         told = Introduce(received.key, endpoint, Purpose.PATH, body.kind)
-        asking: Deferred[ReplyBody] = link.tell(target, told).addCallback(self._punched, target)
+        telling = link.tell(target, told, retransmit=False)  # others will tell it, too
+        asking: Deferred[ReplyBody] = telling.addCallback(self._punched, target)
         return self._begun(endpoint, asking.addErrback(self._not_punched, link, target))
 
-    def _may_begin(self, endpoint: Endpoint) -> bool:
-        begins = len(self._under_way) < AT_ONCE and self._askers.spend(endpoint, self._now())
-        self._counts["introductions" if begins else "introductions.refused"] += 1
-        return begins
+    def _busy(self) -> Error:
+        self._counts["introductions.refused"] += 1
+        return BUSY
 
     def _begun(self, endpoint: Endpoint, asking: Deferred[ReplyBody]) -> Deferred[ReplyBody]:
-        """One more is under way, until this fires."""
+        """One more is under way, until this fires; it has a place."""
+        self._counts["introductions"] += 1
         self._under_way[endpoint] = None
 
         def ended(result: ReplyBody | Failure) -> ReplyBody | Failure:
-            self._under_way.pop(endpoint, None)
+            del self._under_way[endpoint]
+            self._room.give_back(endpoint)
             return result
 
         return asking.addBoth(ended)
 
     def _thirds(self, link: Link, asker: Endpoint) -> list[Contact]:
         """A few verified contacts of other networks than the asker's and our own, at random."""
-        scope = scope_of(asker.host)
         taken = {_provider(asker)}
         if link.observed is not None:
             taken.add(_provider(link.observed))
-        found = [
-            each.contact
-            for each in link.table.entries()
-            if not (each.tentative or each.suspect or each.withheld or each.displaced)
-            and scope_of(each.contact.endpoint.host) == scope
-            and _provider(each.contact.endpoint) not in taken
-        ]
+        found = link.table.entries()
         chosen: list[Contact] = []
         while found and len(chosen) < THIRDS:
-            chosen.append(found.pop(self._random.getrandbits(32) % len(found)))
+            entry = found.pop(self._random.getrandbits(32) % len(found))
+            if self._may_be_third(entry, asker, taken):
+                chosen.append(entry.contact)
         return chosen
+
+    def _may_be_third(self, entry: Entry, asker: Endpoint, taken: set[bytes]) -> bool:
+        if entry.tentative or entry.suspect or entry.withheld or entry.displaced:
+            return False
+        endpoint = entry.contact.endpoint
+        return (
+            scope_of(endpoint.host) == scope_of(asker.host)
+            and _provider(endpoint) not in taken
+            and self._targets.spend(endpoint, self._now())
+        )
 
     def _ask_thirds(
         self, link: Link, thirds: list[Contact], told: Introduce
@@ -190,7 +213,7 @@ class Introducing:
     def _not_punched(self, failure: Failure, link: Link, target: Contact) -> ReplyBody:
         failure.trap(KadtwistedError)
         if failure.check(RequestTimedOut):
-            link.attached.forget(target.key)
+            link.attached.silent(target.key)
         return NO_WAY
 
     # --- Who is told -------------------------------------------------------------------------
@@ -217,11 +240,12 @@ class Introducing:
 
     def _is_introducer(self, link: Link, key: bytes, sender: Endpoint, purpose: int) -> bool:
         entry = link.table.get(self._identify(key))
-        if entry is None or entry.tentative or entry.contact.endpoint != sender:
+        if entry is None or entry.contact.endpoint != sender:
             return False
         if purpose == Purpose.PATH:
-            return link.introducers is None or sender in link.introducers
-        return purpose == Purpose.PROBE
+            known = link.introducers
+            return not entry.tentative if known is None else sender in known
+        return purpose == Purpose.PROBE  # in a young network all contacts are tentative
 
     def _knock(self, link: Link, sender: Endpoint, body: Introduce) -> bool:
         """Send the asker its one PING, if an endpoint on hearsay may be asked now."""
@@ -234,17 +258,23 @@ class Introducing:
             contact = Contact.at(self._identify(body.key), there, body.key)
         except InvalidAddress:
             return False
-        return link.knock(contact, waits=body.purpose == Purpose.PATH)
+        # Only those that this node chose itself may have it send more than one a minute.
+        chosen = body.purpose == Purpose.PATH and link.introducers is not None
+        # A probe must not come through what the asker's NAT has opened for this port.
+        aside = body.purpose == Purpose.PROBE
+        return self._named.spend(there, self._now()) and link.knock(
+            contact, waits=chosen, aside=aside
+        )
 
     # --- PINGs for later ---------------------------------------------------------------------
 
     def _ping_later(self, link: Link, key: bytes, endpoint: Endpoint, after: int) -> Reply:
         """Promise a PING, one for each endpoint: a newer promise takes the place of an older."""
-        earlier = self._later.pop(endpoint, None)
+        earlier = self._later.get(endpoint)
         if earlier is not None:
             earlier.cancel()
-        if len(self._later) >= LATER:
-            return BUSY
+        elif not self._owed.take(endpoint):
+            return self._busy()
         contact = Contact.at(self._identify(key), endpoint, key)
         ping = partial(self._ping, link, contact)
         self._later[endpoint] = self._reactor.callLater(after, ping)
@@ -252,6 +282,7 @@ class Introducing:
 
     def _ping(self, link: Link, contact: Contact) -> None:
         del self._later[contact.endpoint]
+        self._owed.give_back(contact.endpoint)
         link.knock(contact, proven=True)
 
 

@@ -32,6 +32,9 @@ PINGED_AT_ONCE = 32
 """Contacts that are pinged after a move, the latest heard first.  MAGIC: enough networks to agree
 on where we are now, though half of them have gone; the others are pinged when we have joined."""
 
+INTRODUCED_AFTER = 6.0
+"""Seconds after which all contacts are pinged once more: the first answers told us where we are,
+and by now each looks again at who asks (:data:`~kadtwisted.node.port.learning.CONSIDER_EVERY`)."""
 ANYWHERE = MappingProxyType(
     {Family.IPV4: Endpoint("192.0.2.1", 9), Family.IPV6: Endpoint("2001:db8::1", 9)}
 )
@@ -57,6 +60,7 @@ class AddressWatch:
         self._towards: dict[Family, Endpoint] = {}
         self._meeting = False
         self._moved: dict[Family, None] = {}
+        self._introduce_at: float | None = None
         # Not in the class body: Twisted would name the logger after the class there.
         self._log = Logger(namespace="kadtwisted.node")
 
@@ -100,6 +104,9 @@ class AddressWatch:
             self._look(self._links[family])
         if self._moved and not self._meeting:
             return self._meet_again()
+        if self._introduce_at is not None and self._now() >= self._introduce_at:
+            self._introduce_at = None
+            return self._contacts.introduce()
         return 0.0
 
     def _look(self, link: Link) -> None:
@@ -173,6 +180,7 @@ class AddressWatch:
                 cost += len(asking) + LOOKUP_COST * len(links)
         finally:
             self._meeting = False
+        self._introduce_at = self._now() + INTRODUCED_AFTER
         return cost
 
 

@@ -31,7 +31,7 @@ from kadtwisted.model.messages import FindNode, Nodes, Ping
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.bootstrap import Bootstrap
-from kadtwisted.node.operations.searches import find_at_cost, refresh_bucket
+from kadtwisted.node.operations.searches import all_of, find_at_cost, refresh_bucket
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.routing.liveness import Entry
@@ -259,6 +259,12 @@ class ContactUpkeep:
             pass
         if any(link.heard_here() for link in self._links.values()):
             await self._bootstrap.settle()
+
+    async def introduce(self) -> float:
+        """Ping all contacts, so that they ask us where we are now, and find us there."""
+        links = self._links.connected()
+        await all_of([Deferred.fromCoroutine(self._bootstrap.introduce(each)) for each in links])
+        return float(sum(len(each.table) for each in links))
 
     def _try_contact(self) -> Deferred[Any]:
         """Ping the next contact of all tables, one contact a call."""

@@ -125,13 +125,18 @@ class Case(NamedTuple):
         return found
 
     def _reach(self) -> dict[str, Any]:
-        """How many members anybody can reach."""
+        """How many members anybody can reach, and how many serve though nobody can, or do not
+        serve though everybody can."""
         population = self.population
         reachable, natted = population.reachable(), population.split()[1]
         natted_too = [each for each in reachable if population.is_natted(each)]
+        ready = dict.fromkeys(each.number for each in reachable)
+        serving = dict.fromkeys(each.number for each in population.serving())
         return {
             "reachable_percent": percent(len(reachable), len(population.members)),
             "natted_reachable_percent": percent(len(natted_too), len(natted)),
+            "serving_in_vain": sum(each not in ready for each in serving),
+            "idle_though_reachable": sum(each not in serving for each in ready),
         }
 
     def _holders(self, values: StoredValues) -> dict[str, Any]:

@@ -36,9 +36,10 @@ in simulation answer at once, or after one look-up of their own."""
 
 
 ASSUME = "assume"
+MEASURE = "measure"
 RELAY = "relay"
-RULES = (ASSUME, RELAY)
-"""What nodes behind NATs do about it."""
+RULES = (ASSUME, MEASURE, RELAY)
+"""What is done about NATs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ class NatSettings:
         "the NATs. RFC 4787 asks for 2 min or more.",
     )
     reachability: tuple[str, ...] = setting(
-        (ASSUME,),
+        (MEASURE,),
         Several(Choice(RULES)),
-        "What nodes behind NATs do about it, a case each. assume: nothing. relay: nothing, but "
-        "what their NATs would drop comes through a neighbour without a NAT.",
+        "What is done about NATs, a case each. measure: every node finds out whether others can "
+        "reach it, and serves if so. assume: every node serves. relay: every node serves, and what "
+        "a NAT would drop comes through a neighbour without one.",
     )
 
     def weights(self) -> dict[str, float]:

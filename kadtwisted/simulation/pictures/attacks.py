@@ -83,38 +83,48 @@ def _eclipse_of(found: Document, size: int) -> Sheet:
 
 
 def nat(found: Document) -> dict[str, Sheet]:
-    """What is reached, what is found and what tables hold, against the share behind NATs.
-
-    With several rules: what tables hold in vain and what nodes without a NAT send, by rule.
-    """
+    """What is reached, what is found and what tables hold, against the share behind NATs; with
+    several rules, what each of them costs."""
+    if len({row.get("reachability") for row in found["rows"]}) > 1:
+        return {"": _rules(found)}
     made = Sheet("A part of all nodes lives behind NATs", caption(found), 1, 2, height=2.9)
     share = "behind NATs, % of all nodes"
+    parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")
+    tables = made.panel(0, 1, title="A routing table", x=share, y="contacts a node, mean")
     rows = found["rows"]
-    rules = list(dict.fromkeys(row.get("reachability", "") for row in rows))
-    if len(rules) > 1:
-        left, right = _VAIN, _PAID
-        parts = made.panel(0, 0, title="Contacts that nobody told could reach", x=share,
-                           y="of the verified ones, %")  # fmt: skip
-        others = made.panel(0, 1, title="A node without a NAT, at rest", x=share,
-                            y="bytes sent a second, mean")  # fmt: skip
-    else:
-        left, right = _REACH, _TABLES
-        parts = made.panel(0, 0, title="Reads and reach", x=share, y="of all such, %")
-        others = made.panel(0, 1, title="A routing table", x=share, y="contacts a node, mean")
-    cases = list(dict.fromkeys((row["nodes"], row.get("reachability", "")) for row in rows))
-    for number, case in enumerate(cases):
-        own = [row for row in rows if (row["nodes"], row.get("reachability", "")) == case]
-        rule = case[1] if len(rules) > 1 else ""
-        for axes, keys in ((parts, left), (others, right)):
+    for number, size in enumerate(dict.fromkeys(row["nodes"] for row in rows)):
+        own = [row for row in rows if row["nodes"] == size]
+        for axes, keys in ((parts, _REACH), (tables, _TABLES)):
             for place, (key, name) in enumerate(keys.items(), number * len(keys)):
-                _by_share(
-                    axes, place, own, "natted_percent", key, name + rule + _size(found, own[0])
-                )
+                _by_share(axes, place, own, "natted_percent", key, name + _size(found, own[0]))
     sheet.percent(parts)
-    sheet.from_nothing(others)
+    sheet.from_nothing(tables)
     sheet.legend(parts)
-    sheet.legend(others)
+    sheet.legend(tables)
     return {"": made}
+
+
+def _rules(found: Document) -> Sheet:
+    """What a node sends at rest and how long a read takes, by what is done about NATs."""
+    made = Sheet("What is done about NATs, and what it costs", caption(found), 1, 2, height=2.9)
+    sent = made.panel(0, 0, title="What a node sends at rest", x="rule", y="bytes a second, mean")
+    time = made.panel(0, 1, title="How long a read takes", x="rule", y="seconds")
+    rows = found["rows"]
+    rules = list(dict.fromkeys(row["reachability"] for row in rows))
+    kinds = list(dict.fromkeys((row["nodes"], row["natted_percent"]) for row in rows))
+    several = len(found["scenario"]["shares"]) > 1
+    for number, (size, share) in enumerate(kinds):
+        own = [row for row in rows if (row["nodes"], row["natted_percent"]) == (size, share)]
+        places = [rules.index(row["reachability"]) for row in own]
+        case = _size(found, own[0]) + (f", {share} %" if several else "")
+        for axes, keys in ((sent, _SENT), (time, _TIMES)):
+            for place, (key, name) in enumerate(keys.items(), number * len(keys)):
+                line(axes, place, places, [row[key] for row in own], name + case)
+    for axes in (sent, time):
+        axes.set_xticks(range(len(rules)), rules)
+        sheet.from_nothing(axes)
+        sheet.legend(axes)
+    return made
 
 
 _REACH = MappingProxyType(
@@ -125,5 +135,7 @@ _REACH = MappingProxyType(
     }
 )
 _TABLES = MappingProxyType({"contacts_mean": "verified", "tentative_mean": "tentative"})
-_VAIN = MappingProxyType({"useless_percent": ""})
-_PAID = MappingProxyType({"public_sent_bytes": ""})
+_SENT = MappingProxyType(
+    {"public_sent_bytes": "without a NAT", "natted_sent_bytes": "behind a NAT"}
+)
+_TIMES = MappingProxyType({"seconds_p50": "median", "seconds_p95": "95th percentile"})

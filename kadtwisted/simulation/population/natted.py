@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.node.world import World
-from kadtwisted.simulation.models.nat import RELAY, Nat, NatSettings, Relayed
+from kadtwisted.simulation.models.nat import MEASURE, RELAY, Nat, NatSettings, Relayed
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.population import BOOTSTRAPS, Population
 from kadtwisted.simulation.population.sampling import sample
@@ -35,7 +35,7 @@ STRANGER = ("131.0.0.1", 8000)
 class NattedPopulation(Population):
     """A population of which a part, in per cent, lives behind NATs.
 
-    ``rule`` says what the nodes behind NATs do about it, as
+    ``rule`` says what is done about NATs, as
     :attr:`~kadtwisted.simulation.models.nat.NatSettings.reachability` does.
     """
 
@@ -65,6 +65,9 @@ class NattedPopulation(Population):
 
     def add(self, parts: NodeParts | None = None, **settings: Any) -> Member:
         """One more member, behind a NAT if it should be."""
+        if self._rule == MEASURE:
+            # Bound to all addresses, a node asks its world for its own one.
+            settings = {"reachability": MEASURE, "interfaces": ("0.0.0.0",), **settings}
         member = super().add(parts, **settings)
         nat = self._nats.get(member.number)
         if nat is not None:
@@ -118,6 +121,15 @@ class NattedPopulation(Population):
         for member in self.members:
             told = link_of(member.node).told if self.is_natted(member) else member.contact.endpoint
             if told is not None and self.lets_in(told, STRANGER):
+                found.append(member)
+        return found
+
+    def serving(self) -> list[Member]:
+        """The members that serve others, as far as they themselves say."""
+        found: list[Member] = []
+        for member in self.members:
+            reach = member.node.status().links[0].reach
+            if reach is None or not reach.read_only:
                 found.append(member)
         return found
 

@@ -21,6 +21,8 @@ from kadtwisted.testing.attacks.door.malformed import Malformed
 from kadtwisted.testing.attacks.door.ports import Ports
 from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.door.writes import Writes
+from kadtwisted.testing.attacks.introductions.asking import Introductions
+from kadtwisted.testing.attacks.introductions.introducers import Introducers
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
@@ -68,6 +70,8 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "cost": Cost,
         "forgery": Forgery,
         "hurry": Hurry,
+        "introducers": Introducers,
+        "introductions": Introductions,
         "junk": Junk,
         "listening": Listening,
         "malformed": Malformed,

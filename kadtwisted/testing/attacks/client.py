@@ -24,6 +24,7 @@ from kadtwisted.testing.attacks.datagrams import (
     HAVE,
     HELLO,
     HELLO_ANSWER,
+    INTRODUCING,
     LONGEST,
     NO_TOKEN,
     PING,
@@ -38,6 +39,7 @@ from kadtwisted.testing.attacks.datagrams import (
     Plain,
     Random,
     Sealed,
+    length_of,
     network_key,
     packed,
 )
@@ -72,7 +74,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request that came in; ``length`` is its datagram's."""
+    """A request that came in; ``length`` is its datagram's, ``token`` what it shows."""
 
     address: Address
     key: bytes
@@ -81,6 +83,7 @@ class Asked(NamedTuple):
     flags: int
     arguments: list[Any]
     length: int
+    token: bytes = b""
 
 
 @dataclass(slots=True)
@@ -116,9 +119,11 @@ class Home:
 
 
 class Client(DatagramProtocol):
-    """One port of one identity; ``known`` are the peers it names, ``tokens`` those it was given."""
+    """One port of one identity; ``known`` are the peers it names, ``tokens`` those it was given,
+    ``flags`` what its requests say of it."""
 
     noisy = False
+    flags = 0
     transport: Any
 
     def __init__(self, home: Home, identity: Identity, known: list[Peer] | None = None) -> None:
@@ -157,7 +162,9 @@ class Client(DatagramProtocol):
         transaction_id = self.home.random(8)
 
         def send(token: bytes) -> bytes:
-            datagram = self.request(peer.key, [method, transaction_id, 0], arguments, token)
+            datagram = self.request(
+                peer.key, [method, transaction_id, self.flags], arguments, token
+            )
             self.write(datagram, peer.address)
             return datagram
 
@@ -184,9 +191,15 @@ class Client(DatagramProtocol):
         def made(padding: bytes) -> bytes:
             return self.form.seal(REQUEST, dumps([*envelope, padding, *arguments]), to, token)
 
-        if token != NO_TOKEN:
+        if token != NO_TOKEN and envelope[0] not in INTRODUCING:
             return made(self._clock() if self.home.private else b"")
-        return self._padded(made, LONGEST if envelope[0] in (FIND_NODE, FIND_VALUE) else SHORT)
+        return self._padded(made, length_of(envelope[0]))
+
+    def bare(
+        self, to: bytes, envelope: list[Any], arguments: tuple[object, ...], token: bytes
+    ) -> bytes:
+        """The same without any padding, whether it needs some or not."""
+        return self.form.seal(REQUEST, dumps([*envelope, b"", *arguments]), to, token)
 
     def greeting(
         self, transaction_id: bytes, recipient: bytes = b"", token: bytes = NO_TOKEN
@@ -271,7 +284,8 @@ class Client(DatagramProtocol):
 
     def _be_asked(self, opened: Opened, items: list[Any], address: Address, length: int) -> None:
         method, transaction_id, flags = items[:3]
-        asked = Asked(address, opened.key, method, transaction_id, flags, items[4:], length)
+        shown = opened.token
+        asked = Asked(address, opened.key, method, transaction_id, flags, items[4:], length, shown)
         answer = self.answer(asked)
         if answer is not None:
             number, result = answer

@@ -23,10 +23,14 @@ from nacl.exceptions import CryptoError
 
 REQUEST, REPLY, HELLO, HELLO_ANSWER, COOKIE = range(5)
 ERROR, PING, FIND_NODE, FIND_VALUE, STORE, HAVE = range(6)
-LISTEN, CHANGED = 8, 10
+PROBE, PUNCH, LISTEN, CHANGED, INTRODUCE = 6, 7, 8, 10, 11
+INTRODUCING = (PROBE, PUNCH, INTRODUCE)
+"""Requests that are padded even with a token; the first two are twice as long."""
+READ_ONLY = 1
+"""The flag of a sender that nobody should learn."""
 VALUE, ANNOUNCEMENT = 1, 4
 """A kind of record, and that of many under one key."""
-BAD_TOKEN, BAD_REQUEST, INVALID_RECORD, BUSY, SUPERSEDED = 1, 3, 4, 8, 9
+BAD_TOKEN, BAD_REQUEST, INVALID_RECORD, BUSY, SUPERSEDED, NOT_ACCEPTED = 1, 3, 4, 8, 9, 11
 """The errors that attacks ask about."""
 
 SEALED, PLAIN = 0x88, 0x98
@@ -42,6 +46,13 @@ SHORT = 216
 Random = Callable[[int], bytes]
 """Makes so many random bytes."""
 Address = tuple[str, int]
+
+
+def length_of(method: int) -> int:
+    """To what a request is padded."""
+    if method in (FIND_NODE, FIND_VALUE):
+        return LONGEST
+    return 2 * SHORT if method in (PROBE, PUNCH) else SHORT
 
 
 def blake(bits: int, data: bytes, key: bytes = b"", person: bytes = b"") -> bytes:

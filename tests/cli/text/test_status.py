@@ -10,7 +10,7 @@ from kadtwisted.api import describe_status
 from kadtwisted.cli.text.status import prefix_text, routing_text, status_text
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.status import RoutingStatus
+from kadtwisted.model.status import ReachStatus, RoutingStatus
 from tests.daemon.fakes import KEY, a_routing, a_status
 
 
@@ -59,6 +59,29 @@ class StatusTests(unittest.SynchronousTestCase):
             link = a_status().links[0]._replace(observed=observed, observers=observers)
             listening = self.text(links=(link,)).splitlines()[5]
             self.assertTrue(listening.endswith(expected), listening)
+
+    def test_whether_others_can_reach_it(self) -> None:
+        told = {
+            ("unknown", "", "unknown", 0): "",
+            ("assumed", "", "independent", 0): "",
+            ("reachable", "", "none", 0): "others can reach this node, no NAT",
+            ("unknown", "because", "independent", 3): (
+                "not known yet whether others can reach this node, behind a NAT that keeps its "
+                "port, read-only to others, 3 introducers pinged every 20 s"
+            ),
+            ("unreachable", "because", "dependent", 0): (
+                "others cannot reach this node (5 networks tried), behind a NAT that changes its "
+                "port, read-only to others"
+            ),
+        }
+        for (verdict, why, nat, introducers), expected in told.items():
+            reach = ReachStatus(
+                verdict, 60.0, 5.0, 0, 5, nat, why, 25.0, introducers, 20.0 if introducers else None
+            )
+            link = a_status().links[0]._replace(reach=reach)
+            lines = self.text(links=(link,)).splitlines()
+            shown = [each for each in lines if each.startswith("From outside")]
+            self.assertEqual(shown, [f"From outside  IPv4: {expected}"] if expected else [])
 
     def test_a_node_of_another_kind(self) -> None:
         text = self.text(health="stopped", running=False, read_only=True, private=True, links=())

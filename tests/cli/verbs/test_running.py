@@ -262,6 +262,12 @@ class WaitTests(RunningTestCase):
         self.assertIn("the node is serving; it did not become isolated within 7 s", self.kad.said)
         self.assertEqual(len(self.paths), 1)
 
+    def test_what_is_wrong_is_said(self) -> None:
+        self.node.answers["status"] = self.node.status()._replace(health="blocked")
+        self.assertEqual(self.run_kad("wait", "--timeout", "7"), 75)
+        self.assertIn("the node is blocked (not one node answers", self.kad.said)
+        self.assertIn("it tries again); it did not become serving within 7 s", self.kad.said)
+
     def test_no_node(self) -> None:
         self.assertEqual(self.kad("wait", "--timeout", "7"), 69)
         self.assertEqual(self.kad.said, "kad: nobody answered within 7 s\n")

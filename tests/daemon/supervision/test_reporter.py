@@ -11,6 +11,7 @@ from kadtwisted.daemon.supervision.reporter import STATUS_EVERY, Reporter, statu
 from kadtwisted.daemon.supervision.systemd import Notifier
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.model.health import Health
+from kadtwisted.model.status import ReachStatus
 from tests.daemon.fakes import a_status
 
 SERVING = "serving: in its network, reading and writing; contacts 59, records 1234"
@@ -61,6 +62,15 @@ class ReporterTests(unittest.SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(len(self.looked(Health.JOINING)), 1)
         self.assertEqual(self.looked(Health.JOINING), [])
+
+    def test_why_it_is_read_only(self) -> None:
+        why = "other nodes cannot reach this one"
+        reach = ReachStatus("unreachable", 9.0, 5.0, 0, 5, "none", why, None, 3, 20.0)
+        links = (a_status().links[0]._replace(reach=reach),)
+        line = status_line(Health.SERVING, a_status(links=links, read_only=True))
+        self.assertTrue(line.endswith(f"; read-only to others: {why}"), line)
+        # It can be reached in the other family.
+        self.assertNotIn("read-only", status_line(Health.SERVING, a_status(links=links)))
 
     def test_a_wrong_clock_is_in_the_line(self) -> None:
         line = status_line(Health.SERVING, a_status(clock_ahead=-300.0))

@@ -136,6 +136,18 @@ class HearsayTests(LinkCase):
         self.ask(node, gently=True)
         self.assertEqual(len(self.lengths(node.endpoint.host)), 2)
 
+    def test_one_with_another_key_is_hearsay_where_somebody_has_answered(self) -> None:
+        """Whoever names a living node under ever new keys brings it one datagram at a time."""
+        node = self.node("203.0.113.1")
+        self.wait(self.link.ask(node, Ping()))
+        before = len(self.lengths("203.0.113.1"))
+        asking = [self.link.ask(self.nobody("203.0.113.1"), TARGET, gently=True) for _ in range(9)]
+        self.clock.advance(60.0)
+        for each in asking:
+            self.failureResultOf(each)
+        self.assertEqual(self.lengths("203.0.113.1")[before:], [SHORT_ANSWER])
+        self.wait(self.link.ask(node, Ping()))
+
     def test_a_known_contact_is_asked_at_once(self) -> None:
         node = self.node("203.0.113.1")
         self.ask(node, gently=True, known=True)

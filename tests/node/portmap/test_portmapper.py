@@ -294,7 +294,7 @@ class ChangeTests(PortmapperCase):
         self.clock.advance(2 * RENEW_AFTER)
         self.assertEqual([each.outer for each in told if each], [self.SEEN])
         self.found = None
-        mapper.look_again()
+        mapper.moved()
         self.assertEqual([each.outer for each in told if each], [self.SEEN, None])
 
     def test_what_others_see_decides_whether_it_is_of_use(self) -> None:
@@ -316,6 +316,36 @@ class ChangeTests(PortmapperCase):
         doubted = mapper.shown(Endpoint("203.0.113.1", 8001))
         assert doubted is not None
         self.assertIn("203.0.113.1, not at 198.51.100.7", doubted.problem)
+
+    def test_a_move_begins_anew_behind_another_gateway_with_the_same_address(self) -> None:
+        box = self.box()
+        mapper = self.mapper("pcp")
+        self.clock.advance(0.2)
+        box.silent = True
+        mapper.moved()
+        self.assertFalse(mapper.agrees(self.SEEN))
+        self.clock.advance(20)
+        assert mapper.mapping is not None
+        self.assertEqual(mapper.mapping.problem, "no gateway answers")
+
+    def test_a_move_to_another_gateway_frees_the_port_at_the_old_one(self) -> None:
+        box = self.box()
+        mapper = self.mapper()
+        self.clock.advance(0.2)
+        self.assertEqual(list(box.mappings), [8000])
+        self.found = WITHOUT
+        mapper.moved()
+        self.clock.advance(0.2)
+        self.assertEqual(box.mappings, {})
+
+    def test_a_move_back_finds_the_mapping_ours(self) -> None:
+        box = self.box()
+        mapper = self.mapper("pcp")
+        self.clock.advance(0.2)
+        mapper.moved()
+        self.clock.advance(0.2)
+        self.assertTrue(mapper.agrees(self.SEEN))
+        self.assertEqual(len({each[24:36] for each in box.asked}), 1)
 
 
 class UpnpTests(PortmapperCase):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from kadtwisted.dialects.native import SHORT_ANSWER
+from kadtwisted.dialects.native import INTRODUCTIONS, SHORT_ANSWER, answer_length
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -27,12 +28,23 @@ from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
 from kadtwisted.node.serving.introducing import AGAIN_WITHIN
 from kadtwisted.parameters import NodeSettings
-from kadtwisted.rpc.introductions import ASKER_BURST, LATER, LONGEST_AFTER
+from kadtwisted.rpc.introductions import (
+    A_PROVIDER,
+    ASKER_BURST,
+    AT_ONCE,
+    INTRODUCER_BURST,
+    LATER,
+    LONGEST_AFTER,
+    NAMED_BURST,
+)
 from kadtwisted.testing.inspect import link_of, table_of
-from kadtwisted.testing.nodes import Swarm, seeded_key
+from kadtwisted.testing.network.network import Datagram
+from kadtwisted.testing.nodes import PORT, Swarm, seeded_key
 from tests.node.stranger import Stranger
 
 VICTIM = Endpoint("88.1.2.3", 8000)
+OPEN = Introduced(NatKind.NONE)
+"""What a node says that knows that it is behind no NAT."""
 
 
 class Case(SynchronousTestCase):
@@ -63,7 +75,7 @@ class Case(SynchronousTestCase):
         self, who: Stranger, node: Node, body: RequestBody, wait: float = 1.0, **how: Any
     ) -> Any:
         """The body of the answer; ``None`` if there is none."""
-        how = {"token": who.token_of(node), "length": SHORT_ANSWER, "read_only": True} | how
+        how = {"token": who.token_of(node), "length": answer_length(body), "read_only": True} | how
         who.ask(node, body, **how)
         self.swarm.clock.advance(wait)
         replies: list[Reply] = who.replies
@@ -104,7 +116,7 @@ class ProbeTests(Case):
     def test_one_that_is_recorded_and_sent_again_brings_nothing(self) -> None:
         asker, node = self.stranger(), self.nodes[0]
         token = asker.token_of(node)
-        datagram = asker.seal(node, Probe(), token=token, length=SHORT_ANSWER, read_only=True)
+        datagram = asker.seal(node, Probe(), token=token, length=INTRODUCTIONS, read_only=True)
         for _ in range(5):
             asker.send(datagram, node)
             self.swarm.clock.advance(10.0)
@@ -116,7 +128,7 @@ class ProbeTests(Case):
         tokens = [each.token_of(node) for each in askers]
         before = self.swarm.clock.seconds()
         for asker, token in zip(askers, tokens, strict=True):
-            asker.ask(node, Probe(), token=token, length=SHORT_ANSWER, read_only=True)
+            asker.ask(node, Probe(), token=token, length=INTRODUCTIONS, read_only=True)
         self.swarm.clock.advance(1.0)
         self.assertEqual(self.swarm.clock.seconds(), before + 1.0)
         bodies = [each.replies[-1].body for each in askers]
@@ -170,13 +182,24 @@ class LaterTests(Case):
     def test_promises_are_bounded_and_end_with_the_node(self) -> None:
         node = self.nodes[0]
         introducing = node._parts.introducing
-        with_room = dict.fromkeys([Endpoint("1.1.1.1", each) for each in range(LATER)])
-        introducing._later.update(
-            {each: self.swarm.clock.callLater(50.0, lambda: None) for each in with_room}
-        )
+        for number in range(LATER):
+            self.assertTrue(introducing._owed.take(Endpoint(f"20.{number}.1.1", 1)))
         self.assertEqual(self.ask(self.stranger(), node, Probe(10)).code, ErrorCode.BUSY)
+        introducing._owed.give_back(Endpoint("20.0.1.1", 1))
+        self.assertIsInstance(self.ask(self.stranger(2), node, Probe(10)), Probed)
         introducing.stop()
         self.assertEqual(introducing._later, {})
+        self.assertEqual(len(introducing._owed), LATER - 1)
+
+    def test_one_provider_has_a_share_of_the_promises(self) -> None:
+        node, host = self.nodes[0], "151.1.{}.1"
+        answers = []
+        for number in range(LATER // A_PROVIDER + 1):
+            asker = Stranger(self.swarm.network.host(host.format(number)), number, self.settings)
+            answers.append(self.ask(asker, node, Probe(200), wait=0.1))
+        self.assertEqual({type(each) for each in answers[:-1]}, {Probed})
+        self.assertEqual(answers[-1].code, ErrorCode.BUSY)
+        self.assertIsInstance(self.ask(self.stranger(2), node, Probe(20)), Probed)
 
 
 class IntroduceTests(Case):
@@ -195,8 +218,33 @@ class IntroduceTests(Case):
         asker = self.stranger()
         key = asker.key.public_key
         said = self.introduced(Introduce(key, asker.endpoint, Purpose.PROBE))
-        self.assertEqual(said, Introduced(NatKind.UNKNOWN))
+        self.assertEqual(said, OPEN)
         self.assertEqual(self.pings(asker), [self.nodes[0].public_key])
+
+    def test_a_probe_comes_from_a_port_of_its_own_and_a_ping_for_a_path_does_not(self) -> None:
+        for purpose, own in ((Purpose.PROBE, False), (Purpose.PATH, True)):
+            asker = self.stranger(10 + purpose)
+            sources: list[int] = []
+
+            def watch(sent: Datagram, to: str = asker.endpoint.host, at: Any = sources) -> None:
+                if sent.destination[0] == to:
+                    at.append(sent.source[1])
+
+            self.swarm.network.watch(watch)
+            self.introduced(Introduce(asker.key.public_key, asker.endpoint, purpose))
+            self.assertEqual([each == PORT for each in sources], [own])
+
+    def test_a_tentative_contact_may_for_a_probe_alone(self) -> None:
+        """In a young network all contacts are tentative."""
+        entry = table_of(self.nodes[0]).get(self.nodes[1].node_id)
+        assert entry is not None
+        with mock.patch.object(entry, "tentative", True):
+            for number, purpose in enumerate((Purpose.PATH, Purpose.PROBE)):
+                asker = self.stranger(10 + number)
+                said = self.introduced(Introduce(asker.key.public_key, asker.endpoint, purpose))
+                granted = purpose is Purpose.PROBE
+                self.assertEqual(type(said) is Introduced, granted)
+                self.assertEqual(len(self.pings(asker)), granted)
 
     def test_a_repeat_brings_no_second_ping(self) -> None:
         asker = self.stranger()
@@ -222,8 +270,56 @@ class IntroduceTests(Case):
             self.introduced(Introduce(seeded_key(number).public_key, VICTIM, Purpose.PROBE))
             for number in range(4)
         ]
-        self.assertEqual(said, [Introduced(), *[ErrorCode.NOT_ACCEPTED] * 3])
+        self.assertEqual(said, [OPEN, *[ErrorCode.NOT_ACCEPTED] * 3])
         self.assertEqual(self.sent_to.count(VICTIM.host), 1)
+
+    def test_for_a_path_they_bind_as_well_unless_the_node_keeps_introducers(self) -> None:
+        bodies = [
+            Introduce(seeded_key(number).public_key, VICTIM, Purpose.PATH) for number in range(8)
+        ]
+        said = [self.introduced(each) for each in bodies[:4]]
+        self.assertEqual(said, [OPEN, *[ErrorCode.NOT_ACCEPTED] * 3])
+        link_of(self.nodes[0]).introducers = [self.contact(1).endpoint]
+        said = [self.introduced(each) for each in bodies[4:]]
+        self.assertEqual(said, [OPEN] * 4)
+
+    def test_somebody_who_has_answered_is_not_flooded_either(self) -> None:
+        """Whoever introduces it, and under whatever key."""
+        node, known = self.nodes[0], self.contact(5)
+        self.assertTrue(link_of(node).requests.has_answered(known))
+        others = [each for each in self.nodes if each is not node]
+        before = self.sent_to.count(known.endpoint.host)
+        for number in range(4 * INTRODUCER_BURST):
+            key = known.key if number < 3 else seeded_key(number).public_key
+            body = Introduce(key, known.endpoint, Purpose.PROBE)
+            asking = link_of(others[number % 4]).tell(self.contact(0), body)
+            asking.addErrback(lambda _: None)
+        self.swarm.clock.advance(0.5)
+        sent = self.sent_to.count(known.endpoint.host) - before
+        self.assertGreaterEqual(sent, 3)
+        self.assertLessEqual(sent, 6)
+
+    def test_a_host_gets_so_many_pings_on_the_word_of_others(self) -> None:
+        node, known = self.nodes[0], self.contact(5)
+        link = link_of(node)
+        knocks: list[Contact] = []
+        self.patch(link, "knock", lambda contact, **_: knocks.append(contact) or True)
+        for number in range(4 * INTRODUCER_BURST):
+            body = Introduce(seeded_key(number).public_key, known.endpoint, Purpose.PROBE)
+            asking = link_of(self.nodes[1 + number % 4]).tell(self.contact(0), body)
+            asking.addErrback(lambda _: None)
+        self.swarm.clock.advance(0.5)
+        self.assertEqual(len(knocks), NAMED_BURST)
+
+    def test_a_key_that_is_none(self) -> None:
+        """Nothing can be sealed for it, and that is no fault of ours."""
+        for key in (bytes(32), b"\xff" * 32, b"\x01" + bytes(31)):
+            for purpose in Purpose:
+                said = self.introduced(Introduce(key, VICTIM, purpose))
+                self.assertEqual(said, ErrorCode.NOT_ACCEPTED)
+        counts = self.nodes[0].counters.counts
+        self.assertEqual(counts["dropped.fault"], 0)
+        self.assertNotIn(VICTIM.host, self.sent_to)
 
     def test_an_endpoint_that_the_introducer_may_not_name(self) -> None:
         for host in ("127.0.0.1", "10.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255"):
@@ -268,7 +364,7 @@ class PunchTests(Case):
 
     def test_a_contact_is_told_as_well(self) -> None:
         answer = self.ask(self.stranger(), self.nodes[0], Punch(self.nodes[4].public_key))
-        self.assertEqual(answer, Punched(self.contact(4).endpoint, 0))
+        self.assertEqual(answer, Punched(self.contact(4).endpoint, NatKind.NONE))
 
     def test_a_node_that_is_not_known(self) -> None:
         answer = self.ask(self.stranger(), self.nodes[0], Punch(b"k" * 32))
@@ -279,12 +375,55 @@ class PunchTests(Case):
         answer = self.ask(asker, self.nodes[0], Punch(asker.key.public_key))
         self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
 
-    def test_one_that_is_silent_is_forgotten(self) -> None:
-        target, asker = self.attached(1), self.stranger(2)
-        self.assertTrue(self.is_attached(target))
-        answer = self.ask(asker, self.nodes[0], Punch(target.key.public_key), wait=20.0)
+    def test_a_node_of_another_scope_is_nobodys_business(self) -> None:
+        """Nobody outside learns where a node on the introducer's own network lives."""
+        hidden = Endpoint("10.1.2.3", 8000)
+        key, now = seeded_key(5).public_key, self.swarm.clock.seconds()
+        link_of(self.nodes[0]).attached.heard(key, hidden, now)
+        answer = self.ask(self.stranger(), self.nodes[0], Punch(key))
         self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
-        self.assertFalse(self.is_attached(target))
+        self.assertNotIn(hidden.host, self.sent_to)
+
+    def test_a_target_is_told_no_more_often_than_it_listens(self) -> None:
+        target, node = self.attached(1), self.nodes[0]
+        askers = [self.stranger(2 + number) for number in range(3 * INTRODUCER_BURST)]
+        tokens = [each.token_of(node) for each in askers]
+        punch = Punch(target.key.public_key)
+        before = len(target.requests)
+        for asker, token in zip(askers, tokens, strict=True):
+            asker.ask(node, punch, token=token, length=INTRODUCTIONS, read_only=True)
+        self.swarm.clock.advance(0.1)
+        self.assertEqual(len(target.requests) - before, INTRODUCER_BURST)
+        refused = [each for each in askers if each.replies]
+        self.assertEqual(len(refused), 2 * INTRODUCER_BURST)
+
+    def test_a_provider_has_a_share_of_what_is_under_way(self) -> None:
+        """Whoever lets introductions hang, from however many hosts, keeps nobody else out."""
+        node, share = self.nodes[0], AT_ONCE // A_PROVIDER
+        silent = [self.attached(1 + number) for number in range(share + 3)]
+        hosts = [self.swarm.network.host(f"152.1.{number}.1") for number in range(len(silent))]
+        askers = [Stranger(host, 77 + at, self.settings) for at, host in enumerate(hosts)]
+        tokens = [each.token_of(node) for each in askers]
+        for asker, token, target in zip(askers, tokens, silent, strict=True):
+            punch = Punch(target.key.public_key)
+            asker.ask(node, punch, token=token, length=INTRODUCTIONS, read_only=True)
+        self.swarm.clock.advance(0.05)
+        self.assertEqual(len(node._parts.introducing._under_way), share)
+        self.assertIsInstance(self.ask(self.stranger(99), node, Probe()), Probed)
+        self.swarm.clock.advance(30.0)
+        self.assertEqual(node._parts.introducing._under_way, {})
+        self.assertEqual(len(node._parts.introducing._room), 0)
+
+    def test_one_that_is_silent_twice_is_forgotten(self) -> None:
+        """Each PUNCH brings it one datagram: a lost one must not cost it its place."""
+        target, asker = self.attached(1), self.stranger(2)
+        for still_there in (True, False):
+            self.assertTrue(self.is_attached(target))
+            before = len(target.requests)
+            answer = self.ask(asker, self.nodes[0], Punch(target.key.public_key), wait=20.0)
+            self.assertEqual(answer.code, ErrorCode.NOT_ACCEPTED)
+            self.assertEqual(len(target.requests) - before, 1)
+            self.assertEqual(self.is_attached(target), still_there)
 
     def test_one_that_refuses_is_not(self) -> None:
         target, asker = self.attached(1), self.stranger(2)

@@ -31,9 +31,10 @@ SERVES_WITHIN = 10.0
 
 class LaptopCase(SynchronousTestCase):
     SIZE = 12
+    K = 4
 
     def setUp(self) -> None:
-        self.swarm = Swarm(self.SIZE, parameters=Parameters(k=4))
+        self.swarm = Swarm(self.SIZE, parameters=Parameters(k=self.K))
         self.clock, self.network = self.swarm.clock, self.swarm.network
         self.addCleanup(self.swarm.stop)
         upkeep_of(self.swarm)
@@ -44,7 +45,7 @@ class LaptopCase(SynchronousTestCase):
         self, host: Host, interfaces: tuple[str, ...] = ("0.0.0.0",), way: Any = None
     ) -> Node:
         """A node on the laptop that has joined."""
-        settings = NodeSettings(port=PORT, interfaces=interfaces, parameters=Parameters(k=4))
+        settings = NodeSettings(port=PORT, interfaces=interfaces, parameters=Parameters(k=self.K))
         world = simulated_world(host, 7)
         if way is not None:
             world = type(world)(
@@ -143,6 +144,31 @@ class MoveTests(LaptopCase):
         self.network.watch(lambda each: sent.append(each) if each.source[0] == HOME else None)
         self.clock.advance(60)
         self.assertLess(len(sent), 60)
+
+
+class FollowedTests(LaptopCase):
+    """Others find the laptop where it is now."""
+
+    K = 20
+
+    def known_at(self) -> list[str]:
+        """Where others have it in their tables."""
+        return [
+            contact.endpoint.host
+            for each in self.swarm.nodes
+            for bucket in each.routing().buckets
+            for contact in bucket.contacts
+            if contact.node_id == self.node.node_id
+        ]
+
+    def test_whoever_is_asked_by_it_follows_it(self) -> None:
+        upkeep_of(self.swarm, *self.swarm.nodes)
+        self.clock.advance(400)  # verified: no failure drops it
+        upkeep_of(self.swarm)
+        self.assertEqual(self.known_at(), [HOME] * self.SIZE)
+        self.network.move(self.laptop, CAFE)
+        self.clock.advance(2 * SERVES_WITHIN)
+        self.assertEqual(self.known_at(), [CAFE] * self.SIZE)
 
 
 class FamilyTests(LaptopCase):

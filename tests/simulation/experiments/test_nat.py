@@ -32,8 +32,16 @@ class NatTests(SynchronousTestCase):
         self.assertLess(half["contacts_mean"], none["contacts_mean"])
         for row in (none, half):
             self.assertEqual(row["read_percent"], 100)
-            self.assertLess(row["unreached_percent"], 10)
+            self.assertEqual((row["unreached_percent"], row["useless_percent"]), (0, 0))
             self.assertEqual((row["unstored"], row["complete_percent"]), (0, 100))
+            self.assertEqual((row["serving_in_vain"], row["hidden_holders_mean"]), (0, 0))
+
+    def test_what_it_costs_if_nobody_measures(self) -> None:
+        changed = replace(NAT, shares=(50,), nat=NatSettings(reachability=("measure", "assume")))
+        _, assumed = run(changed).rows
+        self.assertEqual(assumed["reachability"], "assume")
+        self.assertGreater(assumed["serving_in_vain"], 0)
+        self.assertGreater(assumed["hidden_holders_mean"], 1)
 
     def test_a_relay_lets_everybody_serve_and_those_without_a_nat_pay(self) -> None:
         changed = replace(NAT, shares=(50,), nat=NatSettings(reachability=("assume", "relay")))

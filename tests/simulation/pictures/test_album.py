@@ -236,14 +236,16 @@ class AttackTests(SynchronousTestCase):
 
     def test_several_rules_behind_nats_are_compared(self) -> None:
         rows = [
-            {"nodes": 9, "natted_percent": share, "reachability": rule, "useless_percent": vain}
-            | {"public_sent_bytes": 10.0 * share}
-            for rule, vain in (("assume", 13.0), ("measure", 0.0))
-            for share in (30, 70)
+            {"nodes": 9, "natted_percent": 70, "reachability": rule, "seconds_p50": seconds}
+            | {"seconds_p95": 2 * seconds, "public_sent_bytes": 7.0, "natted_sent_bytes": None}
+            for rule, seconds in (("assume", 1.0), ("measure", 0.5))
         ]
-        vain, paid = album.draw(document(Scenario(experiment="nat"), Outcome(rows)))["nat"].axes
-        self.assertEqual(lines(vain), {"assume": [13, 13], "measure": [0, 0]})
-        self.assertEqual(lines(paid)["measure"], [300, 700])
+        found = document(Scenario(experiment="nat", shares=(70,)), Outcome(rows))
+        sent, time = album.draw(found)["nat"].axes
+        self.assertEqual(lines(time), {"median": [1, 0.5], "95th percentile": [2, 1]})
+        self.assertEqual(lines(sent)["without a NAT"], [7, 7])
+        marks = [each.get_text() for each in sent.get_xticklabels()]
+        self.assertEqual(marks, ["assume", "measure"])
 
     def test_a_panel_for_each_victim(self) -> None:
         details = [

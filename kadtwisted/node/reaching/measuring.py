@@ -1,0 +1,364 @@
+"""Looks whether others can reach one port: asks for probes, and watches who comes unasked.
+
+What is evidence, and what follows from it, :class:`~kadtwisted.nat.reachability.Verdict` says.
+Here are the requests, the timer, and the memory of hosts that this port wrote to, which is kept
+while requests are evidence, and no longer.
+
+A node that is *behind a NAT* has been answered by a node at a public address, and sends from an
+address that is not public and not the one at which others see it.  In the memory are the hosts of
+an earlier run, too, for its NAT may still know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kadtwisted.dialects.door import Received
+from kadtwisted.errors import KadtwistedError
+from kadtwisted.model.contact import WILDCARDS, Contact, Endpoint
+from kadtwisted.model.messages import Probe, Probed
+from kadtwisted.model.networks import EVERYBODY, address_of, is_public, networks_of, scope_of
+from kadtwisted.nat.kind import NatKind, kind_of
+from kadtwisted.nat.reachability import FEWEST, Reachability, Verdict
+from kadtwisted.nat.written import Written
+from kadtwisted.node.context import NodeContext
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.observer import LinkObserver
+
+AT_ONCE = 2
+"""Probes of a round that are under way at the same time."""
+PATIENCE = 3.0
+"""Seconds for a promised PING: it is sent when the promise is."""
+SETTLE = 2.0
+"""MAGIC: seconds until the first round, after a start and a move: a join takes about as long."""
+NOTED = 64
+"""Senders of a round that are remembered: a PING may come before the promise of it."""
+
+
+class Measuring(LinkObserver):
+    """The reachability of one link.
+
+    ``is_mapped()`` tells whether a gateway maps the port, and others see that.  ``overheard`` may
+    be set: it is shown each request of a public host while they are recorded.
+    """
+
+    def __init__(self, context: NodeContext, link: Link, is_mapped: Callable[[], bool]) -> None:
+        settings = context.settings
+        self._reactor = context.reactor
+        self._now = context.world.now
+        self._random = context.world.random
+        self._faults = context.faults
+        self._world = context.world
+        self._own_key = context.public_key
+        self._fixed = settings.read_only
+        self.measures = settings.reachability == "measure" and not settings.read_only
+        self._link = link
+        self.is_mapped = is_mapped
+        self.verdict = Verdict(self._now())
+        self.written: Written | None = None
+        self.overheard: Callable[[Received, float], object] | None = None
+        self._kept = False
+        self.source: str | None = None
+        self._towards: Endpoint | None = None
+        self.behind_nat = False
+        self._seen_at: Endpoint | None = None
+        self._said = ""
+        self._running = False
+        self._not_before = 0.0
+        self._timer: IDelayedCall | None = None
+        self._round: Deferred[Any] | None = None
+        self._noted: dict[bytes, bool] = {}
+        self._awaited: dict[bytes, Deferred[bool]] = {}
+        self._log = Logger(namespace="kadtwisted.node")
+        link.watch(self)
+
+    # --- Life --------------------------------------------------------------------------------
+
+    def start(self, earlier: Iterable[Contact]) -> None:
+        """Begin; ``earlier`` are contacts of a run before this one."""
+        if not self.measures:
+            return
+        now = self._now()
+        self._running = True
+        self.verdict = Verdict(now)
+        self._record(Written(-inf))  # the port is new
+        for contact in earlier:
+            self._wrote(contact.endpoint.host)
+        self._not_before = now + SETTLE
+        self._arm()
+
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        self._running = False
+        self._end_round()
+        self._record(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- What happens ------------------------------------------------------------------------
+
+    def added(self, contact: Contact) -> None:
+        """Somebody has answered: from now on we may know that we are behind a NAT."""
+        if self._towards is None and is_public(contact.endpoint.host):
+            self._towards = contact.endpoint
+            self.look()
+
+    def observed(self, endpoint: Endpoint) -> None:
+        """Others see us elsewhere: what was measured before is of less use, or of none."""
+        before, self._seen_at = self._seen_at, endpoint
+        if before is not None and before.host != endpoint.host:
+            self.start_anew()
+        elif before is not None and before.port and endpoint.port:
+            self.verdict.hasten(self._now())
+            self._arm()
+        self.look()
+
+    def moved(self) -> None:
+        """This machine is in another network."""
+        self._seen_at = None
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Nothing of what was measured holds any more."""
+        now = self._now()
+        self._end_round()
+        self.verdict.start_anew(now)
+        self._not_before = now + SETTLE
+        self._attend()
+        self._arm()
+        self.look()
+
+    def look(self) -> None:
+        """See what follows from what is known now: whether we serve, and what others are told."""
+        link, own = self._link, self._link.reach.own
+        self.source = self._source()
+        link.nat_kind = kind_of(own, self.source)
+        self.behind_nat = (
+            self._towards is not None
+            and self.source is not None
+            and scope_of(self.source) < EVERYBODY
+            and link.nat_kind is not NatKind.NONE
+        )
+        if self._running:
+            link.read_only = self._fixed or bool(self.why_read_only())
+            self._tell()
+
+    def _source(self) -> str | None:
+        """From where this port sends to public addresses, as far as that can be told."""
+        bound, towards = self._link.listening, self._towards
+        if bound is not None and bound.host not in WILDCARDS:
+            return bound.host
+        if towards is None or not self._world.tells_sources:
+            return None
+        return self._world.source_address(towards)
+
+    def why_read_only(self) -> str:
+        """Why others are not served, as a sentence for people; empty if they are."""
+        if self._fixed:
+            return "this is a short-lived node"
+        if not self.measures or self.verdict.serves(
+            behind_nat=self.behind_nat, mapped=self.is_mapped()
+        ):
+            return ""
+        if self.verdict.verdict is Reachability.UNREACHABLE:
+            return "other nodes cannot reach this one"
+        return "it is behind a NAT, and it is not known yet whether other nodes can reach it"
+
+    def _tell(self) -> None:
+        """One line in the log whenever something is another way than it was."""
+        verdict, family = self.verdict.verdict, self._link.family
+        why = self.why_read_only()
+        said = f"{verdict} {why}"
+        if said == self._said:
+            return
+        first, self._said = not self._said, said
+        if why:
+            self._log.info(
+                "IPv{family:d}: {why}: it is read-only to them, and reads and writes as before",
+                family=family,
+                why=why,
+            )
+        elif verdict is Reachability.REACHABLE:
+            self._log.info("IPv{family:d}: other nodes can reach this one", family=family)
+        elif not first:
+            self._log.info(
+                "IPv{family:d}: it is not known any more whether other nodes can reach this one",
+                family=family,
+            )
+
+    # --- Memory ------------------------------------------------------------------------------
+
+    def _record(self, written: Written | None) -> None:
+        """Remember hosts from now on, or no more."""
+        protocol = self._link.protocol
+        others = [each for each in protocol.overhear if each != self._overhear]
+        # A new list: the old one may be gone through at this moment.
+        protocol.overhear = others if written is None else [*others, self._overhear]
+        self.written = written
+        protocol.wrote = None if written is None else self._wrote
+
+    def keep_memory(self, keep: bool) -> None:
+        """Remember hosts also while requests are no evidence, or no more."""
+        if keep is not self._kept:
+            self._kept = keep
+            self._attend()
+
+    def _attend(self) -> None:
+        """Remember hosts exactly while that serves a purpose."""
+        now = self._now()
+        wanted = self._running and (self._kept or self.verdict.is_watching(now))
+        if wanted is not (self.written is not None):
+            self._record(Written(now) if wanted else None)
+
+    def _wrote(self, host: str) -> None:
+        if self.written is not None:
+            self.written.note(host, self._now())
+
+    def _overhear(self, received: Received, now: float) -> None:
+        """A request came in, and is not answered yet."""
+        host, key, written = received.endpoint.host, received.key, self.written
+        if not is_public(host) or key == self._own_key or written is None:
+            return
+        own = self._link.reach.own
+        if own is not None and own.host == host:
+            return  # a neighbour behind the same NAT
+        quiet = written.is_quiet(host, now)
+        if self.overheard is not None:
+            self.overheard(received, now)
+        if quiet and self.verdict.came(_provider(host), now):
+            self.look()
+        if quiet:
+            self._attend()
+            self._arm()
+        if self._round is not None:
+            if len(self._noted) < NOTED:
+                self._noted[key] = quiet
+            waiting = self._awaited.pop(key, None)
+            if waiting is not None:
+                waiting.callback(quiet)
+
+    # --- Rounds ------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if not self._running:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        now = self._now()
+        wait = max(self.verdict.wakes_at(now), self._not_before) - now
+        self._timer = self._reactor.callLater(max(wait, 0.0), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = self._now()
+        if self._round is None and self.verdict.is_due(now):
+            introducers = self._introducers()
+            if len(introducers) >= FEWEST:
+                self._begin(introducers)
+            elif introducers:
+                self.verdict.too_few(now)
+            else:
+                self.verdict.nobody(now)
+        self._attend()
+        self.look()
+        if self._round is None:
+            self._arm()
+
+    def _introducers(self) -> list[Contact]:
+        """A verified public contact of each network, in any order; those first to which we have
+        written lately anyway: the others may be third nodes, and are evidence if they come."""
+        contacts = [
+            each.contact
+            for each in self._link.table.entries()
+            if is_public(each.contact.endpoint.host)
+            and not (each.tentative or each.suspect or each.withheld or each.displaced)
+        ]
+        for place in range(len(contacts) - 1, 0, -1):
+            other = self._random.getrandbits(32) % (place + 1)
+            contacts[place], contacts[other] = contacts[other], contacts[place]
+        found = list({_provider(each.endpoint.host): each for each in contacts}.values())
+        now, written = self._now(), self.written
+        if written is not None:
+            found.sort(key=lambda each: written.is_quiet(each.endpoint.host, now))
+        return found
+
+    def _begin(self, introducers: list[Contact]) -> None:
+        self.verdict.begin(self._now())
+        waiting = iter(introducers)
+        probing = [Deferred.fromCoroutine(self._probe_some(waiting)) for _ in range(AT_ONCE)]
+        probes: Deferred[Any] = DeferredList(probing, consumeErrors=True)
+        self._round = probes
+        probes.addBoth(self._ended)
+
+    def _ended(self, results: object) -> None:
+        """A round has ended, by itself."""
+        self._round = None
+        self._noted.clear()
+        if isinstance(results, list):
+            for ok, result in results:
+                if not ok and not result.check(CancelledError):
+                    self._faults.report("reaching", "a probe could not be made", result)
+        if self._running:
+            self.verdict.end(self._now())
+            self._attend()
+            self.look()
+            self._arm()
+
+    def _end_round(self) -> None:
+        """End the round that is under way, if there is one, and judge nothing by it."""
+        running, self._running = self._running, False
+        if self._round is not None:
+            self._round.cancel()
+        self._running = running
+
+    async def _probe_some(self, introducers: Iterator[Contact]) -> None:
+        for introducer in introducers:
+            if not (self._running and self.verdict.wants_more):
+                return
+            self.verdict.tries()
+            await self._probe(introducer)
+
+    async def _probe(self, introducer: Contact) -> None:
+        """Ask one introducer for a probe, and wait for it."""
+        try:
+            answer = await self._link.ask(introducer, Probe(), known=True)
+        except KadtwistedError:
+            return  # that is no evidence
+        body = answer.reply.body
+        if not isinstance(body, Probed) or body.key in self._awaited:
+            return
+        came = await self._arrival(body.key)
+        if came is None:
+            self.verdict.lost(_provider(introducer.endpoint.host))
+        elif not came:
+            self.verdict.unclear()
+
+    def _arrival(self, key: bytes) -> Deferred[bool | None]:
+        """Whether a PING under this key came from a host to which we had not written; ``None`` if
+        none came in time."""
+        if key in self._noted:
+            return succeed(self._noted[key])
+        waiting: Deferred[bool] = Deferred()
+        self._awaited[key] = waiting
+        given_up = self._reactor.callLater(PATIENCE, waiting.cancel)
+
+        def ended(result: bool | Failure) -> bool | Failure | None:
+            self._awaited.pop(key, None)
+            if given_up.active():
+                given_up.cancel()
+                return result
+            return None if isinstance(result, Failure) else result
+
+        return waiting.addBoth(ended)
+
+
+def _provider(host: str) -> bytes:
+    return networks_of(address_of(host))[-1]

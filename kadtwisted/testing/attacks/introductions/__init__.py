@@ -1,0 +1,1 @@
+"""Attacks with PROBE, PUNCH and INTRODUCE, which make nodes send to others than who asks them."""

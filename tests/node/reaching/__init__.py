@@ -1,0 +1,1 @@
+"""Tests of whether others can reach a node."""

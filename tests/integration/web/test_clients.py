@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
@@ -65,6 +66,18 @@ class ClientTests(GatewaysTestCase):
             most = hard if hard != resource.RLIM_INFINITY else wanted
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), hard))
             self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class LoadingTests(GatewaysTestCase):
+    async def test_a_daemon_without_http_loads_no_web_server(self) -> None:
+        program = (
+            "import sys; from kadtwisted.daemon import tap, command_line, service;"
+            "from kadtwisted.application.making import load_program; load_program();"
+            "print(sorted(n for n in sys.modules if n.startswith(('twisted.web', 'kadtwisted.web',"
+            " 'prometheus_client'))))"
+        )
+        result = await self.run_to_end(sys.executable, "-c", program)
+        self.assertEqual((result.code, result.out), (0, b"[]\n"), result)
 
 
 class TokenTests(GatewaysTestCase):

@@ -134,7 +134,7 @@ class PlaceTests(GatewaysTestCase):
     async def test_a_unix_socket(self) -> None:
         path = self.directory / "http.sock"
         daemon = await self.running("state", "--http", f"unix:{path}")
-        await daemon.says("HTTP is answered at")
+        await daemon.says(f"HTTP is answered at {path}")
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         made = await self.ask("POST", "/v1/keys/k", where=f"unix:{path}", Authorization="")
         self.assertEqual(made.status, 201)

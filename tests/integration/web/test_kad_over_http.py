@@ -36,6 +36,8 @@ class KadOverHttpTests(DaemonsTestCase):
         self.assertEqual(put.code, 0, put)
         found = await self.kad("get", "name", "--node", url)
         self.assertEqual((found.code, found.out), (0, b"value"), found)
+        watched = await self.kad("watch", "name", "--count", "1", "--node", url)
+        self.assertIn(b"value (for ", watched.out, watched)
         nothing = await self.kad("get", "nothing", "--node", url)
         self.assertEqual(nothing.code, 1, nothing)
         self.assertEqual(nothing.err, "kad: 'nothing' was not found\n")

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlsplit
 
 from kadtwisted.api.answers import MAX_REPLY, ControlUnavailable, Described, error_from
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.errors import InvalidInput, KadtwistedError, reason_of
+from kadtwisted.model.record import Kind
 
 _REFUSED = (401, 403)
+_FAILED = "error"
+_LONGEST_LINE = 64 * 1024
+"""MAGIC: bytes of an event; a record has at most 1,151, and base64 and escapes make it longer."""
+
+
+class _Event(NamedTuple):
+    """One event of a stream."""
+
+    name: str
+    data: Described
 
 
 class HttpClient:
@@ -40,54 +51,109 @@ class HttpClient:
         Fails as the verb does; with :class:`ControlUnavailable` if no gateway answers there, and
         with :class:`ControlRefused` if it does not let this client in.
         """
-        status, body = self._asked(f"{self._path}/v1/verbs/{quote(verb, safe='')}", arguments)
-        try:
-            answer: Described = dict(json.loads(body))
-            error = None if status == 200 else self._error(status, answer)
-        except (ValueError, LookupError, TypeError, RecursionError):
-            raise ControlUnavailable(
-                f"what answers at {self._url} is no gateway of a node (HTTP {status})"
-            ) from None
-        if error is not None:
-            raise error
-        return answer
+        path = f"{self._path}/v1/verbs/{quote(verb, safe='')}"
+        response = self._begun("POST", path, json.dumps(dict(arguments)).encode())
+        body = self._whole(response)
+        if response.status != 200:
+            self._raise(response.status, self._read(body, response.status))
+        return self._read(body, response.status)
 
     async def stream(self, verb: str, arguments: Mapping[str, Any]) -> AsyncIterator[Described]:
-        """No stream goes through this client."""
-        raise InvalidInput(
-            f"kad {verb} goes through the control socket of a node on this machine only; over HTTP "
-            f"there is {self._url}/v1/values/NAME/events"
-        )
-        yield {}  # pragma: no cover - what makes this an iterator
+        """As :meth:`~kadtwisted.api.blocking_client.BlockingClient.stream`; it blocks between two
+        events.  Of watches, only those of values and of announcements go through HTTP."""
+        path = _path_of_watch(verb, arguments)
+        response = self._begun("GET", f"{self._path}{path}", None)
+        if response.status != 200:
+            self._raise(response.status, self._read(self._whole(response), response.status))
+        while True:
+            event = self._event(response)
+            if event.name == _FAILED:
+                self._raise(response.status, event.data)
+            yield event.data
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _asked(self, path: str, arguments: Mapping[str, Any]) -> tuple[int, bytes]:
+    def _begun(self, method: str, path: str, body: bytes | None) -> HTTPResponse:
+        """An answer, of which the head is there."""
         try:
-            body = json.dumps(dict(arguments)).encode()
-            self._connection.request("POST", path, body, self._headers)
-            response = self._connection.getresponse()
+            self._connection.request(method, path, body, self._headers)
+            return self._connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise self._lost(error) from error
+
+    def _whole(self, response: HTTPResponse) -> bytes:
+        try:
             found = response.read(MAX_REPLY + 1)
         except (OSError, HTTPException) as error:
-            self.close()  # the next request begins a new connection
-            why = reason_of(error) if isinstance(error, OSError) else str(error) or "no HTTP"
-            raise ControlUnavailable(f"no gateway answers at {self._url}: {why}") from error
+            raise self._lost(error) from error
         if len(found) > MAX_REPLY:
             self.close()
             raise ControlUnavailable(f"the answer from {self._url} is too long")
-        return response.status, found
+        return found
+
+    def _lost(self, error: Exception) -> ControlUnavailable:
+        self.close()  # the next request begins a new connection
+        why = reason_of(error) if isinstance(error, OSError) else str(error) or "no HTTP"
+        return ControlUnavailable(f"no gateway answers at {self._url}: {why}")
+
+    def _event(self, response: HTTPResponse) -> _Event:
+        """The next event of a stream; what is no event is passed over."""
+        name = ""
+        while True:
+            try:
+                line = response.readline(_LONGEST_LINE)
+            except (OSError, HTTPException) as error:
+                raise self._lost(error) from error
+            if not line.endswith(b"\n"):
+                self.close()
+                raise ControlUnavailable(f"{self._url} has ended the stream")
+            field, _, value = line.strip().partition(b": ")
+            if field == b"event":
+                name = value.decode("utf-8", "replace")
+            elif field == b"data":
+                return _Event(name, self._read(value, response.status))
+
+    def _read(self, body: bytes, status: int) -> Described:
+        try:
+            return dict(json.loads(body))
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise self._no_gateway(status) from None
+
+    def _raise(self, status: int, told: Described) -> NoReturn:
+        """Raise what a problem tells, or an event."""
+        try:
+            error = self._error(status, told)
+        except (ValueError, LookupError, TypeError):
+            error = self._no_gateway(status)
+        raise error
+
+    def _no_gateway(self, status: int) -> ControlUnavailable:
+        return ControlUnavailable(
+            f"what answers at {self._url} is no gateway of a node (HTTP {status})"
+        )
 
     def _error(self, status: int, answer: Described) -> KadtwistedError:
         """What a problem tells; ``LookupError``, ``TypeError`` or ``ValueError`` for what is
         none."""
+        if "message" in answer:
+            return error_from(answer)
         detail = str(answer["detail"])
         if "error" in answer:
             return error_from({**answer, "type": answer["error"], "message": detail})
         if status in _REFUSED:
             return ControlRefused(f"{self._url} refuses: {detail}")
         return ControlUnavailable(f"{self._url} answers with HTTP {status}: {detail}")
+
+
+def _path_of_watch(verb: str, arguments: Mapping[str, Any]) -> str:
+    kind = arguments.get("kind")
+    if verb != "watch" or kind not in (None, Kind.VALUE, Kind.ANNOUNCEMENT):
+        raise InvalidInput("through HTTP kad watches values and announcements only")
+    what = "providers" if kind == Kind.ANNOUNCEMENT else "values"
+    named = str(arguments.get("key") or arguments.get("reference") or "")
+    return f"/v1/{what}/{quote(named, safe='')}/events"
 
 
 def _connection_to(url: str) -> tuple[HTTPConnection, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from kadtwisted.interfaces import INode
 from kadtwisted.model.contact import Endpoint
 from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
 from kadtwisted.state.keyring import KEYS_DIRECTORY, KeyRing
-from kadtwisted.web.access import Tokens, load_tokens, make_tokens_file
+from kadtwisted.web.access import Role, Tokens, load_tokens, make_tokens_file
 from kadtwisted.web.gateway import Admission, Gateway
 from kadtwisted.web.index import Rooms, Served
 
@@ -87,6 +88,11 @@ class WebDoor:
         except KadtwistedError as error:
             self._log.error("{error}; the tokens from before are still good", error=error)
 
+    def role_of(self, token: str) -> Role:
+        """What a token may do now."""
+        gateway = self._gateway
+        return Role.NONE if gateway is None else gateway.admission.tokens.role_of(token)
+
     def _served(self, node: INode) -> Served:
         directory = self._settings.state_dir
         keys = None
@@ -108,5 +114,6 @@ class WebDoor:
 
     def _opened(self, port: IListeningPort) -> None:
         place: Any = port.getHost()
-        where = place.name if isinstance(place, UNIXAddress) else Endpoint(place.host, place.port)
+        is_path = isinstance(place, UNIXAddress)
+        where = os.fsdecode(place.name) if is_path else Endpoint(place.host, place.port)
         self._log.info("HTTP is answered at {where}", where=where)

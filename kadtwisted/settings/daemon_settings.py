@@ -40,7 +40,7 @@ class HttpSettings:
     listen: tuple[str, ...] = setting(
         (),
         TextList("an array of texts as tcp:8480:interface=127.0.0.1"),
-        "Where HTTP is answered: tcp:PORT:interface=ADDRESS, ssl:… or unix:PATH, as Twisted's "
+        "Where HTTP is answered: tcp:PORT:interface=ADDRESS, ssl:... or unix:PATH, as Twisted's "
         "endpoints are written. Nowhere by default.",
     )
     tokens: Path | None = setting(

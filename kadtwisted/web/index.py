@@ -47,6 +47,7 @@ class Rooms:
         places = Places()
         polls = Polls(operations, places, clock)
         self.metrics = Metrics(node)
+        watching = Watching(operations, places, clock)
         self.events = NodeEvents(node, places, clock, served.run)
         rooms = (
             NodeRoutes(node, operations),
@@ -54,9 +55,9 @@ class Rooms:
             Signed(node, operations, polls, served.keys),
             Raw(operations),
             Announcing(operations),
-            Watching(operations, places, clock),
+            watching,
             self.events,
-            OpenDht(operations),
+            OpenDht(operations, watching),
             Verbs(operations),
             self.metrics,
         )

@@ -1,8 +1,9 @@
 """The shape of OpenDHT's REST proxy, for programs that speak it: ``/key/{hash}``.
 
 As there, a hash is 40 hexadecimal digits, and any other text stands for its SHA-1; a value is one
-line of JSON with ``data`` in base64.  What is left out: types, owners, encryption, several values
-under one key (here the newest one stands), and listening: ``/v1/values/{key}/events``.
+line of JSON with ``data`` in base64, and who listens gets a line for each change, with ``expired``
+where the value is gone.  What is left out: types, owners, encryption, and several values under one
+key: here the newest one stands.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from kadtwisted.api.operations import Operations
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import JSON, Answer, Call
 from kadtwisted.web.forms import index_of
+from kadtwisted.web.live.sse import LineStream
+from kadtwisted.web.live.watching import Shape, Watching
 from kadtwisted.web.naming import target
 from kadtwisted.web.routing import Body, Route
 
@@ -38,14 +41,19 @@ DATA = Body(
 class OpenDht:
     """The aliases."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, watching: Watching) -> None:
         self._operations = operations
+        self._watching = watching
 
     def routes(self) -> tuple[Route, ...]:
         """All of them."""
         path = "/key/{hash}"
         return (
             Route("GET", path, Role.READ, "A value, as OpenDHT's proxy gives it.", self.get, ()),
+            Route(
+                "GET", f"{path}/listen", Role.READ, "Its changes, a line each, as OpenDHT's proxy "
+                "gives them.", self.listen, (),
+            ),
             Route(
                 "POST", path, Role.WRITE, "Store a value, as OpenDHT's proxy takes it.", self.post,
                 (), DATA,
@@ -55,6 +63,10 @@ class OpenDht:
     def get(self, call: Call) -> Deferred[Answer | None]:
         """The value."""
         return self._operations.perform("get", _key(call)).addCallback(_value)
+
+    def listen(self, call: Call) -> Answer | None:
+        """What is there, and each change."""
+        return self._watching.begin(call, _key(call), Shape(LineStream, _changed))
 
     def post(self, call: Call) -> Deferred[Answer | None]:
         """Store it, and say it again."""
@@ -74,4 +86,12 @@ def _key(call: Call) -> dict[str, Any]:
 
 def _value(found: Described) -> Answer:
     """One value, on a line of its own."""
-    return Answer({"id": index_of(found), "data": found["value_base64"], "type": 0})
+    return Answer(_line(found))
+
+
+def _changed(change: Described) -> Described:
+    return {**_line(change), **({"expired": True} if change["gone"] else {})}
+
+
+def _line(found: Described) -> Described:
+    return {"id": index_of(found), "data": found["value_base64"] or "", "type": 0}

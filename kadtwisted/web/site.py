@@ -104,6 +104,7 @@ class BoundedChannel(HTTPChannel):
     def requestDone(self, request: Any) -> None:
         """It is answered."""
         self.is_answering = False
+        self.factory.rests(self)
         super().requestDone(request)
 
     def timeoutConnection(self) -> None:
@@ -171,6 +172,12 @@ class BoundedSite(HTTPFactory):
     def opened(self, channel: BoundedChannel) -> None:
         """A connection is there."""
         self._open[channel] = None
+
+    def rests(self, channel: BoundedChannel) -> None:
+        """A connection has had its answer: it has waited for the shortest time of all."""
+        if channel in self._open:
+            del self._open[channel]
+            self._open[channel] = None
 
     def closed(self, channel: BoundedChannel) -> None:
         """A connection has gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +16,14 @@ from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.http_client import HttpClient
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.session import drive
-from kadtwisted.errors import InvalidInput, NotFound, Unavailable
+from kadtwisted.errors import (
+    InvalidInput,
+    KadtwistedError,
+    NodeStopped,
+    NotFound,
+    Unavailable,
+)
+from kadtwisted.model.record import Kind
 
 URL = "http://192.0.2.1:8480"
 
@@ -33,13 +41,18 @@ class Server:
         self.where = host, port
         return self
 
-    def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
-        self.asked.append((method, path, json.loads(body), headers))
+    def request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
+        self.asked.append((method, path, json.loads(body or b"{}"), headers))
         if self.error is not None:
             raise self.error
 
     def getresponse(self) -> Server:
         return self
+
+    def readline(self, most: int) -> bytes:
+        line = BytesIO(self.body).readline(most)
+        self.body = self.body[len(line) :]
+        return line
 
     def read(self, most: int) -> bytes:
         return self.body[:most]
@@ -141,12 +154,49 @@ class HttpClientTests(SynchronousTestCase):
         with self.assertRaisesRegex(InvalidInput, "stands in a file"):
             HttpClient("http://me:secret@localhost")
 
-    def test_a_stream_is_refused_with_what_there_is_instead(self) -> None:
-        client = HttpClient(URL)
+    def watched(self, body: bytes, status: int = 200, **asked: Any) -> tuple[Server, list[Any]]:
+        """The server, and what a watch has told before it ended."""
+        server, told = Server(body, status), []
 
         async def watch() -> None:
-            async for _ in client.stream("watch", {}):
-                pass
+            async for each in client.stream("watch", asked or {"key": "a b"}):
+                told.append(each)
 
-        with self.assertRaisesRegex(InvalidInput, "kad watch .* /v1/values|events"):
+        with served(server):
+            client = HttpClient(URL, "secret")
+        try:
             drive(watch())
+        except KadtwistedError as error:
+            told.append(error)
+        return server, told
+
+    def test_a_watch_is_a_stream_of_events(self) -> None:
+        body = b'retry: 2000\n\n: still here\n\nevent: change\ndata: {"value": "b"}\nid: 1\n\n'
+        server, (change, end) = self.watched(body)
+        self.assertEqual(change, {"value": "b"})
+        self.assertIn("has ended the stream", str(end))
+        ((method, path, _, headers),) = server.asked
+        self.assertEqual((method, path), ("GET", "/v1/values/a%20b/events"))
+        self.assertEqual(headers["Authorization"], "Bearer secret")
+
+    def test_announcements_and_references_have_paths_of_their_own(self) -> None:
+        server, _ = self.watched(b"", key="a", kind=Kind.ANNOUNCEMENT)
+        self.assertEqual(server.asked[0][1], "/v1/providers/a/events")
+        server, _ = self.watched(b"", reference="kad:abc")
+        self.assertEqual(server.asked[0][1], "/v1/values/kad%3Aabc/events")
+
+    def test_an_error_ends_a_watch_as_what_it_is(self) -> None:
+        body = b'event: error\ndata: {"type": "NodeStopped", "message": "it stops"}\n\n'
+        _, (error,) = self.watched(body)
+        self.assertIsInstance(error, NodeStopped)
+        refusing = problem(401, "it needs a token")
+        _, (error,) = self.watched(refusing.body, 401)
+        self.assertIsInstance(error, ControlRefused)
+        for junk in (b"event: error\ndata: {}\n", b"data: [\n", b"data: " + b"x" * 100_000):
+            _, (error,) = self.watched(junk)
+            self.assertIsInstance(error, ControlUnavailable)
+
+    def test_other_watches_need_the_control_socket(self) -> None:
+        server, (error,) = self.watched(b"", key="a", kind=77)
+        self.assertIn("values and announcements only", str(error))
+        self.assertEqual(server.asked, [])

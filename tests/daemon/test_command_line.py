@@ -11,7 +11,7 @@ from twisted.trial import unittest
 from kadtwisted.daemon.command_line import Mistaken, Options
 from kadtwisted.parameters import LimitSettings, NodeSettings, UpkeepSettings
 from kadtwisted.settings import directories
-from kadtwisted.settings.daemon_settings import DaemonSettings, LogSettings
+from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings, LogSettings
 from kadtwisted.settings.options import OPTIONS
 from tests.daemon.fakes import KEY
 
@@ -68,6 +68,12 @@ class OptionTests(unittest.SynchronousTestCase):
                 log=LogSettings("debug", "json"),
             ),
         )
+
+    def test_http(self) -> None:
+        places = ("tcp:8480:interface=127.0.0.1", "unix:/run/x.sock")
+        settings = parsed("--http", places[0], "--http", places[1], "--http-tokens", "/tokens")
+        self.assertEqual(settings.http, HttpSettings(places, Path("/tokens")))
+        self.assertEqual(parsed().http, HttpSettings())
 
     def test_short_names(self) -> None:
         settings = parsed("-p", "1", "-n", "fleet", "-d", "/s")

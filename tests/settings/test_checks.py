@@ -25,6 +25,12 @@ class OptionTests(unittest.SynchronousTestCase):
         self.assertEqual(config.check_bootstrap(given), tuple(given[:3]))
         self.assert_refused(config.check_bootstrap, ["127.0.0.1"])
 
+    def test_where_http_is_answered(self) -> None:
+        for good in ("tcp:8480:interface=127.0.0.1", "unix:/run/x", "ssl:8443:privateKey=k.pem"):
+            self.assertEqual(config.check_endpoint(good), good)
+        for bad in ("", "8480", "http://localhost", "localhost:8480"):
+            self.assert_refused(config.check_endpoint, bad)
+
     def test_network_names(self) -> None:
         self.assertEqual(config.check_network("fleet 7"), "fleet 7")
         self.assertIn("reserved", self.assert_refused(config.check_network, "mainline"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from kadtwisted.model.ids import id_to_bytes, id_to_hex
-from tests.daemon.fakes import NAME_KEY
-from tests.web.serving import GatewayCase
+from tests.daemon.fakes import NAME_KEY, a_change
+from tests.web.serving import GatewayCase, response_from, unchunked
 
 INDEX = "1700000000500000"
 
@@ -17,6 +19,18 @@ class OpenDhtTests(GatewayCase):
         self.assertEqual(self.get("/key/name").json, line)
         asked = [call[1] for call in self.node.calls]
         self.assertEqual(asked, [id_to_bytes(NAME_KEY), "name"])
+
+    def test_listen(self) -> None:
+        connection = self.connect()
+        connection.ask("GET", "/key/name/listen")
+        answer = response_from(connection.written())
+        line = {"id": INDEX, "data": "dmFsdWU=", "type": 0}
+        self.assertEqual(answer.headers["content-type"], "application/json")
+        self.assertEqual(json.loads(unchunked(answer.body)), line)
+        self.node.watches[0].tell(a_change(None))
+        gone = json.loads(unchunked(connection.written()))
+        self.assertEqual(gone, {"id": "0", "data": "", "type": 0, "expired": True})
+        connection.leave()
 
     def test_post(self) -> None:
         answer = self.ask("POST", "/key/name", {"data": "dmFsdWU=", "permanent": True, "type": 3})

@@ -62,6 +62,11 @@ class TimeTests(GatewayCase):
         written = both.written()
         self.assertLess(written.index(b"200 OK"), written.index(b"404 Not Found"))
 
+    def test_hundreds_of_requests_at_once(self) -> None:
+        many = self.connect()
+        many.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 700)
+        self.assertEqual(many.written().count(b"200 OK"), 700)
+
 
 class BodyTests(GatewayCase):
     def test_ten_mebibytes_are_refused_and_the_client_hears_it(self) -> None:
@@ -103,6 +108,12 @@ class ConnectionTests(GatewayCase):
         self.assertEqual(sum(each.is_cut for each in all_of_them), 1)
         newcomer.ask("GET", "/healthz")
         self.assertEqual(newcomer.response().status, 200)
+
+    def test_who_was_answered_a_moment_ago_stays(self) -> None:
+        all_of_them = [self.connect() for _ in range(MOST_CONNECTIONS)]
+        all_of_them[0].ask("GET", "/healthz")
+        self.connect()
+        self.assertEqual([each.is_cut for each in all_of_them[:3]], [False, True, False])
 
     def test_who_is_being_answered_stays(self) -> None:
         self.node.answers["get"] = [Deferred() for _ in range(MOST_CONNECTIONS)]

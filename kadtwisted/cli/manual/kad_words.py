@@ -74,6 +74,12 @@ They may stand before or after the verb.
 .It Ev KADTWISTED_*
 The options of a daemon, see
 .Xr node.toml 5 .
+.It Ev KADTWISTED_HTTP_TOKEN
+The token that
+.Fl -node
+needs, if no
+.Fl -token-file
+is given.
 .It Ev STATE_DIRECTORY , Ev XDG_STATE_HOME , Ev HOME , Ev SUDO_UID
 Where the daemon of this
 .Fl -port

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from kadtwisted.api.answers import of_error
 from kadtwisted.api.describe import Described
 from kadtwisted.errors import KadtwistedError
-from kadtwisted.web.calls import Call, begin
+from kadtwisted.web.calls import JSON, Call, begin
 
 EVENTS: Final = "text/event-stream"
 HEARTBEAT_SECONDS: Final = 15.0
@@ -32,6 +32,10 @@ RETRY_MILLISECONDS: Final = 2000
 class EventStream:
     """The answer to one call.  ``go_on`` is called when its client can read on, ``ended`` once:
     when it is over, whoever ended it."""
+
+    content_type = EVENTS
+    head = b"retry: %d\n\n" % RETRY_MILLISECONDS
+    beat = b": still here\n\n"
 
     def __init__(
         self,
@@ -48,10 +52,10 @@ class EventStream:
         self._beats_missed = 0
         self.is_over = False
         self._beat: IDelayedCall | None = clock.callLater(HEARTBEAT_SECONDS, self._send_beat)
-        begin(self._request, 200, EVENTS, {"X-Accel-Buffering": "no"})
+        begin(self._request, 200, self.content_type, {"X-Accel-Buffering": "no"})
         self._request.notifyFinish().addBoth(lambda _: self._over())
         self._request.registerProducer(self, True)
-        self._request.write(b"retry: %d\n\n" % RETRY_MILLISECONDS)
+        self._request.write(self.head)
 
     @property
     def is_read(self) -> bool:
@@ -60,12 +64,15 @@ class EventStream:
 
     def send(self, name: str, data: Described, identifier: str = "") -> None:
         """Write one event; nothing if the stream is over."""
-        if self.is_over:
-            return
+        if not self.is_over:
+            self._request.write(self.written(name, data, identifier))
+
+    def written(self, name: str, data: Described, identifier: str) -> bytes:
+        """The bytes of one event."""
         lines = f"event: {name}\ndata: {json.dumps(data)}\n"
         if identifier:
             lines += f"id: {identifier}\n"
-        self._request.write(lines.encode() + b"\n")
+        return lines.encode() + b"\n"
 
     def fail(self, failure: Failure) -> None:
         """Tell of an error, and end."""
@@ -93,7 +100,7 @@ class EventStream:
         self._beat = self._clock.callLater(HEARTBEAT_SECONDS, self._send_beat)
         if not self._is_paused:
             self._beats_missed = 0
-            self._request.write(b": still here\n\n")
+            self._request.write(self.beat)
             return
         self._beats_missed += 1
         if self._beats_missed >= PATIENCE_BEATS:
@@ -114,3 +121,15 @@ class EventStream:
 
     def stopProducing(self) -> None:
         """The connection is gone; the request says so, too."""
+
+
+class LineStream(EventStream):
+    """The same as lines of JSON, one for each event: the names and identifiers are left out."""
+
+    content_type = JSON
+    head = b""
+    beat = b"\n"
+
+    def written(self, name: str, data: Described, identifier: str) -> bytes:
+        """One line."""
+        return json.dumps(data).encode() + b"\n"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from twisted.python.failure import Failure
 
@@ -20,6 +21,15 @@ from kadtwisted.web.routing import Gives, Route
 
 A_STREAM = Gives(content={EVENTS: {"type": "string"}})
 SINCE_EVENT = ("Last-Event-ID",)
+
+
+class Shape(NamedTuple):
+    """How a watch is written: as which stream, how each change is ``told``, and the index of the
+    version that its client has ``seen``."""
+
+    stream: type[EventStream] = EventStream
+    told: Callable[[Described], Described] = lambda change: change
+    seen: str | None = None
 
 
 class Watching:
@@ -53,15 +63,19 @@ class Watching:
         return self._begin(call, arguments, None)
 
     def _begin(self, call: Call, arguments: dict[str, Any], seen: str | None) -> Answer | None:
+        return self.begin(call, arguments, Shape(seen=seen))
+
+    def begin(self, call: Call, arguments: dict[str, Any], shape: Shape) -> Answer | None:
+        """Answer with the changes of a watch, for as long as its client stays."""
         if call.request.method == b"HEAD":
-            return Answer(None, 200, EVENTS)
+            return Answer(None, 200, shape.stream.content_type)
         self._places.take()
         try:
             events = self._operations.stream("watch", arguments)
         except BaseException:
             self._places.leave()
             raise
-        _Watched(call, events, self._places, self._clock, seen)
+        _Watched(call, events, self._places, self._clock, shape)
         return None
 
 
@@ -69,12 +83,13 @@ class _Watched:
     """One watch, written to one client."""
 
     def __init__(
-        self, call: Call, events: Events, places: Places, clock: Any, seen: str | None
+        self, call: Call, events: Events, places: Places, clock: Any, shape: Shape
     ) -> None:
         self._places = places
-        self._seen = seen
+        self._seen = shape.seen
+        self._told = shape.told
         self._pump = Pump(events, self._write, self._is_read, self._failed)
-        self._stream = EventStream(call, clock, self._over, self._pump.go)
+        self._stream = shape.stream(call, clock, self._over, self._pump.go)
         self._pump.go()
 
     def _is_read(self) -> bool:
@@ -83,7 +98,7 @@ class _Watched:
     def _write(self, change: Described) -> None:
         index, seen, self._seen = index_of(change), self._seen, None
         if index != seen:  # else the client has it, from before its connection broke
-            self._stream.send("change", change, index)
+            self._stream.send("change", self._told(change), index)
 
     def _failed(self, _: Pump, failure: Failure) -> None:
         self._stream.fail(failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
@@ -67,6 +68,18 @@ class ClientTests(GatewaysTestCase):
             self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
 
+class LoadingTests(GatewaysTestCase):
+    async def test_a_daemon_without_http_loads_no_web_server(self) -> None:
+        program = (
+            "import sys; from kadtwisted.daemon import tap, command_line, service;"
+            "from kadtwisted.application.making import load_program; load_program();"
+            "print(sorted(n for n in sys.modules if n.startswith(('twisted.web', 'kadtwisted.web',"
+            " 'prometheus_client'))))"
+        )
+        result = await self.run_to_end(sys.executable, "-c", program)
+        self.assertEqual((result.code, result.out), (0, b"[]\n"), result)
+
+
 class TokenTests(GatewaysTestCase):
     async def test_new_tokens_are_good_after_sighup_and_old_ones_are_not(self) -> None:
         daemon = await self.serving_http()
@@ -121,7 +134,7 @@ class PlaceTests(GatewaysTestCase):
     async def test_a_unix_socket(self) -> None:
         path = self.directory / "http.sock"
         daemon = await self.running("state", "--http", f"unix:{path}")
-        await daemon.says("HTTP is answered at")
+        await daemon.says(f"HTTP is answered at {path}")
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         made = await self.ask("POST", "/v1/keys/k", where=f"unix:{path}", Authorization="")
         self.assertEqual(made.status, 201)

@@ -193,6 +193,32 @@ class OpeningTests(PathCase):
         with self.assertRaises(NoContacts):
             lonely.wait(lonely.nodes[0].open_path(b"k" * 32))
 
+    def test_a_node_whose_contacts_are_all_gone(self) -> None:
+        pair = Swarm(2, seed=9)
+        self.addCleanup(pair.stop)
+        asker, other = pair.nodes
+        pair.wait(other.stop())
+        for target in (b"k" * 32, other.public_key):
+            with self.assertRaisesRegex(NoPath, "has answered"):
+                pair.wait(asker.open_path(target))
+
+    def test_several_at_once_through_one_introducer(self) -> None:
+        self.swarm = Swarm(1, seed=3)
+        self.addCleanup(self.swarm.stop)
+        asker = self.add(PUBLIC)
+        targets = [self.add(PORT_RESTRICTED) for _ in range(3)]
+        for each in targets:
+            self.keep_alive(each)
+        introducer = table_of(asker).get(self.swarm.nodes[0].node_id)
+        assert introducer is not None
+        self.swarm.wait(targets[0].stop())  # so the first one takes long
+        results: list[object] = []
+        for each in targets:
+            asker.open_path(each.public_key).addBoth(results.append)
+        self.swarm.clock.advance(4.0)
+        self.assertEqual(sorted(isinstance(each, Path) for each in results), [False, True, True])
+        self.assertFalse(introducer.suspect)
+
     def test_it_ends_when_it_is_cancelled_and_when_the_node_stops(self) -> None:
         asker = self.swarm.nodes[3]
         for end, error in (

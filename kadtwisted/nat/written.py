@@ -7,6 +7,7 @@ host may seem to have been written to later than it was, and never earlier: who 
 from __future__ import annotations
 
 from array import array
+from math import inf
 from zlib import crc32
 
 SLOTS = 4096
@@ -31,6 +32,14 @@ class Written:
     def note(self, host: str, now: float) -> None:
         """A datagram goes to this host."""
         self._at[crc32(host.encode()) % SLOTS] = now
+
+    def came(self, host: str, now: float) -> None:
+        """Something that is not answered came from this host: a NAT that let it in, because it had
+        been written to, may go on doing so, as Linux does.  So whoever goes on sending is not
+        quiet; a host that was never written to stays what it is, for its address may be forged."""
+        slot = crc32(host.encode()) % SLOTS
+        if self._at[slot] > -inf:
+            self._at[slot] = now
 
     def last(self, host: str) -> float:
         """When it may have been written to for the last time."""

@@ -19,6 +19,17 @@ class WrittenTests(unittest.SynchronousTestCase):
         self.assertFalse(written.is_quiet("20.0.0.1", QUIET - 1))
         self.assertTrue(written.is_quiet("20.0.0.1", QUIET))
 
+    def test_whoever_goes_on_sending_is_not_quiet_if_it_was_written_to(self) -> None:
+        """A NAT that it keeps open would let it in, though nothing has gone there for long."""
+        written = Written(-inf)
+        written.note("20.0.0.1", 0.0)
+        for at in range(0, 1000, 100):
+            written.came("20.0.0.1", float(at))
+            written.came("20.0.0.2", float(at))
+        self.assertFalse(written.is_quiet("20.0.0.1", 1000.0))
+        self.assertTrue(written.is_quiet("20.0.0.2", 1000.0))
+        self.assertTrue(written.is_quiet("20.0.0.1", 900.0 + QUIET))
+
     def test_what_came_before_it_began_is_not_known(self) -> None:
         written = Written(10.0)
         self.assertFalse(written.is_quiet("20.0.0.1", 10.0 + QUIET - 1))

@@ -167,9 +167,11 @@ class Internet:
             yield members[first : first + AT_ONCE]
 
     @staticmethod
-    def each(do: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:
+    def each(
+        do: Callable[[Any], Any], things: Iterable[Any], at_once: int = AT_ONCE
+    ) -> Iterator[Any]:
         """Do something with each of these, some at once."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             yield from pool.map(do, things)
 
 

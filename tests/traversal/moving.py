@@ -70,7 +70,7 @@ def _public(internet: Internet, report: Report) -> None:
     asking = internet.public[0].daemon
     while time.monotonic() - began < PATIENCE and not _is_found(asking, member, new):
         time.sleep(0.2)
-    report.figure(f"{what}: seconds until others find it", time.monotonic() - began)
+    report.figure(f"{what}: seconds until others were seen to find it", time.monotonic() - began)
 
 
 def _is_found(asking: Daemon, member: Member, address: str) -> bool:

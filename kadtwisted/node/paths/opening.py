@@ -83,6 +83,8 @@ class PathOpening:
             await deferLater(context.reactor, wait)
         lookup = await find_nodes(context, link, context.dialect.identify(key))
         closest = lookup.closest()
+        if not closest:
+            raise NoPath("none of the nodes that this one knows has answered")
         for each in closest:
             if each.key == key:
                 return Path(each, link.round_trip(each.endpoint) or 0.0, None)

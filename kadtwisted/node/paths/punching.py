@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.door import Received
-from kadtwisted.errors import InvalidAddress, KadtwistedError, NoPath
+from kadtwisted.errors import ErrorReply, InvalidAddress, KadtwistedError, NoPath
 from kadtwisted.model.contact import Contact, Endpoint
-from kadtwisted.model.messages import Punch, Punched
+from kadtwisted.model.messages import ErrorCode, Punch, Punched
 from kadtwisted.model.networks import scope_of
 from kadtwisted.model.results import Path
 from kadtwisted.nat.kind import NatKind
@@ -32,6 +32,9 @@ STEP = 0.3
 """Seconds after which the next introducer is asked, or at once when the one before has refused.
 Each makes the target send one more PING: the first may have come too early for our own NAT.  MAGIC:
 longer than most round trips; eight introducers have had their turn within 2.5 s."""
+AT_MOST = 6.0
+"""Seconds for one attempt.  MAGIC: twice what people wait for gladly; what has not come through by
+then hardly ever does."""
 MOST_PINGS = 6
 """PINGs in all, wherever they go."""
 
@@ -50,6 +53,8 @@ class Punching:
         self._introducers = list(introducers)
         self._asked = len(introducers)
         self._theirs: NatKind | None = None
+        self._busy = 0
+        self._deadline: IDelayedCall | None = None
         self._pings = 0
         self._there: dict[Endpoint, Contact | None] = {}
         self._running: dict[Deferred[None], None] = {}
@@ -60,6 +65,7 @@ class Punching:
     def run(self) -> Deferred[Path]:
         """The path when it is open; fails with :class:`~kadtwisted.errors.NoPath`."""
         self._link.protocol.overhear.append(self._heard)
+        self._deadline = self._reactor.callLater(AT_MOST, self._too_late)
         self._step()
         return self._done
 
@@ -120,6 +126,8 @@ class Punching:
     def _failed(self, failure: Failure) -> None:
         """That one refuses or is silent is ordinary."""
         failure.trap(KadtwistedError, CancelledError)
+        error = failure.value
+        self._busy += isinstance(error, ErrorReply) and error.code == ErrorCode.BUSY
 
     def _ended(self, fault: Failure | None, asking: Deferred[None]) -> None:
         del self._running[asking]
@@ -145,19 +153,30 @@ class Punching:
         self._ask_next()
         self._go_on()
 
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._finish()
+        self._done.errback(self._no_path())
+
     def _finish(self) -> None:
         """Ask nobody any more, and wait for nobody."""
         self._over = True
         if self._heard in self._link.protocol.overhear:
             self._link.protocol.overhear.remove(self._heard)
         self._introducers.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._deadline = None
         for each in list(self._running):
             each.cancel()
 
     def _no_path(self) -> NoPath:
+        if self._theirs is None and self._busy:
+            return NoPath(
+                f"{self._busy} of the {self._asked} nodes nearest to it have too much of this to "
+                "do; try again in a few seconds"
+            )
         if self._theirs is None:
             return NoPath(
                 f"none of the {self._asked} nodes nearest to it hears from this node: it does "

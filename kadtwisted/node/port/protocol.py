@@ -41,7 +41,8 @@ class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node; ``handle`` answers requests.
 
     Its owner may set callables: each of ``overhear`` is shown each request before it is answered;
-    ``wrote`` is told to which host each datagram goes;
+    ``wrote`` is told to which host each datagram goes, ``dropped`` from which host one comes that
+    is not answered;
     ``learn`` is shown each request whose sender may be worth
     knowing, after the answer is on its way; ``on_death`` is called when the port closes unasked.
     """
@@ -56,6 +57,7 @@ class KademliaProtocol(DatagramProtocol):
         self._handle = handle
         self.learn: Callable[[Received, float], object] = _nothing
         self.wrote: Callable[[str], object] | None = None
+        self.dropped: Callable[[str], object] | None = None
         self.overhear: list[Callable[[Received, float], object]] = []
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
@@ -129,6 +131,8 @@ class KademliaProtocol(DatagramProtocol):
         datagram = b""
         if type(event) is Drop:
             self._counters.dropped(event.reason)
+            if self.dropped is not None:
+                self.dropped(endpoint.host)
             if event.instead:
                 self._counts[event.counter] += 1
                 datagram = event.instead

@@ -204,6 +204,7 @@ class Measuring(LinkObserver):
         protocol.overhear = others if written is None else [*others, self._overhear]
         self.written = written
         protocol.wrote = None if written is None else self._wrote
+        protocol.dropped = None if written is None else self._dropped
 
     def keep_memory(self, keep: bool) -> None:
         """Remember hosts also while requests are no evidence, or no more."""
@@ -221,6 +222,10 @@ class Measuring(LinkObserver):
     def _wrote(self, host: str) -> None:
         if self.written is not None:
             self.written.note(host, self._now())
+
+    def _dropped(self, host: str) -> None:
+        if self.written is not None:
+            self.written.came(host, self._now())
 
     def _overhear(self, received: Received, now: float) -> None:
         """A request came in, and is not answered yet."""

@@ -88,7 +88,7 @@ class Introducing:
         self._named = Book(NAMED_BURST, NAMED_SECONDS)
         # As often as they themselves would listen to us.
         self._targets = Book(INTRODUCER_BURST, INTRODUCER_SECONDS, each_port=True)
-        self._under_way: dict[Endpoint, None] = {}
+        self._under_way: dict[tuple[Endpoint, bytes], None] = {}
         self._room = Places(AT_ONCE, fair=context.open_network)
         self._later: dict[Endpoint, IDelayedCall] = {}
         self._owed = Places(LATER, fair=context.open_network)
@@ -109,7 +109,7 @@ class Introducing:
         endpoint = Endpoint(*received.endpoint)
         if body.after > LONGEST_AFTER:
             return TOO_LATE
-        if endpoint in self._under_way:
+        if (endpoint, b"") in self._under_way:
             return None  # a repeat: the first one will be answered
         if not self._askers.spend(endpoint, self._now()):
             return self._busy()
@@ -122,13 +122,13 @@ class Introducing:
         if not self._room.take(endpoint):
             return self._busy()
         told = Introduce(received.key, endpoint, Purpose.PROBE)
-        return self._begun(endpoint, self._ask_thirds(link, thirds, told))
+        return self._begun(endpoint, b"", self._ask_thirds(link, thirds, told))
 
     def punch(self, received: Received) -> Reply:
         """The answer to a PUNCH of a proven sender."""
         body: Punch = received.body  # type: ignore[assignment]
         endpoint = Endpoint(*received.endpoint)
-        if endpoint in self._under_way:
+        if (endpoint, body.key) in self._under_way:
             return None
         if not self._askers.spend(endpoint, self._now()):
             return self._busy()
@@ -143,19 +143,23 @@ class Introducing:
         told = Introduce(received.key, endpoint, Purpose.PATH, body.kind)
         telling = link.tell(target, told, retransmit=False)  # others will tell it, too
         asking: Deferred[ReplyBody] = telling.addCallback(self._punched, target)
-        return self._begun(endpoint, asking.addErrback(self._not_punched, link, target))
+        asking.addErrback(self._not_punched, link, target)
+        return self._begun(endpoint, body.key, asking)
 
     def _busy(self) -> Error:
         self._counts["introductions.refused"] += 1
         return BUSY
 
-    def _begun(self, endpoint: Endpoint, asking: Deferred[ReplyBody]) -> Deferred[ReplyBody]:
-        """One more is under way, until this fires; it has a place."""
+    def _begun(
+        self, endpoint: Endpoint, wanted: bytes, asking: Deferred[ReplyBody]
+    ) -> Deferred[ReplyBody]:
+        """One more is under way, until this fires; it has a place.  ``wanted`` is the key of the
+        node that the asker wants to talk to, if it wants any."""
         self._counts["introductions"] += 1
-        self._under_way[endpoint] = None
+        self._under_way[endpoint, wanted] = None
 
         def ended(result: ReplyBody | Failure) -> ReplyBody | Failure:
-            del self._under_way[endpoint]
+            del self._under_way[endpoint, wanted]
             self._room.give_back(endpoint)
             return result
 

@@ -23,6 +23,7 @@ from kadtwisted.testing.attacks.door.replay import Replay
 from kadtwisted.testing.attacks.door.writes import Writes
 from kadtwisted.testing.attacks.introductions.asking import Introductions
 from kadtwisted.testing.attacks.introductions.introducers import Introducers
+from kadtwisted.testing.attacks.introductions.verdicts import Verdicts
 from kadtwisted.testing.attacks.records.announcements import Announcements
 from kadtwisted.testing.attacks.records.clock import Clock
 from kadtwisted.testing.attacks.records.forgery import Forgery
@@ -82,6 +83,7 @@ ATTACKS: Mapping[str, type[Any]] = MappingProxyType(
         "replay": Replay,
         "rollback": Rollback,
         "sybils": Sybils,
+        "verdicts": Verdicts,
         "vouching": Vouching,
         "writes": Writes,
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +14,8 @@ from kadtwisted.model.contact import Contact
 from kadtwisted.model.results import Path
 from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
+from kadtwisted.node.paths.punching import AT_MOST
+from kadtwisted.rpc.introductions import Book
 from kadtwisted.simulation.models.nat import (
     ADDRESS_RESTRICTED,
     FULL_CONE,
@@ -156,6 +161,24 @@ class OpeningTests(PathCase):
         self.assertIn("nodes nearest to it", str(result.value))
         self.assertLess(took, 3.0)
 
+    def test_those_near_to_it_have_too_much_to_do(self) -> None:
+        target = self.add(PORT_RESTRICTED)
+        self.keep_alive(target)
+        for each in self.swarm.nodes:
+            each._parts.introducing._askers = Book(0, 1.0)
+        result, _ = self.opened(self.swarm.nodes[3], target)
+        assert isinstance(result, Failure)
+        self.assertIn("too much of this to do", str(result.value))
+
+    def test_it_takes_so_long_at_most(self) -> None:
+        asker, target = self.add(SYMMETRIC), self.add(SYMMETRIC)
+        self.keep_alive(target)
+        self.swarm.network.set_conditions_one_way(
+            self.address(asker), self.address(target), self.lossy(1.0)
+        )
+        _, took = self.opened(asker, target)
+        self.assertLess(took, AT_MOST + 2.0)
+
     def test_datagrams_that_get_lost(self) -> None:
         asker, target = self.add(PORT_RESTRICTED), self.add(PORT_RESTRICTED)
         self.keep_alive(target)
@@ -163,7 +186,7 @@ class OpeningTests(PathCase):
         conditions = self.swarm.network
         hosts = self.address(asker), self.address(target)
         for one, other in (hosts, hosts[::-1]):
-            conditions.set_conditions_one_way(one, other, self.lossy())
+            conditions.set_conditions_one_way(one, other, self.lossy(0.2))
         for _ in range(10):
             result, _took = self.opened(asker, target)
             seen.append(isinstance(result, Path))
@@ -171,10 +194,8 @@ class OpeningTests(PathCase):
             self.keep_alive(target)
         self.assertGreaterEqual(sum(seen), 8)
 
-    def lossy(self) -> object:
-        from dataclasses import replace
-
-        return replace(self.swarm.network.conditions, loss=0.2)
+    def lossy(self, loss: float) -> Any:
+        return replace(self.swarm.network.conditions, loss=loss)
 
     def test_bad_targets(self) -> None:
         node = self.swarm.nodes[0]
@@ -192,6 +213,32 @@ class OpeningTests(PathCase):
         self.addCleanup(lonely.stop)
         with self.assertRaises(NoContacts):
             lonely.wait(lonely.nodes[0].open_path(b"k" * 32))
+
+    def test_a_node_whose_contacts_are_all_gone(self) -> None:
+        pair = Swarm(2, seed=9)
+        self.addCleanup(pair.stop)
+        asker, other = pair.nodes
+        pair.wait(other.stop())
+        for target in (b"k" * 32, other.public_key):
+            with self.assertRaisesRegex(NoPath, "has answered"):
+                pair.wait(asker.open_path(target))
+
+    def test_several_at_once_through_one_introducer(self) -> None:
+        self.swarm = Swarm(1, seed=3)
+        self.addCleanup(self.swarm.stop)
+        asker = self.add(PUBLIC)
+        targets = [self.add(PORT_RESTRICTED) for _ in range(3)]
+        for each in targets:
+            self.keep_alive(each)
+        introducer = table_of(asker).get(self.swarm.nodes[0].node_id)
+        assert introducer is not None
+        self.swarm.wait(targets[0].stop())  # so the first one takes long
+        results: list[object] = []
+        for each in targets:
+            asker.open_path(each.public_key).addBoth(results.append)
+        self.swarm.clock.advance(4.0)
+        self.assertEqual(sorted(isinstance(each, Path) for each in results), [False, True, True])
+        self.assertFalse(introducer.suspect)
 
     def test_it_ends_when_it_is_cancelled_and_when_the_node_stops(self) -> None:
         asker = self.swarm.nodes[3]

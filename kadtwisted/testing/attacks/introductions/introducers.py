@@ -102,7 +102,7 @@ class Introducers:
     """``liars`` among ``nodes`` nodes name victims for ``seconds``; ``paths`` paths are opened with
     none, 1, 3 and 8 liars nearest to the target; ``crowd`` strangers of nine /16s take places."""
 
-    lasts: ClassVar[str] = "about two minutes"
+    lasts: ClassVar[str] = "about five minutes"
     nodes: int = 30
     liars: int = 3
     seconds: float = 60.0

@@ -18,7 +18,7 @@ only as good as the introducer's word, so each network has one.  The rules of th
 While it is UNKNOWN, a node serves, unless it seems to be behind a NAT and no gateway maps its port:
 then it is read-only to others.  But where for :data:`SMALL` seconds there are too few networks to
 measure anything, such a node serves, too, until there is a verdict: a network of one to three
-nodes must work.
+nodes must work.  Nodes of older versions, which do not know of probes, count for nothing in this.
 
 Pure: ``now`` is in seconds of a monotonic clock.  Bounded: a few networks a period.
 """
@@ -152,6 +152,10 @@ class Verdict:
     def tries(self) -> None:
         """One more probe of the round begins."""
         self._tried += 1
+
+    def untried(self) -> None:
+        """The probe that began was none: who was asked for it does not know what that is."""
+        self._tried -= self._in_round
 
     def lost(self, network: bytes) -> None:
         """A probe through an introducer of this network was promised, and nothing came."""

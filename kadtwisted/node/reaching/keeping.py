@@ -156,8 +156,10 @@ class Keeping(LinkObserver):
         return found
 
     def _nearest(self, count: int) -> list[Contact]:
-        """The nearest contacts, of different networks as far as there are such."""
+        """The nearest contacts, of different networks as far as there are such; those last that do
+        not know of introductions."""
         nearest = self._usable(self._link.table.closest(self._node_id, AMONG))
+        nearest.sort(key=lambda each: not self._measuring.introduces(each))
         chosen: dict[bytes, Contact] = {}
         for each in nearest:
             chosen.setdefault(networks_of(address_of(each.endpoint.host))[-1], each)

@@ -21,9 +21,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kadtwisted.dialects.door import Received
-from kadtwisted.errors import KadtwistedError
+from kadtwisted.errors import ErrorReply, KadtwistedError
 from kadtwisted.model.contact import WILDCARDS, Contact, Endpoint
-from kadtwisted.model.messages import Probe, Probed
+from kadtwisted.model.generations import Generations
+from kadtwisted.model.messages import ErrorCode, Probe, Probed
 from kadtwisted.model.networks import EVERYBODY, address_of, is_public, networks_of, scope_of
 from kadtwisted.nat.kind import NatKind, kind_of
 from kadtwisted.nat.reachability import FEWEST, Reachability, Verdict
@@ -40,6 +41,10 @@ SETTLE = 2.0
 """MAGIC: seconds until the first round, after a start and a move: a join takes about as long."""
 NOTED = 64
 """Senders of a round that are remembered: a PING may come before the promise of it."""
+OLDER = 1024
+"""MAGIC: nodes of older versions that are remembered, more than a table has contacts."""
+OLDER_FOR = 3600.0
+"""MAGIC: seconds until such a node is asked again: it may have been brought up to date."""
 
 
 class Measuring(LinkObserver):
@@ -75,6 +80,7 @@ class Measuring(LinkObserver):
         self._timer: IDelayedCall | None = None
         self._round: Deferred[Any] | None = None
         self._noted: dict[bytes, bool] = {}
+        self._older: Generations[bytes, float] = Generations(OLDER)
         self._awaited: dict[bytes, Deferred[bool]] = {}
         self._log = Logger(namespace="kadtwisted.node")
         link.watch(self)
@@ -268,7 +274,7 @@ class Measuring(LinkObserver):
             introducers = self._introducers()
             if len(introducers) >= FEWEST:
                 self._begin(introducers)
-            elif introducers:
+            elif introducers or len(self._older):
                 self.verdict.too_few(now)
             else:
                 self.verdict.nobody(now)
@@ -284,6 +290,7 @@ class Measuring(LinkObserver):
             each.contact
             for each in self._link.table.entries()
             if is_public(each.contact.endpoint.host)
+            and self.introduces(each.contact)
             and not (each.tentative or each.suspect or each.withheld or each.displaced)
         ]
         for place in range(len(contacts) - 1, 0, -1):
@@ -294,6 +301,11 @@ class Measuring(LinkObserver):
         if written is not None:
             found.sort(key=lambda each: written.is_quiet(each.endpoint.host, now))
         return found
+
+    def introduces(self, contact: Contact) -> bool:
+        """Whether a contact may know of introductions: it has not said lately that it does not."""
+        refused_at = self._older.find(contact.key)
+        return refused_at is None or self._now() - refused_at >= OLDER_FOR
 
     def _begin(self, introducers: list[Contact]) -> None:
         self.verdict.begin(self._now())
@@ -335,8 +347,11 @@ class Measuring(LinkObserver):
         """Ask one introducer for a probe, and wait for it."""
         try:
             answer = await self._link.ask(introducer, Probe(), known=True)
-        except KadtwistedError:
-            return  # that is no evidence
+        except KadtwistedError as error:  # that is no evidence
+            if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_METHOD:
+                self._older.keep(introducer.key, self._now())
+                self.verdict.untried()
+            return
         body = answer.reply.body
         if not isinstance(body, Probed) or body.key in self._awaited:
             return

@@ -8,7 +8,15 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.door import Received
-from kadtwisted.model.messages import Probe, Probed, ReplyBody
+from kadtwisted.model.messages import (
+    Error,
+    ErrorCode,
+    Introduce,
+    Probe,
+    Probed,
+    Punch,
+    ReplyBody,
+)
 from kadtwisted.node.port.protocol import Handle
 from kadtwisted.simulation.models.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC, Nat
 from kadtwisted.testing.inspect import link_of, records_of
@@ -86,6 +94,30 @@ class VerdictTests(TownCase):
         self.assertEqual(reach_of(member).verdict, UNKNOWN)
         self.assertFalse(member.node.status().read_only)
         town.until(lambda: reach_of(member).verdict == REACHABLE)
+
+
+def as_an_older_version(handle: Handle) -> Handle:
+    """Answer as a node that does not know of introductions."""
+
+    def handled(received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
+        if isinstance(received.body, Probe | Punch | Introduce):
+            return Error(ErrorCode.UNKNOWN_METHOD, "no such method")
+        return handle(received)
+
+    return handled
+
+
+class OlderVersionTests(TownCase):
+    def test_where_nobody_can_measure_a_node_behind_a_forwarded_port_serves(self) -> None:
+        town = self.town()
+        for _ in range(ENOUGH):
+            town.add(parts={"wrap_handler": as_an_older_version})
+        member = town.add(Nat(FULL_CONE, 86_400.0))
+        self.assertTrue(member.node.status().read_only)
+        town.until(lambda: not member.node.status().read_only, 180.0)
+        town.until(lambda: town.knowing(member) > ENOUGH // 2)
+        asked = [each.node.counters.snapshot().get("in.Probe", 0) for each in town.members]
+        self.assertLessEqual(max(asked), 1)
 
 
 class SmallNetworkTests(TownCase):

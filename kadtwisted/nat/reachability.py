@@ -19,6 +19,9 @@ While it is UNKNOWN, a node serves, unless it seems to be behind a NAT and no ga
 then it is read-only to others.  But where for :data:`SMALL` seconds there are too few networks to
 measure anything, such a node serves, too, until there is a verdict: a network of one to three
 nodes must work.  Nodes of older versions, which do not know of probes, count for nothing in this.
+In a somewhat larger one each node has written to all others lately, and may have no verdict for
+hours: there such a node serves after :data:`VAGUE` rounds through all introducers that there are,
+if probes came and none was lost.
 
 Pure: ``now`` is in seconds of a monotonic clock.  Bounded: a few networks a period.
 """
@@ -55,6 +58,9 @@ SMALL = 30.0
 """MAGIC: seconds for which a network must have shown too few introducers: a node that joins a large
 one knows enough of it within a few seconds."""
 
+VAGUE = 2
+"""MAGIC: rounds in a row; one may have been lucky."""
+
 
 class Reachability(Enum):
     """Whether a node to which this one has never written can reach it."""
@@ -83,6 +89,7 @@ class Verdict:
         self._successes: dict[bytes, None] = {}
         self._failures: dict[bytes, None] = {}
         self._tried = self._unclear = 0
+        self._vague = 0
         self._in_round = False
         self._round_ended = now - HASTE
         self._next_round = now
@@ -173,6 +180,10 @@ class Verdict:
         all_of_few = failed >= FEWEST and self._tried < FAILURES and not self._unclear
         if (failed >= FAILURES or all_of_few) and not self._successes:
             self._decide(Reachability.UNREACHABLE, now)
+        is_vague = self._unclear and not failed and self._tried < PROBES
+        self._vague = self._vague + 1 if is_vague else 0
+        if self._vague >= VAGUE and self.verdict is Reachability.UNKNOWN:
+            self.trusting = True
         self._settle(now)
         return self.verdict is not before
 
@@ -210,6 +221,7 @@ class Verdict:
         self._failures.clear()
         self._in_round = False
         self._look_wait = LOOK_AGAIN
+        self._vague = 0
         self._next_round = self._watch_from = now
         self._round_ended, self._wait = now - HASTE, FIRST_WAIT
         return changed

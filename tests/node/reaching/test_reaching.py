@@ -131,6 +131,17 @@ class SmallNetworkTests(TownCase):
         self.assertEqual(wait_for(town.clock, other.node.get("one")).value, b"1")
         self.assertGreater(len(records_of(one.node)), 0)
 
+    def test_a_node_behind_a_forwarded_port_serves_where_all_know_each_other(self) -> None:
+        for size in (3, 5, 8):
+            town = self.town(size)
+            forwarded = town.add(Nat(FULL_CONE, 86_400.0))
+            closed = town.add(Nat(PORT_RESTRICTED, LIFETIME))
+            town.until(lambda: not forwarded.node.status().read_only, 300.0)  # noqa: B023
+            town.until(lambda: reach_of(closed).verdict == UNREACHABLE, 900.0)  # noqa: B023
+            town.clock.advance(900.0)
+            self.assertFalse(forwarded.node.status().read_only)
+            self.assertTrue(closed.node.status().read_only)
+
     def test_a_private_network_measures_nothing_and_serves_at_once(self) -> None:
         town = self.town(address=lambda number: f"10.0.{number}.1")  # type: ignore[arg-type]
         town.grow(6)

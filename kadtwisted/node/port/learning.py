@@ -13,6 +13,7 @@ from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
+from kadtwisted.routing.changes import Change
 from kadtwisted.rpc.attached import Attached
 from kadtwisted.rpc.endpoints import NEVER
 
@@ -53,10 +54,19 @@ class Learning:
             self._asking.twins.hint(Endpoint(*endpoint), now)
         elif received.read_only:
             endpoint = Endpoint(*endpoint)
-            self._asking.withdrew(self._identify(received.key), endpoint)
+            self._withdraws(self._identify(received.key), endpoint)
             self._attached.heard(received.key, endpoint, now)
         elif not self.read_only:
             self._consider(received, now)
+
+    def _withdraws(self, node_id: NodeID, endpoint: Endpoint) -> None:
+        """A node asks, and says that it belongs in no table.  A contact is asked whether that is
+        so: the request may be an old one that somebody has recorded, a PONG cannot be."""
+        entry = self._table.get(node_id)
+        if entry is not None and entry.contact.endpoint == endpoint:
+            self._asking.changed(Change(ping=entry.contact))
+        else:
+            self._asking.withdrew(node_id, endpoint)
 
     def _consider(self, received: Received, now: float) -> None:
         asking = self._asking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ErrorReply
-from kadtwisted.model.contact import Contact, Family
+from kadtwisted.model.contact import Contact, Endpoint, Family
 from kadtwisted.model.messages import ErrorCode, Feature, Ping, Pong, Store
 from kadtwisted.node.node import Node
 from kadtwisted.testing.inspect import link_of, links_of, records_of, table_of
@@ -51,6 +51,31 @@ class ReadOnlyTests(SynchronousTestCase):
         for each in table_of(self.node).contacts():
             self.swarm.wait(link_of(self.node).ask(each, Ping()))
         self.assertEqual(self.knowing(), [])
+
+    def test_a_recorded_request_does_not_say_so_again(self) -> None:
+        protocol = link_of(self.first).protocol
+        receive, here = protocol.datagramReceived, contact_of(self.swarm, self.first)
+        recorded: list[tuple[bytes, Endpoint]] = []
+
+        def record(datagram: bytes, addr: Endpoint) -> None:
+            recorded.append((datagram, addr))
+            receive(datagram, addr)
+
+        link_of(self.node).read_only = True
+        self.swarm.clock.advance(5.0)
+        protocol.datagramReceived = record  # type: ignore[method-assign]
+        self.swarm.wait(link_of(self.node).ask(here, Ping()))
+        protocol.datagramReceived = receive  # type: ignore[method-assign]
+        self.swarm.clock.advance(1.0)
+        self.assertNotIn(self.first, self.knowing())
+        link_of(self.node).read_only = False
+        self.swarm.clock.advance(60.0)
+        self.assertIn(self.first, self.knowing())
+        for each in recorded:
+            receive(*each)
+            self.assertIn(self.first, self.knowing())
+            self.swarm.clock.advance(6.0)
+        self.assertIn(self.first, self.knowing())
 
     def test_it_says_so_when_it_is_asked(self) -> None:
         self.assertEqual(self.pong().features, 0)

@@ -64,7 +64,8 @@ class Punching:
 
     def run(self) -> Deferred[Path]:
         """The path when it is open; fails with :class:`~kadtwisted.errors.NoPath`."""
-        self._link.protocol.overhear.append(self._heard)
+        protocol = self._link.protocol
+        protocol.overhear = [*protocol.overhear, self._heard]
         self._deadline = self._reactor.callLater(AT_MOST, self._too_late)
         self._step()
         return self._done
@@ -161,8 +162,8 @@ class Punching:
     def _finish(self) -> None:
         """Ask nobody any more, and wait for nobody."""
         self._over = True
-        if self._heard in self._link.protocol.overhear:
-            self._link.protocol.overhear.remove(self._heard)
+        protocol = self._link.protocol  # which may be going through the list just now
+        protocol.overhear = [each for each in protocol.overhear if each != self._heard]
         self._introducers.clear()
         for timer in (self._timer, self._deadline):
             if timer is not None:

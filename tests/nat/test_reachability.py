@@ -297,7 +297,7 @@ def hysteresis(events: list[tuple[str, int]]) -> None:
     came: set[int] = set()
     lost: set[int] = set()
     for event, number in events:
-        before, now = verdict.verdict, now + number
+        before, now = verdict.verdict, now + number + 0.001  # a period ends at a moment of its own
         if event == "+" and verdict.is_watching(now):
             came.add(number)
         elif event == "-":

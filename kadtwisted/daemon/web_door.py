@@ -59,11 +59,10 @@ class WebDoor:
         rooms.metrics.start(self._reactor, gateway.site.__len__)
         for each in http.listen:
             failures: list[Failure] = []
-            opening = gateway.listen(each)
-            opening.addCallbacks(self._opened, failures.append)
+            opening: Deferred[Any] = gateway.listen(each).addErrback(failures.append)
             if failures:
                 failures[0].raiseException()
-            opening.addErrback(self._lost)
+            opening.addCallback(self._opened, failures).addErrback(self._lost)
 
     def close(self) -> Deferred[Any]:
         """Hang up on everybody.  Never fails."""
@@ -112,7 +111,9 @@ class WebDoor:
     def _lost(self, failure: Failure) -> None:
         self._tell_failure(failure.value or ConnectionError("HTTP"))
 
-    def _opened(self, port: IListeningPort) -> None:
+    def _opened(self, port: IListeningPort, failures: list[Failure]) -> None:
+        for failure in failures:
+            failure.raiseException()
         place: Any = port.getHost()
         is_path = isinstance(place, UNIXAddress)
         where = os.fsdecode(place.name) if is_path else Endpoint(place.host, place.port)

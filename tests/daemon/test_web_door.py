@@ -15,6 +15,7 @@ from twisted.trial import unittest
 from kadtwisted.daemon.web_door import TOKENS_FILE, WebDoor
 from kadtwisted.errors import CannotListen, ConfigurationError
 from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
+from kadtwisted.web import gateway
 from kadtwisted.web.access import Role
 from tests.daemon.fakes import FakeNode
 
@@ -44,6 +45,16 @@ class ListeningReactor(Clock):
         opened = OpenedPort(self.opened)
         self.opened.append(opened)
         return opened
+
+
+class Late:
+    """An endpoint that takes its time."""
+
+    def __init__(self, opening: Deferred[Any]) -> None:
+        self._opening = opening
+
+    def listen(self, _: object) -> Deferred[Any]:
+        return self._opening
 
 
 class WebDoorTests(unittest.SynchronousTestCase):
@@ -87,6 +98,16 @@ class WebDoorTests(unittest.SynchronousTestCase):
         self.successResultOf(door.close())
         self.assertEqual(self.reactor.opened, [])
         self.assertRaises(ConfigurationError, self.door("bogus:1").open, FakeNode())
+
+    def test_a_place_that_turns_out_later_not_to_be_had_is_told(self) -> None:
+        opening: Deferred[Any] = Deferred()
+        self.patch(gateway, "serverFromString", lambda *_: Late(opening))
+        door = self.door("slow:8480")
+        door.open(FakeNode())
+        opening.errback(OSError(98, "Address already in use"))
+        (error,) = self.failed
+        self.assertIn("cannot listen for HTTP at slow:8480", str(error))
+        self.successResultOf(door.close())
 
     def test_tokens_are_read_again_and_a_mistake_changes_nothing(self) -> None:
         door = self.door("tcp:8480")

@@ -12,6 +12,7 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.testing.campaigns.report import Report
 from tests.traversal.homes import KINDS, Kind
 from tests.traversal.internet import Internet, Member
+from tests.traversal.waiting import let_pass, until
 
 SETTLED = 200.0
 """Seconds within which a node has to know whether it is reachable: two rounds of probes, and the
@@ -97,12 +98,16 @@ def _settle(internet: Internet) -> list[float]:
     began = time.monotonic()
     took: dict[Member, float] = dict.fromkeys(internet.private, SETTLED)
     waiting = list(took)
-    while waiting and time.monotonic() - began < SETTLED:
+
+    def have_all() -> bool:
+        nonlocal waiting
         for member, word in zip(waiting, list(internet.each(_verdict, waiting)), strict=True):
             if word in ("reachable", "unreachable"):
                 took[member] = time.monotonic() - began
         waiting = [member for member in waiting if took[member] == SETTLED]
-        time.sleep(1)
+        return not waiting
+
+    until(have_all, SETTLED, every=1.0)
     for member in internet.private:
         if member.kind is not None:
             _verdicts[member.kind, _verdict(member)] += 1
@@ -173,7 +178,7 @@ def idle(internet: Internet, report: Report, seconds: float) -> None:
 
     before = [bytes_of(member) for member in counted]
     began = time.monotonic()
-    time.sleep(seconds)
+    let_pass(seconds)
     took = time.monotonic() - began
     rates: dict[str, list[float]] = {}
     for member, earlier in zip(counted, before, strict=True):

@@ -6,13 +6,12 @@ a node has not written to, so nobody can tell it whether strangers reach it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kadtwisted.parameters import NodeSettings
-from tests.traversal.daemons import Daemon, ForkedProcess, enter
+from tests.traversal.daemons import Daemon, ForkedProcess, Word, enter
 
 PORT = 8000
 PATIENCE = 600.0
@@ -29,26 +28,24 @@ class Crowd:
         self._namespace = namespace
         self._addresses = addresses
         self._log = work / f"{namespace}.log"
-        self._ready = work / f"{namespace}.ready"
         self._places = [work / f"{namespace}-{each}" for each in addresses]
         self.daemons = [Daemon(place.name, PORT, work) for place in self._places]
         self._process = ForkedProcess()
+        self._joined = Word()
 
     def start(self, bootstrap: Sequence[str]) -> None:
         """Begin: each joins after the one before."""
         places = [f"{place}.state" for place in self._places]
-        arguments = self._namespace, self._addresses, places, bootstrap, str(self._log), self._ready
+        told = self._joined.writer
+        arguments = self._namespace, self._addresses, places, bootstrap, str(self._log), told
         self._process.start(_run, *arguments)
         for daemon in self.daemons:
             daemon.runs_elsewhere(self._process)
 
     def wait(self) -> None:
         """Until all of them have joined."""
-        ends = time.monotonic() + PATIENCE
-        while not self._ready.exists():
-            if time.monotonic() > ends or not self._process.runs:
-                raise RuntimeError(f"the crowd has not joined; see {self._log}")
-            time.sleep(0.2)
+        if not self._joined.has_come(PATIENCE):
+            raise RuntimeError(f"the crowd has not joined; see {self._log}")
 
     def stop(self) -> None:
         """End all of them."""
@@ -61,7 +58,7 @@ def _run(
     places: Sequence[str],
     bootstrap: Sequence[str],
     log: str,
-    ready: Path,
+    joined: Any,
 ) -> None:
     enter(namespace, log)
     import sys
@@ -93,7 +90,7 @@ def _run(
             await service.stopService()
             service.startService()
             await service.whenJoined()
-        ready.touch()
+        joined.send(True)
 
     running.callWhenRunning(lambda: Deferred.fromCoroutine(begin()).addErrback(_failed))
     running.run()

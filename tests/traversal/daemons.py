@@ -61,6 +61,21 @@ class ForkedProcess:
         return self._process is not None and self._process.is_alive()
 
 
+class Word:
+    """One word from a process that was forked: that it is ready."""
+
+    def __init__(self) -> None:
+        self._reader, self.writer = _forks.Pipe(duplex=False)
+
+    def has_come(self, within: float) -> bool:
+        """Wait for it; false if the process ends before, or takes longer than so many seconds."""
+        self.writer.close()  # the process has its own
+        try:
+            return self._reader.poll(within) and bool(self._reader.recv())
+        except EOFError:
+            return False
+
+
 def enter(namespace: str, log: str) -> None:
     """Go on in this namespace, write to this log, and end with whoever has forked us."""
     libc = ctypes.CDLL(None, use_errno=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations, count, product
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ from kadtwisted.api.answers import ControlUnavailable
 from tests.traversal.crowd import Crowd
 from tests.traversal.daemons import Daemon
 from tests.traversal.homes import Home, Kind, Namespaces
+from tests.traversal.waiting import until
 
 FIRST_NUMBERS = (5, 23, 37, 45, 51, 62, 77, 80, 91, 109, 128, 151)
 """Of the public nodes' addresses: each in a network of its own."""
@@ -135,11 +136,8 @@ class Internet:
             return sum(link["contacts"] for link in status["links"]) >= least
 
         for member in members:
-            ends = time.monotonic() + JOINED
-            while not _succeeds(knows, member):
-                if time.monotonic() > ends or not member.daemon.runs:
-                    raise RuntimeError(f"{what}: {member.daemon.namespace} knows too few others")
-                time.sleep(0.1)
+            if not until(partial(_succeeds, knows, member), JOINED):
+                raise RuntimeError(f"{what}: {member.daemon.namespace} knows too few others")
 
     def of(self, kind: Kind) -> list[Member]:
         """The nodes in homes of this kind."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.testing.campaigns.report import Report
 from tests.traversal.daemons import Daemon
 from tests.traversal.homes import KINDS, PORT, Home, Kind
 from tests.traversal.internet import FIRST_NUMBERS, Internet, Member
+from tests.traversal.waiting import until
 
-BEFORE, AFTER = 5.0, 15.0
-"""Seconds for which it writes before and after it has moved."""
+BEFORE, AFTER = 20, 60
+"""Values that it has written before it moves, and that it writes when it is back."""
 BACK = 10.0
 """Seconds within which it has to be back at work."""
 PATIENCE = 90.0
@@ -68,8 +69,7 @@ def _public(internet: Internet, report: Report) -> None:
     what = "public machine, new address"
     _measure(internet, report, what, member, move)
     asking = internet.public[0].daemon
-    while time.monotonic() - began < PATIENCE and not _is_found(asking, member, new):
-        time.sleep(0.2)
+    until(lambda: _is_found(asking, member, new), PATIENCE)
     report.figure(f"{what}: seconds until others were seen to find it", time.monotonic() - began)
 
 
@@ -86,12 +86,13 @@ def _measure(
     """Write all the time; how long nothing was written, and which receipts were worth nothing."""
     writer = _Writer(member.daemon, what)
     writer.start()
-    time.sleep(BEFORE)
+    report.at_least(f"{what}: puts before", writer.wait_for(BEFORE, PATIENCE), BEFORE)
     move()
     moved = time.monotonic()
-    while (back := writer.first_after(moved)) is None and time.monotonic() - moved < PATIENCE:
-        time.sleep(0.1)
-    time.sleep(AFTER)
+    back = writer.first_after(moved, PATIENCE)
+    wanted = len(writer.written) + AFTER
+    written = writer.wait_for(wanted, PATIENCE)
+    report.at_least(f"{what}: puts after", AFTER - wanted + written, AFTER)
     writer.end()
     readers = [each.daemon for each in internet.public if each is not member][:2]
     lost = [key for key in writer.written if not any(_reads(each, key) for each in readers)]
@@ -117,6 +118,7 @@ class _Writer(Thread):
         self._node = daemon
         self._what = what
         self._over = Event()
+        self._news = Condition()
 
     def run(self) -> None:
         number = 0
@@ -128,11 +130,24 @@ class _Writer(Thread):
                 self._node.ask("put", key=key, value_base64=value)
             except KadtwistedError:
                 continue
-            self.written[key] = time.monotonic()
+            with self._news:
+                self.written[key] = time.monotonic()
+                self._news.notify_all()
 
-    def first_after(self, moment: float) -> float | None:
-        """When the first receipt came after this moment; ``None`` if none has."""
-        return next((each for each in list(self.written.values()) if each > moment), None)
+    def wait_for(self, count: int, within: float) -> int:
+        """Wait until so many are written, for so many seconds at most; how many are."""
+        with self._news:
+            self._news.wait_for(lambda: len(self.written) >= count, within)
+            return len(self.written)
+
+    def first_after(self, moment: float, within: float) -> float | None:
+        """Wait for the first receipt after this moment; when it came, ``None`` if it has not."""
+        with self._news:
+            self._news.wait_for(lambda: self._last() > moment, within)
+            return next((each for each in self.written.values() if each > moment), None)
+
+    def _last(self) -> float:
+        return max(self.written.values(), default=0.0)
 
     def end(self) -> None:
         """No more of it."""

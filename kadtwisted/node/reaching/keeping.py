@@ -213,17 +213,14 @@ class Keeping(LinkObserver):
     def _promised(self, result: Answer | Failure, contact: Contact, after: float) -> None:
         self._asking = None
         now = self._now()
-        if isinstance(result, Failure):
-            if not result.check(KadtwistedError, CancelledError):
-                self._faults.report("reaching", "a trial could not be made", result)
-            self._pause(now)
+        if self._running and _is_promise(result, contact):
+            self._trial = _Trial(contact, after, now)
+            self._deadline = self._reactor.callLater(after + LATE, self._missed)
             return
-        body = result.reply.body
-        if not self._running or not isinstance(body, Probed) or body.key != contact.key:
-            self._pause(now)
-            return
-        self._trial = _Trial(contact, after, now)
-        self._deadline = self._reactor.callLater(after + LATE, self._missed)
+        if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
+            self._faults.report("reaching", "a trial could not be made", result)
+        self._measuring.keep_memory(False)
+        self._pause(now)
 
     def _is_disturbed(self, trial: _Trial) -> bool:
         """Whether something else has gone to that host since the PING was asked for."""
@@ -240,27 +237,25 @@ class Keeping(LinkObserver):
             return
         if now < trial.since + trial.after - EARLY:
             return  # it asks something of its own, and our answer disturbs the trial
-        disturbed = self._is_disturbed(trial)
-        self._end_trial()
-        if disturbed:
-            self._pause(now)
-        else:
+        if self._concluded(trial, now):
             self.lifetime.came()
-            self._rest, self._next_trial = REST, now
+            self._rest = REST
 
     def _missed(self) -> None:
         """The PING of the trial has not come."""
         self._deadline = None
-        trial, now = self._trial, self._now()
-        if trial is None:
-            return
+        if self._trial is not None and self._concluded(self._trial, self._now()):
+            self.lifetime.lost()
+
+    def _concluded(self, trial: _Trial, now: float) -> bool:
+        """A trial has ended: whether it tells anything.  If so, the next one may follow at once."""
         disturbed = self._is_disturbed(trial)
         self._end_trial()
         if disturbed:
             self._pause(now)
         else:
-            self.lifetime.lost()
             self._next_trial = now
+        return not disturbed
 
     def _pause(self, now: float) -> None:
         """A trial told nothing: try again later."""
@@ -276,3 +271,11 @@ class Keeping(LinkObserver):
             deadline.cancel()
         self._trial = None
         self._measuring.keep_memory(False)
+
+
+def _is_promise(result: Answer | Failure, contact: Contact) -> bool:
+    """Whether a contact says that it will send the PING itself."""
+    if isinstance(result, Failure):
+        return False
+    body = result.reply.body
+    return isinstance(body, Probed) and body.key == contact.key

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.errors import ErrorReply
+from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import distance
+from kadtwisted.model.messages import ErrorCode, Probe, RequestBody
 from kadtwisted.nat.lifetime import FIRST, MARGIN
+from kadtwisted.node.port.link import Link
+from kadtwisted.node.port.requests import Answer
 from kadtwisted.node.reaching.keeping import INTRODUCERS
 from kadtwisted.simulation.models.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC, Nat
 from kadtwisted.testing.inspect import link_of, table_of
 from kadtwisted.testing.network.network import Datagram
 from kadtwisted.testing.nodes import Member, wait_for
-from tests.node.reaching.town import Town, reach_of
+from tests.node.reaching.town import REACHABLE, Town, reach_of
 
 OTHERS = 14
 
@@ -65,6 +73,23 @@ class KeepingTests(SynchronousTestCase):
         self.town.network.watch(watch)
         self.town.until(lambda: len(set(ports)) > 1, 4000.0)
         self.town.until(lambda: (reach_of(member).interval or 60.0) < 60.0, 1000.0)
+
+    def test_a_trial_that_nobody_promises_leaves_no_memory_of_hosts(self) -> None:
+        member = self.natted(FULL_CONE, 60.0)
+        link, remembered = link_of(member.node), []
+
+        def refuse(contact: Contact, body: RequestBody, **how: Any) -> Deferred[Answer]:
+            if not (isinstance(body, Probe) and body.after):
+                return Link.ask(link, contact, body, **how)
+            remembered.append(link.protocol.wrote is not None)
+            return fail(ErrorReply(ErrorCode.BUSY, ""))
+
+        self.patch(link, "ask", refuse)
+        self.town.until(lambda: reach_of(member).verdict == REACHABLE)
+        remembered.clear()
+        self.town.until(lambda: bool(remembered), 1000.0)
+        self.assertEqual(remembered, [True])
+        self.assertIsNone(link.protocol.wrote)
 
     def test_nothing_is_kept_without_a_nat(self) -> None:
         self.town.clock.advance(100.0)

@@ -107,6 +107,11 @@ class Stage(Crowd):
         except NoAnswer:
             return None
 
+    def grants(self, attacker: Client, peer: Peer, method: int, *arguments: object) -> bool:
+        """Whether one request, waited for, is answered, and not by an error."""
+        answer = self.ask(attacker, peer, method, *arguments)
+        return answer is not None and answer.number == method
+
     def verified(self, member: Member) -> set[int]:
         """The IDs of the verified contacts of a member, suspects among them."""
         return {int(each) for each, state in member.known().items() if state != "tentative"}

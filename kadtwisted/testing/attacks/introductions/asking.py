@@ -28,7 +28,7 @@ from kadtwisted.testing.attacks.datagrams import (
     Address,
     packed,
 )
-from kadtwisted.testing.attacks.introductions.seen import Introduced, Seen
+from kadtwisted.testing.attacks.introductions.seen import FORM, Introduced, Seen
 from kadtwisted.testing.attacks.stage import Stage, unheard
 from kadtwisted.testing.campaigns.crowd import MINUTE
 from kadtwisted.testing.campaigns.report import Report
@@ -172,7 +172,7 @@ class _Play:
         def look(datagram: Datagram) -> None:
             source = datagram.source[0], datagram.source[1]
             told = source == self.node.address and len(datagram.data) >= 200
-            if datagram.data[0] & 7 == REQUEST and (source == asker or told):
+            if datagram.data[0] & FORM == REQUEST and (source == asker or told):
                 found.append(datagram)
 
         self.stage.network.watch(look)
@@ -195,8 +195,7 @@ class _Play:
                 stage.ask(liar, peer, PING)
                 for purpose in (0, 1, 2):
                     arguments = liar.identity.public, packed(VICTIM), purpose, 0
-                    answer = stage.ask(liar, peer, INTRODUCE, *arguments)
-                    answers += answer is not None and answer.number == INTRODUCE
+                    answers += stage.grants(liar, peer, INTRODUCE, *arguments)
         seen.close()
         self.report.at_most("uninvited: INTRODUCED", answers, 0)
         self.report.at_most("uninvited: datagrams that the victim gets", seen.requests, 0)
@@ -238,14 +237,12 @@ class _Play:
                 asker = self.proven(Silent, host, PORT + 100 * method + number)
                 self.stage.advance(1)
                 seen.spent -= SHORT  # its proof
-                wanted: Any = 0
+                arguments: tuple[Any, ...] = (0,)
                 if method == PUNCH:
                     target = self.proven(Willing, self.host())
                     self.attach(target)
-                    wanted = target.identity.public
-                arguments = (wanted,) if method == PROBE else (wanted, 0)
-                answer = self.stage.ask(asker, self.node, method, *arguments)
-                served += answer is not None and answer.number == method
+                    arguments = target.identity.public, 0
+                served += self.stage.grants(asker, self.node, method, *arguments)
                 self.stage.advance(EVERY)
             seen.close()
             factor = told.bytes / seen.spent
@@ -305,13 +302,11 @@ class _Play:
         crowd = [self.proven(Quiet, self.host()) for _ in range(PROMISES + 50)]
         granted = 0
         for each in crowd:
-            answer = self.stage.ask(each, self.node, PROBE, LONGEST)
-            granted += answer is not None and answer.number == PROBE
+            granted += self.stage.grants(each, self.node, PROBE, LONGEST)
         self.report.at_most("later: promised to one /16", granted, PROMISES / 8)
         honest = self.proven(Quiet)
-        answer = self.stage.ask(honest, self.node, PROBE, 25)
-        said = answer.number if answer is not None else 0
-        self.report.at_least("later: promised to somebody else", said == PROBE, 1)
+        promised = self.stage.grants(honest, self.node, PROBE, 25)
+        self.report.at_least("later: promised to somebody else", promised, 1)
         addresses = {each.peer.address for each in (*crowd, honest)}
         seen = Seen(self.stage, lambda to: to in addresses)
         self.stage.advance(LONGEST + 10)
@@ -346,9 +341,8 @@ class _Play:
         self.stage.advance(MINUTE)
         honest = self.proven(Quiet)
         self.attach(target)
-        answer = self.stage.ask(honest, self.node, PUNCH, target.identity.public, 0)
-        said = answer.number if answer is not None else 0
-        self.report.at_least("one target: a minute later it is found", said == PUNCH, 1)
+        found = self.stage.grants(honest, self.node, PUNCH, target.identity.public, 0)
+        self.report.at_least("one target: a minute later it is found", found, 1)
 
     # --- Attackers ---------------------------------------------------------------------------
 
@@ -360,8 +354,7 @@ class _Play:
     def proven(self, make: type[Any], address: str = "", port: int = PORT) -> Any:
         """One that has proven to the introducer where it receives."""
         client = self.stage.attacker(make, address=address, port=port)
-        for each in (self.node,):
-            self.stage.ask(client, each, PING)
+        self.stage.ask(client, self.node, PING)
         return client
 
     def attach(self, client: Client, to: Peer | None = None) -> None:

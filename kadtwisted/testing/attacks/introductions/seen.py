@@ -44,6 +44,14 @@ class Seen:
         """Bytes that come to victims for each byte that attackers send."""
         return self.bytes / max(1, self.spent)
 
+    @property
+    def busiest(self) -> int:
+        """Requests of the node that sends most, to all victims together."""
+        nodes: Counter[str] = Counter()
+        for (node, _), count in self.by.items():
+            nodes[node] += count
+        return max(nodes.values(), default=0)
+
     def close(self) -> None:
         """Count no more."""
         self._open = False
@@ -66,7 +74,6 @@ class Introduced:
     """The INTRODUCEs that nodes send from now on, in the plain form."""
 
     def __init__(self, stage: Stage) -> None:
-        self.to: Counter[Address] = Counter()
         self.by: Counter[str] = Counter()
         self.bytes = 0
         stage.network.watch(self._look)
@@ -75,6 +82,5 @@ class Introduced:
         data = datagram.data
         if data[0] != PLAIN | REQUEST or loads(data[SHOWN:])[0] != INTRODUCE:
             return
-        self.to[datagram.destination[0], datagram.destination[1]] += 1
         self.by[datagram.source[0]] += 1
         self.bytes += len(data)

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from kadtwisted.nat.reachability import Reachability
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.attacks.client import Asked, Client
 from kadtwisted.testing.attacks.datagrams import (
@@ -35,7 +36,6 @@ KEEP_OPEN = 20.0
 """Seconds after which a liar sends something that nobody answers."""
 PATIENCE = 20
 """After so many of these it sends a request: nobody has written to it for over five minutes."""
-REACHABLE, UNREACHABLE = "reachable", "unreachable"
 
 
 class Cone:
@@ -88,15 +88,14 @@ class Town(Stage):
 
     def newcomer(self, box: Cone | None) -> Member:
         """One more member, behind a NAT if there is one; it has begun to join."""
-        storage = MemoryStorage(1000, 1 << 20)
-        if box is None:
-            member = self._builder.build({"storage": storage})
-        else:
-            member = self._builder.build(
-                {"storage": storage},
-                wrap_world=lambda world: replace(world, source_address=lambda _: INSIDE),
-                interfaces=("0.0.0.0",),
-            )
+        behind: dict[str, Any] = {}
+        if box is not None:
+            behind = {
+                "wrap_world": lambda world: replace(world, source_address=lambda _: INSIDE),
+                "interfaces": ("0.0.0.0",),
+            }
+        member = self._builder.build({"storage": MemoryStorage(1000, 1 << 20)}, **behind)
+        if box is not None:
             self.network.put_behind(member.host, box)
         member.start()
         self.join(member)
@@ -138,9 +137,9 @@ class Verdicts:
         links = [each.node.status().links[0].reach for each in open_ones]
         serving = sum(reach is not None and not reach.read_only for reach in links)
         report.at_least(f"{case}: open newcomers that serve", serving, self.newcomers)
-        right = sum(_verdict(each) == REACHABLE for each in open_ones)
+        right = sum(_verdict(each) is Reachability.REACHABLE for each in open_ones)
         report.figure(f"{case}: of them know that they are reachable", right)
-        right = sum(_verdict(each) == UNREACHABLE for each in natted)
+        right = sum(_verdict(each) is Reachability.UNREACHABLE for each in natted)
         report.at_least(f"{case}: natted newcomers that know it", right, self.newcomers)
         told = sum(
             (seen := each.node.status().links[0].observed) is None or seen.host == "203.0.113.9"
@@ -164,12 +163,12 @@ class Verdicts:
                         datagram = liar.request(each.node.public_key, envelope, ())
                         liar.write(datagram, (each.host.addresses[0], OUTSIDE))
             town.advance(KEEP_OPEN)
-            said["lost"] += sum(_verdict(each) == UNREACHABLE for each in open_ones)
-            said["found"] += sum(_verdict(each) == REACHABLE for each in natted)
+            said["lost"] += sum(_verdict(each) is Reachability.UNREACHABLE for each in open_ones)
+            said["found"] += sum(_verdict(each) is Reachability.REACHABLE for each in natted)
         return said
 
 
-def _verdict(member: Member) -> str:
+def _verdict(member: Member) -> Reachability:
     """What a member says of itself."""
     reach = member.node.status().links[0].reach
-    return "" if reach is None else reach.verdict
+    return Reachability.UNKNOWN if reach is None else Reachability(reach.verdict)

@@ -17,7 +17,6 @@ from kadtwisted.simulation.models.nat import NatSettings
 from kadtwisted.simulation.monitor import Monitor
 from kadtwisted.simulation.population.natted import STRANGER, NattedPopulation
 from kadtwisted.simulation.population.stored_values import Reads, StoredValues, percent
-from kadtwisted.simulation.population.traffic import Traffic
 from kadtwisted.simulation.results.figures import mean, spread
 from kadtwisted.simulation.results.results import Outcome
 from kadtwisted.simulation.scenario.experiment_settings import RecordSettings
@@ -105,7 +104,7 @@ class Case(NamedTuple):
             part = count * len(members) // len(population.members)
             reads = values.read(part, scenario.rate, partial(_one_of, population, members))
             both.add(reads)
-            by_side |= {f"{side}_read_percent": reads.percent}
+            by_side[f"{side}_read_percent"] = reads.percent
             by_side |= spread(f"{side}_seconds", reads.seconds)
         busy = self._traffic(population.clock.seconds() - began)
         return both, by_side, {f"reading_{name}": each for name, each in busy.items()}
@@ -119,7 +118,7 @@ class Case(NamedTuple):
         """What a member of each side has sent and received a second since the meter's start."""
         found: dict[str, Any] = {}
         for side, members in self._sides():
-            counted: Traffic = self.population.meter.of(each.host.addresses[0] for each in members)
+            counted = self.population.meter.of(each.host.addresses[0] for each in members)
             rates = counted.rates(len(members), seconds)
             found |= {f"{side}_{name}": rate for name, rate in rates.items()}
         return found

@@ -28,7 +28,7 @@ from kadtwisted.testing.nodes import PORT, Member, NodeParts
 
 BEHIND = "192.168.1.2"
 """The address that every machine behind a NAT has."""
-STRANGER = ("131.0.0.1", 8000)
+STRANGER = ("131.0.0.1", PORT)
 """An endpoint to which no node ever sends."""
 
 
@@ -112,17 +112,20 @@ class NattedPopulation(Population):
 
     def seen(self, member: Member) -> Endpoint:
         """The source that others see of a member's own datagrams, as far as it was told."""
-        told = link_of(member.node).told
-        return told if told is not None and self.is_natted(member) else member.contact.endpoint
+        return self._outside(member) or member.contact.endpoint
 
     def reachable(self) -> list[Member]:
         """The members that anybody can reach."""
         found: list[Member] = []
         for member in self.members:
-            told = link_of(member.node).told if self.is_natted(member) else member.contact.endpoint
-            if told is not None and self.lets_in(told, STRANGER):
+            outside = self._outside(member)
+            if outside is not None and self.lets_in(outside, STRANGER):
                 found.append(member)
         return found
+
+    def _outside(self, member: Member) -> Endpoint | None:
+        """Where others see a member; ``None`` if it is behind a NAT and nobody has told it yet."""
+        return link_of(member.node).told if self.is_natted(member) else member.contact.endpoint
 
     def serving(self) -> list[Member]:
         """The members that serve others, as far as they themselves say."""

@@ -7,8 +7,7 @@ totals.  Only what is known when a request or a lookup ends is gathered in :mod:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
@@ -16,7 +15,7 @@ from kadtwisted import __version__
 from kadtwisted.interfaces import INode
 from kadtwisted.model.health import Health
 from kadtwisted.model.ids import id_to_hex
-from kadtwisted.model.status import LinkStatus, NodeStatus
+from kadtwisted.model.status import NodeStatus
 from kadtwisted.web.metrics.names import BY_NAME, label_of
 from kadtwisted.web.metrics.timings import Timings
 
@@ -26,6 +25,8 @@ REPUBLISHED = ("stored", "superseded", "unavailable")
 STATES = ("verified", "suspect", "tentative")
 
 Family = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
+Value = tuple[tuple[str, ...], float]
+"""One value of a family: its labels, and the number."""
 
 
 class NodeCollector:
@@ -54,7 +55,7 @@ class NodeCollector:
         status = self._node.status()
         yield from self._node_itself(status)
         yield from self._traffic(status.counters)
-        yield self._timings.lookups()
+        yield counter("lookups", self._timings.lookups())
         yield from self._links(status)
         yield from self._records(status)
         yield gauge("reactor_lag_seconds", self._lag())
@@ -69,62 +70,61 @@ class NodeCollector:
         }
         info.add_metric((), told)
         yield info
-        health = gauges("health")
-        for each in Health:
-            health.add_metric([each.word], float(each.word == status.health))
-        yield health
+        yield gauges("health", [((each.word,), each.word == status.health) for each in Health])
         yield gauge("uptime_seconds", status.uptime)
         if status.clock_ahead is not None:
             yield gauge("clock_ahead_seconds", status.clock_ahead)
 
     def _traffic(self, counts: dict[str, int]) -> Iterator[Family]:
-        requests = counters("rpc_requests")
+        yield counter("rpc_requests", [*self._of_others(counts), *self._of_ours()])
+        dropped = [name for name in counts if name.startswith(DROPPED)]
+        for name, labels in (
+            ("datagrams", {"in": "datagrams.in", "out": "datagrams.out"}),
+            (
+                "datagrams_dropped",
+                {each.removeprefix(DROPPED): each for each in dropped},
+            ),
+            ("send_failures", {"error": "send.failed", "buffer_full": "send.full"}),
+            ("republish", {each: f"republish.{each}" for each in REPUBLISHED}),
+        ):
+            told = labels.items()
+            yield counter(name, [((label,), counts.get(each, 0)) for label, each in told])
+
+    def _of_others(self, counts: dict[str, int]) -> Iterator[Value]:
         for name, received in _received(counts).items():
             refused = counts.get(REFUSED + name, 0)
             # A refusal may be told after its request was counted; a counter never goes back.
             answered = max(self._answered.get(name, 0), received - refused)
             self._answered[name] = answered
-            requests.add_metric([label_of(name), "in", "answered"], answered)
-            requests.add_metric([label_of(name), "in", "refused"], refused)
+            yield (label_of(name), "in", "answered"), answered
+            yield (label_of(name), "in", "refused"), refused
+
+    def _of_ours(self) -> Iterator[Value]:
         for (rpc, result), count in self._timings.requests():
-            requests.add_metric([rpc, "out", result], count)
-        yield requests
-        datagrams = counters("datagrams")
-        datagrams.add_metric(["in"], counts.get("datagrams.in", 0))
-        datagrams.add_metric(["out"], counts.get("datagrams.out", 0))
-        yield datagrams
-        dropped = counters("datagrams_dropped")
-        for name, count in counts.items():
-            if name.startswith(DROPPED):
-                dropped.add_metric([name.removeprefix(DROPPED)], count)
-        yield dropped
-        failures = counters("send_failures")
-        failures.add_metric(["error"], counts.get("send.failed", 0))
-        failures.add_metric(["buffer_full"], counts.get("send.full", 0))
-        yield failures
-        republished = counters("republish")
-        for result in REPUBLISHED:
-            republished.add_metric([result], counts.get(f"republish.{result}", 0))
-        yield republished
+            yield (rpc, "out", result), count
 
     def _links(self, status: NodeStatus) -> Iterator[Family]:
-        contacts, in_flight = gauges("routing_contacts"), gauges("requests_in_flight")
-        sizes, reach = gauges("network_size_estimate"), gauges("reachability")
         known = Counter(
             (bucket.family, contact.state)
             for bucket in self._node.routing().buckets
             for contact in bucket.contacts
         )
+        contacts: list[Value] = []
+        in_flight: list[Value] = []
+        sizes: list[Value] = []
+        reach: list[Value] = []
         for link in status.links:
             family = f"IPv{int(link.family)}"
-            in_flight.add_metric([family], link.requests_in_flight)
-            for state in STATES:
-                contacts.add_metric([family, state], known[link.family, state])
+            contacts += [((family, state), known[link.family, state]) for state in STATES]
+            in_flight.append(((family,), link.requests_in_flight))
             if link.network_size is not None:
-                sizes.add_metric([family], link.network_size)
-            if verdict := _reachability(link):
-                reach.add_metric([family, verdict], 1.0)
-        yield from (contacts, in_flight, sizes, reach)
+                sizes.append(((family,), link.network_size))
+            if link.reach is not None:
+                reach.append(((family, link.reach.verdict), 1.0))
+        yield gauges("routing_contacts", contacts)
+        yield gauges("requests_in_flight", in_flight)
+        yield gauges("network_size_estimate", sizes)
+        yield gauges("reachability", reach)
 
     def _records(self, status: NodeStatus) -> Iterator[Family]:
         yield gauge("store_items", status.stored_records)
@@ -143,16 +143,22 @@ def gauge(name: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(BY_NAME[name].full_name, BY_NAME[name].text, float(value))
 
 
-def gauges(name: str) -> GaugeMetricFamily:
-    """A gauge with labels, and no values yet."""
+def gauges(name: str, values: Iterable[Value]) -> GaugeMetricFamily:
+    """A gauge with labels."""
     metric = BY_NAME[name]
-    return GaugeMetricFamily(metric.full_name, metric.text, labels=metric.labels)
+    family = GaugeMetricFamily(metric.full_name, metric.text, labels=metric.labels)
+    for labels, value in values:
+        family.add_metric(labels, float(value))
+    return family
 
 
-def counters(name: str) -> CounterMetricFamily:
-    """A counter with labels, and no values yet."""
+def counter(name: str, values: Iterable[Value]) -> CounterMetricFamily:
+    """A counter with labels."""
     metric = BY_NAME[name]
-    return CounterMetricFamily(metric.full_name, metric.text, labels=metric.labels)
+    family = CounterMetricFamily(metric.full_name, metric.text, labels=metric.labels)
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family
 
 
 def _received(counts: dict[str, int]) -> Counter[str]:
@@ -163,9 +169,3 @@ def _received(counts: dict[str, int]) -> Counter[str]:
             if name.startswith(prefix):
                 found[name.removeprefix(prefix)] += count
     return found
-
-
-def _reachability(link: LinkStatus) -> str:
-    """What is known of whether others can reach this address family; empty where nothing says."""
-    told: Any = getattr(link, "reach", None)
-    return "" if told is None else str(told.verdict)

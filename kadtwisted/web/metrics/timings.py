@@ -6,7 +6,6 @@ The node tells of each (:meth:`~kadtwisted.interfaces.INode.observe`) while a ga
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily
 
 from kadtwisted.model.observed import (
     ANSWERED,
@@ -66,13 +65,9 @@ class Timings:
         """How many requests of this node have ended: what was asked, and how it went."""
         return sorted(self._requests.items())
 
-    def lookups(self) -> CounterMetricFamily:
-        """How many lookups have ended, and how."""
-        metric = BY_NAME["lookups"]
-        family = CounterMetricFamily(metric.full_name, metric.text, labels=metric.labels)
-        for labels, count in self._lookups.items():
-            family.add_metric(labels, count)
-        return family
+    def lookups(self) -> list[tuple[tuple[str, str], int]]:
+        """How many lookups have ended: what was wanted, and how."""
+        return list(self._lookups.items())
 
 
 def histogram(name: str, buckets: tuple[float, ...], registry: CollectorRegistry) -> Histogram:

@@ -42,21 +42,15 @@ class Answer:
         return b"" if self.body is None else json.dumps(self.body).encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request: ``path`` are the values of the parts of the path that are named in its route,
     ``role`` is what its client may do, ``asked`` are the parts of the query, read."""
 
-    def __init__(
-        self,
-        request: BoundedRequest,
-        path: Mapping[str, str],
-        role: Role,
-        asked: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.request = request
-        self.path = path
-        self.role = role
-        self.asked = dict(asked or {})
+    request: BoundedRequest
+    path: Mapping[str, str]
+    role: Role
+    asked: Mapping[str, Any]
 
     def header(self, name: str) -> str:
         """A header's value, empty if it is not there."""
@@ -92,16 +86,6 @@ class Call:
     def wants_bytes(self) -> bool:
         """Whether the client prefers raw bytes to JSON."""
         return BYTES in self.header("accept").lower()
-
-    def query(self, known: Mapping[str, str]) -> dict[str, str]:
-        """The parts of the query; ``known`` says what each is for.  :class:`InvalidRequest` for
-        others."""
-        given = dict(parts_of_query(self.request.uri))
-        for name in given:
-            if name not in known:
-                named = ", ".join(known) or "nothing"
-                raise InvalidRequest(f"the query has no {name!r:.50}; it may have {named}")
-        return given
 
 
 def parts_of_query(uri: bytes) -> list[tuple[str, str]]:

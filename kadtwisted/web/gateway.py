@@ -115,8 +115,7 @@ class Gateway:
             return Answer(None, 204, headers={"Allow": allowed, **_preflight(allowed)})
         found = self._routes.find(method, request.uri)
         self._check_role(found, role, request)
-        query = found.route.query
-        asked = None if query is None else read_query(parts_of_query(request.uri), query)
+        asked = read_query(parts_of_query(request.uri), found.route.query)
         return found.route.handler(Call(request, found.path, role, asked))
 
     def _role(self, request: BoundedRequest) -> Role:

@@ -112,7 +112,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "description": each.says,
             "schema": dict(each.schema),
         }
-        for each in route.query or ()
+        for each in route.query
     ]
     of_header = [
         {

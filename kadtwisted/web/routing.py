@@ -71,9 +71,9 @@ VALUE_BODY = Body(
 class Route(NamedTuple):
     """``METHOD /a/{name}``: who may take it, and what it is for, in a sentence.
 
-    ``query`` are the parts of the query that it takes, read before the handler is called; a route
-    with ``None`` looks at the query by itself.  ``conditions`` are the headers that it obeys:
-    ``If-Match``, ``If-None-Match``, ``Last-Event-ID``.
+    ``query`` are the parts of the query that it takes, read before the handler is called.
+    ``conditions`` are the headers that it obeys: ``If-Match``, ``If-None-Match``,
+    ``Last-Event-ID``.
     """
 
     method: str
@@ -81,7 +81,7 @@ class Route(NamedTuple):
     role: Role
     summary: str
     handler: Handler
-    query: tuple[Parameter, ...] | None = None
+    query: tuple[Parameter, ...] = ()
     body: Body | None = None
     gives: Gives = Gives()
     conditions: tuple[str, ...] = ()

@@ -262,10 +262,12 @@ def _reference(record: Any) -> str | None:
 
 
 def rounded(seconds: float | None) -> float | None:
+    """To milliseconds."""
     return None if seconds is None else round(seconds, 3)
 
 
 def of_endpoint(endpoint: Endpoint | None) -> str | None:
+    """``HOST:PORT``."""
     return None if endpoint is None else str(endpoint)
 
 

@@ -50,6 +50,11 @@ def of_status(status: NodeStatus) -> Described:
     }
 
 
+def of_verdict(verdict: Health) -> Described:
+    """The verdict on a node, and what it means."""
+    return {"health": verdict.word, "sentence": verdict.sentence}
+
+
 def of_routing(status: RoutingStatus) -> Described:
     """The routing tables, bucket by bucket."""
     return {
@@ -87,7 +92,7 @@ def _reach(reach: ReachStatus | None) -> Described | None:
     return {
         "verdict": reach.verdict,
         "since_seconds": round(reach.since, 3),
-        "measured_seconds": None if reach.measured is None else round(reach.measured, 3),
+        "measured_seconds": rounded(reach.measured),
         "networks_reached": reach.reached,
         "networks_failed": reach.failed,
         "nat": reach.nat,
@@ -115,7 +120,7 @@ def _bucket(bucket: BucketStatus) -> Described:
         "prefix": id_to_hex(bucket.prefix),
         "length": bucket.length,
         "replacements": bucket.replacements,
-        "last_lookup_seconds": None if bucket.last_lookup is None else round(bucket.last_lookup, 3),
+        "last_lookup_seconds": rounded(bucket.last_lookup),
         "contacts": [_bucket_contact(each) for each in bucket.contacts],
     }
 

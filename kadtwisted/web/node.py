@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from kadtwisted.api import describe_status
 from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import Operations
 from kadtwisted.interfaces import INode
@@ -57,8 +58,7 @@ class NodeRoutes:
     def readyz(self, _: Call) -> Answer:
         """200 while the node serves, 503 else; both with its verdict."""
         verdict = self._node.health()
-        told = {"health": verdict.word, "sentence": verdict.sentence}
-        return Answer(told, 200 if verdict in READY else 503)
+        return Answer(describe_status.of_verdict(verdict), 200 if verdict in READY else 503)
 
     def stats(self, _: Call) -> Deferred[Answer | None]:
         """The counters alone."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from twisted.internet.task import LoopingCall
 
-from kadtwisted.api import describe
+from kadtwisted.api import describe, describe_status
 from kadtwisted.api.describe import Described
 from kadtwisted.interfaces import INode
 from kadtwisted.model.health import Health
@@ -77,7 +77,9 @@ class NodeEvents:
         )
         self._listeners[stream] = missed
         if missed == self._number:
-            stream.send("verdict", _of_verdict(self._node.health()), self._identifier(missed))
+            stream.send(
+                "verdict", describe_status.of_verdict(self._node.health()), self._identifier(missed)
+            )
         self._go_on(stream)
         return None
 
@@ -110,7 +112,7 @@ class NodeEvents:
         verdict = self._node.health()
         if verdict is not self._verdict:
             self._verdict = verdict
-            self.tell("verdict", _of_verdict(verdict))
+            self.tell("verdict", describe_status.of_verdict(verdict))
 
     def _own(self, record: OwnRecord) -> None:
         self.tell("own", describe.of_own_record(record))
@@ -132,10 +134,6 @@ class NodeEvents:
     def _after(self, identifier: str) -> int:
         """The number of the last event that a client has had."""
         run, _, number = identifier.rpartition("-")
-        if run != self._run or not number.isdigit() or int(number[:12]) > self._number:
+        if run != self._run or not number.isdecimal() or int(number[:12]) > self._number:
             return self._number
         return int(number[:12])
-
-
-def _of_verdict(verdict: Health) -> Described:
-    return {"health": verdict.word, "sentence": verdict.sentence}

@@ -45,7 +45,7 @@ class EventsTests(StreamCase):
         connection, missed = self.listen("run-1")
         self.assertEqual([each["id"] for each in missed], ["run-2", "run-3"])
         connection.leave()
-        for unknown in ("run-9", "other-1", "run-x", "1"):
+        for unknown in ("run-9", "other-1", "run-x", "run-\u00b2", "1"):
             connection, told = self.listen(unknown)
             self.assertEqual([each["event"] for each in told], ["verdict"])
             connection.leave()

@@ -15,6 +15,8 @@ from kadtwisted.web.site import BoundedRequest
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 BYTES = "application/octet-stream"
+INDEX = "X-Kad-Index"
+"""The header that tells the version of a value; 0 says that nothing is there."""
 HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),

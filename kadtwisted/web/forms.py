@@ -6,6 +6,7 @@ number of a signed one.  It is in the ETag and in ``X-Kad-Index``; 0 says that n
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +15,9 @@ from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.arguments import MAX_HOLDERS, MAX_RECORDS, SEQUENCE_END
 from kadtwisted.api.describe import Described
 from kadtwisted.web import parameters
-from kadtwisted.web.calls import BYTES, JSON, Answer, Call
+from kadtwisted.web.calls import BYTES, INDEX, JSON, Answer, Call
 from kadtwisted.web.problems import Refused
 from kadtwisted.web.routing import BINARY, OBJECT, Gives
-
-INDEX = "X-Kad-Index"
 
 MODE = parameters.choice(
     "mode", "first: the first one found; latest: the newest of all answers.", "first", "latest"
@@ -28,7 +27,7 @@ SINCE = (
         "index",
         "The index that the client has: wait until there is another one.",
         "[0-9A-Za-z]{1,64}",
-        "the X-Kad-Index of an answer",
+        f"the {INDEX} of an answer",
     ),
     parameters.span("wait", "How long to wait for that, at most ten minutes; 30s by default."),
 )
@@ -132,7 +131,7 @@ def condition(call: Call) -> int | None:
     if not tag:
         return None
     number = tag.removeprefix('"').removesuffix('"')
-    if not number.isascii() or not number.isdigit() or int(number[:20]) >= SEQUENCE_END:
+    if not re.fullmatch("[0-9]{1,19}", number) or int(number) >= SEQUENCE_END:
         raise InvalidRequest(
             'If-Match names the ETag of a signed value as it was read: "7", its sequence number'
         )

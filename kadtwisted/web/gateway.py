@@ -22,9 +22,9 @@ from kadtwisted.errors import (
 )
 from kadtwisted.model.contact import is_loopback
 from kadtwisted.web.access import LOCAL_HOSTS, Role, Tokens, host_name, is_our_host, is_our_origin
-from kadtwisted.web.calls import Answer, Call, begin, parts_of_query
+from kadtwisted.web.calls import INDEX, Answer, Call, begin, parts_of_query
 from kadtwisted.web.parameters import read_query
-from kadtwisted.web.problems import Refused, problem, problem_of
+from kadtwisted.web.problems import Refused, problem, problem_of, unauthorized
 from kadtwisted.web.routing import Found, Route, Routes
 from kadtwisted.web.site import BODY_BYTES, BoundedRequest, BoundedSite
 
@@ -32,10 +32,12 @@ NO_BODY = (204, 304)
 """Statuses whose answers have none (RFC 9110)."""
 PROXIED = ("forwarded", "x-forwarded-for", "via")
 """Headers by which a proxy says that it asks for somebody else."""
-SHOWN = "ETag, X-Kad-Index, Allow"
+SHOWN = f"ETag, {INDEX}, Allow"
 """Headers of an answer that pages of other origins may read (Fetch standard, CORS)."""
 SENT = "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID"
 """Headers that they may send."""
+WHERE = "the file that http.tokens names, by default http-tokens in the state directory"
+"""Where the tokens stand, for those who have none that is good."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +147,14 @@ class Gateway:
         shown = request.getHeader("authorization")
         if shown:
             scheme, _, token = shown.partition(" ")
-            known = admission.tokens.role_of(token.strip()) if scheme.lower() == "bearer" else 0
-            if not known:
-                raise Refused(
-                    401,
-                    "the token is not known here: send Authorization: Bearer and a token of the "
-                    "file that http.tokens names, by default http-tokens in the state directory",
-                    {"WWW-Authenticate": "Bearer"},
+            is_token = scheme.lower() == "bearer"
+            role = admission.tokens.role_of(token.strip()) if is_token else Role.NONE
+            if not role:
+                raise unauthorized(
+                    "the token is not known here: send Authorization: Bearer and a token of "
+                    f"{WHERE}"
                 )
-            return Role(known)
+            return role
         if local:
             return Role.ADMIN
         is_near = is_loopback(_peer(request)) and host_name(host) in LOCAL_HOSTS
@@ -166,11 +167,9 @@ class Gateway:
         word = needed.name.lower()
         if request.getHeader("authorization"):
             raise Refused(403, f"this token may not do that: it needs one of the role {word}")
-        raise Refused(
-            401,
+        raise unauthorized(
             f"this needs a token of the role {word}: send Authorization: Bearer TOKEN, with one of "
-            "the file that http.tokens names, by default http-tokens in the state directory",
-            {"WWW-Authenticate": "Bearer"},
+            f"{WHERE}"
         )
 
     def _failed(self, failure: Failure) -> Answer | None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import PROBLEM
+from kadtwisted.web.calls import INDEX, PROBLEM
 from kadtwisted.web.routing import Route
 
 _NAMED = re.compile(r"\{(\w+)\}")
@@ -132,7 +132,7 @@ def _responses(route: Route) -> dict[str, Any]:
         name: {"schema": {"type": "string"}, "description": says}
         for name, says in (
             ("ETag", "The version of the value."),
-            ("X-Kad-Index", "The same, as a long poll takes it."),
+            (INDEX, "The same, as a long poll takes it."),
         )
         if gives.has_etag
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 from kadtwisted.api.answers import of_error
@@ -25,7 +24,7 @@ from kadtwisted.errors import (
     TooManyRequests,
     Uncertain,
 )
-from kadtwisted.web.calls import PROBLEM, Answer
+from kadtwisted.web.calls import INDEX, PROBLEM, Answer
 
 _STATUSES: tuple[tuple[type[BaseException], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -45,7 +44,6 @@ _STATUSES: tuple[tuple[type[BaseException], HTTPStatus], ...] = (
     (KadtwistedError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 """The status of each error; a narrower one stands before a wider one."""
-_MEMBERS: Mapping[str, str] = MappingProxyType({"type": "error"})
 
 
 class Refused(KadtwistedError):
@@ -58,21 +56,26 @@ class Refused(KadtwistedError):
         self.headers = headers or {}
 
 
-def problem(status: int, detail: str, **more: Any) -> Answer:
+def unauthorized(message: str) -> Refused:
+    """The refusal of a request that needs a token, or another one."""
+    return Refused(401, message, {"WWW-Authenticate": "Bearer"})
+
+
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Answer:
     """A problem of one status."""
     body = {"title": HTTPStatus(status).phrase, "status": int(status), "detail": detail, **more}
-    return Answer(body, status, PROBLEM)
+    return Answer(body, status, PROBLEM, headers or {})
 
 
 def problem_of(error: KadtwistedError) -> Answer:
     """The answer that tells of an error."""
     if isinstance(error, Refused):
-        told = problem(error.status, str(error))
-        return Answer(told.body, told.status, PROBLEM, error.headers)
+        return problem(error.status, str(error), error.headers)
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+    headers = {INDEX: "0"} if isinstance(error, NotFound) else {}
     described = of_error(error)
     # "type" is the URI of a kind of problem there (RFC 9457, 3.1.1); ours have none.
-    more = {_MEMBERS.get(name, name): each for name, each in described.items() if name != "message"}
-    answer = problem(status, described["message"], **more)
-    headers = {"X-Kad-Index": "0"} if isinstance(error, NotFound) else {}
-    return Answer(answer.body, answer.status, PROBLEM, headers)
+    kind, detail = described.pop("type"), described.pop("message")
+    return problem(status, detail, headers, error=kind, **described)

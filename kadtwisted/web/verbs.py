@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from kadtwisted.api.operations import Operations
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import JSON, Answer, Call
-from kadtwisted.web.problems import Refused
+from kadtwisted.web.problems import Refused, unauthorized
 from kadtwisted.web.routing import OBJECT, Body, Route
 
 READING: Final = frozenset(
@@ -44,10 +44,6 @@ class Verbs:
         """What the verb gives."""
         verb = call.path["verb"]
         if verb not in READING and call.role < Role.WRITE:
-            status = 403 if call.header("authorization") else 401
-            raise Refused(
-                status,
-                f"the verb {verb!r:.60} needs a token of the role write",
-                {} if status == 403 else {"WWW-Authenticate": "Bearer"},
-            )
+            text = f"the verb {verb!r:.60} needs a token of the role write"
+            raise Refused(403, text) if call.header("authorization") else unauthorized(text)
         return self._operations.perform(verb, call.json()).addCallback(Answer)

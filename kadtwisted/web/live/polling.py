@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import Operations
+from kadtwisted.web.calls import INDEX
 from kadtwisted.web.forms import index_of
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.problems import Refused
@@ -52,6 +53,6 @@ class Polls:
             return await self._operations.perform("get", place)
         if seen["gone"]:
             raise Refused(
-                404, "nothing is there; ask again with index=0 to wait for it", {"X-Kad-Index": "0"}
+                404, "nothing is there; ask again with index=0 to wait for it", {INDEX: "0"}
             )
         return seen

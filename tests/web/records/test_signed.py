@@ -80,6 +80,7 @@ class SignedTests(GatewayCase):
             {"If_Match": "*"},
             {"If_Match": '"x"'},
             {"If_Match": '"' + "9" * 30 + '"'},
+            {"If_Match": '"' + "0" * 5000 + '"'},
             {"If_Match": '"-1"'},
             {"If_None_Match": '"7"'},
             {"If_None_Match": "*", "If_Match": '"7"'},

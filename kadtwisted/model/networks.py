@@ -79,6 +79,11 @@ def networks_of(address: bytes) -> tuple[bytes, bytes, bytes]:
     return address[:host], address[:block], address[:provider]
 
 
+def provider_of(host: str) -> bytes:
+    """The provider of an IP address in text form."""
+    return networks_of(address_of(host))[-1]
+
+
 def is_of_this_machine(address: bytes) -> bool:
     """Whether this is a loopback address, which says nothing about who is there."""
     if len(address) == IPV4_BYTES:

@@ -68,6 +68,11 @@ class Entry:
         """Whether the last request to it failed."""
         return self.failures > 0
 
+    @property
+    def good(self) -> bool:
+        """Whether it is verified, has answered the last request, and is passed on."""
+        return not (self.tentative or self.suspect or self.withheld or self.displaced)
+
 
 @dataclass(frozen=True, slots=True)
 class Liveness:

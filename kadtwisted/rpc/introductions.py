@@ -17,7 +17,7 @@ from collections import Counter
 
 from kadtwisted.model.contact import Endpoint, is_loopback
 from kadtwisted.model.generations import Generations
-from kadtwisted.model.networks import address_of, is_public, networks_of
+from kadtwisted.model.networks import address_of, is_public, networks_of, provider_of
 
 ASKER_BURST, ASKER_SECONDS = 16, 2.0
 """An asker's host is introduced so often at once, and once more in so many seconds.  MAGIC: a node
@@ -106,4 +106,4 @@ class Places:
     def _provider_of(self, endpoint: Endpoint) -> bytes:
         if not (self._fair and is_public(endpoint.host)):
             return b""
-        return networks_of(address_of(endpoint.host))[-1]
+        return provider_of(endpoint.host)

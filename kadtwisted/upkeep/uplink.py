@@ -17,7 +17,7 @@ nothing gets through from here.
 from __future__ import annotations
 
 from kadtwisted.model.contact import Endpoint
-from kadtwisted.model.networks import MACHINE, address_of, networks_of, scope_of
+from kadtwisted.model.networks import MACHINE, provider_of, scope_of
 
 SILENCE = 30.0
 """Seconds without any valid datagram before the uplink may be called down."""
@@ -75,7 +75,7 @@ class Uplink:
             self._silent_since = now
         self._failures += 1
         if len(self._silent) < BLOCKED_NETWORKS:
-            self._silent.add(networks_of(address_of(endpoint.host))[-1])
+            self._silent.add(provider_of(endpoint.host))
 
     def is_blocked(self, now: float) -> bool:
         """Whether nothing seems to get through from here."""

@@ -24,7 +24,7 @@ from kadtwisted.dialects.door import Received
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import Ping, Probe, Probed
-from kadtwisted.model.networks import address_of, is_public, networks_of
+from kadtwisted.model.networks import is_public, provider_of
 from kadtwisted.nat.kind import NatKind
 from kadtwisted.nat.lifetime import Lifetime
 from kadtwisted.nat.reachability import Reachability
@@ -146,14 +146,10 @@ class Keeping(LinkObserver):
 
     def _usable(self, contacts: Iterable[Contact]) -> list[Contact]:
         """Those of the contacts that answer, at public addresses."""
-        found = []
-        for contact in contacts:
-            entry = self._link.table.get(contact.node_id)
-            if entry is None or entry.tentative or entry.suspect or entry.displaced:
-                continue
-            if is_public(contact.endpoint.host):
-                found.append(contact)
-        return found
+        table = self._link.table
+        found = [each for each in contacts if is_public(each.endpoint.host)]
+        entries = [table.get(each.node_id) for each in found]
+        return [each.contact for each in entries if each is not None and each.good]
 
     def _nearest(self, count: int) -> list[Contact]:
         """The nearest contacts, of different networks as far as there are such; those last that do
@@ -162,7 +158,7 @@ class Keeping(LinkObserver):
         nearest.sort(key=lambda each: not self._measuring.introduces(each))
         chosen: dict[bytes, Contact] = {}
         for each in nearest:
-            chosen.setdefault(networks_of(address_of(each.endpoint.host))[-1], each)
+            chosen.setdefault(provider_of(each.endpoint.host), each)
         spread = list(chosen.values())[:count]
         others = [each for each in nearest if each not in spread]
         return (spread + others)[:count]

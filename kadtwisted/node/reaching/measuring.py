@@ -25,7 +25,7 @@ from kadtwisted.errors import ErrorReply, KadtwistedError
 from kadtwisted.model.contact import WILDCARDS, Contact, Endpoint
 from kadtwisted.model.generations import Generations
 from kadtwisted.model.messages import ErrorCode, Probe, Probed
-from kadtwisted.model.networks import EVERYBODY, address_of, is_public, networks_of, scope_of
+from kadtwisted.model.networks import EVERYBODY, is_public, provider_of, scope_of
 from kadtwisted.nat.kind import NatKind, kind_of
 from kadtwisted.nat.reachability import FEWEST, Reachability, Verdict
 from kadtwisted.nat.written import Written
@@ -244,7 +244,7 @@ class Measuring(LinkObserver):
         quiet = written.is_quiet(host, now)
         if self.overheard is not None:
             self.overheard(received, now)
-        if quiet and self.verdict.came(_provider(host), now):
+        if quiet and self.verdict.came(provider_of(host), now):
             self.look()
         if quiet:
             self._attend()
@@ -289,14 +289,12 @@ class Measuring(LinkObserver):
         contacts = [
             each.contact
             for each in self._link.table.entries()
-            if is_public(each.contact.endpoint.host)
-            and self.introduces(each.contact)
-            and not (each.tentative or each.suspect or each.withheld or each.displaced)
+            if each.good and is_public(each.contact.endpoint.host) and self.introduces(each.contact)
         ]
         for place in range(len(contacts) - 1, 0, -1):
             other = self._random.getrandbits(32) % (place + 1)
             contacts[place], contacts[other] = contacts[other], contacts[place]
-        found = list({_provider(each.endpoint.host): each for each in contacts}.values())
+        found = list({provider_of(each.endpoint.host): each for each in contacts}.values())
         now, written = self._now(), self.written
         if written is not None:
             found.sort(key=lambda each: written.is_quiet(each.endpoint.host, now))
@@ -357,7 +355,7 @@ class Measuring(LinkObserver):
             return
         came = await self._arrival(body.key)
         if came is None:
-            self.verdict.lost(_provider(introducer.endpoint.host))
+            self.verdict.lost(provider_of(introducer.endpoint.host))
         elif not came:
             self.verdict.unclear()
 
@@ -378,7 +376,3 @@ class Measuring(LinkObserver):
             return None if isinstance(result, Failure) else result
 
         return waiting.addBoth(ended)
-
-
-def _provider(host: str) -> bytes:
-    return networks_of(address_of(host))[-1]

@@ -12,6 +12,7 @@ ours, and gains no more by it than one that lies in a contact list.  The budgets
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -34,7 +35,7 @@ from kadtwisted.model.messages import (
     Purpose,
     ReplyBody,
 )
-from kadtwisted.model.networks import address_of, networks_of, scope_of
+from kadtwisted.model.networks import provider_of, scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
@@ -117,12 +118,13 @@ class Introducing:
         if body.after:
             return self._ping_later(link, received.key, endpoint, body.after)
         thirds = self._thirds(link, endpoint)
-        if not thirds:
+        third = next(thirds, None)
+        if third is None:
             return NOBODY
         if not self._room.take(endpoint):
             return self._busy()
         told = Introduce(received.key, endpoint, Purpose.PROBE)
-        return self._begun(endpoint, b"", self._ask_thirds(link, thirds, told))
+        return self._begun(endpoint, b"", self._ask_thirds(link, third, thirds, told))
 
     def punch(self, received: Received) -> Reply:
         """The answer to a PUNCH of a proven sender."""
@@ -165,38 +167,37 @@ class Introducing:
 
         return asking.addBoth(ended)
 
-    def _thirds(self, link: Link, asker: Endpoint) -> list[Contact]:
-        """A few verified contacts of other networks than the asker's and our own, at random."""
-        taken = {_provider(asker)}
+    def _thirds(self, link: Link, asker: Endpoint) -> Iterator[Contact]:
+        """A few good contacts of other networks than the asker's and our own, at random.  Whoever
+        is drawn from these has paid for being told."""
+        taken = {provider_of(asker.host)}
         if link.observed is not None:
-            taken.add(_provider(link.observed))
-        found = link.table.entries()
-        chosen: list[Contact] = []
-        while found and len(chosen) < THIRDS:
+            taken.add(provider_of(link.observed.host))
+        found, chosen = link.table.entries(), 0
+        while found and chosen < THIRDS:
             entry = found.pop(self._random.getrandbits(32) % len(found))
             if self._may_be_third(entry, asker, taken):
-                chosen.append(entry.contact)
-        return chosen
+                chosen += 1
+                yield entry.contact
 
     def _may_be_third(self, entry: Entry, asker: Endpoint, taken: set[bytes]) -> bool:
-        if entry.tentative or entry.suspect or entry.withheld or entry.displaced:
-            return False
         endpoint = entry.contact.endpoint
         return (
-            scope_of(endpoint.host) == scope_of(asker.host)
-            and _provider(endpoint) not in taken
+            entry.good
+            and scope_of(endpoint.host) == scope_of(asker.host)
+            and provider_of(endpoint.host) not in taken
             and self._targets.spend(endpoint, self._now())
         )
 
     def _ask_thirds(
-        self, link: Link, thirds: list[Contact], told: Introduce
+        self, link: Link, third: Contact, others: Iterator[Contact], told: Introduce
     ) -> Deferred[ReplyBody]:
         """Tell one after the other until one has sent its PING."""
-        third, *others = thirds
 
         def refused(failure: Failure) -> ReplyBody | Deferred[ReplyBody]:
             failure.trap(KadtwistedError)
-            return self._ask_thirds(link, others, told) if others else NO_WAY
+            another = next(others, None)
+            return NO_WAY if another is None else self._ask_thirds(link, another, others, told)
 
         asking = link.ask(third, told, known=True)
         return asking.addCallbacks(lambda _: Probed(third.key), refused)
@@ -288,7 +289,3 @@ class Introducing:
         del self._later[contact.endpoint]
         self._owed.give_back(contact.endpoint)
         link.knock(contact, proven=True)
-
-
-def _provider(endpoint: Endpoint) -> bytes:
-    return networks_of(address_of(endpoint.host))[-1]

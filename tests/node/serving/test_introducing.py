@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from twisted.internet.defer import fail
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.native import INTRODUCTIONS, SHORT_ANSWER, answer_length
+from kadtwisted.errors import ErrorReply
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.messages import (
     Error,
@@ -26,7 +28,7 @@ from kadtwisted.model.messages import (
 )
 from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.node import Node
-from kadtwisted.node.serving.introducing import AGAIN_WITHIN
+from kadtwisted.node.serving.introducing import AGAIN_WITHIN, THIRDS
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.rpc.introductions import (
     A_PROVIDER,
@@ -36,6 +38,7 @@ from kadtwisted.rpc.introductions import (
     LATER,
     LONGEST_AFTER,
     NAMED_BURST,
+    Book,
 )
 from kadtwisted.testing.inspect import link_of, table_of
 from kadtwisted.testing.network.network import Datagram
@@ -95,6 +98,25 @@ class ProbeTests(Case):
         self.swarm.clock.advance(30.0)
         self.assertEqual(self.pings(asker), [answer.key])
         self.assertLessEqual(len(asker.received[-1]), SHORT_ANSWER)
+
+    def test_only_who_is_told_pays_for_it(self) -> None:
+        node, asker = self.nodes[0], self.stranger()
+        told: list[Contact] = []
+        ask, refusal = link_of(node).ask, ErrorReply(ErrorCode.NOT_ACCEPTED, "")
+
+        def refused(contact: Contact, body: RequestBody, **how: Any) -> Any:
+            if isinstance(body, Introduce):
+                told.append(contact)
+                return fail(refusal)
+            return ask(contact, body, **how)
+
+        self.assertIsInstance(self.ask(asker, node, Probe()), Probed)
+        self.assertEqual(len(node._parts.introducing._targets), 1)
+        self.patch(link_of(node), "ask", refused)
+        self.patch(node._parts.introducing, "_targets", Book(1, 1000.0, each_port=True))
+        self.assertEqual(self.ask(asker, node, Probe()).code, ErrorCode.NOT_ACCEPTED)
+        self.assertEqual(len({each.endpoint for each in told}), THIRDS)
+        self.assertEqual(len(node._parts.introducing._targets), THIRDS)
 
     def test_it_makes_the_asker_no_contact_of_the_third_node(self) -> None:
         asker = self.stranger()

@@ -44,28 +44,22 @@ class Gives(NamedTuple):
     has_etag: bool = False
 
 
-VALUE_BODY = Body(
-    "The value: raw bytes, or JSON with it as text or as base64.",
-    MappingProxyType(
+def bytes_body(name: str, says: str, *, required: bool = True) -> Body:
+    """Bytes: raw, or JSON with them under ``name``, as text or as base64."""
+    encoded = {"type": "string", "contentEncoding": "base64"}
+    schemas = [
         {
-            BYTES: BINARY,
-            JSON: {
-                "oneOf": [
-                    {
-                        "type": "object",
-                        "properties": {name: {"type": "string", **more}},
-                        "required": [name],
-                        "additionalProperties": False,
-                    }
-                    for name, more in (
-                        ("value", {}),
-                        ("value_base64", {"contentEncoding": "base64"}),
-                    )
-                ]
-            },
+            "type": "object",
+            "properties": {each: schema},
+            "required": [each],
+            "additionalProperties": False,
         }
-    ),
-)
+        for each, schema in ((name, {"type": "string"}), (f"{name}_base64", encoded))
+    ]
+    return Body(says, MappingProxyType({BYTES: BINARY, JSON: {"oneOf": schemas}}), required)
+
+
+VALUE_BODY = bytes_body("value", "The value: raw bytes, or JSON with it as text or as base64.")
 
 
 class Route(NamedTuple):

@@ -10,28 +10,15 @@ from kadtwisted.api.arguments import MAX_HOLDERS
 from kadtwisted.api.operations import Operations
 from kadtwisted.constants import PROVIDERS_LIMIT
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import BYTES, JSON, Answer, Call
+from kadtwisted.web.calls import Answer, Call
 from kadtwisted.web.forms import KIND, LIFETIME, WAIT, body_of, in_base64
 from kadtwisted.web.naming import key_only, named
 from kadtwisted.web.parameters import whole
-from kadtwisted.web.routing import BINARY, Body, Gives, Route
+from kadtwisted.web.routing import Gives, Route, bytes_body
 
-ATTRIBUTES = Body(
+ATTRIBUTES = bytes_body(
+    "attributes",
     "What the application says of what it offers, at most 400 bytes: raw, or as JSON.",
-    {
-        BYTES: BINARY,
-        JSON: {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {name: {"type": "string"}},
-                    "required": [name],
-                    "additionalProperties": False,
-                }
-                for name in ("attributes", "attributes_base64")
-            ]
-        },
-    },
     required=False,
 )
 PORT = whole("port", "Where it is offered; by default the node's own UDP port.", 1, 65535)

@@ -16,10 +16,13 @@ from urllib.parse import quote, urlsplit
 from kadtwisted.api.answers import MAX_REPLY, ControlUnavailable, Described, error_from
 from kadtwisted.api.peers import ControlRefused
 from kadtwisted.errors import InvalidInput, KadtwistedError, reason_of
+from kadtwisted.model.ids import id_to_hex, key_of_name
 from kadtwisted.model.record import Kind
 
 _REFUSED = (401, 403)
 _FAILED = "error"
+_HEX = "hex:"
+"""How a path writes a key that is no name."""
 _LONGEST_LINE = 64 * 1024
 """MAGIC: bytes of an event; a record has at most 1,151, and base64 and escapes make it longer."""
 
@@ -153,6 +156,8 @@ def _path_of_watch(verb: str, arguments: Mapping[str, Any]) -> str:
         raise InvalidInput("through HTTP kad watches values and announcements only")
     what = "providers" if kind == Kind.ANNOUNCEMENT else "values"
     named = str(arguments.get("key") or arguments.get("reference") or "")
+    if named.startswith(_HEX):  # a name like that would be taken for a key
+        named = _HEX + id_to_hex(key_of_name(named))
     return f"/v1/{what}/{quote(named, safe='')}/events"
 
 

@@ -23,6 +23,7 @@ from kadtwisted.errors import (
     NotFound,
     Unavailable,
 )
+from kadtwisted.model.ids import id_to_hex, key_of_name
 from kadtwisted.model.record import Kind
 
 URL = "http://192.0.2.1:8480"
@@ -184,6 +185,12 @@ class HttpClientTests(SynchronousTestCase):
         self.assertEqual(server.asked[0][1], "/v1/providers/a/events")
         server, _ = self.watched(b"", reference="kad:abc")
         self.assertEqual(server.asked[0][1], "/v1/values/kad%3Aabc/events")
+
+    def test_a_name_that_looks_like_a_key_stays_a_name(self) -> None:
+        name = "hex:" + "0" * 40
+        server, _ = self.watched(b"", key=name)
+        digits = id_to_hex(key_of_name(name))
+        self.assertEqual(server.asked[0][1], f"/v1/values/hex%3A{digits}/events")
 
     def test_an_error_ends_a_watch_as_what_it_is(self) -> None:
         body = b'event: error\ndata: {"type": "NodeStopped", "message": "it stops"}\n\n'

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, Protocol, TextIO
@@ -31,6 +31,7 @@ from kadtwisted.storage.guard import OWN, UnsafeFile, read_file
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from kadtwisted.api.operations import Performer
     from kadtwisted.identity.keys import NodeKey
     from kadtwisted.interfaces import INode
     from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
 
     MakeNode = Callable[[Any, DaemonSettings, NodeKey], INode]
     Run = Callable[[Callable[[Any], Deferred[int]]], int]
+
+    class Client(Performer, Protocol):
+        """A connection to a running node: through its control socket, or through HTTP."""
+
+        def close(self) -> None: ...
+
 
 TOKEN_BYTES = 4096
 """The largest file with one token."""
@@ -47,16 +54,6 @@ _SHAPING = ("network_secret_file", "interface", "allow")
 
 class UsageError(InvalidInput):
     """The options of a verb do not go together."""
-
-
-class Client(Protocol):
-    """A connection to a running node: through its control socket, or through HTTP."""
-
-    def perform(self, verb: str, arguments: Mapping[str, Any]) -> Awaitable[dict[str, Any]]: ...
-
-    def stream(self, verb: str, arguments: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]: ...
-
-    def close(self) -> None: ...
 
 
 def _connect_web(url: str, token: str | None) -> Client:

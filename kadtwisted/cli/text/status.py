@@ -53,6 +53,11 @@ def _facts(status: Described) -> list[tuple[str, str]]:
     ]
 
 
+def gone_text(gone: Described) -> str:
+    """One line, of a node that was there at the last look."""
+    return f"The node is not there: {gone['sentence']}."
+
+
 def _mapped(mapping: Described) -> str:
     """The port at the gateway."""
     if not mapping["protocol"]:

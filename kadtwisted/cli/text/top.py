@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kadtwisted.cli.text.output import Described, count_of, duration, milliseconds, size, table
+from kadtwisted.cli.text.status import gone_text
 from kadtwisted.model.health import clock_fault
 
 REMEMBERED = 40
@@ -43,7 +44,7 @@ class Rates:
 def top_text(look: Described) -> str:
     """One screen."""
     if "gone" in look:
-        return f"The node is not there: {look['gone']['sentence']}."
+        return gone_text(look["gone"])
     status, rates = look["status"], look["rates"]["per_second"]
     parts = [
         _head(status),

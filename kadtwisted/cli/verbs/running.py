@@ -9,7 +9,7 @@ from kadtwisted.cli.exit_codes import NOT_FOUND
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described
-from kadtwisted.cli.text.status import own_text, routing_text, status_text
+from kadtwisted.cli.text.status import gone_text, own_text, routing_text, status_text
 
 
 async def status(session: Session) -> int:
@@ -51,9 +51,7 @@ async def own(session: Session) -> int:
 
 
 def _status_or_gone(look: Described) -> str:
-    if "health" in look:
-        return status_text(look)
-    return f"The node is not there: {look['sentence']}."
+    return status_text(look) if "health" in look else gone_text(look)
 
 
 def _by_key(names: Sequence[str]) -> Mapping[str, str]:

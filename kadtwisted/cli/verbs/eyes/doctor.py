@@ -11,6 +11,7 @@ from kadtwisted.api.peers import ControlRefused
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, table
 from kadtwisted.cli.verbs.eyes.findings import (
+    ADVICE,
     BAD,
     NOTE,
     OK,
@@ -23,6 +24,7 @@ from kadtwisted.cli.verbs.eyes.findings import (
 )
 from kadtwisted.cli.verbs.eyes.machine import Machine
 from kadtwisted.errors import ConfigurationError, KadtwistedError
+from kadtwisted.model.health import Health
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
 from kadtwisted.settings.loading import Configuration
@@ -92,7 +94,7 @@ async def _node(session: Session, found: list[Finding]) -> bool:
         assert session.client is not None, "or it was not there, which was raised"
         found += of_status(await session.client.perform("status", {}))
     except (ControlUnavailable, ControlRefused, UnsafeFile) as error:
-        advice = "start it: systemctl start kademlia, or twistd -n kademlia"
+        advice = ADVICE[Health.STOPPED]
         if isinstance(error, ControlRefused):
             advice = "ask as the user of the node, as by sudo -u; or with a token"
         found.append(Finding("node", BAD, str(error), advice))

@@ -14,11 +14,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kadtwisted.api.arguments import MAX_RECORDS
 from kadtwisted.cli.export_file import ByteSink, Writer, record_from
-from kadtwisted.cli.session import Client, Session
+from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
 from kadtwisted.cli.verbs.records.storage_access import (
     BATCH,
@@ -35,6 +35,9 @@ from kadtwisted.state.directory import KEY_FILE
 from kadtwisted.state.key_file import load_key
 from kadtwisted.storage.files import sync_directory
 from kadtwisted.storage.guard import is_stream, open_stream
+
+if TYPE_CHECKING:
+    from kadtwisted.api.operations import Performer
 
 Page = Callable[[StorageKey | None], Awaitable[RecordsPage]]
 """Some records, those that come next after a place."""
@@ -118,7 +121,7 @@ async def _floors(storage: IStorage) -> int:
         after = floors[-1]
 
 
-def _asking(client: Client) -> Page:
+def _asking(client: Performer) -> Page:
     async def page(after: StorageKey | None) -> RecordsPage:
         behind = None if after is None else (after.kind, id_to_hex(after.key), after.sub.hex())
         answer = await client.perform("records", {"limit": MAX_RECORDS, "after": behind})

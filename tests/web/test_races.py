@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial import unittest
@@ -22,6 +23,8 @@ from tests.web.serving import (
 )
 
 PATH = "/v1/signed/team/config"
+LONGEST = 60.0
+"""Simulated seconds that an answer may take."""
 AUTH = {"Authorization": f"Bearer {ADMIN}"}
 
 
@@ -45,12 +48,18 @@ class RaceTests(unittest.SynchronousTestCase):
         connections = [Connection(each) for each in self.gateways[: len(asked)]]
         for connection, (method, path, headers, body) in zip(connections, asked, strict=True):
             connection.ask(method, path, {**AUTH, **headers}, body)
-        while not all(each.transport.value() for each in connections):
-            self.swarm.clock.advance(0.05)
+        self.until(lambda: all(each.transport.value() for each in connections))
         found = [response_from(each.written()) for each in connections]
         for each in connections:
             each.leave()
         return found
+
+    def until(self, is_so: Callable[[], bool], seconds: float = LONGEST) -> None:
+        """Let time pass until something is so; it fails if that takes longer."""
+        end = self.swarm.clock.seconds() + seconds
+        while not is_so():
+            self.assertLess(self.swarm.clock.seconds(), end)
+            self.swarm.clock.advance(0.05)
 
     def test_of_two_who_replace_the_same_version_at_most_one_has_won(self) -> None:
         self.together(("PUT", PATH, {}, b"first"))
@@ -71,13 +80,10 @@ class RaceTests(unittest.SynchronousTestCase):
     def test_a_watch_at_one_gateway_hears_of_a_write_at_another(self) -> None:
         watcher = Connection(self.gateways[1])
         watcher.ask("GET", "/v1/values/k/events")
-        while b"change" not in watcher.transport.value():
-            self.swarm.clock.advance(0.05)
+        self.until(lambda: b"change" in watcher.transport.value())
         watcher.written()
         self.together(("PUT", "/v1/values/k", {}, b"new"))
-        until = self.swarm.clock.seconds() + 2
-        while not watcher.transport.value() and self.swarm.clock.seconds() < until:
-            self.swarm.clock.advance(0.05)
+        self.until(lambda: bool(watcher.transport.value()), 2)
         (heard,) = events_in(unchunked(watcher.written()))
         self.assertEqual(heard["data"]["value"], "new")
         watcher.leave()

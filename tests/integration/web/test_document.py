@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import socket
-
 from kadtwisted.testing.network.clock import HeapClock
 from kadtwisted.web.index import Rooms, Served
 from tests.daemon.fakes import FakeNode
-from tests.integration.daemons import DaemonsTestCase, status_of
+from tests.integration.daemons import status_of
 from tests.integration.documents.test_operating import table
 from tests.integration.processes import ROOT
+from tests.integration.web.gateways import GatewaysTestCase
 from tests.integration.web.pages import commands, printed, script_of, scripts
 
 PAGE = ROOT / "docs" / "http.md"
 
 
-def free_tcp_port() -> int:
-    """A TCP port that nobody uses right now on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class HttpPageTests(DaemonsTestCase):
+class HttpPageTests(GatewaysTestCase):
     async def test_every_command_prints_what_the_page_says(self) -> None:
-        port = free_tcp_port()
-        place = f"tcp:{port}:interface=127.0.0.1"
         await self.running("other")
         other = await status_of(await self.client(self.directory / "other"))
-        bootstrap = ("--bootstrap", other["addresses"][0])
-        daemon = await self.running("state", "--http", place, *bootstrap)
+        daemon = await self.serving_http("--bootstrap", other["addresses"][0])
         await daemon.says("the node is serving")
         (registry,) = scripts(PAGE)
         (self.directory / "registry.sh").write_text(registry, "utf-8")
         shown = list(commands(PAGE))
         self.assertGreater(len(shown), 40)
-        script = script_of(shown).replace("localhost:8480", f"localhost:{port}")
+        script = script_of(shown).replace("localhost:8480", f"localhost:{self.port}")
         (self.directory / "page.sh").write_text(script, "utf-8")
         result = await self.run_to_end("/bin/sh", "page.sh")
         found = printed(result.out.decode())

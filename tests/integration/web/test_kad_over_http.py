@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 
-from tests.integration.daemons import DaemonsTestCase
-
-
-def free_tcp_port() -> int:
-    """A TCP port that nobody uses right now on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.integration.web.gateways import GatewaysTestCase
 
 
-class KadOverHttpTests(DaemonsTestCase):
+class KadOverHttpTests(GatewaysTestCase):
     async def test_verbs_through_the_gateway(self) -> None:
-        port = free_tcp_port()
-        url = f"http://127.0.0.1:{port}"
-        program = await self.running("a", "--http", f"tcp:{port}:interface=127.0.0.1")
-        await program.says("HTTP is answered")
+        program = await self.serving_http()
+        url = f"http://127.0.0.1:{self.port}"
         token = self.directory / "token"
         token.touch(0o600)
-        token.write_text((self.directory / "a" / "http-tokens").read_text())
+        token.write_text((self.directory / "state" / "http-tokens").read_text())
 
         status = await self.kad("status", "--node", url, "--json")
         self.assertEqual(json.loads(status.out)["health"], "serving", status)

@@ -42,7 +42,7 @@ class PathCase(SynchronousTestCase):
         """A read-only node behind a NAT that asks those near to it, as an unreachable one does."""
         first = self.swarm.nodes[0]
         node = self.swarm._builder.build(read_only=kind != PUBLIC).node
-        host = self.swarm.network.host(node.status().links[0].family and self.address(node))
+        host = self.swarm.network.host(self.address(node))
         if kind != PUBLIC:
             self.swarm.network.put_behind(host, Nat(kind, LIFETIME))
         self.swarm.wait(node.start())

@@ -118,6 +118,12 @@ class CountedTests(SynchronousTestCase):
         counters = swarm.nodes[1].status().counters
         self.assertEqual(counters["refused.FindValue"], 1)
         self.assertNotIn("turned_away.FindValue", counters)
+        link_of(swarm.nodes[1]).protocol._max_answering = 0
+        ask_for_unknown_kind(swarm, *swarm.nodes[:2])
+        counters = swarm.nodes[1].status().counters
+        self.assertEqual(counters["refused.FindValue"], 2)
+        self.assertEqual(counters["turned_away.FindValue"], 1)
+        self.assertEqual(counters["in.FindValue"], 1)
 
     def test_the_size_of_the_network_is_told_for_each_family(self) -> None:
         swarm = Swarm(5, seed=7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -48,15 +49,7 @@ class LaptopCase(SynchronousTestCase):
         settings = NodeSettings(port=PORT, interfaces=interfaces, parameters=Parameters(k=self.K))
         world = simulated_world(host, 7)
         if way is not None:
-            world = type(world)(
-                world.now,
-                world.unix_time,
-                world.resolve,
-                world.secure_random,
-                world.random,
-                world.source_address,
-                way,
-            )
+            world = replace(world, default_way=way)
         node = simulated_node(host, 7, settings, world=world)
         wait_for(self.clock, node.start())
         self.addCleanup(lambda: wait_for(self.clock, node.stop()))

@@ -19,7 +19,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from kadtwisted.model.contact import Endpoint, Family
+from kadtwisted.model.contact import WILDCARDS, Endpoint, Family
 from kadtwisted.model.ids import RandomBits
 from kadtwisted.node.names import Names
 from kadtwisted.node.routes import default_way, source_address
@@ -86,6 +86,13 @@ class World:
     def tells_sources(self) -> bool:
         """Whether ``None`` for a source address means that there is no route."""
         return self.source_address is not cannot_tell
+
+    def source_of(self, bound: Endpoint | None, towards: Endpoint | None) -> str | None:
+        """From which address a port that is ``bound`` there sends ``towards`` an endpoint, as far
+        as that can be told."""
+        if bound is not None and bound.host not in WILDCARDS:
+            return bound.host
+        return None if towards is None else self.source_address(towards)
 
 
 def real_world(reactor: Any) -> World:

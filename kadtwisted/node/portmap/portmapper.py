@@ -66,7 +66,7 @@ class Portmapper:
         self._port: _GatewayPort | None = None
         self._timer: Any = None
         self._said = ""
-        self._source_address = context.world.source_address
+        self._source_of = context.world.source_of
         self._waits = self._wanted == NEEDED
         self._outside: Endpoint | None = None
         self._observers: list[Callable[[], object]] = []
@@ -98,15 +98,20 @@ class Portmapper:
         return DeferredList(list(self._ending))
 
     def look_again(self) -> None:
-        """Where others see us may be elsewhere now: that may show that a mapping is needed."""
-        if self._waits:
-            self._wait_no_more()
+        """Something has changed that may show that a mapping is needed: our address towards public
+        ones is private.  From then on the gateway is asked."""
+        if not self._waits or self._bound is None or self._outside is None:
+            return
+        ours = self._source_of(self._bound, self._outside)
+        if ours is not None and scope_of(ours) not in (MACHINE, EVERYBODY):
+            self._waits = False
+            self._look()
 
     def moved(self) -> None:
         """This machine is in another network, or in one again, or in none: whatever was mapped, its
         gateway may be another one, though it has the same address."""
         if self._waits:
-            self._wait_no_more()
+            self.look_again()
         elif self._bound is not None:
             if self._find() == self._gateway:
                 self._lease = self._gateway = None
@@ -117,18 +122,7 @@ class Portmapper:
         """A node has answered there: a public one shows whether a mapping is needed."""
         if self._waits and scope_of(endpoint.host) == EVERYBODY:
             self._outside = endpoint
-            self._wait_no_more()
-
-    def _wait_no_more(self) -> None:
-        """Ask the gateway from now on, if our address towards public ones is private."""
-        if self._bound is None or self._outside is None:
-            return
-        ours: str | None = self._bound.host
-        if ours in WILDCARDS:
-            ours = self._source_address(self._outside)
-        if ours is not None and scope_of(ours) not in (MACHINE, EVERYBODY):
-            self._waits = False
-            self._look()
+            self.look_again()
 
     @property
     def mapping(self) -> PortMapping | None:

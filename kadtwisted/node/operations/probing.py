@@ -54,5 +54,5 @@ def _ping_result(answer: Answer, took: float) -> PingResult:
     """What a PONG says, and how long it took, measured here if it was asked for more than once."""
     pong = answer.reply.body
     assert isinstance(pong, Pong), "nothing else answers a PING"
-    rtt = took if answer.rtt is None else answer.rtt
+    rtt = answer.round_trip(took)
     return PingResult(answer.contact, rtt, answer.reply.observed, pong.unix_time, pong.agent)

@@ -57,8 +57,7 @@ class PathOpening:
         sent = now()
 
         def answered(answer: Answer) -> Path:
-            rtt = now() - sent if answer.rtt is None else answer.rtt
-            return Path(answer.contact, rtt, None)
+            return Path(answer.contact, answer.round_trip(now() - sent), None)
 
         if target.address is not None:
             greeting = Deferred.fromCoroutine(self._bootstrap.hello(target.address))

@@ -64,13 +64,19 @@ class Punching:
 
     def run(self) -> Deferred[Path]:
         """The path when it is open; fails with :class:`~kadtwisted.errors.NoPath`."""
-        protocol = self._link.protocol
-        protocol.overhear = [*protocol.overhear, self._heard]
+        self._link.protocol.begin_overhearing(self._heard)
         self._deadline = self._reactor.callLater(AT_MOST, self._too_late)
         self._step()
         return self._done
 
     # --- Introducers -------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Ask the next introducer, and the others from time to time."""
+        self._timer = None
+        self._ask_next()
+        if self._introducers:
+            self._timer = self._reactor.callLater(STEP, self._step)
 
     def _ask_next(self) -> None:
         if not self._introducers or self._pings >= MOST_PINGS:
@@ -113,7 +119,7 @@ class Punching:
             return
         contact = answer.contact
         introducer = self._there.get(contact.endpoint)
-        rtt = self._now() - sent if answer.rtt is None else answer.rtt
+        rtt = answer.round_trip(self._now() - sent)
         self._finish()
         self._done.callback(Path(contact, rtt, introducer))
 
@@ -144,16 +150,6 @@ class Punching:
             self._finish()
             self._done.errback(self._no_path())
 
-    def _go_on(self) -> None:
-        """Ask the next introducer from time to time."""
-        if not self._over and self._introducers:
-            self._timer = self._reactor.callLater(STEP, self._step)
-
-    def _step(self) -> None:
-        self._timer = None
-        self._ask_next()
-        self._go_on()
-
     def _too_late(self) -> None:
         self._deadline = None
         self._finish()
@@ -162,8 +158,7 @@ class Punching:
     def _finish(self) -> None:
         """Ask nobody any more, and wait for nobody."""
         self._over = True
-        protocol = self._link.protocol  # which may be going through the list just now
-        protocol.overhear = [each for each in protocol.overhear if each != self._heard]
+        self._link.protocol.end_overhearing(self._heard)
         self._introducers.clear()
         for timer in (self._timer, self._deadline):
             if timer is not None:
@@ -175,12 +170,12 @@ class Punching:
     def _no_path(self) -> NoPath:
         if self._theirs is None and self._busy:
             return NoPath(
-                f"{self._busy} of the {self._asked} nodes nearest to it have too much of this to "
-                "do; try again in a few seconds"
+                f"the nodes nearest to that node have too much of this to do ({self._busy} of "
+                f"{self._asked}); try again in a few seconds"
             )
         if self._theirs is None:
             return NoPath(
-                f"none of the {self._asked} nodes nearest to it hears from this node: it does "
+                f"nobody hears from that node, of the nodes nearest to it ({self._asked}): it does "
                 "not run, is in another network, or has just started"
             )
         ours, theirs = self._link.nat_kind.words, self._theirs.words

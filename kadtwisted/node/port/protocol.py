@@ -35,16 +35,17 @@ FORBIDDEN = (EPERM, EACCES)
 
 Handle = Callable[[Received], "ReplyBody | Deferred[ReplyBody] | None"]
 """The answer to a request; ``None`` is silence."""
+Hear = Callable[[Received, float], object]
+"""Is shown a request, and when it came."""
 
 
 class KademliaProtocol(DatagramProtocol):
     """One UDP port's share of a node; ``handle`` answers requests.
 
-    Its owner may set callables: each of ``overhear`` is shown each request before it is answered;
-    ``wrote`` is told to which host each datagram goes, ``dropped`` from which host one comes that
-    is not answered;
-    ``learn`` is shown each request whose sender may be worth
-    knowing, after the answer is on its way; ``on_death`` is called when the port closes unasked.
+    Its owner may set callables: ``wrote`` is told to which host each datagram goes, ``dropped``
+    from which host one comes that is not answered; ``learn`` is shown each request whose sender may
+    be worth knowing, after the answer is on its way; ``on_death`` is called when the port closes
+    unasked.  Each of ``overhear`` is shown each request before it is answered.
     """
 
     noisy = False
@@ -55,10 +56,10 @@ class KademliaProtocol(DatagramProtocol):
         self._reactor = context.reactor
         self.door = door
         self._handle = handle
-        self.learn: Callable[[Received, float], object] = _nothing
+        self.learn: Hear = _nothing
         self.wrote: Callable[[str], object] | None = None
         self.dropped: Callable[[str], object] | None = None
-        self.overhear: list[Callable[[Received, float], object]] = []
+        self.overhear: list[Hear] = []
         self.on_death: Callable[[], object] = _nothing
         self._counters = context.counters
         self._counts = context.counters.counts
@@ -141,6 +142,15 @@ class KademliaProtocol(DatagramProtocol):
         if datagram:
             with suppress(SendFailed):
                 self._write(datagram, endpoint)
+
+    def begin_overhearing(self, hear: Hear) -> None:
+        """Show this each request from now on."""
+        self.overhear = [*self.overhear, hear]
+
+    def end_overhearing(self, hear: Hear) -> None:
+        """Show it none any more."""
+        # A new list: the old one may be gone through at this moment.
+        self.overhear = [each for each in self.overhear if each != hear]
 
     # --- Replies out -------------------------------------------------------------------------
 

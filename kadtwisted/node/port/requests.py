@@ -88,6 +88,10 @@ class Answer(NamedTuple):
     reply: Reply
     rtt: float | None
 
+    def round_trip(self, waited: float) -> float:
+        """The round trip; where it cannot be told, the seconds for which somebody ``waited``."""
+        return waited if self.rtt is None else self.rtt
+
 
 _ANSWERS: Mapping[type, type] = MappingProxyType(
     {

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.dialects.door import Received
 from kadtwisted.errors import ErrorReply, KadtwistedError
-from kadtwisted.model.contact import WILDCARDS, Contact, Endpoint
+from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.generations import Generations
 from kadtwisted.model.messages import ErrorCode, Probe, Probed
 from kadtwisted.model.networks import EVERYBODY, is_public, provider_of, scope_of
@@ -32,6 +32,7 @@ from kadtwisted.nat.written import Written
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.observer import LinkObserver
+from kadtwisted.node.port.protocol import Hear
 
 AT_ONCE = 2
 """Probes of a round that are under way at the same time."""
@@ -68,9 +69,8 @@ class Measuring(LinkObserver):
         self.is_mapped = is_mapped
         self.verdict = Verdict(self._now())
         self.written: Written | None = None
-        self.overheard: Callable[[Received, float], object] | None = None
+        self.overheard: Hear | None = None
         self._kept = False
-        self.source: str | None = None
         self._towards: Endpoint | None = None
         self.behind_nat = False
         self._seen_at: Endpoint | None = None
@@ -145,26 +145,17 @@ class Measuring(LinkObserver):
     def look(self) -> None:
         """See what follows from what is known now: whether we serve, and what others are told."""
         link, own = self._link, self._link.reach.own
-        self.source = self._source()
-        link.nat_kind = kind_of(own, self.source)
+        source = self._world.source_of(link.listening, self._towards)
+        link.nat_kind = kind_of(own, source)
         self.behind_nat = (
             self._towards is not None
-            and self.source is not None
-            and scope_of(self.source) < EVERYBODY
+            and source is not None
+            and scope_of(source) < EVERYBODY
             and link.nat_kind is not NatKind.NONE
         )
         if self._running:
             link.read_only = self._fixed or bool(self.why_read_only())
             self._tell()
-
-    def _source(self) -> str | None:
-        """From where this port sends to public addresses, as far as that can be told."""
-        bound, towards = self._link.listening, self._towards
-        if bound is not None and bound.host not in WILDCARDS:
-            return bound.host
-        if towards is None or not self._world.tells_sources:
-            return None
-        return self._world.source_address(towards)
 
     def why_read_only(self) -> str:
         """Why others are not served, as a sentence for people; empty if they are."""
@@ -205,9 +196,9 @@ class Measuring(LinkObserver):
     def _record(self, written: Written | None) -> None:
         """Remember hosts from now on, or no more."""
         protocol = self._link.protocol
-        others = [each for each in protocol.overhear if each != self._overhear]
-        # A new list: the old one may be gone through at this moment.
-        protocol.overhear = others if written is None else [*others, self._overhear]
+        protocol.end_overhearing(self._overhear)
+        if written is not None:
+            protocol.begin_overhearing(self._overhear)
         self.written = written
         protocol.wrote = None if written is None else self._wrote
         protocol.dropped = None if written is None else self._dropped

@@ -190,7 +190,7 @@ class Gateway:
             request.setHeader("Content-Length", str(len(body)))
         if request.method != b"HEAD":
             request.write(body)
-        request.finish()
+        request.end()
 
 
 def guarded(description: str) -> str:

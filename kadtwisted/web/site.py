@@ -6,6 +6,9 @@ What a client may take from us is bounded before anything looks at what it wants
   a whole request gives way; if all are being answered, the newcomer is turned away.
 * A request must be there within :data:`REQUEST_SECONDS` of its first byte, however slowly it comes,
   and a connection that asks nothing is closed after :data:`IDLE_SECONDS`.
+* The next request of a connection is looked at when the answer before it has been read, as far as
+  the connection tells: who asks for much at once and reads nothing holds one answer.  Who reads
+  nothing for :data:`IDLE_SECONDS` is cut off.
 * A body has at most :data:`BODY_BYTES`; what is longer is read and thrown away, up to
   :data:`DRAINED_BYTES`, so that the client hears why, and then the connection is cut.
 """
@@ -61,6 +64,11 @@ class BoundedRequest(Request):
         self.method, self.uri, self.clientproto = command, path, version
         self.channel.factory.answer(self)
 
+    def end(self) -> None:
+        """All of the answer is written: finish, when its client has read so much that the
+        connection takes more."""
+        self.channel.end(self)
+
     def connectionLost(self, reason: Any) -> None:
         """Its client has gone."""
         self.is_gone = True
@@ -76,7 +84,16 @@ class BoundedChannel(HTTPChannel):
     site: Any
     is_answering = False
     """Whether a request is there that is not answered yet."""
+    is_full = False
+    """Whether the connection takes no more until its client has read."""
     _late: IDelayedCall | None = None
+    _unread: tuple[BoundedRequest, IDelayedCall] | None = None
+    """A request whose answer waits to be read, and when it has waited too long."""
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether a newcomer may have its place: nobody works for it."""
+        return self._unread is not None or not self.is_answering
 
     def connectionMade(self) -> None:
         """A client has come."""
@@ -86,6 +103,7 @@ class BoundedChannel(HTTPChannel):
     def connectionLost(self, reason: Any = None) -> None:
         """It has gone."""
         self._in_time()
+        self._was_read()
         self.factory.closed(self)
         super().connectionLost(reason)
 
@@ -107,6 +125,30 @@ class BoundedChannel(HTTPChannel):
         self.factory.rests(self)
         super().requestDone(request)
 
+    def end(self, request: BoundedRequest) -> None:
+        """Finish a request, as soon as there is room for another answer."""
+        if not self.is_full:
+            request.finish()
+            return
+        self._unread = request, self.callLater(IDLE_SECONDS, self.cut)
+        self.factory.rests(self)
+
+    def pauseProducing(self) -> None:
+        """What was written waits to be read.  Meanwhile nothing more is taken from its client;
+        while a request is answered, Twisted would go on, and keep all of it."""
+        self.is_full = True
+        super().pauseProducing()
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It was read."""
+        self.is_full = False
+        super().resumeProducing()
+        self.transport.resumeProducing()
+        request = self._was_read()
+        if request is not None:
+            request.finish()
+
     def timeoutConnection(self) -> None:
         """It asks nothing.  Twisted would write a line of the log for each."""
         self.cut()
@@ -116,6 +158,15 @@ class BoundedChannel(HTTPChannel):
         self._in_time()
         if self.transport is not None:
             self.transport.abortConnection()
+
+    def _was_read(self) -> BoundedRequest | None:
+        """The request whose answer has waited, which it does no more."""
+        if self._unread is None:
+            return None
+        (request, late), self._unread = self._unread, None
+        if late.active():
+            late.cancel()
+        return request
 
     def _too_late(self) -> None:
         self._late = None
@@ -144,7 +195,7 @@ class BoundedSite(HTTPFactory):
     def buildProtocol(self, addr: Any) -> Any:
         """A connection, if there is room for it or is made."""
         if len(self._open) >= MOST_CONNECTIONS:
-            waiting = next((each for each in self._open if not each.is_answering), None)
+            waiting = next((each for each in self._open if each.gives_way), None)
             if waiting is None:
                 return None
             del self._open[waiting]

@@ -68,6 +68,52 @@ class TimeTests(GatewayCase):
         self.assertEqual(many.written().count(b"200 OK"), 700)
 
 
+class UnreadTests(GatewayCase):
+    """Who asks, and does not read what is answered."""
+
+    REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    def test_one_answer_waits_to_be_read_and_the_next_request_for_that(self) -> None:
+        greedy = self.connect()
+        greedy.channel.pauseProducing()  # as a connection does whose buffer is full
+        greedy.send(self.REQUEST * 50)
+        self.assertEqual(greedy.written().count(b"200 OK"), 1)
+        greedy.channel.resumeProducing()
+        self.assertEqual(greedy.written().count(b"200 OK"), 49)
+        self.assertFalse(greedy.is_cut)
+        greedy.leave()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_is_cut_when_it_reads_nothing_for_long(self) -> None:
+        greedy = self.connect()
+        greedy.channel.pauseProducing()
+        greedy.send(self.REQUEST)
+        self.clock.advance(IDLE_SECONDS - 1)
+        self.assertFalse(greedy.is_cut)
+        self.clock.advance(1)
+        self.assertTrue(greedy.is_cut)
+        greedy.leave()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_gives_way_to_a_newcomer(self) -> None:
+        all_of_them = [self.connect() for _ in range(MOST_CONNECTIONS)]
+        for each in all_of_them:
+            each.channel.pauseProducing()
+            each.send(self.REQUEST)
+        self.assertFalse(self.connect().is_turned_away)
+        self.assertEqual([each.is_cut for each in all_of_them].index(True), 0)
+
+    def test_nothing_more_is_taken_from_it_meanwhile(self) -> None:
+        self.node.answers["get"] = Deferred()
+        busy = self.connect()
+        busy.ask("GET", "/v1/values/k")
+        busy.channel.pauseProducing()
+        self.assertEqual(busy.transport.producerState, "paused")
+        busy.channel.resumeProducing()
+        self.assertEqual(busy.transport.producerState, "producing")
+        busy.leave()
+
+
 class BodyTests(GatewayCase):
     def test_ten_mebibytes_are_refused_and_the_client_hears_it(self) -> None:
         answer = self.ask("PUT", "/v1/values/k", b"x" * 10 * 1024 * 1024)

@@ -86,7 +86,7 @@ if TYPE_CHECKING:
         id_to_hex,
         key_of_name,
     )
-    from kadtwisted.model.observed import LookupEnded, RequestEnded
+    from kadtwisted.model.observed import LookupBegan, LookupEnded, RequestEnded
     from kadtwisted.model.publication import Audit, OwnRecord, Publication
     from kadtwisted.model.record import (
         DatedRecord,
@@ -175,7 +175,7 @@ _HOMES = homes(
             "NodeID distance id_from_bytes id_from_hex id_to_bytes id_to_hex key_of_name"
         ),
         "kadtwisted.model.messages": "messages",
-        "kadtwisted.model.observed": "LookupEnded RequestEnded",
+        "kadtwisted.model.observed": "LookupBegan LookupEnded RequestEnded",
         "kadtwisted.model.publication": "Audit OwnRecord Publication",
         "kadtwisted.model.record": (
             "DatedRecord Immutable Kind Mutable RecordsPage StorageKey StorageUsage StoredRecord "
@@ -263,6 +263,7 @@ __all__ = [
     "LimitSettings",
     "LinkStatus",
     "LocalError",
+    "LookupBegan",
     "LookupEnded",
     "MalformedDatagram",
     "MemoryStorage",

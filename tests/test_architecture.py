@@ -73,7 +73,7 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("calls",),
             ("problems",),
             ("forms", "openapi", "routing"),
-            ("gateway", "live", "metrics", "node", "opendht", "verbs"),
+            ("dashboard", "gateway", "live", "metrics", "node", "opendht", "verbs"),
             ("records",),
             ("index",),
         ),

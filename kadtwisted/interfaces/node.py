@@ -345,8 +345,9 @@ class INode(Interface):
         """
 
     def observe(observer: Observer) -> Callable[[], None]:
-        """Call ``observer`` with each request to others and each lookup that has ended, from now
-        on, for metrics: see :mod:`kadtwisted.model.observed`; what is returned ends that.
+        """Call ``observer`` with each request to others that has ended, and with each lookup that
+        begins or ends, from now on: see :mod:`kadtwisted.model.observed`; what is returned ends
+        that.
 
         Observers stay over stop and start of this node object.
         """

@@ -1,4 +1,4 @@
-"""What an observer of a node is told: requests and lookups that have ended, and how long they took.
+"""What an observer of a node is told: requests that have ended, and lookups that begin and end.
 
 For metrics and for whoever looks on.  A node that nobody observes makes none of these.
 """
@@ -35,17 +35,29 @@ class RequestEnded(NamedTuple):
     seconds: float
 
 
+class LookupBegan(NamedTuple):
+    """A lookup in one address family, of ``nodes`` or of ``records``, that begins.  ``number``
+    tells it from the other lookups of this node, and ``look`` gives its path so far."""
+
+    family: Family
+    target: NodeID
+    wanted: str
+    number: int
+    look: Callable[[], Trace]
+
+
 class LookupEnded(NamedTuple):
-    """A lookup in one address family, of ``nodes`` or of ``records``; ``trace`` has its path, its
-    hops and its seconds.  ``completed`` is false for one that was cancelled or has failed."""
+    """It has ended: ``trace`` has its path, its hops and its seconds.  ``completed`` is false for
+    one that was cancelled or has failed.  The ``number`` is 0 if nobody observed its beginning."""
 
     family: Family
     target: NodeID
     wanted: str
     trace: Trace
     completed: bool
+    number: int = 0
 
 
-Observation = RequestEnded | LookupEnded
+Observation = RequestEnded | LookupBegan | LookupEnded
 Observer = Callable[[Observation], object]
 """Is called with each; it must be quick, and what it raises is logged and changes nothing."""

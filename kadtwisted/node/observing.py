@@ -23,6 +23,7 @@ class NodeObservers:
 
     def __init__(self) -> None:
         self.callbacks: tuple[Observer, ...] = ()
+        self._lookups = 0
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """One more; what is returned removes it, once or more often."""
@@ -35,6 +36,11 @@ class NodeObservers:
             self.callbacks = tuple(each for each in self.callbacks if each is not entry)
 
         return remove
+
+    def next_lookup(self) -> int:
+        """A number for a lookup whose beginning is told."""
+        self._lookups += 1
+        return self._lookups
 
     def tell(self, told: Observation) -> None:
         """Tell all of them; never raises."""

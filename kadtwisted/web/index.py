@@ -11,6 +11,8 @@ from kadtwisted.interfaces import INode
 from kadtwisted.state.keyring import KeyRing
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.dashboard.pages import Dashboard
+from kadtwisted.web.live.activity import Activity
 from kadtwisted.web.live.events import NodeEvents
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.polling import Polls
@@ -49,7 +51,9 @@ class Rooms:
         self.metrics = Metrics(node)
         watching = Watching(operations, places, clock)
         self.events = NodeEvents(node, places, clock, served.run)
+        self.activity = Activity(node, places, clock)
         rooms = (
+            Dashboard(),
             NodeRoutes(node, operations),
             Values(node, operations, polls),
             Signed(node, operations, polls, served.keys),
@@ -57,6 +61,7 @@ class Rooms:
             Announcing(operations),
             watching,
             self.events,
+            self.activity,
             OpenDht(operations, watching),
             Verbs(operations),
             self.metrics,
@@ -71,6 +76,7 @@ class Rooms:
     def close(self) -> None:
         """Look at the node no more."""
         self.events.close()
+        self.activity.close()
         self.metrics.stop()
 
     def _index(self, _: Call) -> Answer:

@@ -97,7 +97,7 @@ class OriginTests(GatewayCase):
 
 class AnswerTests(GatewayCase):
     def test_nothing_is_there(self) -> None:
-        for path in ("/nowhere", "/v1/values/", "/v1/values/a/b/c", "/", "/v1/", "/..", "*"):
+        for path in ("/nowhere", "/v1/values/", "/v1/values/a/b/c", "//", "/v1/", "/..", "*"):
             self.refused(self.get(path), 404, "GET /v1")
 
     def test_a_method_that_is_not_taken(self) -> None:

@@ -20,7 +20,7 @@ from kadtwisted.lookup.records import RecordSearch
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.messages import FindNode, Nodes, RequestBody
 from kadtwisted.model.networks import scope_of
-from kadtwisted.model.observed import NODES, LookupEnded
+from kadtwisted.model.observed import NODES, LookupBegan, LookupEnded
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
@@ -59,12 +59,14 @@ class LookupDriver:
         self._done: Deferred[None] = Deferred(lambda _: self._abandon())
         self._advancing = False
         self._over = False
+        self._number = 0
 
     def run(self) -> Deferred[None]:
         """Start; fires with ``None`` when the lookup has finished, fails with ``NodeStopped``."""
         self._link.table.looked_up(self.lookup.target, self._now())
         seeds = self._link.table.closest_to_ask(self.lookup.target, self.lookup.seeds)
         self.lookup.add(seeds, self._now())
+        self._tell_beginning()
         self._advance()
         return self._done
 
@@ -200,11 +202,23 @@ class LookupDriver:
                 self.late = Latecomers.of(self.lookup, self._asking.values())
             self._done.callback(None) if result is None else self._done.errback(result)
 
+    def _tell_beginning(self) -> None:
+        """Observers hear that the lookup begins, and may look at its path meanwhile."""
+        if self._observers.callbacks:
+            self._number = number = self._observers.next_lookup()
+            lookup, now = self.lookup, self._now
+            told = LookupBegan(
+                self._link.family, lookup.target, self.wanted, number, lambda: lookup.trace(now())
+            )
+            self._observers.tell(told)
+
     def _tell(self, *, completed: bool) -> None:
         """Observers hear how the lookup went."""
         if self._observers.callbacks:
             trace = self.lookup.trace(self._now())
-            told = LookupEnded(self._link.family, self.lookup.target, self.wanted, trace, completed)
+            told = LookupEnded(
+                self._link.family, self.lookup.target, self.wanted, trace, completed, self._number
+            )
             self._observers.tell(told)
 
     def _abandon(self) -> None:

@@ -41,10 +41,10 @@ class Timings:
             self._hops.labels(wanted)
 
     def hear(self, told: Observation) -> None:
-        """A request or a lookup has ended."""
+        """A request or a lookup has ended; that a lookup begins is not counted."""
         if isinstance(told, RequestEnded):
             self._hear_request(told)
-        else:
+        elif isinstance(told, LookupEnded):
             self._hear_lookup(told)
 
     def _hear_request(self, told: RequestEnded) -> None:

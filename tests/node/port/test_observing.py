@@ -1,4 +1,5 @@
-"""An observer is told of requests and lookups that have ended; a node without one tells nobody."""
+"""An observer is told of requests that end, and of lookups that begin and end; a node without one
+tells nobody."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from kadtwisted.errors import InvalidInput, NotFound, RequestTimedOut
 from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.messages import FindValue
-from kadtwisted.model.observed import LookupEnded, Observation, RequestEnded
+from kadtwisted.model.observed import LookupBegan, LookupEnded, Observation, RequestEnded
 from kadtwisted.node.node import Node
 from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.nodes import Swarm
@@ -58,6 +59,32 @@ class ObservedNodeTests(SynchronousTestCase):
         self.assertEqual(told.target, key_of_name("name"))
         self.assertEqual(told.trace.hops, found.trace.hops)
         self.assertEqual(len(told.trace.steps), len(found.trace.steps))
+
+    def test_the_path_of_a_lookup_can_be_looked_at_while_it_runs(self) -> None:
+        looking = self.node.find_node(key_of_name("name"))
+        (begun,) = [each for each in self.told if isinstance(each, LookupBegan)]
+        self.assertEqual((begun.wanted, begun.target), ("nodes", key_of_name("name")))
+        early = begun.look()
+        self.assertTrue(early.steps)
+        self.assertEqual({each.outcome for each in early.steps}, {"waiting"})
+        self.swarm.wait(looking)
+        (told,) = self.lookups()
+        self.assertEqual(told.number, begun.number)
+        self.assertEqual(begun.look().hops, told.trace.hops)
+
+    def test_each_lookup_has_a_number_of_its_own(self) -> None:
+        for name in ("one", "two"):
+            self.swarm.wait(self.node.find_node(key_of_name(name)))
+        numbers = [each.number for each in self.told if isinstance(each, LookupBegan)]
+        self.assertEqual(len(set(numbers)), 2)
+        self.assertEqual([each.number for each in self.lookups()], numbers)
+
+    def test_a_lookup_whose_beginning_nobody_observed_has_no_number(self) -> None:
+        self.stop()
+        looking = self.node.find_node(key_of_name("name"))
+        self.node.observe(self.told.append)
+        self.swarm.wait(looking)
+        self.assertEqual([each.number for each in self.lookups()], [0])
 
     def test_a_search_for_records_is_another_lookup(self) -> None:
         self.failureResultOf(self._settled(self.node.get("nothing")), NotFound)

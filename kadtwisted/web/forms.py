@@ -130,12 +130,12 @@ def condition(call: Call) -> int | None:
     tag = call.header("if-match").strip()
     if not tag:
         return None
-    number = tag.removeprefix('"').removesuffix('"')
-    if not re.fullmatch("[0-9]{1,19}", number) or int(number) >= SEQUENCE_END:
+    found = re.fullmatch(r'("?)(0|[1-9][0-9]{0,18})\1', tag)
+    if found is None or int(found[2]) >= SEQUENCE_END:
         raise InvalidRequest(
             'If-Match names the ETag of a signed value as it was read: "7", its sequence number'
         )
-    return int(number)
+    return int(found[2])
 
 
 def unconditional(call: Call) -> None:

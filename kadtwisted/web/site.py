@@ -15,6 +15,8 @@ What a client may take from us is bounded before anything looks at what it wants
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final
@@ -31,6 +33,20 @@ IDLE_SECONDS: Final = 60.0
 BODY_BYTES: Final = 64 * 1024
 """The largest body that makes sense is JSON with a record of 1,151 bytes, as escapes or base64."""
 DRAINED_BYTES: Final = 16 * 1024 * 1024
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def _no_request() -> bytes:
+    """What is answered to bytes that cannot be read as a request."""
+    detail = "this is no request of HTTP/1.1, or its head has more than 16 KiB or 500 lines"
+    body = json.dumps({"title": "Bad Request", "status": 400, "detail": detail}).encode() + b"\n"
+    return (
+        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+        b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%s"
+    ) % (len(body), body)
+
+
+NO_REQUEST: Final = _no_request()
 
 
 class BoundedRequest(Request):
@@ -60,9 +76,26 @@ class BoundedRequest(Request):
             self.channel.cut()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """All of it is there.  Twisted would parse queries and forms here; nobody needs them."""
+        """All of it is there.  Twisted would parse queries and forms here; nobody needs them.
+
+        A client that takes us for a proxy names the host in the URI, and then that counts
+        (RFC 9112, 3.2.2).
+        """
+        absolute = _ABSOLUTE.fullmatch(path)
+        if absolute is not None:
+            self.requestHeaders.setRawHeaders(b"Host", [absolute[1]])
+            path = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
         self.method, self.uri, self.clientproto = command, path, version
         self.channel.factory.answer(self)
+
+    def getHeader(self, key: Any) -> Any:
+        """A header.  One that comes several times is a list (RFC 9110, 5.3), so none of them is
+        passed over; what is no UTF-8 in it becomes a question mark."""
+        found = self.requestHeaders.getRawHeaders(key if isinstance(key, bytes) else key.encode())
+        if found is None:
+            return None
+        joined = b", ".join(found)
+        return joined if isinstance(key, bytes) else joined.decode("utf-8", "replace")
 
     def end(self) -> None:
         """All of the answer is written: finish, when its client has read so much that the
@@ -152,6 +185,15 @@ class BoundedChannel(HTTPChannel):
     def timeoutConnection(self) -> None:
         """It asks nothing.  Twisted would write a line of the log for each."""
         self.cut()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Twisted would hang up without a word."""
+        self._respondToBadRequestAndDisconnect()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Twisted would not say why."""
+        self.transport.write(NO_REQUEST)
+        self.loseConnection()
 
     def cut(self) -> None:
         """Cut the connection, whatever the client still sends."""

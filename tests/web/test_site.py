@@ -11,7 +11,7 @@ from kadtwisted.web.site import (
     MOST_CONNECTIONS,
     REQUEST_SECONDS,
 )
-from tests.web.serving import WRITER, GatewayCase
+from tests.web.serving import WRITER, GatewayCase, Response
 
 
 class TimeTests(GatewayCase):
@@ -143,6 +143,72 @@ class BodyTests(GatewayCase):
         connection.send(b"GET /healthz HTTP/1.1\r\n" + b"X: %s\r\n" % (b"y" * 16000) * 3)
         self.assertTrue(connection.is_cut)
         self.assertIn(b"400 Bad Request", connection.written())
+
+
+class HeadTests(GatewayCase):
+    """Heads that no honest client sends."""
+
+    def told(self, headers: bytes, first: bytes = b"GET /v1/node HTTP/1.1") -> Response:
+        connection = self.connect()
+        connection.send(first + b"\r\n" + headers + b"\r\n\r\n")
+        return connection.response()
+
+    def test_what_is_no_text_is_no_fault_of_ours(self) -> None:
+        local = b"Host: localhost\r\n"
+        for headers, status in (
+            (b"Host: \xff", 403),
+            (local + b"Origin: \xff", 403),
+            (local + b"Authorization: Bearer \xff", 401),
+            (local + b"X-Forwarded-For: \xff", 401),
+            (local + b"Sec-Fetch-Site: \xff", 200),
+            (local + b"Accept: \xff", 200),
+            (local + b"User-Agent: \xff", 200),
+        ):
+            self.assertEqual(self.told(headers).status, status, headers)
+        path = b"GET /v1/values/k HTTP/1.1"
+        self.assertEqual(self.told(local + b"If-None-Match: \xff", path).status, 200)
+        writer = local + b"Content-Length: 0\r\nAuthorization: Bearer %s\r\n" % WRITER.encode()
+        write = b"PUT /v1/values/k HTTP/1.1"
+        self.assertEqual(self.told(writer + b"Content-Type: \xff", write).status, 201)
+        self.assertEqual(self.told(writer + b"If-Match: \xff", write).status, 400)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_of_a_header_that_comes_twice_neither_is_passed_over(self) -> None:
+        for headers, status in (
+            (b"Host: localhost\r\nHost: evil.example", 403),
+            (b"Host: evil.example\r\nHost: localhost", 403),
+            (b"Host: localhost\r\nAuthorization: Bearer x\r\nAuthorization: Bearer "
+             + WRITER.encode(), 401),
+        ):  # fmt: skip
+            self.assertEqual(self.told(headers).status, status, headers)
+
+    def test_a_host_in_the_uri_is_the_one_that_counts(self) -> None:
+        for uri, status in (
+            (b"http://localhost:8480/healthz", 200),
+            (b"HTTP://[::1]/healthz", 200),
+            (b"http://localhost/nowhere", 404),
+            (b"http://evil.example/healthz", 403),
+            (b"http://evil@localhost/healthz", 403),
+            (b"http://localhost@evil.example/healthz", 403),
+            (b"ftp://localhost/healthz", 404),
+        ):
+            answer = self.told(b"Host: localhost", b"GET %s HTTP/1.1" % uri)
+            self.assertEqual(answer.status, status, uri)
+        answer = self.told(b"Host: evil.example", b"GET http://localhost/healthz HTTP/1.1")
+        self.assertEqual(answer.status, 200)
+
+    def test_what_is_no_request_is_told_so(self) -> None:
+        for first, headers in (
+            (b"nonsense", b"Host: localhost"),
+            (b"GET / HTTP/1.1", b"no colon"),
+            (b"GET / HTTP/1.1", b"X: " + b"y" * 20_000),
+            (b"GET / HTTP/1.1", b"X: y\r\n" * 600),
+            (b"GET / HTTP/1.1", b"Content-Length: -1"),
+            (b"GET /" + b"y" * 20_000 + b" HTTP/1.1", b"Host: localhost"),
+        ):
+            answer = self.told(headers, first)
+            self.refused(answer, 400, "no request of HTTP/1.1")
+            self.assertEqual(int(answer.headers["content-length"]), len(answer.body))
 
 
 class ConnectionTests(GatewayCase):

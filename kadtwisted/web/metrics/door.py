@@ -75,5 +75,8 @@ class Metrics:
             raise Refused(501, self._why_not)
         from prometheus_client.exposition import choose_encoder
 
-        encode, content_type = choose_encoder(call.header("accept"))
+        try:
+            encode, content_type = choose_encoder(call.header("accept"))
+        except (ValueError, TypeError):  # it says versions that are none
+            encode, content_type = choose_encoder("")
         return Answer(encode(self._registry), 200, content_type)

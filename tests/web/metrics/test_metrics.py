@@ -29,6 +29,15 @@ LATER = ("reachability", "clock_ahead_seconds")
 class TableTests(MeasuredCase):
     """What is told is what the table of names says."""
 
+    def test_who_accepts_a_version_that_is_none_gets_the_usual_one(self) -> None:
+        usual = scrape(self.metrics).content_type
+        for kind in ("application/openmetrics-text", "text/plain"):
+            for version in ("abc", "1.x.0", "1.0.0.0.0", "", "-1", "\ufffd"):
+                answer = scrape(self.metrics, f"{kind}; version={version}; escaping=none")
+                self.assertTrue(answer.bytes(), version)
+                if version == "abc":
+                    self.assertEqual(answer.content_type, usual)
+
     def test_every_metric_of_the_table_is_told_and_no_other(self) -> None:
         self.use()
         suffixes = {COUNTER: "_total", HISTOGRAM: "_bucket", INFO: "_info"}

@@ -93,6 +93,14 @@ class WritingTests(GatewayCase):
         for body in (b"[]", b"{", b"[" * 60000, b"\xff", b'{"value": "\\ud800"}'):
             answer = self.ask("PUT", "/v1/values/k", body, Content_Type="application/json")
             self.assertEqual(answer.status, 400, body[:9])
+        for body, words in (
+            (b'{"value": "a", "value": "b"}', "'value' twice"),
+            (b'{"value": {"a": 1, "a": 1}}', "'a' twice"),
+            (b'{"value": NaN}', "no JSON"),
+            (b'{"value": -Infinity}', "no JSON"),
+        ):
+            answer = self.ask("PUT", "/v1/values/k", body, Content_Type="application/json")
+            self.refused(answer, 400, words)
         self.assertEqual(self.node.calls, [])
 
     def test_a_condition_that_nobody_can_decide(self) -> None:

@@ -86,6 +86,7 @@ class Verdict:
         self.failed = 0
         """The networks through which probes failed in it."""
         self.trusting = False
+        """Whether this node serves without a verdict, though it seems to be behind a NAT."""
         self._successes: dict[bytes, None] = {}
         self._failures: dict[bytes, None] = {}
         self._tried = self._unclear = 0

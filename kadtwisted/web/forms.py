@@ -157,11 +157,7 @@ def paged(asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def next_of(place: list[Any] | tuple[Any, ...] | None) -> str | None:
-    """A place as ``after`` takes it."""
-    return None if place is None else "-".join(map(str, place))
-
-
 def with_next(page: Described) -> Answer:
     """A page, whose ``next`` can be given as ``after``."""
-    return Answer({**page, "next": next_of(page["next"])})
+    place = page["next"]
+    return Answer({**page, "next": None if place is None else "-".join(map(str, place))})

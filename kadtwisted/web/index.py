@@ -68,8 +68,8 @@ class Rooms:
         )
         self.routes = (
             *(route for room in rooms for route in room.routes()),
-            Route("GET", "/v1", Role.NONE, "What there is.", self._index, ()),
-            Route("GET", "/v1/openapi.json", Role.NONE, "This, for programs.", self._openapi, ()),
+            Route("GET", "/v1", Role.NONE, "What there is.", self._index),
+            Route("GET", "/v1/openapi.json", Role.NONE, "This, for programs.", self._openapi),
         )
         self._described = describe_routes(self.routes, __version__)
 

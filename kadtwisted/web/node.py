@@ -31,24 +31,25 @@ class NodeRoutes:
         """All of them."""
         read, write, none = Role.READ, Role.WRITE, Role.NONE
         return (
-            Route("GET", "/healthz", none, "Whether the process answers.", self.healthz, ()),
+            Route("GET", "/healthz", none, "Whether the process answers.", self.healthz),
             Route(
-                "GET", "/readyz", none, "Whether the node serves: its verdict.", self.readyz, (),
-                None, Gives((200, 503)),
+                "GET", "/readyz", none, "Whether the node serves: its verdict.", self.readyz,
+                gives=Gives((200, 503)),
             ),
-            Route("GET", "/v1/node", read, "The status of the node.", self._verb("status"), ()),
-            Route("GET", "/v1/routing", read, "Its routing tables.", self._verb("routing"), ()),
-            Route("GET", "/v1/stats", read, "Its counters.", self.stats, ()),
+            Route("GET", "/v1/node", read, "The status of the node.", self._verb("status")),
+            Route("GET", "/v1/routing", read, "Its routing tables.", self._verb("routing")),
+            Route("GET", "/v1/stats", read, "Its counters.", self.stats),
             Route(
                 "GET", "/v1/lookup/{id}", read, "The nodes closest to an ID, and how they were "
-                "found.", self.lookup, (),
+                "found.", self.lookup,
             ),
             Route(
                 "POST", "/v1/paths/{node}", write, "Open a path to a node, by its public key.",
-                self.open_path, (),
+                self.open_path,
             ),
-            Route("POST", "/v1/ping/{address}", write, "Ask a node whether it is there.", self.ping,
-                  ()),
+            Route(
+                "POST", "/v1/ping/{address}", write, "Ask a node whether it is there.", self.ping,
+            ),
         )  # fmt: skip
 
     def healthz(self, _: Call) -> Answer:

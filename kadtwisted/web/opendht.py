@@ -49,14 +49,14 @@ class OpenDht:
         """All of them."""
         path = "/key/{hash}"
         return (
-            Route("GET", path, Role.READ, "A value, as OpenDHT's proxy gives it.", self.get, ()),
+            Route("GET", path, Role.READ, "A value, as OpenDHT's proxy gives it.", self.get),
             Route(
                 "GET", f"{path}/listen", Role.READ, "Its changes, a line each, as OpenDHT's proxy "
-                "gives them.", self.listen, (),
+                "gives them.", self.listen,
             ),
             Route(
                 "POST", path, Role.WRITE, "Store a value, as OpenDHT's proxy takes it.", self.post,
-                (), DATA,
+                body=DATA,
             ),
         )  # fmt: skip
 

@@ -38,7 +38,7 @@ class Verbs:
     def routes(self) -> tuple[Route, ...]:
         """The one."""
         text = "Perform a verb, as kad --node does; all but those that read need the role write."
-        return (Route("POST", "/v1/verbs/{verb}", Role.READ, text, self.perform, (), ARGUMENTS),)
+        return (Route("POST", "/v1/verbs/{verb}", Role.READ, text, self.perform, body=ARGUMENTS),)
 
     def perform(self, call: Call) -> Deferred[Answer | None]:
         """What the verb gives."""

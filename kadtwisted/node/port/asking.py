@@ -178,32 +178,31 @@ class Asking:
 
     def knock(self, contact: Contact, aside: Aside | None, *, proven: bool, waits: bool) -> bool:
         """Send one PING to somebody who is said to have asked for it; see :meth:`Link.knock`."""
-        endpoint, now, first = contact.endpoint, self._now(), self._first_contact
-        if first is not None and not (proven or self._requests.has_answered(contact)):
-            may = first.may_try if waits else first.may_ask
-            if not may(endpoint, now):
-                return False
+        endpoint = contact.endpoint
+        if not (proven or self._may_write(contact, waits=waits)):
+            return False
         if aside is not None:
             return aside(self._requests.unawaited(contact, Ping()), endpoint)
         knocking = self._requests.request(contact, Ping(), retransmit=False, measured=False)
         sent = not knocking.called
-        knocking.addCallbacks(lambda _: self._proven(endpoint), self._unheard)
+        knocking.addCallbacks(self._proven, self._unheard)
         return sent
 
     def ping_once(self, contact: Contact) -> Deferred[Answer]:
         """Send one PING to where an introducer says that a node waits for it; that changes no
         table.  Fails with ``SendFailed`` if the limits of hearsay forbid it, or as a request."""
-        endpoint, first = contact.endpoint, self._first_contact
-        proven = first is None or self._requests.has_answered(contact)
-        if not proven and first is not None and not first.may_try(endpoint, self._now()):
-            return fail(SendFailed(f"others near {endpoint} were asked"))
+        if not self._may_write(contact, waits=True):
+            return fail(SendFailed(f"others near {contact.endpoint} were asked"))
         pinging = self._requests.request(contact, Ping(), retransmit=False)
+        return pinging.addCallback(self._proven)
 
-        def answered(answer: Answer) -> Answer:
-            self._proven(endpoint)
-            return answer
-
-        return pinging.addCallback(answered)
+    def _may_write(self, contact: Contact, *, waits: bool) -> bool:
+        """Whether the limits of hearsay allow a datagram to a contact, or to one that ``waits``."""
+        first = self._first_contact
+        if first is None or self._requests.has_answered(contact):
+            return True
+        may = first.may_try if waits else first.may_ask
+        return may(contact.endpoint, self._now())
 
     def _unheard(self, failure: Failure) -> None:
         """That nobody answers is ordinary."""
@@ -213,15 +212,16 @@ class Asking:
 
     def _heard(self, answer: Answer) -> None:
         """Somebody is there, and saw us somewhere."""
-        self._proven(answer.contact.endpoint)
+        self._proven(answer)
         if answer.reply.observed is not None:
             self._seen(answer.contact.endpoint, answer.reply.observed)
 
-    def _proven(self, endpoint: Endpoint) -> None:
+    def _proven(self, answer: Answer) -> Answer:
         """Somebody is there."""
         self.uplink.heard(self._now())
         if self._first_contact is not None:
-            self._first_contact.answered(endpoint)
+            self._first_contact.answered(answer.contact.endpoint)
+        return answer
 
     def _seen(self, by: Endpoint, own: Endpoint) -> None:
         """If our address turns out to be public, martians are not passed on: no use to others.
@@ -295,7 +295,7 @@ class Asking:
         if says_elsewhere(answer) or says_read_only(answer):
             return
         # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
-        self._proven(answer.contact.endpoint)
+        self._proven(answer)
         body = answer.reply.body
         self._placed(answer.contact, body.own if isinstance(body, Pong) else None)
         if self.reach.admits(answer.contact.endpoint):
@@ -312,7 +312,7 @@ class Asking:
         free, and what comes of it leads nowhere else.
         """
         contact, body, now = answer.contact, answer.reply.body, self._now()
-        self._proven(contact.endpoint)
+        self._proven(answer)
         self.displaced.note(contact, now)
         self.changed(self.table.displaced(contact.node_id, contact.endpoint, now))
         own = body.own if isinstance(body, Pong) else None

@@ -1,8 +1,8 @@
 """Learning of contacts from the requests that come in.
 
 Only a sender that has proven where it receives is pinged, and only if the table has room for it; if
-it answers, it enters as tentative.  One that is read-only is remembered as attached: others may
-want to be introduced to it, and goes from the table, if it was there.
+it answers, it enters as tentative.  One that is read-only is remembered as attached, for others may
+want to be introduced to it; if it is in the table, it is asked whether that is so, and goes then.
 """
 
 from __future__ import annotations

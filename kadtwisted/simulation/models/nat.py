@@ -34,7 +34,6 @@ ANSWERED_WITHIN = 5.0
 """MAGIC: what goes to an endpoint that has come through the relay so recently is the answer; nodes
 in simulation answer at once, or after one look-up of their own."""
 
-
 ASSUME = "assume"
 MEASURE = "measure"
 RELAY = "relay"

@@ -61,7 +61,7 @@ class NodeEvents:
         """The one."""
         route = Route(
             "GET", "/v1/events", Role.READ, "What happens at the node, as it happens.", self.listen,
-            (), None, A_STREAM, SINCE_EVENT,
+            gives=A_STREAM, conditions=SINCE_EVENT,
         )  # fmt: skip
         return (route,)
 

@@ -45,11 +45,11 @@ class Watching:
         return (
             Route(
                 "GET", "/v1/values/{key}/events", Role.READ, "Watch a value: each change.",
-                self.value, (), None, A_STREAM, SINCE_EVENT,
+                self.value, gives=A_STREAM, conditions=SINCE_EVENT,
             ),
             Route(
                 "GET", "/v1/providers/{key}/events", Role.READ, "Watch who announces under a key.",
-                self.providers, (), None, A_STREAM,
+                self.providers, gives=A_STREAM,
             ),
         )  # fmt: skip
 

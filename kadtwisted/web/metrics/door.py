@@ -43,7 +43,7 @@ class Metrics:
     def routes(self) -> tuple[Route, ...]:
         """The one route."""
         text = "What the node is doing, in numbers, for Prometheus."
-        return (Route("GET", "/metrics", Role.READ, text, self.get, (), None, GIVES),)
+        return (Route("GET", "/metrics", Role.READ, text, self.get, gives=GIVES),)
 
     def start(self, reactor: Any, connections: Callable[[], int]) -> None:
         """Measure from now on; ``connections`` counts those to the gateway."""

@@ -59,11 +59,11 @@ class Signed:
         """All of them."""
         key, read_role = "/v1/keys/{name}", Role.READ
         routes = [
-            Route("GET", "/v1/keys", read_role, "The keys that sign values.", self.keys, ()),
-            Route("GET", key, read_role, "The public key of one.", self.key, ()),
+            Route("GET", "/v1/keys", read_role, "The keys that sign values.", self.keys),
+            Route("GET", key, read_role, "The public key of one.", self.key),
             Route(
-                "POST", key, Role.ADMIN, "Make a key; it stays with the node.", self.make_key, (),
-                None, Gives((201,)),
+                "POST", key, Role.ADMIN, "Make a key; it stays with the node.", self.make_key,
+                gives=Gives((201,)),
             ),
         ]  # fmt: skip
         for path, what in (
@@ -73,7 +73,7 @@ class Signed:
             routes += [
                 Route(
                     "GET", path, read_role, f"Read the value {what}, or wait for another one.",
-                    self.get, (MODE, *SINCE), None, A_VALUE, KEPT,
+                    self.get, (MODE, *SINCE), gives=A_VALUE, conditions=KEPT,
                 ),
                 Route(
                     "PUT", path, Role.WRITE, f"Sign a value and store it as that {what}.", self.put,

@@ -46,7 +46,7 @@ class Values:
         return (
             Route(
                 "GET", path, Role.READ, "Read a value, or wait until it is another one.", self.get,
-                (MODE, *SINCE), None, A_VALUE, KEPT,
+                (MODE, *SINCE), gives=A_VALUE, conditions=KEPT,
             ),
             Route(
                 "PUT", path, write, "Store a value under a name.", self.put,

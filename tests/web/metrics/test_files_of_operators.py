@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from kadtwisted.cli.verbs.eyes.findings import FEW_CONTACTS
 from kadtwisted.model.health import CLOCK_TOLERANCE, Health
 from kadtwisted.model.observed import NODES, RECORDS, REQUEST_RESULTS
 from kadtwisted.parameters import NodeSettings
@@ -158,6 +159,11 @@ class AlertTests(SynchronousTestCase):
 
     def test_the_clock_is_off_where_the_node_says_so(self) -> None:
         self.assertIn(f"abs(kadtwisted_clock_ahead_seconds) > {CLOCK_TOLERANCE:.0f}\n", ALERTS)
+
+    def test_few_contacts_are_as_few_as_the_doctor_says(self) -> None:
+        self.assertIn(
+            f'(kadtwisted_routing_contacts{{state="verified"}}) < {FEW_CONTACTS}\n', ALERTS
+        )
 
     def test_the_settings_that_are_named_exist(self) -> None:
         named = re.findall(r"\b(bounds|upkeep)\.(\w+)", ALERTS)

@@ -73,6 +73,12 @@ class Entry:
         """Whether it is verified, has answered the last request, and is passed on."""
         return not (self.tentative or self.suspect or self.withheld or self.displaced)
 
+    @property
+    def had_session(self) -> bool:
+        """Whether it has been there: a tentative one was not yet, and a relay that stood for a node
+        tells nothing of that node's sessions."""
+        return not (self.tentative or self.displaced) and self.ponged > NEVER
+
 
 @dataclass(frozen=True, slots=True)
 class Liveness:

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError, NoContacts, NoPath
 from kadtwisted.model.contact import Contact
-from kadtwisted.model.messages import Ping
+from kadtwisted.model.messages import Method, Ping
 from kadtwisted.model.results import Path
 from kadtwisted.node.arguments import Target
 from kadtwisted.node.context import NodeContext
@@ -87,7 +87,13 @@ class PathOpening:
         for each in closest:
             if each.key == key:
                 return Path(each, link.round_trip(each.endpoint) or 0.0, None)
-        return await Punching(context, link, key, closest[:INTRODUCERS]).run()
+        able = [each for each in closest if link.may_serve(each, Method.PUNCH)]
+        if not able:
+            raise NoPath(
+                f"none of the nodes nearest to that node ({len(closest)}) can introduce others: "
+                "they are of an older version"
+            )
+        return await Punching(context, link, key, able[:INTRODUCERS]).run()
 
 
 def _as_result(failure: Failure) -> KadtwistedError:

@@ -26,7 +26,7 @@ from kadtwisted.errors import (
 )
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import Ping, Pong, RequestBody
+from kadtwisted.model.messages import METHODS, ErrorCode, Ping, Pong, RequestBody
 from kadtwisted.model.networks import scope_of
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.answers import says_elsewhere, says_read_only
@@ -35,11 +35,10 @@ from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.requests import Answer, Requests
 from kadtwisted.routing.changes import Change
 from kadtwisted.routing.displaced import Displaced
-from kadtwisted.routing.liveness import NEVER, Entry
 from kadtwisted.routing.reachable import Reach
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.first_contact import FirstContact
-from kadtwisted.rpc.served_kinds import ServedKinds
+from kadtwisted.rpc.served import Of, Served
 from kadtwisted.upkeep.twins import Twins
 from kadtwisted.upkeep.uplink import Uplink
 
@@ -63,7 +62,7 @@ class Asking:
         self.reach = reach
         self.displaced = Displaced()
         self.told: Endpoint | None = None
-        self.kinds = ServedKinds(settings.bounds.endpoints)
+        self.served = Served(settings.bounds.endpoints)
         self._now = context.world.now
         self.uplink = Uplink(self._now())
         self.twins = Twins()
@@ -129,7 +128,7 @@ class Asking:
         retransmit: bool,
     ) -> Deferred[Answer]:
         asking = self._requests.request(contact, body, retransmit=retransmit, on_soft=on_soft)
-        asked = contact, self._now(), type(body) is Ping
+        asked = contact, self._now(), type(body)
         return asking.addCallbacks(self._answered, self._failed, errbackArgs=asked)
 
     def greet(self, endpoint: Endpoint, pinned: bytes | None) -> Deferred[Answer]:
@@ -258,10 +257,9 @@ class Asking:
         self._heard(answer)
         body, contact = answer.reply.body, answer.contact
         if isinstance(body, Pong):
-            self.kinds.told(contact.key, body.kinds)
             if answer.rtt is not None:
                 self._clock.heard(contact.endpoint, body.unix_time, answer.rtt)
-            self._placed(contact, body.own)
+            self._placed(contact, body)
         read_only = says_read_only(answer)
         if read_only and not welcome:
             self.withdrew(contact.node_id, contact.endpoint)
@@ -269,10 +267,11 @@ class Asking:
             self._admit(contact, by_pong=isinstance(body, Pong) and not read_only)
         return answer
 
-    def _placed(self, contact: Contact, own: Endpoint | None) -> None:
+    def _placed(self, contact: Contact, pong: Pong) -> None:
         """A contact does not say that it is elsewhere; if it says that it is here, it is."""
+        self.served.told(contact.key, pong.methods, pong.kinds)
         self.displaced.forget(contact)
-        here = contact.endpoint
+        here, own = contact.endpoint, pong.own
         if own is not None and own.host == here.host and self.reach.admits(here):
             self.changed(self.table.placed(contact, self._now(), exactly=own == here))
 
@@ -296,8 +295,8 @@ class Asking:
             return
         # What it sees of us is no vote: whoever wants to vote often would only have to ask us.
         self._proven(answer)
-        body = answer.reply.body
-        self._placed(answer.contact, body.own if isinstance(body, Pong) else None)
+        if isinstance(answer.reply.body, Pong):
+            self._placed(answer.contact, answer.reply.body)
         if self.reach.admits(answer.contact.endpoint):
             self.changed(self.table.introduced(answer.contact, self._now()))
 
@@ -342,20 +341,24 @@ class Asking:
 
     # --- Who is silent -----------------------------------------------------------------------
 
-    def _failed(self, failure: Failure, contact: Contact, asked_at: float, ping: bool) -> Failure:
+    def _failed(
+        self, failure: Failure, contact: Contact, asked_at: float, asked: type[RequestBody]
+    ) -> Failure:
         """Silence is charged to the contact while others are heard; an error is an answer too."""
-        now = self._now()
-        if failure.check(WrongReply):
+        now, error = self._now(), failure.value
+        if isinstance(error, WrongReply | ErrorReply):
             self.uplink.heard(now)
-        if failure.check(ErrorReply):
-            self.uplink.heard(now)
+        if isinstance(error, ErrorReply):
             self._admit(contact)
+            if error.code == ErrorCode.UNKNOWN_METHOD:
+                self.served.refused(contact.key, Of.METHODS, METHODS[asked], now)
         self._unanswered(failure, contact.endpoint)
         if failure.check(RequestTimedOut) and self.uplink.failed(contact.endpoint, asked_at):
             entry = self.table.get(contact.node_id)
-            change = self.table.failed(contact.node_id, contact.endpoint, now, ping=ping)
+            pinged = asked is Ping
+            change = self.table.failed(contact.node_id, contact.endpoint, now, ping=pinged)
             gone = change.removed and contact.node_id not in self.table
-            if entry is not None and gone and _was_there(entry):
+            if entry is not None and gone and entry.had_session:
                 self._observer.removed(entry.contact, entry.last_seen - entry.first_seen)
             self.changed(change)
         return failure
@@ -392,9 +395,3 @@ class Asking:
         probes.pop(endpoint, None)
         if isinstance(result, Failure) and not result.check(KadtwistedError, CancelledError):
             self._faults.report("probe", "a contact could not be probed", result)
-
-
-def _was_there(entry: Entry) -> bool:
-    """Whether it is the end of a session that this entry has gone: a tentative one had none, and a
-    relay that stood for a node tells nothing of that node's."""
-    return not (entry.tentative or entry.displaced) and entry.ponged > NEVER

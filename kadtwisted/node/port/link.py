@@ -16,7 +16,7 @@ from kadtwisted.dialects.door import IDoor
 from kadtwisted.errors import SendFailed
 from kadtwisted.model.contact import LOOPBACK, WILDCARDS, Contact, Endpoint, Family
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import Ping, RequestBody
+from kadtwisted.model.messages import Method, Ping, RequestBody
 from kadtwisted.nat.kind import NatKind
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.asking import Asking
@@ -30,6 +30,7 @@ from kadtwisted.routing.size import SizeEstimates
 from kadtwisted.routing.table import RoutingTable
 from kadtwisted.rpc.attached import Attached
 from kadtwisted.rpc.endpoints import Patience
+from kadtwisted.rpc.served import Of
 
 
 class Link:
@@ -65,7 +66,7 @@ class Link:
         self._learning = Learning(context, self._asking, self.attached)
         self.protocol.learn = self._learning.learn
         self.protocol.on_death = self._binding.revive
-        self._kinds = self._asking.kinds
+        self._served = self._asking.served
         self.sizes = SizeEstimates()
 
     def __repr__(self) -> str:
@@ -216,11 +217,15 @@ class Link:
 
     def refused_kind(self, contact: Contact, kind: int) -> None:
         """A contact answered that it does not know this kind of record."""
-        self._kinds.refused(contact.key, kind, self._now())
+        self._served.refused(contact.key, Of.KINDS, kind, self._now())
 
     def knows_kind(self, contact: Contact, kind: int) -> bool | None:
         """Whether a contact knows this kind of record; ``None`` if it has not told."""
-        return self._kinds.knows(contact.key, kind, self._now())
+        return self._served.serves(contact.key, Of.KINDS, kind, self._now())
+
+    def may_serve(self, contact: Contact, method: Method) -> bool:
+        """Whether a contact serves this method, or has not told that it does not."""
+        return self._served.serves(contact.key, Of.METHODS, method, self._now()) is not False
 
     def hint_at_twin(self, endpoint: Endpoint) -> None:
         """Somebody says that our own key is there."""

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from kadtwisted.dialects.door import Received
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model.contact import Contact, Endpoint
-from kadtwisted.model.messages import Ping, Probe, Probed
+from kadtwisted.model.messages import Method, Ping, Probe, Probed
 from kadtwisted.model.networks import is_public, provider_of
 from kadtwisted.nat.kind import NatKind
 from kadtwisted.nat.lifetime import Lifetime
@@ -155,7 +155,7 @@ class Keeping(LinkObserver):
         """The nearest contacts, of different networks as far as there are such; those last that do
         not know of introductions."""
         nearest = self._usable(self._link.table.closest(self._node_id, AMONG))
-        nearest.sort(key=lambda each: not self._measuring.introduces(each))
+        nearest.sort(key=lambda each: not self._link.may_serve(each, Method.PUNCH))
         chosen: dict[bytes, Contact] = {}
         for each in nearest:
             chosen.setdefault(provider_of(each.endpoint.host), each)
@@ -195,7 +195,7 @@ class Keeping(LinkObserver):
         spare = [
             each
             for each in self._usable(self._link.table.contacts())
-            if each.endpoint not in self.introducers
+            if each.endpoint not in self.introducers and self._link.may_serve(each, Method.PROBE)
         ]
         if not spare:
             self._pause(now)

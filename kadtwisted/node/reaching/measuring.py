@@ -23,8 +23,7 @@ from twisted.python.failure import Failure
 from kadtwisted.dialects.door import Received
 from kadtwisted.errors import ErrorReply, KadtwistedError
 from kadtwisted.model.contact import Contact, Endpoint
-from kadtwisted.model.generations import Generations
-from kadtwisted.model.messages import ErrorCode, Probe, Probed
+from kadtwisted.model.messages import ErrorCode, Method, Probe, Probed
 from kadtwisted.model.networks import EVERYBODY, is_public, provider_of, scope_of
 from kadtwisted.nat.kind import NatKind, kind_of
 from kadtwisted.nat.reachability import FEWEST, Reachability, Verdict
@@ -42,10 +41,6 @@ SETTLE = 2.0
 """MAGIC: seconds until the first round, after a start and a move: a join takes about as long."""
 NOTED = 64
 """Senders of a round that are remembered: a PING may come before the promise of it."""
-OLDER = 1024
-"""MAGIC: nodes of older versions that are remembered, more than a table has contacts."""
-OLDER_FOR = 3600.0
-"""MAGIC: seconds until such a node is asked again: it may have been brought up to date."""
 
 
 class Measuring(LinkObserver):
@@ -80,7 +75,6 @@ class Measuring(LinkObserver):
         self._timer: IDelayedCall | None = None
         self._round: Deferred[Any] | None = None
         self._noted: dict[bytes, bool] = {}
-        self._older: Generations[bytes, float] = Generations(OLDER)
         self._awaited: dict[bytes, Deferred[bool]] = {}
         self._log = Logger(namespace="kadtwisted.node")
         link.watch(self)
@@ -262,10 +256,11 @@ class Measuring(LinkObserver):
         self._timer = None
         now = self._now()
         if self._round is None and self.verdict.is_due(now):
-            introducers = self._introducers()
+            public = self._public()
+            introducers = self._introducers(public)
             if len(introducers) >= FEWEST:
                 self._begin(introducers)
-            elif introducers or len(self._older):
+            elif public:  # maybe of older versions all
                 self.verdict.too_few(now)
             else:
                 self.verdict.nobody(now)
@@ -274,14 +269,19 @@ class Measuring(LinkObserver):
         if self._round is None:
             self._arm()
 
-    def _introducers(self) -> list[Contact]:
-        """A verified public contact of each network, in any order; those first to which we have
-        written lately anyway: the others may be third nodes, and are evidence if they come."""
-        contacts = [
+    def _public(self) -> list[Contact]:
+        """The verified contacts at public addresses."""
+        return [
             each.contact
             for each in self._link.table.entries()
-            if each.good and is_public(each.contact.endpoint.host) and self.introduces(each.contact)
+            if each.good and is_public(each.contact.endpoint.host)
         ]
+
+    def _introducers(self, public: Iterable[Contact]) -> list[Contact]:
+        """Of these one of each network that may know of probes, in any order; those first to which
+        we have written lately anyway: the others may be third nodes, and are evidence if they
+        come."""
+        contacts = [each for each in public if self._link.may_serve(each, Method.PROBE)]
         for place in range(len(contacts) - 1, 0, -1):
             other = self._random.getrandbits(32) % (place + 1)
             contacts[place], contacts[other] = contacts[other], contacts[place]
@@ -290,11 +290,6 @@ class Measuring(LinkObserver):
         if written is not None:
             found.sort(key=lambda each: written.is_quiet(each.endpoint.host, now))
         return found
-
-    def introduces(self, contact: Contact) -> bool:
-        """Whether a contact may know of introductions: it has not said lately that it does not."""
-        refused_at = self._older.find(contact.key)
-        return refused_at is None or self._now() - refused_at >= OLDER_FOR
 
     def _begin(self, introducers: list[Contact]) -> None:
         self.verdict.begin(self._now())
@@ -338,7 +333,6 @@ class Measuring(LinkObserver):
             answer = await self._link.ask(introducer, Probe(), known=True)
         except KadtwistedError as error:  # that is no evidence
             if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_METHOD:
-                self._older.keep(introducer.key, self._now())
                 self.verdict.untried()
             return
         body = answer.reply.body

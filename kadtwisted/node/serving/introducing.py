@@ -28,6 +28,7 @@ from kadtwisted.model.messages import (
     ErrorCode,
     Introduce,
     Introduced,
+    Method,
     Probe,
     Probed,
     Punch,
@@ -168,24 +169,25 @@ class Introducing:
         return asking.addBoth(ended)
 
     def _thirds(self, link: Link, asker: Endpoint) -> Iterator[Contact]:
-        """A few good contacts of other networks than the asker's and our own, at random.  Whoever
-        is drawn from these has paid for being told."""
+        """A few good contacts of other networks than the asker's and our own, at random, that may
+        know of introductions.  Whoever is drawn from these has paid for being told."""
         taken = {provider_of(asker.host)}
         if link.observed is not None:
             taken.add(provider_of(link.observed.host))
         found, chosen = link.table.entries(), 0
         while found and chosen < THIRDS:
             entry = found.pop(self._random.getrandbits(32) % len(found))
-            if self._may_be_third(entry, asker, taken):
+            if self._may_be_third(link, entry, asker, taken):
                 chosen += 1
                 yield entry.contact
 
-    def _may_be_third(self, entry: Entry, asker: Endpoint, taken: set[bytes]) -> bool:
+    def _may_be_third(self, link: Link, entry: Entry, asker: Endpoint, taken: set[bytes]) -> bool:
         endpoint = entry.contact.endpoint
         return (
             entry.good
             and scope_of(endpoint.host) == scope_of(asker.host)
             and provider_of(endpoint.host) not in taken
+            and link.may_serve(entry.contact, Method.INTRODUCE)
             and self._targets.spend(endpoint, self._now())
         )
 

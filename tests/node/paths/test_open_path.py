@@ -170,6 +170,25 @@ class OpeningTests(PathCase):
         assert isinstance(result, Failure)
         self.assertIn("too much of this to do", str(result.value))
 
+    def test_only_those_are_asked_that_may_introduce_others(self) -> None:
+        target, asker = self.add(PORT_RESTRICTED), self.swarm.nodes[3]
+        self.keep_alive(target)
+        able = {each.node_id for each in table_of(target).closest(target.node_id, 1)}
+        if asker.node_id in able:
+            asker = self.swarm.nodes[4]
+        self.patch(link_of(asker), "may_serve", lambda contact, _: contact.node_id in able)
+        result, _ = self.opened(asker, target)
+        assert isinstance(result, Path)
+        assert result.introducer is not None
+        self.assertIn(result.introducer.node_id, able)
+        asked = [each for each in self.swarm.nodes if each.counters.counts["in.Punch"]]
+        self.assertEqual({each.node_id for each in asked}, able)
+        able.clear()
+        result, took = self.opened(asker, target)
+        assert isinstance(result, Failure)
+        self.assertIn("older version", str(result.value))
+        self.assertLess(took, 3.0)
+
     def test_it_takes_so_long_at_most(self) -> None:
         asker, target = self.add(SYMMETRIC), self.add(SYMMETRIC)
         self.keep_alive(target)

@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.constants import DATAGRAM_LIMIT
 from kadtwisted.dialects.door import Received
 from kadtwisted.dialects.native import SHORT_ANSWER, native_dialect
-from kadtwisted.errors import SendFailed
+from kadtwisted.errors import ErrorReply, SendFailed
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.model.ids import NodeID
-from kadtwisted.model.messages import FindNode, Nodes, Ping, Pong
+from kadtwisted.model.messages import Error, ErrorCode, FindNode, Method, Nodes, Ping, Pong
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.node import Node
 from kadtwisted.node.operations.searches import find_at_cost, find_nodes
@@ -25,6 +25,7 @@ from kadtwisted.node.port.protocol import Handle
 from kadtwisted.node.port.requests import Answer
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.routing.table import RoutingTable
+from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.testing.attacks.client import Peer
 from kadtwisted.testing.attacks.tables.relays import Relay
 from kadtwisted.testing.inspect import link_of
@@ -48,6 +49,8 @@ class LinkCase(SynchronousTestCase):
         self.network = Network(self.clock, 1, latency=0.01)
         self.sent: list[Datagram] = []
         self.own: dict[str, Endpoint | None] = {}
+        self.methods: bytes | None = None
+        self.refuses: tuple[type, ...] = ()
         self.seed = 0
         self.nodes: list[Node] = []
         self.link, self.context = self.make_link()
@@ -73,14 +76,18 @@ class LinkCase(SynchronousTestCase):
         return link, context
 
     def node(self, host: str) -> Contact:
-        """A node that says in its PONGs what ``own`` has for its host, and as contacts nobody."""
+        """A node that says in its PONGs what ``own`` has for its host and that it serves
+        ``methods``, names nobody as a contact, and does not know what it ``refuses``."""
         self.seed += 1
 
         def saying(honest: Handle) -> Handle:
             def handle(received: Received) -> Any:
                 answer: Any = honest(received)
+                if isinstance(received.body, self.refuses):
+                    return Error(ErrorCode.UNKNOWN_METHOD)
                 if isinstance(answer, Pong):
-                    return answer._replace(own=self.own.get(host))
+                    methods = answer.methods if self.methods is None else self.methods
+                    return answer._replace(own=self.own.get(host), methods=methods)
                 return answer
 
             return handle
@@ -218,6 +225,35 @@ class HearsayTests(LinkCase):
         """Another link in the place of ours: it has heard nobody yet."""
         self.wait(self.link.close())
         return self.make_link()
+
+
+class ServedTests(LinkCase):
+    """What a contact is known to serve."""
+
+    def served(self, contact: Contact) -> list[Method]:
+        return [each for each in Method if self.link.may_serve(contact, each)]
+
+    def test_a_pong_tells_all_methods(self) -> None:
+        self.methods = bitmap_of((Method.PING, Method.STORE))
+        asked, met, unasked = (self.node(f"88.{each}.2.3") for each in range(3))
+        self.wait(self.link.ask(asked, Ping()))
+        self.wait(self.link._asking.meet(met))
+        for each in (asked, met):
+            self.assertEqual(self.served(each), [Method.PING, Method.STORE])
+        self.assertEqual(self.served(unasked), list(Method))
+
+    def test_who_names_none_may_serve_all_until_it_refuses_one(self) -> None:
+        self.methods, self.refuses = b"", (FindNode,)
+        contact = self.node("88.1.2.3")
+        self.wait(self.link.ask(contact, Ping()))
+        self.assertEqual(self.served(contact), list(Method))
+        self.failureResultOf(self.ended(self.link.ask(contact, TARGET)), ErrorReply)
+        others = [each for each in Method if each is not Method.FIND_NODE]
+        self.assertEqual(self.served(contact), others)
+
+    def ended(self, asking: Deferred[Answer]) -> Deferred[Answer]:
+        self.clock.advance(5.0)
+        return asking
 
 
 class PrivateTests(LinkCase):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.door import Received
 from kadtwisted.model.messages import (
+    METHODS,
     Error,
     ErrorCode,
     Introduce,
+    Pong,
     Probe,
     Probed,
     Punch,
     ReplyBody,
 )
 from kadtwisted.node.port.protocol import Handle
+from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.simulation.models.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC, Nat
 from kadtwisted.testing.inspect import link_of, records_of
 from kadtwisted.testing.nodes import wait_for
@@ -96,28 +100,53 @@ class VerdictTests(TownCase):
         town.until(lambda: reach_of(member).verdict == REACHABLE)
 
 
-def as_an_older_version(handle: Handle) -> Handle:
-    """Answer as a node that does not know of introductions."""
-
-    def handled(received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
-        if isinstance(received.body, Probe | Punch | Introduce):
-            return Error(ErrorCode.UNKNOWN_METHOD, "no such method")
-        return handle(received)
-
-    return handled
+OLDER = bitmap_of(METHODS[each] for each in METHODS if each not in (Probe, Punch, Introduce))
 
 
 class OlderVersionTests(TownCase):
-    def test_where_nobody_can_measure_a_node_behind_a_forwarded_port_serves(self) -> None:
+    """Nodes that do not know of introductions, and say so.
+
+    ``asked`` counts what each of them refuses to whom.
+    """
+
+    def setUp(self) -> None:
+        self.asked: Counter[tuple[Handle, bytes]] = Counter()
+
+    def older(self, handle: Handle) -> Handle:
+        """Answer as a node of an older version."""
+
+        def handled(received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
+            if isinstance(received.body, Probe | Punch | Introduce):
+                self.asked[handled, received.key] += 1
+                return Error(ErrorCode.UNKNOWN_METHOD, "no such method")
+            answer = handle(received)
+            return answer._replace(methods=OLDER) if isinstance(answer, Pong) else answer
+
+        return handled
+
+    def older_town(self) -> Town:
         town = self.town()
         for _ in range(ENOUGH):
-            town.add(parts={"wrap_handler": as_an_older_version})
+            town.add(parts={"wrap_handler": self.older})
+        return town
+
+    def test_where_nobody_can_measure_a_node_behind_a_forwarded_port_serves(self) -> None:
+        town = self.older_town()
         member = town.add(Nat(FULL_CONE, 86_400.0))
         self.assertTrue(member.node.status().read_only)
         town.until(lambda: not member.node.status().read_only, 180.0)
         town.until(lambda: town.knowing(member) > ENOUGH // 2)
-        asked = [each.node.counters.snapshot().get("in.Probe", 0) for each in town.members]
-        self.assertLessEqual(max(asked), 1)
+        self.assertLessEqual(max(self.asked.values(), default=0), 1)
+
+    def test_a_few_that_can_measure_find_each_other_among_many_that_cannot(self) -> None:
+        town = self.older_town()
+        town.grow(3)
+        forwarded = town.add(Nat(FULL_CONE, 86_400.0))
+        closed = town.add(Nat(PORT_RESTRICTED, LIFETIME))
+        town.until(lambda: not forwarded.node.status().read_only, 600.0)
+        town.until(lambda: reach_of(closed).verdict == UNREACHABLE, 600.0)
+        self.assertTrue(closed.node.status().read_only)
+        self.assertLessEqual(max(self.asked.values(), default=0), 1)
 
 
 class SmallNetworkTests(TownCase):

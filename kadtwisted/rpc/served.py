@@ -1,19 +1,20 @@
-"""Which kinds of record other nodes know, as far as they have told.
+"""Which methods other nodes serve, and which kinds of record they know, as far as they have told.
 
-A PONG tells all kinds that a node knows, and the error UNKNOWN_KIND one that it does not; the
-newest word counts.  A node that has told nothing may know every kind.
+A PONG tells all methods and kinds that a node serves; the errors UNKNOWN_METHOD and UNKNOWN_KIND
+tell of one that it does not.  The newest word counts.  A node that has told nothing may serve all.
 
 What is known goes by public key: the same program answers wherever a node is.  It holds at most
 ``capacity`` nodes, and those that told longest ago go first.  A refusal counts for an hour,
 because programs are replaced by newer ones.  ``now`` is in seconds of a monotonic clock.
 
-A node knows the kinds of about as many others as it has contacts.  They are looked at seldom, and
-most say the same: so they stand in sorted columns, which take a third of a dictionary's memory.
+A node knows this of about as many others as it has contacts.  They are looked at seldom, and most
+say the same: so they stand in sorted columns, which take a third of a dictionary's memory.
 """
 
 from __future__ import annotations
 
 from array import array
+from enum import IntEnum
 from typing import NamedTuple
 
 from kadtwisted.rpc.bitmaps import has_number
@@ -23,11 +24,19 @@ REFUSAL_COUNTS = 3600.0
 """MAGIC: seconds; a node is pinged several times in an hour, and its PONG would settle it."""
 
 
-class _Told(NamedTuple):
-    """The bitmap of a node's last PONG, empty if it had none, and when a kind was refused since."""
+class Of(IntEnum):
+    """What a number is of."""
 
-    kinds: bytes
-    refused: tuple[tuple[int, float], ...] = ()
+    METHODS = 0
+    KINDS = 1
+
+
+class _Told(NamedTuple):
+    """The bitmaps of a node's last PONG, by :class:`Of`, empty if it had none; and which numbers
+    were refused since, and when."""
+
+    bitmaps: tuple[bytes, bytes] = (b"", b"")
+    refused: tuple[tuple[Of, int, float], ...] = ()
 
 
 class _Words:
@@ -64,41 +73,43 @@ class _Words:
             del self.hashes[place], self.told[place]
 
 
-class ServedKinds:
-    """What one port has heard of the kinds that others know."""
+class Served:
+    """What one port has heard of the methods and kinds that others serve."""
 
     def __init__(self, capacity: int) -> None:
         self._half = capacity // 2
         self._young, self._old = _Words(), _Words()
         """Two generations: when the young one is full it becomes the old one."""
-        self._latest = _Told(b"")
+        self._latest = _Told()
 
     def __len__(self) -> int:
         """Of how many nodes something is known."""
         return len(self._young.told) + len(self._old.told)
 
-    def told(self, key: bytes, kinds: bytes) -> None:
-        """A node's PONG had this bitmap of kinds; an empty one says nothing."""
-        if not kinds:
+    def told(self, key: bytes, methods: bytes, kinds: bytes) -> None:
+        """A node's PONG had these bitmaps; an empty one says nothing."""
+        said = methods, kinds
+        if not any(said):
             return
-        if kinds != self._latest.kinds:
-            self._latest = _Told(kinds)
+        if said != self._latest.bitmaps:
+            self._latest = _Told(said)
         self._keep(key, self._latest)  # one object for all nodes that say the same in a row
 
-    def refused(self, key: bytes, kind: int, now: float) -> None:
-        """A node answered that it does not know this kind."""
-        kinds, refused = self._find(key) or _Told(b"")
-        others = tuple(e for e in refused if e[0] != kind and now - e[1] < REFUSAL_COUNTS)
-        self._keep(key, _Told(kinds, (*others, (kind, now))))
+    def refused(self, key: bytes, of: Of, number: int, now: float) -> None:
+        """A node answered that it does not serve this."""
+        bitmaps, refused = self._find(key) or _Told()
+        others = [e for e in refused if e[:2] != (of, number) and now - e[2] < REFUSAL_COUNTS]
+        self._keep(key, _Told(bitmaps, (*others, (of, number, now))))
 
-    def knows(self, key: bytes, kind: int, now: float) -> bool | None:
-        """Whether a node knows this kind; ``None`` if it has not told."""
+    def serves(self, key: bytes, of: Of, number: int, now: float) -> bool | None:
+        """Whether a node serves this; ``None`` if it has not told."""
         told = self._find(key)
         if told is None:
             return None
-        if any(kind == number and now - at < REFUSAL_COUNTS for number, at in told.refused):
+        if any(e[:2] == (of, number) and now - e[2] < REFUSAL_COUNTS for e in told.refused):
             return False
-        return has_number(told.kinds, kind) if told.kinds else None
+        bitmap = told.bitmaps[of]
+        return has_number(bitmap, number) if bitmap else None
 
     def _find(self, key: bytes) -> _Told | None:
         hashed = hash(key)

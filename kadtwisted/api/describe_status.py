@@ -38,6 +38,8 @@ def of_status(status: NodeStatus) -> Described:
         "links": [_link(each) for each in status.links],
         "stored_records": status.stored_records,
         "stored_bytes": status.stored_bytes,
+        "most_records": status.most_records,
+        "most_bytes": status.most_bytes,
         "storage_full": status.storage_full,
         "own_records": status.own_records,
         "own_records_kept": status.own_records_kept,

@@ -106,7 +106,8 @@ class NodeStatus(NamedTuple):
     publish all of them again before they expire, ``lost_records`` counts those whose place another
     record has taken, ``pinned_records`` those that are pinned, ``records_below_pin`` those of them
     that had too few holders when they were last counted; ``clock_ahead`` is how many seconds the
-    node's clock is ahead of the network's, ``None`` while fewer than three networks have told."""
+    node's clock is ahead of the network's, ``None`` while fewer than three networks have told;
+    ``most_records`` and ``most_bytes`` are what the storage holds at most."""
 
     node_id: NodeID
     public_key: bytes
@@ -129,6 +130,8 @@ class NodeStatus(NamedTuple):
     pinned_records: int
     records_below_pin: int
     counters: dict[str, int]
+    most_records: int = 0
+    most_bytes: int = 0
 
 
 class RoutingStatus(NamedTuple):

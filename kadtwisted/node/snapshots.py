@@ -58,6 +58,8 @@ def node_status(
         records_below_pin=lasting.publications.below_pin,
         own_records_kept=parts.upkeep.publisher.keeps_up(),
         counters=context.counters.snapshot(),
+        most_records=lasting.records.ledger.capacity.records,
+        most_bytes=lasting.records.ledger.capacity.size,
     )
 
 

@@ -134,6 +134,11 @@ class Ledger:
         """How much of it are floors, which nobody stored."""
         return self._floors
 
+    @property
+    def capacity(self) -> StorageUsage:
+        """How much the storage holds at most."""
+        return self._capacity
+
     def is_full(self) -> bool:
         """Whether one more record of the largest size would not fit."""
         return not self._fits(_Needs(1, LARGEST), _Clearing({}))

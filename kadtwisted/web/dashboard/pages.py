@@ -25,12 +25,19 @@ INDEX_FILE = "index.html"
 FILES = MappingProxyType(
     {
         "app.js": SCRIPT,
+        "box.js": SCRIPT,
         "dom.js": SCRIPT,
         "format.js": SCRIPT,
         "icon.svg": PICTURE,
+        "lookups.js": SCRIPT,
         "node.js": SCRIPT,
         "overview.js": SCRIPT,
+        "records.js": SCRIPT,
+        "routing.js": SCRIPT,
         "style.css": STYLE,
+        "traffic.js": SCRIPT,
+        "uplot/uPlot.esm.js": SCRIPT,
+        "uplot/uPlot.min.css": STYLE,
     }
 )
 """All files that the page asks for, and what they are."""

@@ -12,6 +12,7 @@ from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.messages import FindValue
 from kadtwisted.model.observed import LookupBegan, LookupEnded, Observation, RequestEnded
 from kadtwisted.node.node import Node
+from kadtwisted.parameters import Bounds
 from kadtwisted.testing.inspect import link_of
 from kadtwisted.testing.nodes import Swarm
 
@@ -151,6 +152,12 @@ class CountedTests(SynchronousTestCase):
         self.assertEqual(counters["refused.FindValue"], 2)
         self.assertEqual(counters["turned_away.FindValue"], 1)
         self.assertEqual(counters["in.FindValue"], 1)
+
+    def test_how_much_the_storage_holds_at_most(self) -> None:
+        swarm = Swarm(1, bounds=Bounds(stored_records=7, stored_bytes=9999))
+        self.addCleanup(swarm.stop)
+        status = swarm.nodes[0].status()
+        self.assertEqual((status.most_records, status.most_bytes), (7, 9999))
 
     def test_the_size_of_the_network_is_told_for_each_family(self) -> None:
         swarm = Swarm(5, seed=7)

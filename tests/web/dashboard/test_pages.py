@@ -12,7 +12,7 @@ from kadtwisted.web.dashboard.pages import FILES, INDEX_FILE, POLICY
 from tests.web.serving import FAR, GatewayCase, Response
 
 PAGE = Path(pages.__file__).parent / "page"
-VENDORED: tuple[str, ...] = ()
+VENDORED = ("uplot/uPlot.esm.js", "uplot/uPlot.min.css")
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 
@@ -85,13 +85,13 @@ class FilesTests(unittest.SynchronousTestCase):
 
     def test_the_table_names_all_files_that_there_are(self) -> None:
         there = {each.relative_to(PAGE).as_posix() for each in PAGE.rglob("*") if each.is_file()}
-        self.assertEqual(there, {INDEX_FILE, *FILES})
+        self.assertEqual(there, {INDEX_FILE, "uplot/LICENSE", *FILES})
         names = [each.rpartition("/")[2] for each in FILES]
         self.assertEqual(len(names), len(set(names)))
 
     def test_what_they_ask_for_is_there(self) -> None:
         served = {f"/dashboard/{each.rpartition('/')[2]}" for each in FILES}
-        asked = set(re.findall(r'(?:href|src)="(/[^"]*)"', text_of(INDEX_FILE)))
+        asked = set(re.findall(r'(?:href|src)="(/dashboard/[^"]*)"', text_of(INDEX_FILE)))
         self.assertIn("/dashboard/app.js", asked)
         for name in self.own:
             if name.endswith(".js"):
@@ -124,3 +124,7 @@ class FilesTests(unittest.SynchronousTestCase):
     def test_the_token_goes_into_no_address(self) -> None:
         for name in self.own:
             self.assertNotRegex(text_of(name), r"localStorage|document\.cookie|[?&]token", name)
+
+    def test_uplot_comes_with_its_licence(self) -> None:
+        self.assertIn("Leon Sorokin", text_of("uplot/LICENSE"))
+        self.assertIn("Permission is hereby granted", text_of("uplot/LICENSE"))

@@ -1,22 +1,61 @@
 // The page as a whole: what the node tells goes to the parts that show it.
 
+import { allow } from "./box.js";
 import { byId, say } from "./dom.js";
-import { Connection, token } from "./node.js";
+import { forgetLookups, hearLookup, hearRunning } from "./lookups.js";
+import { Connection, Problem, askJson, token } from "./node.js";
 import { showStatus, showVerdict } from "./overview.js";
+import { MOST_SHOWN, showOwn, showStored, showUsage } from "./records.js";
+import { showRouting } from "./routing.js";
+import { breakOff, hearRequests, hearStatus } from "./traffic.js";
+
+// The status comes by itself; the rest is asked for in turn, one request in two seconds.
+const POLL = 2000;
+const LONGEST_POLL = 20000;
+const TURNS = [
+  ["/v1/routing", showRouting],
+  [`/v1/own?limit=${MOST_SHOWN}`, showOwn],
+  ["/v1/routing", showRouting],
+  [`/v1/records?limit=${MOST_SHOWN}`, showStored],
+];
+const MAY = {
+  read: "This page may read",
+  write: "This page may read and write",
+  admin: "This page may do everything",
+};
 
 let lostAt = 0;
 let nextTry = 0;
 let counting = 0;
+let polling = 0;
+let turn = 0;
+let uptime = 0;
+
+const events = {
+  status(status) {
+    if (status.uptime_seconds < uptime) forgetLookups(); // it has started again
+    uptime = status.uptime_seconds;
+    showStatus(status);
+    showUsage(status);
+    hearStatus(status);
+  },
+  requests(told) {
+    hearRequests(told);
+    hearRunning(told);
+  },
+  lookup: hearLookup,
+};
 
 const connection = new Connection({
   connected(hello) {
     found();
-    document.body.dataset.role = hello.role;
-    say(byId("role"), `This page may ${hello.role}.`);
+    open(hello.role, MAY[hello.role] ?? hello.role);
     say(byId("version"), hello.version);
+    clearTimeout(polling);
+    poll();
   },
   event(name, data) {
-    if (name === "status") showStatus(data);
+    events[name]?.(data);
   },
   verdict(verdict) {
     found();
@@ -24,13 +63,12 @@ const connection = new Connection({
   },
   refused(problem) {
     found();
-    document.body.dataset.role = "none";
-    say(
-      byId("role"),
-      token.get() ? `The token is of no use: ${problem.message}.` : "Only the verdict is shown.",
-    );
+    stop();
+    open("none", token.get() ? "The token is of no use" : "This page may tell the verdict alone");
+    if (token.get()) byId("role").title = problem.message;
   },
   lost(problem, seconds) {
+    stop();
     lostAt ||= Date.now();
     nextTry = Date.now() + seconds * 1000;
     document.body.dataset.lost = "true";
@@ -42,15 +80,45 @@ const connection = new Connection({
     count();
   },
   paused() {
+    stop();
     clearInterval(counting);
   },
 });
+
+function open(role, says) {
+  document.body.dataset.role = role;
+  say(byId("role"), says);
+  byId("inside").hidden = role === "none";
+  byId("closed").hidden = role !== "none";
+  allow(role);
+}
 
 function found() {
   lostAt = 0;
   clearInterval(counting);
   delete document.body.dataset.lost;
   byId("lost").hidden = true;
+}
+
+function stop() {
+  clearTimeout(polling);
+  polling = 0;
+  breakOff();
+}
+
+async function poll() {
+  const [path, show] = TURNS[turn % TURNS.length];
+  turn += 1;
+  const mine = (polling = setTimeout(poll, 2 * LONGEST_POLL));
+  try {
+    show(await askJson(path, { signal: AbortSignal.timeout(LONGEST_POLL) }));
+  } catch (error) {
+    if (!(error instanceof Problem) && error.name !== "TimeoutError") throw error;
+    // The stream tells whether the node is lost.
+  }
+  if (polling !== mine) return;
+  clearTimeout(mine);
+  polling = setTimeout(poll, POLL);
 }
 
 function count() {
@@ -64,6 +132,7 @@ byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
   token.set(byId("token").value.trim());
   byId("token").value = "";
+  byId("token-box").open = false;
   connection.again();
 });
 byId("forget").addEventListener("click", () => {
@@ -71,4 +140,5 @@ byId("forget").addEventListener("click", () => {
   connection.again();
 });
 
+allow("none");
 connection.again();

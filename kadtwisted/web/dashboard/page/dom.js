@@ -34,6 +34,7 @@ export function say(element, text) {
 // keeps its element, and with it the focus and what is opened; `update` writes what has changed.
 export function keyed(parent, items, keyOf, build, update) {
   const old = new Map([...parent.children].map((each) => [each.dataset.key, each]));
+  const used = new Set();
   let before = parent.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
@@ -44,9 +45,10 @@ export function keyed(parent, items, keyOf, build, update) {
     } else {
       old.delete(key);
     }
+    used.add(element);
     update(element, item);
     if (element === before) before = before.nextElementSibling;
     else parent.insertBefore(element, before);
   }
-  for (const gone of old.values()) gone.remove();
+  for (const each of [...parent.children]) if (!used.has(each)) each.remove();
 }

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.source_trees import TOP, all_imports, sources
+from tests.source_trees import all_imports, sources
 
 MOST_LINES = 400
 MOST_FILES = 15
@@ -20,7 +20,9 @@ MOST_FILES = 15
 FACES = ("kadtwisted", "kadtwisted.testing", "kadtwisted.simulation")
 """Modules that import others only when they are asked for a name."""
 
-OF_THE_WHOLE = ("tests/integration/",)
+TESTS = ("tests", "long_tests")
+
+OF_THE_WHOLE = ("tests/integration/", "long_tests/integration/")
 """Tests of many rooms at once."""
 
 
@@ -80,13 +82,26 @@ def crowded(paths: Iterable[str]) -> list[str]:
 def homeless(tests: Iterable[str], package: Iterable[str]) -> list[str]:
     """The tests in a folder that is none of the package's."""
     rooms = {PurePosixPath(each).parent.relative_to("kadtwisted").as_posix() for each in package}
-    files = [each for each in tests if PurePosixPath(each).name.startswith("test_")]
     return [
         each
-        for each in files
-        if not each.startswith(OF_THE_WHOLE)
-        and PurePosixPath(each).parent.relative_to("tests").as_posix() not in rooms
+        for each in modules_of_tests(tests)
+        if not each.startswith(OF_THE_WHOLE) and folder(each) not in rooms
     ]
+
+
+def without_quick_ones(slow: Iterable[str], tests: Iterable[str]) -> list[str]:
+    """The folders of tests that take long and of no quick ones: a plain run finds nothing there."""
+    quick = {folder(each) for each in modules_of_tests(tests)}
+    return sorted({folder(each) for each in modules_of_tests(slow)} - quick)
+
+
+def modules_of_tests(paths: Iterable[str]) -> list[str]:
+    return [each for each in paths if PurePosixPath(each).name.startswith("test_")]
+
+
+def folder(path: str) -> str:
+    """Where a file is below its top folder: ``tests/node/port/test_link.py`` -> ``node/port``."""
+    return PurePosixPath(*PurePosixPath(path).parts[1:-1]).as_posix()
 
 
 class TheTree(SynchronousTestCase):
@@ -102,13 +117,19 @@ class TheTree(SynchronousTestCase):
         self.assertEqual(too_long(lines), [])
 
     def test_folders_are_small(self) -> None:
-        paths = [path for path, _ in sources("kadtwisted", "benchmarks", "tests")]
+        paths = [path for path, _ in sources("kadtwisted", "benchmarks", *TESTS)]
         self.assertEqual(crowded(paths), [])
 
     def test_tests_mirror_rooms(self) -> None:
-        tests, package = ([path for path, _ in sources(top)] for top in ("tests", "kadtwisted"))
-        self.assertEqual(homeless(tests, package), [])
-        self.assertTrue((TOP / "tests" / "integration").is_dir())
+        package = [path for path, _ in sources("kadtwisted")]
+        for top in TESTS:
+            tests = [path for path, _ in sources(top)]
+            self.assertGreater(len(tests), 20)
+            self.assertEqual(homeless(tests, package), [])
+
+    def test_what_takes_long_has_quick_siblings(self) -> None:
+        quick, slow = ([path for path, _ in sources(top)] for top in TESTS)
+        self.assertEqual(without_quick_ones(slow, quick), [])
 
 
 class RuleTests(SynchronousTestCase):
@@ -149,4 +170,10 @@ class RuleTests(SynchronousTestCase):
         package = ["kadtwisted/__init__.py", "kadtwisted/node/port/link.py"]
         at_home = ["tests/test_face.py", "tests/node/port/test_link.py", "tests/helpers/one.py"]
         self.assertEqual(homeless([*at_home, "tests/integration/test_x.py"], package), [])
-        self.assertEqual(homeless(["tests/attic/test_x.py"], package), ["tests/attic/test_x.py"])
+        for each in ("tests/attic/test_x.py", "long_tests/attic/test_x.py"):
+            self.assertEqual(homeless([each], package), [each])
+
+    def test_long_tests_without_quick_ones(self) -> None:
+        quick = ["tests/node/port/test_link.py", "tests/wire/helpers.py"]
+        self.assertEqual(without_quick_ones(["long_tests/node/port/test_x.py"], quick), [])
+        self.assertEqual(without_quick_ones(["long_tests/wire/test_x.py"], quick), ["wire"])

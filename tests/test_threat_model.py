@@ -30,9 +30,9 @@ PROMISES_NOTHING = "*No promise:*"
 
 ATTACK = re.compile(r"`python -m kadtwisted\.testing\.attacks ([a-z]+)`")
 CODE = re.compile(r"`([^`\n]+)`")
-TEST = re.compile(r"tests(\.\w+)+")
+TEST = re.compile(r"(long_)?tests(\.\w+)+")
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-LOOSE = re.compile(r"tests/.*|test_\w+|\w+Tests")
+LOOSE = re.compile(r"(?:long_)?tests/.*|test_\w+|\w+Tests")
 """Other ways to name a test, which a reader would have to look for."""
 
 
@@ -113,9 +113,11 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual(list(problems(f"{good} {attack} `wire` `kad get`")), [])
         for bad in (
             "tests.test_threat_models",
+            "long_tests.test_threat_model",
             "tests.test_threat_model.RuleTest",
             "tests.test_threat_model.RuleTests.test_game",
             "tests/test_threat_model.py",
+            "long_tests/test_threat_model.py",
             "test_names",
             "RuleTests",
             "python -m kadtwisted.testing.attacks clocks",

@@ -46,7 +46,7 @@ def programs(page: Path) -> Iterator[Program]:
             yield Program(named[1], source, text if after == "text" else "")
 
 
-class DocumentTests(ProcessTestCase):
+class PagesTestCase(ProcessTestCase):
     def write(self, page: Path) -> dict[str, Program]:
         found = {program.name: program for program in programs(page)}
         for program in found.values():
@@ -59,19 +59,8 @@ class DocumentTests(ProcessTestCase):
         self.assertNotEqual(program.output, "")
         self.assertEqual(result.out.decode(), program.output)
 
-    async def test_the_programs_of_the_page_print_what_the_page_says(self) -> None:
-        found = self.write(EMBEDDING)
-        printing = ["registry.py", "lasting.py", "values_over_http.py", "simulated.py"]
-        self.assertEqual(sorted(found), sorted([*printing, "test_registry.py"]))
-        for name in printing:
-            await self.assert_prints(found[name])
 
-    async def test_the_test_of_the_page_passes(self) -> None:
-        self.write(EMBEDDING)
-        result = await self.run_to_end(sys.executable, "-m", "twisted.trial", "test_registry")
-        self.assertEqual(result.code, 0, result.out)
-        self.assertIn(b"PASSED (successes=3)", result.out)
-
+class DocumentTests(PagesTestCase):
     async def test_the_example_of_the_readme_prints_what_it_says(self) -> None:
         found = self.write(README)
         self.assertEqual(list(found), ["hello.py"])

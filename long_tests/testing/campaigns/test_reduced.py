@@ -1,40 +1,29 @@
-"""Every campaign in a size that takes seconds; each keeps all its figures."""
+"""Every campaign in a size that takes seconds; each keeps all its figures.
+
+The two smallest are played in ``tests``.
+"""
 
 from __future__ import annotations
 
-import io
-
-from twisted.trial.unittest import SynchronousTestCase
-
 from kadtwisted.testing.campaigns import watch
-from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS, Campaign
+from kadtwisted.testing.campaigns.__main__ import CAMPAIGNS
 from kadtwisted.testing.campaigns.announcements import Announcements
 from kadtwisted.testing.campaigns.churn import Churn
 from kadtwisted.testing.campaigns.clocks import WrongClocks
-from kadtwisted.testing.campaigns.counter import Counting
 from kadtwisted.testing.campaigns.crash import Crash
 from kadtwisted.testing.campaigns.day import Day
 from kadtwisted.testing.campaigns.loss import Loss
 from kadtwisted.testing.campaigns.outage import Outage
 from kadtwisted.testing.campaigns.partition import Partition
 from kadtwisted.testing.campaigns.replacement import Replacement
-from kadtwisted.testing.campaigns.report import Report
-from kadtwisted.testing.campaigns.restart import Restart
 from kadtwisted.testing.campaigns.watch import Watch
+from tests.testing.campaigns import test_small
 
 
-class ReducedCampaigns(SynchronousTestCase):
-    def play(self, campaign: Campaign, figures: int) -> None:
-        """Run a campaign; it must report so many figures, and miss none."""
-        out = io.StringIO()
-        report = Report(out, lambda: 0.0, 1.0)
-        with report.errors_counted():
-            campaign.run(report)
-        self.assertEqual(report.missed, [], out.getvalue())
-        self.assertEqual(len(report.rows), figures)
-
+class ReducedCampaigns(test_small.PlayedTestCase):
     def test_every_campaign_is_here(self) -> None:
-        tests = {name.removeprefix("test_campaign_") for name in dir(self)}
+        names = {*dir(self), *dir(test_small.SmallestCampaigns)}
+        tests = {name.removeprefix("test_campaign_") for name in names}
         self.assertEqual(set(CAMPAIGNS) - tests, set())
 
     def test_campaign_announcements(self) -> None:
@@ -55,9 +44,6 @@ class ReducedCampaigns(SynchronousTestCase):
     def test_campaign_clocks(self) -> None:
         self.play(WrongClocks(nodes=12, records=4, hours_each=0.2), 26)
 
-    def test_campaign_counter(self) -> None:
-        self.play(Counting(nodes=12, steps=5, k=6), 8)
-
     def test_campaign_crash(self) -> None:
         self.play(Crash(nodes=24, records=12, reads=20, k=8), 5)
 
@@ -75,9 +61,6 @@ class ReducedCampaigns(SynchronousTestCase):
 
     def test_campaign_replacement(self) -> None:
         self.play(Replacement(nodes=12, hours=1.0, records=6), 6)
-
-    def test_campaign_restart(self) -> None:
-        self.play(Restart(nodes=8, records=10), 8)
 
     def test_campaign_watch(self) -> None:
         self.patch(watch, "MOST_LISTENERS", 256)

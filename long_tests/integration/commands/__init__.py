@@ -1,0 +1,1 @@
+"""Verbs of ``kad`` as processes that stay."""

@@ -1,0 +1,1 @@
+"""Documents under ``docs/`` whose programs and figures are run."""

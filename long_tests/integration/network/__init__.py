@@ -1,0 +1,1 @@
+"""What a machine's network does to nodes: addresses, families, names."""

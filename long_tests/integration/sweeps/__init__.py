@@ -1,0 +1,1 @@
+"""Sweeps with real processes: of this machine, and of a scheduler."""

@@ -1,0 +1,1 @@
+"""Real daemons with their web door open."""

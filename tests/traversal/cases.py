@@ -70,15 +70,13 @@ def start(internet: Internet, report: Report) -> None:
     began = time.monotonic()
     internet.start_private()
     report.note(f"all nodes have joined after {time.monotonic() - began:.0f} s")
-    took = _settle(internet)
-    report.note(f"verdicts: half after {median(took):.0f} s, all after {max(took):.0f} s")
+    _settle(internet, report)
 
 
 def start_again(internet: Internet, report: Report) -> None:
     """Other nodes at the same places."""
     internet.restart_private()
-    took = _settle(internet)
-    report.note(f"verdicts: half after {median(took):.0f} s, all after {max(took):.0f} s")
+    _settle(internet, report)
 
 
 def say_verdicts(internet: Internet, report: Report) -> None:
@@ -93,8 +91,8 @@ def say_verdicts(internet: Internet, report: Report) -> None:
     report.at_most("public: verdicts unreachable", found.count("unreachable"), 0)
 
 
-def _settle(internet: Internet) -> list[float]:
-    """Wait until each private node has a verdict, or time is up; the seconds that each took."""
+def _settle(internet: Internet, report: Report) -> None:
+    """Wait until each private node has a verdict, or time is up, and say how long they took."""
     began = time.monotonic()
     took: dict[Member, float] = dict.fromkeys(internet.private, SETTLED)
     waiting = list(took)
@@ -111,7 +109,9 @@ def _settle(internet: Internet) -> list[float]:
     for member in internet.private:
         if member.kind is not None:
             _verdicts[member.kind, _verdict(member)] += 1
-    return list(took.values())
+    half, last = median(took.values()), max(took.values())
+    rest = f"{len(waiting)} of {len(took)} have none after" if waiting else "all after"
+    report.note(f"verdicts: half after {half:.0f} s, {rest} {last:.0f} s")
 
 
 def _verdict(member: Member) -> str:

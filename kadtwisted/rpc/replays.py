@@ -3,7 +3,8 @@
 A datagram is known by the 16 random bytes of its nonce.  This file decides two things.
 
 :class:`AnsweredOnce`: a request with a valid token whose answer may be longer is served once, so
-that an observer cannot have the answer sent again and again to the address of the asker.  What was
+that an observer cannot have the answer sent again and again to the address of the asker; so is one
+of a read-only node, which says where that node is.  What was
 served is remembered for as long as its token may be valid, in two generations that change with the
 secrets of the tokens.
 

@@ -294,6 +294,20 @@ class OnceTests(PairCase):
             datagram = self.one.sends(self.other, body)
             self.assertEqual([self.outcome(datagram) for _ in range(2)], ["answered"] * 2)
 
+    def test_what_a_read_only_node_asks_comes_once(self) -> None:
+        """It says where that node is: an old one must not."""
+        self.one.door.read_only = True
+        for body in (
+            Ping(),
+            Store(b"record", 1),
+            Have((HaveEntry(1, KEY, bytes(8)),)),
+            FindNode(KEY),
+            Listen(KEY, 1, b"", 300),
+        ):
+            datagram = self.one.sends(self.other, body)
+            outcomes = [self.outcome(datagram) for _ in range(3)]
+            self.assertEqual(outcomes, ["answered", "replayed", "replayed"])
+
     def test_a_request_that_is_sent_once_more_is_a_new_datagram(self) -> None:
         exchange = Exchange(self.other.contact, FindNode(KEY), False, None, None, None)
         first = self.one.door.request(exchange, Patience(1.0, 3.0), 0.0)

@@ -6,8 +6,8 @@ is cheap: a proven one that this node is busy, a stranger by a cookie that lets 
 receives.
 
 What somebody recorded and sends again is dropped without an answer where the answer may be longer,
-and on a network with a secret if it is a stranger's, as is a stranger's whose clock is wrong.  A
-node of such a network gives outsiders no sign of life, so it sends no cookies.
+or the sender is read-only, and on a network with a secret if it is a stranger's, as is a stranger's
+whose clock is wrong.  A node of such a network gives outsiders no sign of life, nor cookies.
 
 A reply is believed only from the exact endpoint asked, under the key expected, with the transaction
 ID of a request in flight.  A request is sent once more when its token was refused and when a cookie
@@ -155,12 +155,13 @@ class NativeDoor:
                 served.add(random)
                 if len(served) >= SERVED_REMEMBERED:
                     once.rotate()
-        elif kind in COSTLY:
-            refusal = refusal or self._refusal_of_costly(datagram, endpoint, body, now)
+        elif read_only or kind in COSTLY:
+            refusal = refusal or self._refusal_of_rare(datagram, message, endpoint, now)
         if self._networks > 1 and not own:
             self.endpoints.remember_network(endpoint, network)
         envelope = REPLY, network, token, self._reply_room
-        made = body, endpoint, key, transaction_id, read_only, True, not own, refusal, envelope
+        introduces = refusal is None and not own  # what is refused may come again
+        made = body, endpoint, key, transaction_id, read_only, True, introduces, refusal, envelope
         return _new(Received, made)
 
     def _stranger(
@@ -200,19 +201,19 @@ class NativeDoor:
         if self._strangers is not None:
             self._strangers.serve(datagram[NONCE], time, self._unix_time(), now)
 
-    def _refusal_of_costly(
-        self, datagram: bytes, endpoint: Endpoint, body: RequestBody, now: float
+    def _refusal_of_rare(
+        self, datagram: bytes, request: Request, endpoint: Endpoint, now: float
     ) -> Error | None:
         """BUSY if a costly request is over the budget of its sender.  One that brings datagrams
-        later is served once, as those that bring a long answer."""
-        kind = type(body)
+        later is served once, as those that bring a long answer; so is one of a read-only node: it
+        says where that is, and must not when it has moved."""
+        body, kind = request.body, type(request.body)
         if kind in INTRODUCING and len(datagram) < self._answer_length(body):
             raise MalformedDatagram("not-padded")
-        if not self._can_afford(endpoint, body, now):
+        if kind in COSTLY and not self._can_afford(endpoint, body, now):
             return _BUSY
-        once = self._once
-        if kind in _SERVED_ONCE and once is not None:
-            once.serve(datagram[NONCE])
+        if (request.read_only or kind in _SERVED_ONCE) and self._once is not None:
+            self._once.serve(datagram[NONCE])
         return None
 
     def _can_afford(self, endpoint: Endpoint, body: RequestBody, now: float) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.errors import ErrorReply
@@ -30,6 +33,20 @@ class ReadOnlyTests(SynchronousTestCase):
         others = [each for each in self.swarm.nodes if each is not self.node]
         return [each for each in others if self.node.node_id in table_of(each)]
 
+    @contextmanager
+    def recording(self) -> Iterator[list[tuple[bytes, Endpoint]]]:
+        """Record what comes to the first node, and where it comes from."""
+        protocol = link_of(self.first).protocol
+        receive, recorded = protocol.datagramReceived, list[tuple[bytes, Endpoint]]()
+
+        def record(datagram: bytes, addr: Endpoint) -> None:
+            recorded.append((datagram, addr))
+            receive(datagram, addr)
+
+        protocol.datagramReceived = record  # type: ignore[method-assign]
+        yield recorded
+        protocol.datagramReceived = receive  # type: ignore[method-assign]
+
     def pong(self) -> Pong:
         link = link_of(self.first)
         answer = self.swarm.wait(link.tell(contact_of(self.swarm, self.node), Ping()))
@@ -53,19 +70,14 @@ class ReadOnlyTests(SynchronousTestCase):
         self.assertEqual(self.knowing(), [])
 
     def test_a_recorded_request_does_not_say_so_again(self) -> None:
-        protocol = link_of(self.first).protocol
-        receive, here = protocol.datagramReceived, contact_of(self.swarm, self.first)
-        recorded: list[tuple[bytes, Endpoint]] = []
-
-        def record(datagram: bytes, addr: Endpoint) -> None:
-            recorded.append((datagram, addr))
-            receive(datagram, addr)
-
+        receive, here = (
+            link_of(self.first).protocol.datagramReceived,
+            contact_of(self.swarm, self.first),
+        )
         link_of(self.node).read_only = True
         self.swarm.clock.advance(5.0)
-        protocol.datagramReceived = record  # type: ignore[method-assign]
-        self.swarm.wait(link_of(self.node).ask(here, Ping()))
-        protocol.datagramReceived = receive  # type: ignore[method-assign]
+        with self.recording() as recorded:
+            self.swarm.wait(link_of(self.node).ask(here, Ping()))
         self.swarm.clock.advance(1.0)
         self.assertNotIn(self.first, self.knowing())
         link_of(self.node).read_only = False
@@ -76,6 +88,21 @@ class ReadOnlyTests(SynchronousTestCase):
             self.assertIn(self.first, self.knowing())
             self.swarm.clock.advance(6.0)
         self.assertIn(self.first, self.knowing())
+
+    def test_a_recorded_request_does_not_take_it_back_to_where_it_was(self) -> None:
+        """Who wants to talk to it would be introduced there."""
+        link_of(self.node).read_only = True
+        self.swarm.clock.advance(6.0)
+        with self.recording() as recorded:
+            self.swarm.wait(link_of(self.node).ask(contact_of(self.swarm, self.first), Ping()))
+        link, key = link_of(self.first), self.node.public_key
+        self.assertIsNotNone(link.attached.find(key, self.swarm.clock.seconds()))
+        elsewhere = Endpoint("88.1.2.3", 7)
+        link.attached.heard(key, elsewhere, self.swarm.clock.seconds())
+        for each in recorded:
+            self.swarm.clock.advance(10.0)
+            link.protocol.datagramReceived(*each)
+            self.assertEqual(link.attached.find(key, self.swarm.clock.seconds()), elsewhere)
 
     def test_it_says_so_when_it_is_asked(self) -> None:
         self.assertEqual(self.pong().features, 0)

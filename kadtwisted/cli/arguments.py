@@ -26,6 +26,7 @@ from kadtwisted.cli.record_verbs import add_record_verbs, is_nameless
 from kadtwisted.cli.verb_table import (
     ADDRESS,
     DEMO_PATIENCE,
+    DOCTOR_PATIENCE,
     SIMULATION_PATIENCE,
     Verbs,
     add_bootstrap,
@@ -34,8 +35,6 @@ from kadtwisted.cli.verb_table import (
 )
 
 WATCH_EVERY = 2.0
-DOCTOR_PATIENCE = 60.0
-"""Seconds: some bootstrap addresses may not answer, one after the other."""
 DEMO_NODES = (3, 100)
 """The fewest of which a third can be stopped, and (MAGIC) the most that one process copes with."""
 

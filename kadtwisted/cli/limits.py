@@ -7,10 +7,14 @@ whoever reads its output.  An alarm ends any of them.  Nothing here needs Twiste
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+_SOON = 0.001
+"""Seconds: a limit of 0 would be none."""
 
 
 class OutOfTime(BaseException):
@@ -28,7 +32,9 @@ class Interrupted(BaseException):
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """End whatever is done within by :class:`OutOfTime` after so many seconds, and by
-    :class:`Interrupted` at SIGINT or SIGTERM."""
+    :class:`Interrupted` at SIGINT or SIGTERM.  With 0 there is no limit.
+
+    Within another limit it ends no later than that one, which goes on afterwards."""
     before: dict[signal.Signals, Any] = {}
     for number, handler in (
         (signal.SIGINT, _interrupt),
@@ -38,11 +44,15 @@ def limited(seconds: float) -> Iterator[None]:
         # nohup and shells in scripts ignore a signal on purpose.
         if number == signal.SIGALRM or signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    started = time.monotonic()
+    if outer and not 0 < seconds < outer:
+        signal.setitimer(signal.ITIMER_REAL, outer)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        left = max(outer - (time.monotonic() - started), _SOON) if outer else 0.0
+        signal.setitimer(signal.ITIMER_REAL, left)
         for each, former in before.items():
             signal.signal(each, former)
 

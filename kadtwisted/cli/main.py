@@ -119,7 +119,8 @@ def _performed(session: Session) -> int:
     endless = arguments.endless or getattr(arguments, "watch", None) is not None
     with session.world.limited(0.0 if endless else session.seconds_left):
         if arguments.node:
-            session.look_for_node()
+            with session.world.limited(session.seconds_left):  # a verb without an end, too
+                session.look_for_node()
         elif arguments.gateway is not None and not arguments.looks:
             session.refuse_gateway()
         module = import_module(f"kadtwisted.cli.verbs.{arguments.module}")

@@ -9,6 +9,8 @@ from typing import Any
 from kadtwisted.cli.parser import Parser, port, positive, seconds
 
 PATIENCE = 10.0
+DOCTOR_PATIENCE = 60.0
+"""Seconds: some bootstrap addresses may not answer, one after the other."""
 DEMO_PATIENCE = 120.0
 TRANSFER_PATIENCE = 3600.0
 SIMULATION_PATIENCE = 86400.0
@@ -202,8 +204,9 @@ def add_global_options(parser: Parser, *, in_verb: bool, port_option: bool = Tru
     add("--json", "print one JSON object", False, action="store_true")
     add(
         "--timeout",
-        f"give up after this time (default: {PATIENCE:g} s; demo {DEMO_PATIENCE:g} s, export and "
-        f"import {TRANSFER_PATIENCE:g} s, simulate {SIMULATION_PATIENCE:g} s)",
+        f"give up after this time (default: {PATIENCE:g} s; doctor {DOCTOR_PATIENCE:g} s, demo "
+        f"{DEMO_PATIENCE:g} s, export and import {TRANSFER_PATIENCE:g} s, simulate "
+        f"{SIMULATION_PATIENCE:g} s); of verbs that look again and again, at one look",
         type=seconds,
         metavar="TIME",
     )

@@ -71,6 +71,7 @@ class Kad:
         self.plugins = PluginRegistry()
         self.pauses = 0
         self.meanwhile: Meanwhile = lambda kad, running: None
+        self.limited: Callable[[float], Any] = lambda seconds: nullcontext()
 
     def __call__(self, *argv: str, meanwhile: Meanwhile | None = None) -> int:
         self.meanwhile = meanwhile or (lambda kad, running: None)
@@ -89,7 +90,7 @@ class Kad:
             run=self.run,
             find_plugins=lambda: self.plugins,
             connect=self.connect,
-            limited=lambda seconds: nullcontext(),
+            limited=self.limited,
             pause=self.pause,
             connect_web=self.connect_web,
         )

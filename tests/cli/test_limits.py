@@ -49,6 +49,17 @@ class LimitTests(unittest.SynchronousTestCase):
         with limited(60):
             pass
 
+    def test_a_limit_within_another_one(self) -> None:
+        with limited(60):
+            self.assertRaises(OutOfTime, self.read_from_a_silent_pipe, 0.05)
+            self.assertGreater(signal.getitimer(signal.ITIMER_REAL)[0], 1)
+            with limited(600):
+                self.assertLessEqual(signal.getitimer(signal.ITIMER_REAL)[0], 60)
+            with limited(0):
+                self.assertGreater(signal.getitimer(signal.ITIMER_REAL)[0], 1)
+        with self.assertRaises(OutOfTime), limited(0.05):
+            self.read_from_a_silent_pipe(60)
+
     def test_no_limit(self) -> None:
         with limited(0.0):
             self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0.0, 0.0))

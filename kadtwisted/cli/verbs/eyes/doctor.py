@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.peers import ControlRefused
+from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, table
 from kadtwisted.cli.verbs.eyes.findings import (
     ADVICE,
     BAD,
+    FAR,
+    HELD_UP,
+    NO_TOKEN,
     NOTE,
     OK,
     WARN,
@@ -23,7 +27,7 @@ from kadtwisted.cli.verbs.eyes.findings import (
     of_unit,
 )
 from kadtwisted.cli.verbs.eyes.machine import Machine
-from kadtwisted.errors import ConfigurationError, KadtwistedError
+from kadtwisted.errors import ConfigurationError, KadtwistedError, NodeStopped
 from kadtwisted.model.health import Health
 from kadtwisted.parameters import NodeSettings
 from kadtwisted.settings.daemon_settings import DaemonSettings
@@ -31,6 +35,8 @@ from kadtwisted.settings.loading import Configuration
 from kadtwisted.settings.whereabouts import whereabouts
 from kadtwisted.storage.guard import UnsafeFile
 
+NODE_SECONDS: Final = 10.0
+"""A node that takes longer to say how it is is held up."""
 MOST_ASKED: Final = 8
 """MAGIC: bootstrap addresses that are asked: few nodes have more, and a silent one takes long."""
 
@@ -51,7 +57,7 @@ async def examine(session: Session, machine: Machine) -> int:
     if settings is not None:
         if answers:
             found += [each async for each in _bootstraps(session, settings)]
-        else:
+        elif answers is None:
             found.append(_port(machine, session.arguments.port or settings.node.port))
     if session.arguments.gateway is None:
         found += _machine(session, machine, settings)
@@ -87,18 +93,27 @@ def _settings(session: Session) -> tuple[DaemonSettings | None, Finding]:
     return loaded.settings, Finding("settings", OK, where)
 
 
-async def _node(session: Session, found: list[Finding]) -> bool:
-    """Whether a node answers; what it says is found."""
+async def _node(session: Session, found: list[Finding]) -> bool | None:
+    """Whether a node answers, ``None`` if none is there; what it says is found."""
+    is_far = session.arguments.gateway is not None
+    most = min(NODE_SECONDS, session.seconds_left)
     try:
-        session.look_for_node()
-        assert session.client is not None, "or it was not there, which was raised"
-        found += of_status(await session.client.perform("status", {}))
-    except (ControlUnavailable, ControlRefused, UnsafeFile) as error:
-        advice = ADVICE[Health.STOPPED]
-        if isinstance(error, ControlRefused):
-            advice = "ask as the user of the node, as by sudo -u; or with a token"
+        with session.world.limited(most):
+            session.look_for_node()
+            assert session.client is not None, "or it was not there, which was raised"
+            status = await session.client.perform("status", {})
+    except (ControlUnavailable, NodeStopped) as error:
+        found.append(Finding("node", BAD, str(error), FAR if is_far else ADVICE[Health.STOPPED]))
+        return None
+    except (ControlRefused, UnsafeFile) as error:
+        advice = NO_TOKEN if is_far else "ask as the user of the node, as by sudo -u"
         found.append(Finding("node", BAD, str(error), advice))
         return False
+    except OutOfTime:
+        told = f"the node has not answered within {most:.0f} s"
+        found.append(Finding("node", BAD, told, HELD_UP))
+        return False
+    found += of_status(status)
     return True
 
 
@@ -108,7 +123,10 @@ async def _bootstraps(session: Session, settings: DaemonSettings) -> AsyncIterat
     if client is None:
         return
     if not addresses:
-        told = "no bootstrap address: it is the first node, or joins through contacts it remembers"
+        told = (
+            "no bootstrap address in these settings; a node without one on its command line "
+            "either is the first, or joins through contacts it remembers"
+        )
         yield Finding("bootstrap", NOTE, told)
     for each in addresses[:MOST_ASKED]:
         try:

@@ -37,6 +37,20 @@ ADVICE: Final[Mapping[Health, str]] = MappingProxyType(
     }
 )
 
+FAR: Final = (
+    "see that the URL is right, that the node runs, and that its http.listen, or --http, has this "
+    "place; a place at 127.0.0.1 is for its own machine only"
+)
+"""Of a gateway that does not answer."""
+NO_TOKEN: Final = (
+    "give a token of the role read with --token-file; and the name in the URL is localhost, or one "
+    "of http.hosts there"
+)
+HELD_UP: Final = (
+    "it is held up, or its machine is: look at its log and at what the machine does; if it stays "
+    "so, start it again"
+)
+
 
 class Finding(NamedTuple):
     """One: ``state`` is ``ok``, ``note``, ``warn`` or ``bad``; ``advice`` is empty if there is
@@ -68,7 +82,8 @@ def _of_link(link: Mapping[str, Any]) -> Iterator[Finding]:
         return
     yield Finding("port", OK, f"{family} {link['listening']}")
     contacts = link["contacts"]
-    told = f"{count_of(contacts, 'contact')} over {family}"
+    waiting = f", {link['tentative']:,} to be verified" if link["tentative"] else ""
+    told = f"{count_of(contacts, 'contact')} over {family}{waiting}"
     if contacts < FEW_CONTACTS:
         advice = "give it more bootstrap addresses, unless the network is as small as that"
         yield Finding("contacts", WARN, told, advice)
@@ -143,6 +158,9 @@ def of_directory(found: Directory | None, wanted: str, me: int) -> Finding:
     path = found.path
     if found.others_write:
         return Finding("state", BAD, f"others may write in {path}", f"chmod 700 {path}")
+    if found.read_only:
+        advice = "mount its file system for writing, and give the directory to the node's user"
+        return Finding("state", BAD, f"nothing can be written in {path}", advice)
     if found.bytes_free < LEAST_FREE or found.part_free < LEAST_PART:
         return Finding("state", BAD, f"{path} has {size(found.bytes_free)} left", "make room there")
     whose = "" if found.owner in (me, 0) else f", of the user {user_name(found.owner)}"

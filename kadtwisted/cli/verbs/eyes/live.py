@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described
 from kadtwisted.errors import NodeStopped
@@ -27,29 +28,36 @@ async def looks(
 ) -> AsyncIterator[dict[str, Any]]:
     """What each verb says, under its name; ``count`` of them, or without end.
 
-    Fails as the verbs do if there is no node at the first look; later that is a look, too.
+    Fails as the verbs do if there is no node at the first look; later that is a look, too.  So is
+    a node that does not answer within ``--timeout``.
     """
     seen = False
     while True:
         try:
-            if session.client is None:
-                session.look_for_node()
-            client = session.client
-            assert client is not None, "or it was not there, which was raised"
-            look = {verb: await client.perform(verb, {}) for verb in verbs}
+            with session.world.limited(session.arguments.timeout):
+                look = await _look(session, verbs)
             seen = True
-        except (ControlUnavailable, NodeStopped) as error:
+        except (ControlUnavailable, NodeStopped, OutOfTime) as error:
             if not seen:
                 raise
             session.close()
             session.client = None
-            look = {GONE: {"sentence": str(error)}}
+            silent = f"it has not answered within {session.arguments.timeout:g} s"
+            look = {GONE: {"sentence": silent if isinstance(error, OutOfTime) else str(error)}}
         yield look
         if count is not None:
             count -= 1
             if not count:
                 return
         session.world.pause(every)
+
+
+async def _look(session: Session, verbs: Sequence[str]) -> dict[str, Any]:
+    if session.client is None:
+        session.look_for_node()
+    client = session.client
+    assert client is not None, "or it was not there, which was raised"
+    return {verb: await client.perform(verb, {}) for verb in verbs}
 
 
 class Screen:

@@ -19,13 +19,15 @@ MOST_TEXT = 64 * 1024
 
 
 class Directory(NamedTuple):
-    """A directory: whether others may write there, whose it is, and the bytes that are left."""
+    """A directory: whether others may write there, whose it is, the bytes that are left, and
+    whether its own user cannot write there."""
 
     path: Path
     others_write: bool
     owner: int
     bytes_free: int
     part_free: float
+    read_only: bool = False
 
 
 class Machine:
@@ -63,6 +65,7 @@ class Machine:
                     found.st_uid,
                     disk.f_bavail * disk.f_frsize,
                     disk.f_bavail / max(1, disk.f_blocks),
+                    bool(disk.f_flag & os.ST_RDONLY) or not found.st_mode & stat.S_IWUSR,
                 )
         return None
 

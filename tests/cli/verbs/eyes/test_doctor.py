@@ -9,11 +9,13 @@ from typing import Any
 from unittest.mock import patch
 
 from kadtwisted.api import describe_status
+from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.api.peers import ControlRefused
+from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.verbs.eyes import doctor
 from kadtwisted.cli.verbs.eyes.findings import Finding, of_status, of_unit
 from kadtwisted.cli.verbs.eyes.machine import Directory, Machine
-from kadtwisted.errors import RequestTimedOut
+from kadtwisted.errors import NodeStopped, RequestTimedOut
 from kadtwisted.model.health import Health
 from tests.cli.harness import FakeClient, Kad
 from tests.cli.verbs.test_running import RunningTestCase
@@ -60,6 +62,12 @@ class DoctorCase(RunningTestCase):
             told.setdefault(each["name"], []).append(each)
         return code, told
 
+    def fail_status(self, error: BaseException) -> None:
+        def status() -> Any:
+            raise error
+
+        self.node.status = status  # type: ignore[method-assign]
+
     def state_of(self, name: str) -> str:
         _, told = self.ask()
         return told[name][0]["state"]
@@ -94,6 +102,30 @@ class DoctorTests(DoctorCase):
         self.assertIn(b"another program has UDP port 8000", self.kad.printed)
         self.assertIn(b"systemctl start kademlia", self.kad.printed)
 
+    def test_a_node_that_is_held_up_is_the_one_that_has_the_port(self) -> None:
+        self.fail_status(OutOfTime())
+        with patch.object(Machine, "port_is_free", lambda *_: False):
+            code, told = self.ask()
+        self.assertEqual((code, told["node"][0]["state"]), (69, "bad"))
+        self.assertIn("has not answered within 10 s", told["node"][0]["found"])
+        self.assertIn("look at its log", told["node"][0]["advice"])
+        self.assertIn("buffers", told)
+        self.assertNotIn("port", told)
+
+    def test_what_to_do_about_a_gateway_is_nothing_on_this_machine(self) -> None:
+        for error, words in (
+            (ControlUnavailable("no gateway answers"), "http.listen"),
+            (NodeStopped(), "http.listen"),
+            (ControlRefused("it refuses"), "--token-file"),
+            (OutOfTime(), "look at its log"),
+        ):
+            self.kad = Kad(self.node)
+            self.fail_status(error)
+            self.assertEqual(self.kad("doctor", "--json", "--node", "http://192.0.2.1:8480"), 69)
+            (told,) = self.kad.json["findings"]
+            self.assertIn(words, told["advice"])
+            self.assertNotIn("systemctl", told["advice"])
+
     def test_a_node_of_another_user(self) -> None:
         def connect(path: Path) -> FakeClient:
             raise ControlRefused("it belongs to root")
@@ -101,6 +133,7 @@ class DoctorTests(DoctorCase):
         self.kad.connect = connect
         self.assertEqual(self.kad("doctor", "--state-dir", str(self.state)), 69)
         self.assertIn(b"as the user of the node", self.kad.printed)
+        self.assertNotIn(b"UDP port", self.kad.printed)  # for the node has it
 
     def test_bootstraps_that_are_silent(self) -> None:
         self.node.answers["ping"] = RequestTimedOut("192.0.2.7:8000 did not answer in time")
@@ -124,6 +157,18 @@ class DoctorTests(DoctorCase):
         with patch.object(Machine, "directory", lambda *_: full):
             code, told = self.ask()
         self.assertEqual((code, told["state"][0]["advice"]), (78, "make room there"))
+
+    def test_a_directory_that_is_read_only(self) -> None:
+        self.state.chmod(0o500)
+        self.addCleanup(self.state.chmod, 0o700)
+        code, told = self.ask()
+        self.assertEqual((code, told["state"][0]["state"]), (78, "bad"))
+        self.assertIn("nothing can be written", told["state"][0]["found"])
+
+    def test_settings_without_a_bootstrap_address_are_not_the_whole_truth(self) -> None:
+        self.file.write_text("")
+        _, told = self.ask()
+        self.assertIn("command line", told["bootstrap"][0]["found"])
 
     def test_a_directory_that_is_not_there(self) -> None:
         with patch.object(Machine, "directory", lambda *_: None):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.api.answers import ControlUnavailable
+from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.text.top import Rates, bars, top_text
 from kadtwisted.model.contact import Endpoint
 from tests.cli.harness import Kad, Terminal
@@ -81,6 +83,32 @@ class LiveTests(RunningTestCase):
         self.assertEqual(self.run_kad("status", "--watch", "1", "--count", "3", *self.state), 0)
         self.assertEqual(self.kad.printed.count(b"Serving"), 2)
         self.assertIn(b"The node is not there: no running node answers.", self.kad.printed)
+
+    def test_a_node_that_is_held_up_is_told_and_looked_at_again(self) -> None:
+        perform, calls = self.client.perform, []
+
+        async def sometimes(verb: str, arguments: Any) -> Any:
+            calls.append(verb)
+            if len(calls) == 2:
+                raise OutOfTime
+            return await perform(verb, arguments)
+
+        self.client.perform = sometimes  # type: ignore[method-assign]
+        limits: list[float] = []
+        self.kad.limited = lambda seconds: limits.append(seconds) or nullcontext()
+        given = ("status", "--watch", "1", "--count", "3", "--timeout", "7", *self.state)
+        self.assertEqual(self.run_kad(*given), 0)
+        self.assertEqual(self.kad.printed.count(b"Serving"), 2)
+        self.assertIn(b"it has not answered within 7 s", self.kad.printed)
+        self.assertEqual(limits[-3:], [7.0] * 3)
+
+    def test_a_node_that_is_held_up_at_first_is_an_error(self) -> None:
+        def silent() -> Any:
+            raise OutOfTime
+
+        self.node.status = silent  # type: ignore[method-assign]
+        self.assertEqual(self.run_kad("top", *self.state), 75)
+        self.assertIn("no result within 10 s", self.kad.said)
 
     def test_where_no_node_is_at_first_it_fails_as_ever(self) -> None:
         for verb in (("status", "--watch"), ("top",)):

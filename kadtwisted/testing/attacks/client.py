@@ -48,8 +48,8 @@ PATIENCE = 3.0
 """Seconds that an answer is waited for."""
 TOKEN = b"attacked"
 """The token that an attacker gives out."""
-METHODS, KINDS = b"\x7c", b"\x40"
-"""Bitmaps of a PONG: methods 1 to 5, kind 1."""
+METHODS, KINDS = b"\x7f\xb0", b"\x40"
+"""Bitmaps of a PONG: all methods in use, so that nobody passes an attacker by; kind 1."""
 
 
 class NoAnswer(Exception):

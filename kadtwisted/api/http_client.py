@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from ssl import SSLCertVerificationError
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlsplit
 
@@ -98,6 +99,11 @@ class HttpClient:
 
     def _lost(self, error: Exception) -> ControlUnavailable:
         self.close()  # the next request begins a new connection
+        if isinstance(error, SSLCertVerificationError):
+            return ControlUnavailable(
+                f"what answers at {self._url} has a certificate that is not trusted: "
+                f"{error.verify_message}; SSL_CERT_FILE names a file of others to trust"
+            )
         why = reason_of(error) if isinstance(error, OSError) else str(error) or "no HTTP"
         return ControlUnavailable(f"no gateway answers at {self._url}: {why}")
 

@@ -83,9 +83,12 @@ class WebDoor:
             return
         old = gateway.admission
         try:
-            gateway.admission = Admission(self._tokens(self._settings.http), old.hosts, old.origins)
+            tokens = self._tokens(self._settings.http)
         except KadtwistedError as error:
             self._log.error("{error}; the tokens from before are still good", error=error)
+            return
+        gateway.admission = Admission(tokens, old.hosts, old.origins)
+        self._log.info("the tokens of HTTP were read again: {count}", count=len(tokens))
 
     def role_of(self, token: str) -> Role:
         """What a token may do now."""

@@ -66,14 +66,17 @@ def load_tokens(path: Path) -> Tokens:
     """The tokens in a file; :class:`ConfigurationError` for one that is no such file, or open to
     others."""
     try:
-        text = read_file(path, TOKENS_BYTES, OWN, "the file of HTTP tokens").decode()
+        data = read_file(path, TOKENS_BYTES, OWN, "the file of HTTP tokens")
+        text = data.decode()
     except OSError as error:
         raise ConfigurationError(f"cannot read the tokens {path}: {reason_of(error)}") from error
     except UnsafeFile as error:
         raise ConfigurationError(str(error)) from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is no file of tokens: it is no text") from None
-    tokens = []
+    if len(data) > TOKENS_BYTES:
+        raise ConfigurationError(f"{path} is no file of tokens: it has more than 64 KiB")
+    tokens: list[Token] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -84,7 +87,13 @@ def load_tokens(path: Path) -> Tokens:
                 f"line {number} of {path} is no token: write ROLE TOKEN, with read, write or admin "
                 f"and at least {LEAST_TOKEN} characters"
             )
-        tokens.append(Token(role, words[1].encode()))
+        token = Token(role, words[1].encode())
+        if any(each.secret == token.secret and each.role != role for each in tokens):
+            raise ConfigurationError(
+                f"line {number} of {path} gives another role to a token of a line before: leave "
+                "out one of them"
+            )
+        tokens.append(token)
     return Tokens(tokens)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError as TwistedCannotListen
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -74,11 +75,12 @@ class Gateway:
                 f"{description!r} needs TLS, and that needs pyOpenSSL: pip install kadtwisted[tls]"
             ) from None
         except Exception as error:  # an endpoint's parser raises what it likes
-            raise ConfigurationError(f"{description!r} says nowhere to listen: {error}") from None
+            raise ConfigurationError(
+                f"{description!r} says nowhere to listen: {_why(error)}"
+            ) from None
 
         def refused(failure: Failure) -> IListeningPort:
-            error = failure.value
-            why = reason_of(error) if isinstance(error, OSError) else error
+            why = _why(failure.value)
             raise CannotListen(f"cannot listen for HTTP at {description}: {why}") from None
 
         def opened(port: IListeningPort) -> IListeningPort:
@@ -198,6 +200,29 @@ def guarded(description: str) -> str:
     if description.startswith("unix:") and ":mode=" not in description:
         return f"{description}:mode=600"
     return description
+
+
+def _why(error: BaseException | None) -> object:
+    """Why it is not to be had, for who has written the place and knows no Python."""
+    if isinstance(error, TwistedCannotListen) and isinstance(error.socketError, OSError):
+        error = error.socketError
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename is not None else ""
+        return f"{named}{reason_of(error)}"
+    if isinstance(error, TypeError):
+        return (
+            "it lacks a part, or has one that such a place does not take; in an address a colon is "
+            "written as \\:, as in tcp6:8480:interface=\\:\\:1"
+        )
+    if isinstance(error, OverflowError):
+        return "a port is a number up to 65535"
+    if isinstance(error, ValueError) and "int()" in str(error):
+        return "a port or a mode in it is no number"
+    if type(error).__module__.startswith("OpenSSL"):
+        return "its private key or its certificate is no PEM, or they do not belong together"
+    if isinstance(error, IndexError):
+        return "systemd gives no such socket"
+    return error
 
 
 def is_smuggled(request: BoundedRequest) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from ssl import SSLCertVerificationError
 from typing import Any
 from unittest.mock import patch
 
@@ -147,6 +148,14 @@ class HttpClientTests(SynchronousTestCase):
         with self.assertRaisesRegex(ControlUnavailable, f"at {URL}: connection refused"):
             perform(server)
         self.assertEqual(server.closed, 2)
+
+    def test_a_certificate_that_is_not_trusted_is_told_as_that(self) -> None:
+        server = Server()
+        server.error = error = SSLCertVerificationError(1, "[SSL] verify failed (_ssl.c:1)")
+        error.verify_message = "self-signed certificate"
+        with self.assertRaisesRegex(ControlUnavailable, "not trusted: self-signed") as caught:
+            perform(server, URL)
+        self.assertIn("SSL_CERT_FILE", str(caught.exception))
 
     def test_only_urls_of_gateways(self) -> None:
         for bad in ("localhost:8480", "ftp://x", "http://", "http://x:y", "http://x/?a=b", ""):

@@ -114,7 +114,9 @@ class WebDoorTests(unittest.SynchronousTestCase):
         door.open(FakeNode())
         path = self.path / TOKENS_FILE
         path.write_text("read a-new-token-of-28-letters\n")
-        door.reload()
+        with capturedLogs() as told:
+            door.reload()
+        self.assertEqual([each["count"] for each in told], [1])
         self.assertEqual(door.role_of("a-new-token-of-28-letters"), Role.READ)
         path.write_text("read short\n")
         with capturedLogs() as told:

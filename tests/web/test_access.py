@@ -9,6 +9,7 @@ from twisted.trial import unittest
 
 from kadtwisted.errors import ConfigurationError
 from kadtwisted.web.access import (
+    TOKENS_BYTES,
     Role,
     is_our_host,
     is_our_origin,
@@ -54,6 +55,16 @@ class TokensTests(unittest.SynchronousTestCase):
         for line in ("read short", f"root {GOOD}", "read", f"none {GOOD}"):
             self.write(f"admin {GOOD}\n{line}\n")
             self.refused("line 2 of")
+
+    def test_a_file_that_is_too_long_is_not_cut(self) -> None:
+        self.write(f"admin {GOOD}\n# {'x' * TOKENS_BYTES}\n")
+        self.refused("more than 64 KiB")
+
+    def test_a_token_has_one_role(self) -> None:
+        self.write(f"write {GOOD}\nread {GOOD}\n")
+        self.refused("line 2 of")
+        self.write(f"write {GOOD}\nwrite {GOOD} again\n")
+        self.assertEqual(load_tokens(self.path).role_of(GOOD), Role.WRITE)
 
     def test_a_file_that_others_can_read_is_refused(self) -> None:
         self.write(f"admin {GOOD}\n", 0o644)

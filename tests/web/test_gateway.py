@@ -167,6 +167,40 @@ class ListenTests(unittest.SynchronousTestCase):
                 self.gateway.listen(text)
             self.assertIn("says nowhere to listen", str(caught.exception))
 
+    def test_what_is_wrong_with_a_place_is_told_without_python(self) -> None:
+        for text, words in (
+            ("tcp:abc", "is no number"),
+            ("tcp:8480:interface=::1", "tcp6:8480"),
+            ("tcp:8480:bogus=1", "does not take"),
+            ("tcp", "lacks a part"),
+            ("unix:/x:mode=999", "is no number"),
+            ("systemd:domain=INET:index=9", "systemd gives no such socket"),
+            ("ssl:8443:privateKey=/no/key:certKey=/no/cert", "/no/cert: no such file"),
+        ):
+            with self.assertRaises(ConfigurationError) as caught:
+                self.gateway.listen(text)
+            self.assertIn(words, str(caught.exception))
+            self.assertNotRegex(str(caught.exception), "_parse|int\\(|Errno|index out")
+
+    def test_why_a_place_is_not_to_be_had_is_told_without_python(self) -> None:
+        from twisted.internet.error import CannotListenError
+
+        def listening(error: Exception) -> str:
+            class Broken(Clock):
+                def listenTCP(self, *_: object, **__: object) -> None:
+                    raise error
+
+            gateway = Gateway(Broken(), (), Admission(TOKENS))
+            failure = self.failureResultOf(gateway.listen("tcp:8480"), CannotListen)
+            return failure.getErrorMessage()
+
+        taken = CannotListenError("127.0.0.1", 8480, OSError(98, os.strerror(98)))
+        for error, words in (
+            (taken, ": address already in use"),
+            (OverflowError("bind(): port must be 0-65535."), ": a port is a number up to 65535"),
+        ):
+            self.assertTrue(listening(error).endswith(words))
+
     def test_a_unix_socket_is_its_users_alone_unless_its_mode_is_given(self) -> None:
         self.assertEqual(guarded("unix:/run/x"), "unix:/run/x:mode=600")
         self.assertEqual(guarded("unix:/run/x:mode=660"), "unix:/run/x:mode=660")

@@ -103,6 +103,8 @@ if TYPE_CHECKING:
     from kadtwisted.model.results import (
         Acknowledgement,
         BootstrapResult,
+        BulkEntry,
+        BulkResult,
         Change,
         Collection,
         FoundRecord,
@@ -183,8 +185,8 @@ _HOMES = homes(
         ),
         "kadtwisted.model.reference": "Reference parse_reference",
         "kadtwisted.model.results": (
-            "Acknowledgement BootstrapResult Change Collection FoundRecord GetResult NodesResult "
-            "Path PingResult Receipt Trace TraceStep"
+            "Acknowledgement BootstrapResult BulkEntry BulkResult Change Collection FoundRecord "
+            "GetResult NodesResult Path PingResult Receipt Trace TraceStep"
         ),
         "kadtwisted.model.status": "BucketStatus ContactStatus LinkStatus NodeStatus PortMapping "
         "ReachStatus RoutingStatus",
@@ -220,6 +222,8 @@ __all__ = [
     "BootstrapResult",
     "Bounds",
     "BucketStatus",
+    "BulkEntry",
+    "BulkResult",
     "CBORSerializer",
     "CannotListen",
     "CasConflict",

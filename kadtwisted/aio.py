@@ -19,10 +19,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 
+from kadtwisted.application.guest import guest_reactor
 from kadtwisted.application.service import NodeService
 from kadtwisted.errors import InvalidInput
 from kadtwisted.identity.keys import NodeKey
@@ -38,6 +37,8 @@ from kadtwisted.model.record import RecordsPage, Signer, StorageKey
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     BootstrapResult,
+    BulkEntry,
+    BulkResult,
     Change,
     Collection,
     GetResult,
@@ -49,7 +50,6 @@ from kadtwisted.model.results import (
 )
 from kadtwisted.model.status import NodeStatus, RoutingStatus
 from kadtwisted.node.arguments import check_provider
-from kadtwisted.node.world import steady_seconds
 from kadtwisted.parameters import NodeSettings
 
 T = TypeVar("T")
@@ -127,6 +127,21 @@ class AsyncNode:
         """Store ``value`` on the closest nodes for ``lifetime`` seconds."""
         kept: dict[str, Any] = {"keep": keep, "put_back": put_back, "pin": pin}
         return await _result(self._node.put(key, value, lifetime=lifetime, wait=wait, **kept))
+
+    async def put_many(
+        self, entries: Iterable[BulkEntry], *, wait: Wait = "quorum"
+    ) -> tuple[BulkResult[Receipt], ...]:
+        """Store many values, at most 4,096 at once: what came of each, in their order."""
+        return await _result(self._node.put_many(entries, wait=wait))
+
+    async def get_many(
+        self,
+        keys: Iterable[str | bytes | Reference],
+        *,
+        mode: Literal["first", "latest"] | None = None,
+    ) -> tuple[BulkResult[GetResult], ...]:
+        """Read many values, at most 4,096 at once: what came of each, in their order."""
+        return await _result(self._node.get_many(keys, mode=mode))
 
     async def complete(self, receipt: Receipt) -> Receipt:
         """The receipt of a write when all nodes have decided: what its own ``complete`` gives."""
@@ -348,7 +363,7 @@ async def open_node(  # noqa: PLR0913 - the keywords of NodeService
     :meth:`OpenNode.joined` waits for that.  The loop must watch file descriptors, as all of asyncio
     on POSIX and uvloop do.
     """
-    async with _own_reactor() as reactor:
+    async with guest_reactor() as reactor:
         service = NodeService(
             reactor,
             settings,
@@ -366,30 +381,3 @@ async def open_node(  # noqa: PLR0913 - the keywords of NodeService
         finally:
             # The node stops to its end, even if the program is in a hurry.
             await asyncio.shield(wait(service.stopService()))
-
-
-class _GuestReactor(AsyncioSelectorReactor):
-    """A reactor on a loop that somebody else runs, and goes on to run when the reactor stops."""
-
-    seconds = staticmethod(steady_seconds)
-
-    def crash(self) -> None:
-        # The method of AsyncioSelectorReactor would stop the loop, too.
-        ReactorBase.crash(self)
-
-
-@asynccontextmanager
-async def _own_reactor() -> AsyncIterator[Any]:
-    """A reactor of its own on the running loop; at the end, its threads and files are gone."""
-    loop = asyncio.get_running_loop()
-    reactor: Any = _GuestReactor(loop)
-    reactor.startRunning(installSignalHandlers=False)
-    try:
-        yield reactor
-    finally:
-        stopped: asyncio.Future[None] = loop.create_future()
-        reactor.addSystemEventTrigger("after", "shutdown", stopped.set_result, None)
-        reactor.stop()
-        await asyncio.shield(stopped)
-        reactor.removeReader(reactor.waker)
-        reactor.waker.connectionLost(None)

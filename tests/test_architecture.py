@@ -55,10 +55,11 @@ INNER_FLOORS: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType(
             ("reaching",),
             ("serving",),
             ("operations",),
-            ("paths", "upkeep", "watching"),
+            ("bulk", "paths", "upkeep", "watching"),
             ("assembly",),
             ("snapshots",),
             ("life",),
+            ("many",),
             ("node",),
         ),
         "daemon": (

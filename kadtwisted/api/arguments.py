@@ -20,8 +20,8 @@ from kadtwisted.constants import PROVIDERS_LIMIT
 from kadtwisted.errors import InvalidInput
 from kadtwisted.model.ids import NodeID, id_from_hex, id_to_bytes
 from kadtwisted.model.record import StorageKey
-from kadtwisted.model.reference import parse_reference
-from kadtwisted.model.results import WAITS
+from kadtwisted.model.reference import Reference, parse_reference
+from kadtwisted.model.results import WAITS, BulkEntry
 
 Arguments = Mapping[str, Any]
 
@@ -31,6 +31,13 @@ SEQUENCE_END = 2**63
 """Sequence numbers are below this (BEP 44)."""
 MAX_HOLDERS = 1024
 """MAGIC: more holders than any k asks for; the node has the last word."""
+MAX_VALUES = 256
+"""MAGIC: values of one request: a line of the control socket has 64 KiB; with 1,000 bytes each the
+answer has at most 700 kB."""
+_ENTRY = frozenset({"key", "key_hex", "value", "value_base64", "lifetime"})
+"""The fields of one value to put."""
+_WANT = frozenset({"key", "key_hex", "reference"})
+"""The fields that may name one value to get."""
 MAX_SUB = 255
 """Bytes of the last part of a record's place; no storage takes more."""
 
@@ -174,6 +181,50 @@ def _place(value: Any) -> StorageKey | None:
     return place
 
 
+def _several(value: Any, read: Callable[[Any], Any]) -> list[Any]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
+        raise ValueError
+    return [read(each) for each in value]
+
+
+def _entries(value: Any) -> list[BulkEntry]:
+    return _several(value, read_entry)
+
+
+def read_entry(value: Any) -> BulkEntry:
+    """One of many values to put, from an object; ``TypeError``, ``ValueError`` or
+    ``OverflowError``."""
+    if not isinstance(value, dict) or not value.keys() <= _ENTRY:
+        raise TypeError
+    key = _one_of(value, {"key": _text, "key_hex": _key_bytes})
+    data = _one_of(value, {"value": lambda text: _text(text).encode(), "value_base64": _bytes})
+    return BulkEntry(key, data, _seconds(value.get("lifetime")))
+
+
+def _wanted(value: Any) -> list[str | bytes | Reference]:
+    return _several(value, read_want)
+
+
+def read_want(value: Any) -> str | bytes | Reference:
+    """One of many values to get, from a name or an object; errors as of :func:`read_entry`, or
+    :class:`InvalidInput`."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict) or not value.keys() <= _WANT:
+        raise TypeError
+    readers = {"key": _text, "key_hex": _key_bytes, "reference": parse_reference}
+    found: str | bytes | Reference = _one_of(value, readers)
+    return found
+
+
+def _one_of(value: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> Any:
+    """The value of just one of these fields."""
+    named = [each for each in readers if each in value]
+    if len(named) != 1:
+        raise ValueError
+    return readers[named[0]](value[named[0]])
+
+
 _KEY = MappingProxyType(
     {
         "key": Field(_text, "a name"),
@@ -227,6 +278,23 @@ FIELDS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
             **_KEY,
             "reference": Field(parse_reference, "a reference, kad:…"),
             "kind": Field(_kind, "a number from 0 to 255"),
+        },
+        "put-many": {
+            "values": Field(
+                _entries,
+                f"an array of 1 to {MAX_VALUES} objects with key or key_hex, value or "
+                "value_base64, and perhaps lifetime",
+                needed=True,
+            ),
+            **_WAIT,
+        },
+        "get-many": {
+            "keys": Field(
+                _wanted,
+                f"an array of 1 to {MAX_VALUES} names, or objects with key, key_hex or reference",
+                needed=True,
+            ),
+            "mode": Field(_mode, "first or latest"),
         },
         "delete": {**_KEY, **_WAIT},
         "put-record": {

@@ -8,9 +8,10 @@ anything.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from kadtwisted.api.answers import of_error
 from kadtwisted.errors import InvalidRecord
 from kadtwisted.model.announcing import Announcement, Provider, Providers
 from kadtwisted.model.contact import Address, Contact, Endpoint
@@ -21,6 +22,7 @@ from kadtwisted.model.reference import reference_of
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
+    BulkResult,
     Change,
     Collection,
     GetResult,
@@ -148,6 +150,41 @@ def of_receipt(receipt: Receipt) -> Described:
         "passed_over": [str(each) for each in receipt.passed_over],
         "pending": [str(each) for each in receipt.pending],
         "trace": of_trace(receipt.trace),
+    }
+
+
+def of_many(results: Sequence[BulkResult[Any]], describe: Callable[[Any], Described]) -> Described:
+    """What came of many puts or gets, in their order: what each gave, or its ``error``."""
+    return {
+        "results": [
+            {"error": of_error(each.error)} if each.error is not None else describe(each.result)
+            for each in results
+        ]
+    }
+
+
+def of_stored(receipt: Receipt) -> Described:
+    """What is left of a receipt where there are many: how many nodes hold the value, and for how
+    long at least (s)."""
+    return {
+        "key": id_to_hex(receipt.key),
+        "remote_acks": receipt.remote_acks,
+        "remaining_seconds": min((e.remaining for e in receipt.acknowledged), default=0),
+    }
+
+
+def of_gotten(result: GetResult) -> Described:
+    """A value where there are many: as text where it is UTF-8, else as base64; both are null where
+    another program stored something that is no byte string."""
+    value = result.value
+    text = None if value is None else _text(value)
+    in_base64 = None if value is None or text is not None else b64encode(value).decode()
+    return {
+        "key": id_to_hex(result.key),
+        "value": text,
+        "value_base64": in_base64,
+        "remaining_seconds": result.remaining,
+        "holders": result.holders,
     }
 
 

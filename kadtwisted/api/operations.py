@@ -7,7 +7,7 @@ outside, so :mod:`kadtwisted.api.arguments` reads them first.  Then the node is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kadtwisted.interfaces import INode
     from kadtwisted.lookup.records import Mode
     from kadtwisted.model.reference import Reference
-    from kadtwisted.model.results import Receipt, Wait
+    from kadtwisted.model.results import BulkEntry, Receipt, Wait
 
 
 class Performer(Protocol):
@@ -55,6 +55,8 @@ class Operations:
             "open-path": self._open_path,
             "get": self._get,
             "put": self._put,
+            "put-many": self._put_many,
+            "get-many": self._get_many,
             "delete": self._delete,
             "put-record": self._put_record,
             "collect": self._collect,
@@ -71,8 +73,9 @@ class Operations:
         """Do one verb: ``status``, ``routing``, ``ping`` (``address``), ``find-node`` (``target``
         as 40 hexadecimal digits or ``key``), ``open-path`` (``node``), ``get`` (``key`` or
         ``reference``, ``mode``), ``put`` (``key``, ``value_base64``, ``lifetime``, ``keep``,
-        ``put_back``, ``pin``, ``wait``),
-        ``delete`` (``key``, ``wait``), ``pin`` (``key`` or ``reference``, ``kind``, ``holders``),
+        ``put_back``, ``pin``, ``wait``), ``put-many`` (``values``, ``wait``), ``get-many``
+        (``keys``, ``mode``), ``delete`` (``key``, ``wait``), ``pin`` (``key`` or ``reference``,
+        ``kind``, ``holders``),
         ``unpin`` (``key`` or ``reference``, ``kind``), ``put-record`` (``record_base64``,
         ``lifetime``, ``keep``, ``put_back``, ``pin``, ``cas``, ``wait``), ``collect`` (``key``,
         ``kind``), ``announce`` (``key``, ``port``, ``attributes_base64``, ``lifetime``, ``wait``),
@@ -144,6 +147,16 @@ class Operations:
         asked = {name: value for name, value in keeping.items() if value}
         where = _key(key, key_hex)
         return self._write(self._node.put(where, value_base64, lifetime=lifetime, **asked))
+
+    def _put_many(self, values: Sequence[BulkEntry], **how: Any) -> Deferred[Described]:
+        putting = self._node.put_many(values, **how)
+        return putting.addCallback(describe.of_many, describe.of_stored)
+
+    def _get_many(
+        self, keys: Sequence[str | bytes | Reference], mode: Mode | None
+    ) -> Deferred[Described]:
+        getting = self._node.get_many(keys, mode=mode)
+        return getting.addCallback(describe.of_many, describe.of_gotten)
 
     def _write(self, writing: Deferred[Receipt]) -> Deferred[Described]:
         """What the receipt of a write says."""

@@ -22,7 +22,7 @@ from kadtwisted.cli.parser import (
     verdicts,
     whole_number,
 )
-from kadtwisted.cli.record_verbs import add_record_verbs, is_nameless
+from kadtwisted.cli.record_verbs import add_record_verbs, is_nameless, is_of_many
 from kadtwisted.cli.verb_table import (
     ADDRESS,
     DEMO_PATIENCE,
@@ -50,6 +50,8 @@ def read_command_line(given: Sequence[str]) -> argparse.Namespace:
         found = parsed(parser, given)
     if hasattr(found, "words"):
         program = parser.verbs[found.verb].prog
+        if is_of_many(found, program):
+            return found
         settle_words(found, program, nameless=is_nameless(found, program))
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from kadtwisted.cli.announcing_verbs import add_announcing_verbs
 from kadtwisted.cli.parser import Misuse, Parser, kind, positive, seconds, sequence
 from kadtwisted.cli.verb_table import (
+    BULK_PATIENCE,
     TRANSFER_PATIENCE,
     Verbs,
     add_bootstrap,
@@ -84,6 +85,7 @@ def _add_value_verbs(verbs: Verbs) -> None:
         help="let it also count the holders again and again, and store it anew where it is missing",
     )
     add_wait(store)
+    _add_from(store, 'lines {"key": NAME, "value": TEXT}, or value_base64 for bytes; lifetime (s)')
 
     get = verbs.add("get=records.values:get", "Fetch the value under a name.", node="needed")
     add_name(get)
@@ -95,6 +97,7 @@ def _add_value_verbs(verbs: Verbs) -> None:
     get.add_argument(
         "--trace", action="store_true", help="show the steps of the lookup on standard error"
     )
+    _add_from(get, 'names, one on each line, or {"key": NAME}; the answer is lines for put --from')
     delete = verbs.add(
         "delete=records.values:delete", "Delete the value under a name, or one that is signed.",
         aliases=("del", "rm"), node="needed",
@@ -112,6 +115,41 @@ def _add_signing(parser: Parser) -> None:
     parser.add_argument(
         "--salt", metavar="SALT", help="tells values of one key apart: a text of at most 64 bytes"
     )
+
+
+def _add_from(parser: Parser, lines: str) -> None:
+    """``--from``: many values at once."""
+    parser.add_argument(
+        "--from",
+        dest="lines_from",
+        metavar="FILE",
+        help=f"many values at once, from a file, or from standard input with -: {lines}",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="where --from notes what is done, so that the same command goes on there (default of "
+        "put: beside the file, as FILE.progress)",
+    )
+
+
+def is_of_many(found: argparse.Namespace, program: str) -> bool:
+    """Whether many values are put or got at once; if so, by other functions.  :class:`Misuse` for
+    options that do not go together."""
+    if getattr(found, "lines_from", None) is None:
+        if getattr(found, "resume", None) is not None:
+            raise Misuse("--resume goes with --from only", program)
+        return False
+    single = ("key", "value", "words", "keep", "pin", "mutable", "immutable", "trace")
+    for name in (*single, "key_file", "salt", "cas"):
+        if getattr(found, name, None):
+            shown = "a NAME" if name == "words" else f"--{name.replace('_', '-')}"
+            raise Misuse(f"--from takes everything from the file: leave out {shown}", program)
+    stores = hasattr(found, "mutable")
+    found.module, found.before = "records.many", "take_lines"
+    found.function = "put_many" if stores else "get_many"
+    found.patience = BULK_PATIENCE
+    return True
 
 
 def is_nameless(found: argparse.Namespace, program: str) -> bool:

@@ -14,6 +14,7 @@ DOCTOR_PATIENCE = 60.0
 DEMO_PATIENCE = 120.0
 TRANSFER_PATIENCE = 3600.0
 SIMULATION_PATIENCE = 86400.0
+BULK_PATIENCE = 86400.0
 """Seconds after which a verb gives up, unless ``--timeout`` says otherwise."""
 
 ADDRESS = "[KEY@]HOST:PORT"
@@ -206,7 +207,7 @@ def add_global_options(parser: Parser, *, in_verb: bool, port_option: bool = Tru
         "--timeout",
         f"give up after this time (default: {PATIENCE:g} s; doctor {DOCTOR_PATIENCE:g} s, demo "
         f"{DEMO_PATIENCE:g} s, export and import {TRANSFER_PATIENCE:g} s, simulate "
-        f"{SIMULATION_PATIENCE:g} s); of verbs that look again and again, at one look",
+        f"and --from {SIMULATION_PATIENCE:g} s); of verbs that look again and again, at one look",
         type=seconds,
         metavar="TIME",
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kadtwisted.model.reference import Reference
     from kadtwisted.model.results import (
         BootstrapResult,
+        BulkEntry,
+        BulkResult,
         Change,
         Collection,
         GetResult,
@@ -163,6 +165,23 @@ class INode(Interface):
         node state refused to keep it) or :class:`~kadtwisted.errors.NotStored`, whose ``reasons``
         tell each node's refusal.
         """
+
+    def put_many(
+        entries: Iterable[BulkEntry], *, wait: Wait = "quorum"
+    ) -> Deferred[tuple[BulkResult[Receipt], ...]]:
+        """Store many values, at most 4,096 at once: what came of each, in their order.
+
+        Keys that are neighbours share a lookup, so it costs half of as many puts; each receipt says
+        as much as that of :meth:`put`.  Of two values under one key the later one stays.  Fails
+        with :class:`~kadtwisted.errors.InvalidInput` for what are no entries.
+        """
+
+    def get_many(
+        keys: Iterable[str | bytes | Reference], *, mode: Literal["first", "latest"] | None = None
+    ) -> Deferred[tuple[BulkResult[GetResult], ...]]:
+        """Read many values, at most 4,096 at once, as :meth:`get` reads one: what came of each, in
+        their order.  Keys that are neighbours share a lookup; the trace of such a value is empty.
+        Fails as :meth:`put_many`."""
 
     def delete(key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         """Replace the value by a tombstone that outlives it.  ``wait`` is as in :meth:`put`.  Fails

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.model import bencode
@@ -15,6 +15,8 @@ from kadtwisted.model.reference import Reference, reference_of
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+
+T = TypeVar("T")
 
 Wait = Literal["quorum", "all"]
 """Until when a write is waited for: until three quarters of those who should hold the record have
@@ -157,6 +159,21 @@ class Receipt(NamedTuple):
     def remote_acks(self) -> int:
         """How many other nodes hold the record; one that has two addresses is one node."""
         return len({each.contact.node_id for each in self.acknowledged if each.contact})
+
+
+class BulkEntry(NamedTuple):
+    """One of many values to put: its key (a name, or 20 bytes), its bytes, and for how long (s)."""
+
+    key: str | bytes
+    value: bytes
+    lifetime: float | None = None
+
+
+class BulkResult(NamedTuple, Generic[T]):
+    """What came of one of many puts or gets: its result, or the error that it failed with."""
+
+    result: T | None
+    error: KadtwistedError | None = None
 
 
 class Change(NamedTuple):

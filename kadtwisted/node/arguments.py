@@ -17,6 +17,7 @@ from kadtwisted.constants import ID_BITS, NETWORK_NAME_BYTES
 from kadtwisted.errors import ConfigurationError, InvalidAddress, InvalidInput
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INodeState, ISerializer, IStorage
+from kadtwisted.lookup.records import MODES
 from kadtwisted.model.contact import KEY_BYTES, Address, Contact, Family, parse_address
 from kadtwisted.model.printable import described, printable, typed
 from kadtwisted.model.publication import Keeping
@@ -187,6 +188,12 @@ def check_wait(wait: Any) -> None:
     """Raise :class:`~kadtwisted.errors.InvalidInput` unless a write can be waited for so long."""
     if wait not in WAITS:
         raise InvalidInput(f"a write waits for one of {', '.join(WAITS)}, not {described(wait)}")
+
+
+def check_mode(mode: Any) -> None:
+    """Raise :class:`~kadtwisted.errors.InvalidInput` unless a value can be read like this."""
+    if mode is not None and mode not in MODES:
+        raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r:.60}")
 
 
 def check_kind(kind: Any) -> None:

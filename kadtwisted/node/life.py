@@ -34,6 +34,7 @@ from kadtwisted.node.arguments import (
     check_world,
 )
 from kadtwisted.node.assembly import LastingParts, WrapHandler, assemble, choose_dialect
+from kadtwisted.node.bulk.bulk import Bulk
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.conditional import ConditionalWrites
 from kadtwisted.node.operations.limit import OperationLimit
@@ -111,6 +112,7 @@ class NodeLife:
         self._record_operations, self._bootstrap = made.record_operations, made.bootstrap
         self._values = Values(self._record_operations)
         self._conditional = ConditionalWrites(self._record_operations)
+        self._bulk = Bulk(self._context, made.links, made.record_operations, self._values)
         self._signed = Signed(self._record_operations, self._conditional)
         self._announcing = made.announcing
         self._self_check = SelfCheck(self._context, made.links, self._records)

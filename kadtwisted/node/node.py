@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from kadtwisted.errors import InvalidInput, KadtwistedError, NotFound
 from kadtwisted.interfaces import INode
-from kadtwisted.lookup.records import MODES, Mode
+from kadtwisted.lookup.records import Mode
 from kadtwisted.model.announcing import Providers
 from kadtwisted.model.contact import Contact
 from kadtwisted.model.ids import NodeID
@@ -35,13 +35,14 @@ from kadtwisted.node.arguments import (
     check_callback,
     check_keeping,
     check_kind,
+    check_mode,
     check_page,
     check_pin,
     check_record,
     check_wait,
     read_target,
 )
-from kadtwisted.node.life import NodeLife
+from kadtwisted.node.many import ManyOperations
 from kadtwisted.node.operations.announcing import check_limit, read_wish
 from kadtwisted.node.operations.bootstrap import read_addresses
 from kadtwisted.node.operations.signed import Numbers, draft_of
@@ -60,7 +61,7 @@ from kadtwisted.records.mutable import is_tombstone
 
 
 @implementer(INode)
-class Node(NodeLife):
+class Node(ManyOperations):
     """A Kademlia node on ``reactor``.
 
     ``key`` is its identity.  Without ``storage`` records are kept in memory, without ``serializer``
@@ -101,8 +102,7 @@ class Node(NodeLife):
         """See :meth:`INode.get`."""
         try:
             reference_to(key)
-            if mode is not None and mode not in MODES:
-                raise InvalidInput(f"the mode is one of {', '.join(MODES)}, not {mode!r:.60}")
+            check_mode(mode)
         except InvalidInput as error:
             return fail(error)
         return self._operations.run(self._values.get(key, mode))

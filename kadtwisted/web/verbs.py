@@ -19,7 +19,7 @@ from kadtwisted.web.problems import Refused, unauthorized
 from kadtwisted.web.routing import OBJECT, Body, Route
 
 READING: Final = frozenset(
-    ("status", "routing", "find-node", "get", "collect", "providers", "records", "own")
+    ("status", "routing", "find-node", "get", "get-many", "collect", "providers", "records", "own")
 )
 """Verbs that change nothing and send nothing to whom the client names."""
 ARGUMENTS: Final = Body(

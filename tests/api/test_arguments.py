@@ -26,6 +26,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "find-node": {"target": "ab" * 20},
     "get": {"key": "name", "mode": "first"},
     "put": {"key": "name", "value_base64": "dg==", "lifetime": 60, "keep": True, "pin": 2},
+    "put-many": {"values": [{"key": "name", "value": "v"}], "wait": "all"},
+    "get-many": {"keys": ["name", {"key_hex": "ab" * 20}], "mode": "first"},
     "delete": {"key": "name"},
     "put-record": {"record_base64": "AjA6", "lifetime": 60, "keep": True, "cas": 7},
     "collect": {"key": "name", "kind": 3},

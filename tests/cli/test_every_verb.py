@@ -26,6 +26,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         lambda text: (*VIA, "--mutable", "--key-file", f"/proc/{text}", "v"),
         lambda text: (*VIA, "--mutable", "--key-file", "f", "--cas", text, "v"),
         lambda text: (*VIA, f"kad:{text}", "v"),
+        lambda text: (*VIA, "--from", f"/nowhere/{text[:50]}"),
+        lambda text: (*VIA, "--from", "-", "--resume", f"/nowhere/{text[:50]}"),
     ),
     "put": (lambda text: (*VIA, text, "v"), lambda text: (*VIA, "k", "v", text)),
     "set": (lambda text: (*VIA, "k", "v", f"--{text}"),),
@@ -34,6 +36,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     "get": (
         lambda text: (*VIA, "--key", text),
         lambda text: (*VIA, f"kad:{text}"),
+        lambda text: (*VIA, "--from", f"/nowhere/{text[:50]}"),
         lambda text: (*VIA, "--key", "k", text),
     ),
     "delete": (lambda text: (*VIA, "--key", text), lambda text: ("--bootstrap", text)),

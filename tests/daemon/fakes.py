@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
@@ -22,6 +22,8 @@ from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import (
     Acknowledgement,
     BootstrapResult,
+    BulkEntry,
+    BulkResult,
     Change,
     Collection,
     GetResult,
@@ -227,6 +229,29 @@ class FakeNode:
         kept += (f"pin {pin}",) if pin else ()
         kept += _waits(wait)
         return self._answer("put", key, value, lifetime, *kept)
+
+    def put_many(
+        self, entries: Iterable[BulkEntry], *, wait: Wait = "quorum"
+    ) -> Deferred[tuple[BulkResult[Receipt], ...]]:
+        """Each is answered as a put of its own."""
+        given = list(entries)
+        self.calls.append(("put_many", given, *_waits(wait)))
+        return self._many([self.put(*each[:2], lifetime=each.lifetime) for each in given])
+
+    def get_many(
+        self, keys: Iterable[str | bytes | Reference], *, mode: str | None = None
+    ) -> Deferred[tuple[BulkResult[GetResult], ...]]:
+        """Each is answered as a get of its own."""
+        given = list(keys)
+        self.calls.append(("get_many", given, mode))
+        return self._many([self.get(each, mode=mode) for each in given])
+
+    def _many(self, asked: list[Deferred[Any]]) -> Deferred[Any]:
+        made = [
+            each.addCallbacks(BulkResult, lambda failure: BulkResult(None, failure.value))
+            for each in asked
+        ]
+        return gatherResults(made).addCallback(tuple)
 
     def delete(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         return self._answer("delete", key, *_waits(wait))

@@ -75,10 +75,10 @@ class Read(NamedTuple):
 
     def holders(self, winner: Finding) -> int:
         """How many nodes were found to hold a winner, this one among them."""
+        found = [winner, *(each for found in self.founds for each in found.winners)]
         others = {
             contact.node_id
-            for found in self.founds
-            for each in found.winners
+            for each in found
             if each.where == winner.where and each.version == winner.version
             for contact in each.holders
         }
@@ -122,7 +122,7 @@ class RecordOperations:
         Fails with ``NoContacts``, or with ``Unavailable`` if nobody answered and nothing was found.
         """
         rules = rules.remembering()
-        local = await self._local(rules, key)
+        local = await self.local(rules, key)
         query = Query(rules, key, mode, whole, gently, patient=patient)
         founds = [] if local and mode == "first" else await self._search(query)
         read = self._read(rules, founds, local)
@@ -164,7 +164,7 @@ class RecordOperations:
         """What a search before a conditional write found, and the winner at one place, here or
         elsewhere.  All of the closest are heard out: one that is slow may hold what decides."""
         founds = await self.search_to_write(Query(rules, where.key, "latest", patient=True))
-        read = self._read(rules, founds, await self._local(rules, where.key))
+        read = self._read(rules, founds, await self.local(rules, where.key))
         return founds, at_place(read.winners, where)
 
     def rules(self, kind: int) -> RecordKind:
@@ -178,7 +178,7 @@ class RecordOperations:
         candidates = [each for found in founds for each in found.winners]
         return Read(merged(rules, [*candidates, *local]), founds, local)
 
-    async def _local(self, rules: RecordKind, key: NodeID) -> tuple[Finding, ...]:
+    async def local(self, rules: RecordKind, key: NodeID) -> tuple[Finding, ...]:
         """What this node itself holds, if it still is what was stored: others may have been at the
         disk."""
         held = await self._records.find(rules.number, key)
@@ -262,7 +262,7 @@ class RecordOperations:
         rules = rules.remembering()
         query = Query(rules, key, "latest", whole=False, family=family)
         founds = await self.search_to_write(query)
-        read = self._read(rules, founds, await self._local(rules, key))
+        read = self._read(rules, founds, await self.local(rules, key))
         seen = [each.record for each in read.winners]
         unix_now = self._context.clock.network_time()
         best: Attempt | None = None

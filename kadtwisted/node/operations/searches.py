@@ -33,6 +33,7 @@ from kadtwisted.node.operations.lookup_driver import LookupDriver
 from kadtwisted.node.operations.record_driver import RecordDriver
 from kadtwisted.node.operations.sizes import (
     breadth_of,
+    disjoint_paths,
     is_size_needed,
     keepers_of,
     note_size,
@@ -129,6 +130,20 @@ def find_at_cost(
     lookup = Lookup(target, breadth, context.world.now())
     driver = LookupDriver(context, link, lookup, gently=gently)
     return driver.run().addCallback(lambda _: Charged(lookup, LOOKUP_COST + driver.pings))
+
+
+def find_region(context: NodeContext, link: Link, target: NodeID) -> Deferred[LookupDriver]:
+    """Look up the closest nodes to ``target`` for all keys near it: on as many paths as a search
+    that liars must not mislead.  The driver whose lookup has ended."""
+    paths = disjoint_paths(context, link)
+    breadth = breadth_of(context)
+    started = context.world.now()
+    lookup: Lookup | DisjointLookup = Lookup(target, breadth, started)
+    if paths > 1:
+        wider = breadth._replace(alpha=paths * breadth.alpha)
+        lookup = DisjointLookup(target, wider, paths, started)
+    driver = LookupDriver(context, link, lookup)
+    return driver.run().addCallback(lambda _: driver)
 
 
 def refresh_bucket(

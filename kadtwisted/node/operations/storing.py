@@ -7,6 +7,7 @@ other node does, or if it knows no other one: a record that nobody else can read
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -29,6 +30,13 @@ from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import RecordKind, Sender
 
 
+class Home(NamedTuple):
+    """Who should keep a record in one address family, closest first."""
+
+    link: Link
+    keepers: Sequence[Contact]
+
+
 class Storing:
     """Stores records for one node."""
 
@@ -43,19 +51,36 @@ class Storing:
         """
         families = [self._sent(each, key, body) for each in founds]
         late = [sent for each in founds for sent in self._sent_later(each, key, body)]
-        return await self._enough(Spread(families, self._here(founds, key, body), late=late))
+        closest = [each.closest for each in founds]
+        return await self._enough(Spread(families, self._here(closest, key, body), late=late))
 
     async def store_nearest(self, founds: Sequence[Found], key: NodeID, body: Store) -> Spread:
         """Store it on the k closest alone, who decide on a conditional write; all are heard."""
         k = self._context.parameters.k
         families = [self._sent(each, key, body, slice(k)) for each in founds]
-        return await self._enough(Spread(families, self._here(founds, key, body), early=False))
+        closest = [each.closest for each in founds]
+        return await self._enough(Spread(families, self._here(closest, key, body), early=False))
 
     async def store_farther(self, founds: Sequence[Found], key: NodeID, body: Store) -> Spread:
         """Store it on all others, until enough hold it; not here."""
         k = self._context.parameters.k
         families = [self._sent(each, key, body, slice(k, None)) for each in founds]
         return await self._enough(Spread(families))
+
+    async def store_known(self, homes: Sequence[Home], key: NodeID, body: Store) -> Spread:
+        """Store it on all of whom it is known that they should keep it, without a search."""
+        here = self._here([home.keepers for home in homes], key, body)
+        return await self._enough(Spread(self._sent_home(homes, key, body), here))
+
+    async def store_also(self, homes: Sequence[Home], key: NodeID, body: Store) -> Spread:
+        """Store it on these, too; not here."""
+        return await self._enough(Spread(self._sent_home(homes, key, body)))
+
+    def _sent_home(self, homes: Sequence[Home], key: NodeID, body: Store) -> list[list[Sent]]:
+        return [
+            [Sent(each, self._store_at(home.link, each, body, key)) for each in home.keepers]
+            for home in homes
+        ]
 
     @staticmethod
     async def _enough(spread: Spread) -> Spread:
@@ -89,10 +114,10 @@ class Storing:
         return answering.addCallback(store)
 
     def _here(
-        self, founds: Sequence[Found], key: NodeID, body: Store
+        self, closest: Sequence[Sequence[Contact]], key: NodeID, body: Store
     ) -> Callable[[], Deferred[Outcome | None]] | None:
         """How to store it on this node, if it should hold it."""
-        if not self._is_holder(key, founds):
+        if not self._is_holder(key, closest):
             return None
         return lambda: Deferred.fromCoroutine(self._store_here(key, body))
 
@@ -107,23 +132,22 @@ class Storing:
             for contact in found.lacking(held.version)
         ]
         await all_of(bringing)
-        if self._is_holder(key, founds):
+        if self._is_holder(key, [each.closest for each in founds]):
             await self._store_here(key, body)
 
     def passed_over(self, found: Found) -> list[Contact]:
         """Who would keep a record of the kind that was searched, if it knew that kind."""
         return found.passed_over(found.keepers(self._context))
 
-    def _is_holder(self, key: NodeID, founds: Sequence[Found]) -> bool:
-        """Whether this node is among the k closest of any family, by the search just made."""
+    def _is_holder(self, key: NodeID, closest: Sequence[Sequence[Contact]]) -> bool:
+        """Whether this node is among the k closest of any family, by who else was found."""
         if self._links.read_only:
             return False
         k = self._context.parameters.k
         own = distance(key, self._context.node_id)
-        closest = [found.closest for found in founds] or [()]
         return any(
             len(contacts) < k or own < distance(key, contacts[k - 1].node_id)
-            for contacts in closest
+            for contacts in closest or [()]
         )
 
     async def _store_here(self, key: NodeID, body: Store) -> Outcome:

@@ -18,7 +18,7 @@ from kadtwisted.model.ids import ID_BYTES, NodeID, id_from_bytes, id_to_bytes, k
 from kadtwisted.model.record import Kind, StorageKey, Value, ValueRecord
 from kadtwisted.model.reference import Reference, reference_of
 from kadtwisted.model.results import GetResult
-from kadtwisted.node.operations.records import RecordOperations
+from kadtwisted.node.operations.records import Read, RecordOperations
 from kadtwisted.node.operations.writes.receipts import Published
 from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import VALUE
@@ -104,8 +104,13 @@ class Values:
         """The value that the caller ``asked`` for; see :meth:`INode.get`."""
         reference = reference_to(asked)
         rules = self._records.rules(reference.kind)
-        key = reference.key
-        read = await self._records.read(rules, key, mode or usual_mode(reference))
+        read = await self._records.read(rules, reference.key, mode or usual_mode(reference))
+        return self.result_of(asked, read)
+
+    def result_of(self, asked: str | bytes | Reference, read: Read) -> GetResult:
+        """What the caller ``asked`` for, among what was read; :class:`NotFound`."""
+        reference = reference_to(asked)
+        rules = self._records.rules(reference.kind)
         found = [(each, rules.decode(each.record)) for each in read.winners]
         # Another public key and salt may have the same SHA-1, if somebody has made them so.
         found = [each for each in found if reference_of(each[1]) == reference]
@@ -117,7 +122,7 @@ class Values:
             raise NotFound(f"{asked_for(asked)} was deleted")
         plain = bencode.decode(record.v)
         return GetResult(
-            key,
+            reference.key,
             plain if isinstance(plain, bytes) else None,
             record.v,
             record,

@@ -53,7 +53,7 @@ def is_contested(outcomes: Sequence[Outcome]) -> bool:
     """Whether some node said that the record is superseded, and no more than half took it."""
     acknowledged = sum(isinstance(each, Acknowledgement) for each in outcomes)
     refusals = (each for each in outcomes if isinstance(each, Refusal))
-    return 2 * acknowledged <= len(outcomes) and any(map(_is_superseded, refusals))
+    return 2 * acknowledged <= len(outcomes) and any(map(is_superseded, refusals))
 
 
 def _check_condition(outcomes: Sequence[Outcome]) -> None:
@@ -62,7 +62,7 @@ def _check_condition(outcomes: Sequence[Outcome]) -> None:
     refusals = [each for each in outcomes if isinstance(each, Refusal)]
     if 2 * acknowledged > holders:
         return
-    if any(_is_conflict(each) or _is_superseded(each) for each in refusals):
+    if any(_is_conflict(each) or is_superseded(each) for each in refusals):
         raise CasConflict(CONFLICT)
     if acknowledged or any(isinstance(each.error, RequestTimedOut) for each in refusals):
         raise Uncertain(
@@ -84,7 +84,8 @@ def _is_conflict(refusal: Refusal) -> bool:
     return isinstance(error, CasConflict)
 
 
-def _is_superseded(refusal: Refusal) -> bool:
+def is_superseded(refusal: Refusal) -> bool:
+    """Whether a node has a newer record, or had it until lately."""
     error = refusal.error
     if isinstance(error, ErrorReply):
         return error.code == ErrorCode.SUPERSEDED
@@ -107,7 +108,7 @@ def _not_stored(outcomes: Sequence[Outcome], founds: Sequence[Found]) -> Kadtwis
     if not refusals:
         silent = {str(step.contact): step.outcome for f in founds for step in f.trace.steps}
         return NotStored(f"none of the {len(silent)} nodes asked answered", silent)
-    if all(_is_superseded(each) for each in refusals):
+    if all(is_superseded(each) for each in refusals):
         return Superseded("a newer record is stored already, or was until lately")
     codes = {each.error.code for each in refusals if isinstance(each.error, ErrorReply)}
     if codes == {ErrorCode.CLOCK_SKEW}:

@@ -1,0 +1,253 @@
+"""``kad put --from`` and ``kad get --from``: many values at once.
+
+All lines are checked before anything is sent.  Then they are taken a few thousand at a time, in the
+order of their keys, so that the node can let neighbours share a lookup, and sent in requests that
+fit into a line of the control socket.  What a request brought is written down before the next one
+is sent: so whatever ends this command, the same command goes on there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from kadtwisted.api.arguments import MAX_VALUES
+from kadtwisted.cli.exit_codes import NOT_FOUND
+from kadtwisted.cli.performing import performer
+from kadtwisted.cli.session import Session
+from kadtwisted.cli.streams import pieces
+from kadtwisted.cli.text.output import Described, count_of
+from kadtwisted.cli.text.progress import Progress
+from kadtwisted.cli.verb_table import waiting_for
+from kadtwisted.cli.verbs.records.journal import Done, Journal
+from kadtwisted.cli.verbs.records.lines import (
+    BadLines,
+    Line,
+    Read,
+    check_all,
+    read_all,
+    to_get,
+    to_put,
+)
+from kadtwisted.errors import reason_of
+from kadtwisted.model.printable import json_line
+
+if TYPE_CHECKING:
+    from kadtwisted.api.operations import Performer
+
+AT_A_TIME = 4096
+"""MAGIC: lines that are sorted together; with values of 1,000 bytes they take some 10 MB."""
+REQUEST_BYTES = 48 * 1024
+"""MAGIC: of the lines in one request; its own line may have 64 KiB."""
+
+
+class Work(NamedTuple):
+    """What is done with lines: how one is ``read``, the verb and the name of its list, other
+    arguments, and what becomes of an answer: until when it holds, and how."""
+
+    read: Read
+    verb: str
+    listed: str
+    arguments: dict[str, Any]
+    take: Callable[[Line, Described], float]
+
+
+async def put_many(session: Session) -> int:
+    """Store all values of a file; report what failed."""
+    given, now = session.arguments, session.world.unix_time
+    lifetime = given.lifetime
+
+    def read(number: int, text: bytes) -> Line:
+        line = to_put(number, text)
+        if lifetime is None or "lifetime" in line.request:
+            return line
+        return line._replace(request={**line.request, "lifetime": lifetime})
+
+    def take(line: Line, stored: Described) -> float:
+        return now() + float(stored["remaining_seconds"])
+
+    # A node of our own goes when this is over, so it hears all nodes out.
+    waits = waiting_for(given) if session.client is not None else {"wait": "all"}
+    work = Work(read, "put-many", "values", waits, take)
+    path = given.resume or (None if given.lines_from == "-" else f"{given.lines_from}.progress")
+    counts = await _work(session, work, path, "storing")
+    session.output.report(counts, _stored_text)
+    return os.EX_OK if not counts["failed"] else os.EX_UNAVAILABLE
+
+
+async def get_many(session: Session) -> int:
+    """Write all values that are named in a file, as lines; report which are missing."""
+    given = session.arguments
+
+    def take(line: Line, found: Described) -> float:
+        said = "value" if found["value"] is not None else "value_base64"
+        if found[said] is None:
+            raise BadLines("what is stored there is no byte string")
+        named = {name: value for name, value in line.request.items() if name != "reference"}
+        named = named or {"key_hex": found["key"]}
+        told = {**named, said: found[said], "lifetime": found["remaining_seconds"]}
+        session.output.write(f"{json_line(told)}\n".encode())
+        return 0.0
+
+    mode = {"mode": "first"} if given.first else {}
+    work = Work(to_get, "get-many", "keys", mode, take)
+    counts = await _work(session, work, given.resume, "fetching")
+    if counts["failed"] or counts["missing"]:
+        session.output.note(f"kad: {_gotten_text(counts)}")
+    if counts["failed"]:
+        return os.EX_UNAVAILABLE
+    return NOT_FOUND if counts["missing"] else os.EX_OK
+
+
+# --- The work ----------------------------------------------------------------------------------
+
+
+async def _work(session: Session, work: Work, path: str | None, doing: str) -> Described:
+    """Do all lines that are not done; how many of them went well, failed, and were done before."""
+    with _lines(session) as stream:
+        total = check_all(stream, work.read, lambda told: session.output.note(f"kad: {told}"))
+        async with performer(session) as node:
+            session.somebody_answered = True
+            network = str((await node.perform("status", {}))["network"])
+            place = None if path is None else Path(path)
+            journal = Journal(place, work.verb, network, session.world.unix_time())
+            run = _Run(session, work, node, journal)
+            try:
+                with _progress(session, f"{doing} {count_of(total, 'value')}", total) as progress:
+                    lines = read_all(stream, work.read)
+                    run.progress = progress
+                    while chunk := list(islice(lines, AT_A_TIME)):
+                        await run.take(chunk)
+            except BaseException:
+                session.output.note(f"kad: {run.interrupted()}")
+                raise
+            finally:
+                journal.close()
+            if not (run.counts["failed"] or run.counts["missing"]):
+                journal.remove()
+    return run.counts
+
+
+class _Run:
+    """One run; ``counts`` tells what came of the lines."""
+
+    def __init__(self, session: Session, work: Work, node: Performer, journal: Journal) -> None:
+        self._session = session
+        self._work = work
+        self._node = node
+        self._journal = journal
+        self.progress = Progress(session.world.stderr)
+        self.counts: dict[str, int] = dict.fromkeys(("done", "failed", "missing", "before"), 0)
+
+    async def take(self, chunk: Sequence[Line]) -> None:
+        """Do these lines, in the order of their keys; of one key in that of the file."""
+        left = [each for each in chunk if not self._journal.has(each)]
+        self.counts["before"] += len(chunk) - len(left)
+        self.progress.step(len(chunk) - len(left))
+        for request in _requests(sorted(left, key=lambda each: (each.key, each.number))):
+            await self._send(request)
+            self.progress.step(len(request))
+
+    async def _send(self, lines: Sequence[Line]) -> None:
+        work = self._work
+        asked = {work.listed: [each.request for each in lines], **work.arguments}
+        results = (await self._node.perform(work.verb, asked))["results"]
+        done: list[Done] = []
+        for line, result in zip(lines, results, strict=True):
+            error = result.get("error")
+            try:
+                if error is None:
+                    done.append(Done(line, work.take(line, result)))
+                    continue
+                word = "missing" if error["type"] == "NotFound" else "failed"
+                told = error["message"]
+            except BadLines as bad:
+                word, told = "failed", str(bad)
+            self.counts[word] += 1
+            self.progress.clear()
+            self._session.output.note(f"kad: line {line.number}, {line.name}: {told}")
+        self._journal.note(done)
+        self.counts["done"] += len(done)
+
+    def interrupted(self) -> str:
+        """How far it came."""
+        done = self.counts["done"] + self.counts["before"]
+        path = self._journal.path
+        then = "" if path is None else f"; the same command goes on there, by {path}"
+        return f"interrupted: {count_of(done, 'line')} done{then}"
+
+
+def _requests(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines that are sent together."""
+    request: list[Line] = []
+    size = 0
+    for each in lines:
+        length = len(json.dumps(each.request)) + 2
+        if request and (size + length > REQUEST_BYTES or len(request) == MAX_VALUES):
+            yield request
+            request, size = [], 0
+        request.append(each)
+        size += length
+    if request:
+        yield request
+
+
+@contextmanager
+def _progress(session: Session, text: str, total: int) -> Iterator[Progress]:
+    progress = Progress(session.world.stderr)
+    progress.phase(text, total)
+    try:
+        yield progress
+    finally:
+        progress.clear()
+
+
+def _stored_text(counts: Described) -> str:
+    before = f"; {counts['before']:,} were stored before" if counts["before"] else ""
+    failed = f"; {counts['failed']:,} failed, as told above" if counts["failed"] else ""
+    return f"kad: stored {count_of(counts['done'], 'value')}{before}{failed}"
+
+
+def _gotten_text(counts: Described) -> str:
+    missing = f"; {counts['missing']:,} were not found" if counts["missing"] else ""
+    failed = f"; {counts['failed']:,} failed" if counts["failed"] else ""
+    return f"fetched {count_of(counts['done'], 'value')}{missing}{failed}, as told above"
+
+
+# --- The file ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _lines(session: Session) -> Iterator[IO[bytes]]:
+    """The file, or the copy of standard input."""
+    name = session.arguments.lines_from
+    if session.input is not None:
+        with session.input as copy:
+            yield copy
+        return
+    try:
+        opened = Path(name).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise BadLines(f"cannot read {name}: {reason_of(error)}") from error
+    with opened:
+        if not opened.seekable():
+            raise BadLines(f"{name} cannot be read twice: give it on standard input, with --from -")
+        yield opened
+
+
+def take_lines(session: Session) -> None:
+    """Copy standard input, because all of it is read twice.  It may be silent, so this is done
+    before anything else runs."""
+    if session.arguments.lines_from != "-":
+        return
+    session.input = tempfile.TemporaryFile()  # noqa: SIM115  # _lines closes it
+    with session.waiting_for("standard input has not ended"):
+        for data in pieces(session.world.stdin):
+            session.input.write(data)
+    session.input.seek(0)

@@ -44,6 +44,9 @@ class Verbs:
         """What the verb gives."""
         verb = call.path["verb"]
         if verb not in READING and call.role < Role.WRITE:
-            text = f"the verb {verb!r:.60} needs a token of the role write"
+            text = (
+                f"the verb {verb!r:.60} needs a token of the role write; kad takes one with "
+                "--token-file"
+            )
             raise Refused(403, text) if call.header("authorization") else unauthorized(text)
         return self._operations.perform(verb, call.json()).addCallback(Answer)

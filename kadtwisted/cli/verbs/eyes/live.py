@@ -65,7 +65,7 @@ class Screen:
 
     def __init__(self, session: Session) -> None:
         stdout = session.world.stdout
-        dumb = session.world.environ.get("TERM", "dumb") == "dumb"
+        dumb = session.world.environ.get("TERM") in (None, "", "dumb")
         self._output = session.output
         self._size: Callable[[], os.terminal_size] | None = None
         if stdout.isatty() and not dumb:
@@ -78,5 +78,7 @@ class Screen:
 
 def _size_of(stream: Any) -> os.terminal_size:
     with suppress(OSError, ValueError, AttributeError):
-        return os.get_terminal_size(stream.fileno())
+        found = os.get_terminal_size(stream.fileno())
+        if found.columns and found.lines:  # a serial line, or a container's, says 0
+            return found
     return USUAL_SIZE

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from kadtwisted.api.answers import ControlUnavailable
 from kadtwisted.cli.limits import OutOfTime
 from kadtwisted.cli.text.top import Rates, bars, top_text
+from kadtwisted.cli.verbs.eyes import live
 from kadtwisted.model.contact import Endpoint
 from tests.cli.harness import Kad, Terminal
 from tests.cli.verbs.test_running import RunningTestCase
@@ -56,12 +57,20 @@ class LiveTests(RunningTestCase):
             self.assertLessEqual(len(line.decode().removesuffix("\x1b[K")), 80)
 
     def test_a_dumb_terminal_gets_plain_text(self) -> None:
-        for term in ({"TERM": "dumb"}, {}):
+        for term in ({"TERM": "dumb"}, {"TERM": ""}, {}):
             self.kad = Kad()
             self.kad.stdout = Terminal()
             self.kad.environ.update(term)
             self.assertEqual(self.run_kad("top", "--count", "1", *self.state), 0)
             self.assertNotIn(b"\x1b", self.kad.printed)
+
+    def test_a_terminal_that_does_not_know_its_size_has_the_usual_one(self) -> None:
+        self.patch(live.os, "get_terminal_size", lambda _: live.os.terminal_size((0, 0)))
+        self.kad.stdout = Terminal()
+        self.patch(self.kad.stdout, "fileno", lambda: 1)
+        self.kad.environ["TERM"] = "vt100"
+        self.run_kad("top", "--count", "1", *self.state)
+        self.assertIn(b"Serving: in its network, reading and writing.", self.kad.printed)
 
     def test_rates_are_those_of_the_node_s_own_time(self) -> None:
         self.run_kad("top", "--count", "2", "--every", "30s", "--json", *self.state)

@@ -204,7 +204,9 @@ def guarded(description: str) -> str:
 
 def _why(error: BaseException | None) -> object:
     """Why it is not to be had, for who has written the place and knows no Python."""
-    if isinstance(error, TwistedCannotListen) and isinstance(error.socketError, OSError):
+    if isinstance(error, TwistedCannotListen):
+        if not isinstance(error.socketError, OSError):  # the lock of a Unix socket
+            return "another program listens there"
         error = error.socketError
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename is not None else ""

@@ -30,7 +30,7 @@ DATA = Body(
             "type": "object",
             "properties": {
                 "data": {"type": "string", "contentEncoding": "base64"},
-                "permanent": {"type": "boolean"},
+                "permanent": {"type": ["boolean", "object"]},
             },
             "required": ["data"],
         }
@@ -72,9 +72,10 @@ class OpenDht:
         """Store it, and say it again."""
         body = call.json()
         data, permanent = body.get("data"), body.get("permanent", False)
-        if not isinstance(data, str) or not isinstance(permanent, bool):
+        if not isinstance(data, str) or not isinstance(permanent, bool | dict):
             raise InvalidRequest('the body is {"data": "…"}, with the value in base64')
-        arguments = {**_key(call), "value_base64": data, "keep": permanent}
+        # OpenDHT's clients send an object there if they want to be woken up later.
+        arguments = {**_key(call), "value_base64": data, "keep": permanent is not False}
         putting = self._operations.perform("put", arguments)
         return putting.addCallback(lambda told: _value({**told, "value_base64": data}))
 

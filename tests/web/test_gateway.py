@@ -195,7 +195,9 @@ class ListenTests(unittest.SynchronousTestCase):
             return failure.getErrorMessage()
 
         taken = CannotListenError("127.0.0.1", 8480, OSError(98, os.strerror(98)))
+        locked = CannotListenError("any", b"/run/x", "Cannot acquire lock")
         for error, words in (
+            (locked, ": another program listens there"),
             (taken, ": address already in use"),
             (OverflowError("bind(): port must be 0-65535."), ": a port is a number up to 65535"),
         ):

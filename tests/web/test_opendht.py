@@ -36,5 +36,9 @@ class OpenDhtTests(GatewayCase):
         answer = self.ask("POST", "/key/name", {"data": "dmFsdWU=", "permanent": True, "type": 3})
         self.assertEqual(answer.json, {"id": INDEX, "data": "dmFsdWU=", "type": 0})
         self.assertEqual(self.node.calls, [("put", "name", b"value", None, "keep")])
+        self.node.calls.clear()
+        woken = {"data": "dmFsdWU=", "permanent": {"key": "k", "client_id": "7"}}
+        self.assertEqual(self.ask("POST", "/key/name", woken).status, 200)
+        self.assertEqual(self.node.calls, [("put", "name", b"value", None, "keep")])
         for body in ({}, {"data": 7}, {"data": "é"}, {"data": "", "permanent": 1}):
             self.assertEqual(self.ask("POST", "/key/name", body).status, 400, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.operations import Operations
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import BYTES, JSON, Answer, Call
@@ -62,6 +63,8 @@ class Raw:
         """Store the body; with ``If-Match`` only in place of that version."""
         arguments = {**call.asked, "record_base64": in_base64(body_of(call, "record"))}
         cas = condition(call)
+        if call.header("if-none-match"):
+            raise InvalidRequest("a record is stored where it wins; it takes If-Match alone")
         if cas is not None:
             arguments["cas"] = cas
         return self._operations.perform("put-record", arguments).addCallback(receipt)

@@ -130,7 +130,7 @@ class Signed:
 
     def delete(self, call: Call) -> Deferred[Answer | None]:
         """Replace it by a tombstone."""
-        if call.header("if-match"):
+        if call.header("if-match") or call.header("if-none-match"):
             raise InvalidRequest("a value is deleted whatever it is; If-Match is for PUT")
         deleting = self._node.delete_mutable(self._key(call), salt=_salt(call), **call.asked)
         return deleting.addCallback(describe.of_receipt).addCallback(Answer)

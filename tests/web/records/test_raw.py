@@ -30,6 +30,11 @@ class RecordTests(GatewayCase):
         self.node.answers["put_record"] = errors.NotConditional("it has no sequence number")
         self.refused(self.ask("POST", "/v1/records", b"x", If_Match='"7"'), 400, "no sequence")
 
+    def test_a_condition_that_would_be_passed_over_is_refused(self) -> None:
+        answer = self.ask("POST", "/v1/records", b"\x020:", If_None_Match="*")
+        self.refused(answer, 400, "If-Match alone")
+        self.assertEqual(self.node.calls, [])
+
     def test_collected(self) -> None:
         held = FoundRecord(StorageKey(2, NAME_KEY), b"data", Immutable(b"0:"), 60, 3)
         self.node.answers["collect"] = Collection(2, NAME_KEY, (held,), TRACE)

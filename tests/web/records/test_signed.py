@@ -87,6 +87,7 @@ class SignedTests(GatewayCase):
         ):
             self.assertEqual(self.ask("PUT", PATH, b"v", **headers).status, 400, headers)
         self.refused(self.ask("DELETE", PATH, If_Match='"7"'), 400, "If-Match is for PUT")
+        self.refused(self.ask("DELETE", PATH, If_None_Match="*"), 400, "If-Match is for PUT")
         self.assertEqual(self.node.calls, [])
 
     def test_read_by_name(self) -> None:

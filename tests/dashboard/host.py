@@ -144,7 +144,8 @@ class Commands(LineOnlyReceiver):
         doing.addCallback(say)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._reactor.stop()
+        if self._reactor.running:
+            self._reactor.stop()
 
 
 def say(told: Any) -> None:

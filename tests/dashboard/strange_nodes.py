@@ -33,11 +33,19 @@ class StrangeNode(FakeNode):
     """A fake node whose answers can be changed by words."""
 
     table: RoutingStatus | None = None
+    asked = 5
+
+    def ask(self) -> int:
+        self.asked += 1
+        return self.asked
 
     def say(self, name: str, value: str) -> None:
-        """The health, or a change of what is watched, in base64."""
+        """The health, what it was asked once more, or a change of what is watched, in base64."""
+        status = self.answers["status"]
         if name == "health":
-            self.answers["status"] = self.answers["status"]._replace(health=value)
+            self.answers["status"] = status._replace(health=value)
+        elif name == "asked":
+            self.answers["status"] = status._replace(counters={f"in.{value}": self.ask()})
         else:
             for each in self.watches:
                 each.tell(a_change(b64decode(value)))

@@ -86,7 +86,7 @@ class OneVerdictTests(DaemonsTestCase):
         for _ in range(MOST_LOOKS):
             told = await self.verdicts(program)
             if set(told.values()) == {wanted.word}:
-                self.assertEqual(len(told), 6)
+                self.assertEqual(len(told), 7)
                 return
             await deferLater(reactor, 0.25, lambda: None)
         self.fail(f"{told}, and not {wanted.word}: {program.out.decode()}")
@@ -103,7 +103,8 @@ class OneVerdictTests(DaemonsTestCase):
         return {
             "kad status": by_status["health"],
             "/readyz": json.loads(ready)["health"],
-            "dashboard": json.loads(self.get("/v1/node")[1])["health"],
+            "/v1/node": json.loads(self.get("/v1/node")[1])["health"],
+            "dashboard": self.streamed("status")["health"],
             "metrics": "".join(re.findall(r'kadtwisted_health\{verdict="(\w+)"\} 1\.0', metrics)),
             "log": logged[-1].decode() if logged else "",
             "sd_notify": self.heard(),
@@ -118,6 +119,19 @@ class OneVerdictTests(DaemonsTestCase):
                 return self.told_to_manager
             for each in re.findall(r"^STATUS=(\w+):", message, re.MULTILINE):
                 self.told_to_manager = each
+
+    def streamed(self, name: str) -> Any:
+        """The first event of this name in the stream that the dashboard reads."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(60)
+            asking.connect(str(self.door))
+            asking.sendall(b"GET /v1/activity/events HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            told, begins = "", f"\nevent: {name}\ndata: "
+            while begins not in told or "\n\n" not in told.partition(begins)[2]:
+                received = asking.recv(65536).decode()
+                self.assertTrue(received, told)
+                told += received
+        return json.loads(told.partition(begins)[2].partition("\n\n")[0])
 
     def get(self, path: str) -> tuple[int, str]:
         """The status and the body of an answer."""

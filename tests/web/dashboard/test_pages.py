@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 from twisted.trial import unittest
 
 from kadtwisted.web.dashboard import pages
 from kadtwisted.web.dashboard.pages import FILES, INDEX_FILE, POLICY
+from tests.source_trees import TOP
 from tests.web.serving import FAR, GatewayCase, Response
 
 PAGE = Path(pages.__file__).parent / "page"
@@ -124,6 +127,13 @@ class FilesTests(unittest.SynchronousTestCase):
     def test_the_token_goes_into_no_address(self) -> None:
         for name in self.own:
             self.assertNotRegex(text_of(name), r"localStorage|document\.cookie|[?&]token", name)
+
+    def test_a_distribution_has_all_of_them(self) -> None:
+        wanted = {f"kadtwisted/web/dashboard/page/{name}" for name in (INDEX_FILE, *FILES)}
+        wanted.add("kadtwisted/web/dashboard/page/uplot/LICENSE")
+        for builder in (WheelBuilder(str(TOP)), SdistBuilder(str(TOP))):
+            found = {each.distribution_path for each in builder.recurse_included_files()}
+            self.assertLessEqual(wanted, found)
 
     def test_uplot_comes_with_its_licence(self) -> None:
         self.assertIn("Leon Sorokin", text_of("uplot/LICENSE"))

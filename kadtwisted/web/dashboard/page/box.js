@@ -145,7 +145,8 @@ function buildWatch(watching) {
     showWatches();
     byId("key").focus();
   });
-  const log = make("ol", { "aria-live": "polite" });
+  // A box that scrolls can be scrolled by keyboard.
+  const log = make("ol", { "aria-live": "polite", tabindex: 0 });
   return make("li", {}, make("p", {}, make("code"), " ", make("span", { class: "says" }), " ", stop), log);
 }
 

@@ -4,7 +4,7 @@ import { byId, draw, keyed, make, say } from "./dom.js";
 import { brief, milliseconds, printable, several } from "./format.js";
 import { drawPath } from "./routing.js";
 
-const MOST_SHOWN = 10;
+const MOST_SHOWN = 6;
 // Nodes that one lookup asks are fewer; a liar could name more.
 const MOST_STEPS = 200;
 const WIDTH = 320;

@@ -112,7 +112,10 @@ function facts(status) {
 
 function linkText(link) {
   const parts = [link.listening ? `listens at ${link.listening}` : "listens nowhere"];
-  if (link.observed) parts.push(`seen by others at ${printable(link.observed)}`);
+  if (link.observed) {
+    const seen = link.observed.endsWith(":0") ? `${link.observed.slice(0, -2)} on changing ports` : link.observed;
+    parts.push(`seen by others at ${printable(seen)}`);
+  }
   const reach = link.reachability;
   if (reach) {
     parts.push(REACHED[reach.verdict] ?? printable(reach.verdict));

@@ -157,3 +157,6 @@ addEventListener("resize", () => {
   width = innerWidth;
   rebuild();
 });
+
+// How many points a chart holds.
+export const points = () => rates.data[0].length;

@@ -1,0 +1,68 @@
+"""The dashboards of nodes that are ill, or among peers that mean harm."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from tests.dashboard.browser import PHONE, WIDE, BrowserCase
+from tests.dashboard.strange_nodes import HARM, SCRIPT
+
+
+class IllTests(BrowserCase):
+    def test_it_says_what_is_wrong(self) -> None:
+        nodes = self.nodes("ill")
+        page = self.open(nodes.url)
+        self.until(page, "#verdict", "isolated")
+        page.locator("#health[data-tone=bad]").wait_for()
+        notes = page.locator("#notes").text_content() or ""
+        for words in ("67 min behind", "storage is full", "same key", "cannot reach", "refuses"):
+            self.assertIn(words, notes)
+        self.until(page, "#own", "lost")
+        self.assertIn("isolated", page.title())
+        nodes.do("answer", "health", "offline")
+        self.until(page, "#verdict", "offline")
+        self.until(page, "#sentence", "no network")
+        nodes.do("answer", "health", "serving")
+        page.locator("#health[data-tone=good]").wait_for()
+        self.was_good()
+
+    def test_it_can_be_read_by_all(self) -> None:
+        nodes = self.nodes("ill")
+        for scheme in ("light", "dark"):
+            for size in (WIDE, PHONE):
+                page = self.open(nodes.url, size, scheme)
+                self.until(page, "#verdict", "isolated")
+                self.until(page, "#own", "lost")
+                self.is_accessible(page)
+                self.fits(page)
+        self.was_good()
+
+
+class HostileTests(BrowserCase):
+    def test_what_others_say_stays_text(self) -> None:
+        nodes = self.nodes("hostile")
+        page = self.open(nodes.url, PHONE)
+        self.until(page, "#facts", HARM)
+        self.until(page, "#notes", HARM)
+        self.until(page, "#own", HARM)
+        self.until(page, "#stored", "kind 77")
+        self.until(page, "#routing-says", "1 suspect")
+        page.locator("#buckets summary").click()
+        self.until(page, "#buckets", HARM)
+        page.get_by_label("Key", exact=True).fill(HARM)
+        page.get_by_role("button", name="Get", exact=True).click()
+        self.until(page, "#result pre", SCRIPT)
+        page.get_by_role("button", name="Who announces").click()
+        self.until(page, "#result li", HARM)
+        page.get_by_role("button", name="Watch").click()
+        self.until(page, "#watches ol", HARM)
+        change = b64encode(b"30:<svg onload=alert(1)>{{7*7}}xx").decode()
+        nodes.do("answer", "change", change)
+        self.until(page, "#watches ol", "<svg onload=alert(1)>{{7*7}}xx")
+        nodes.do("answer", "asked", HARM)
+        self.until(page, "#rpcs", "<img")
+        self.assertNotIn("harmed", page.title())
+        self.assertEqual(page.locator("main img, main script, main svg[onload]").count(), 0)
+        self.fits(page)
+        self.is_accessible(page)
+        self.was_good()

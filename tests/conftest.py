@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import unittest
 
 import pytest
@@ -14,6 +15,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     after it would find the reactor dirty (pytest-twisted#93).  Sorting is stable otherwise.
     """
     items.sort(key=lambda item: not _is_test_case(item))
+
+
+def pytest_collection_finish() -> None:
+    """Put away the modules of all tests, which live to the end.
+    Python's collector else looks through them again and again: networks in memory took twice as
+    long here as in a process with their tests alone.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _is_test_case(item: pytest.Item) -> bool:

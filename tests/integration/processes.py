@@ -26,6 +26,8 @@ OPERATORS_OWN = (
 )
 """How names of environment variables begin by which who runs the tests could configure a node of
 his own, or a service manager speaks to the tests: no process inherits them."""
+COMPILED_ANEW = "PYTHONDONTWRITEBYTECODE"
+"""With this each of some hundred processes would compile the whole package again."""
 
 OF_COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 """By these coverage.py measures in new processes, too, and writes what it has found when they end:
@@ -113,7 +115,8 @@ class ProcessTestCase(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = Path(directory.name)
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith(OPERATORS_OWN)}
+        not_inherited = (*OPERATORS_OWN, COMPILED_ANEW)
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(not_inherited)}
         self.environment = {
             **inherited,
             "PYTHONPATH": path,

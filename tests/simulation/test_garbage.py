@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from weakref import WeakSet
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,17 +30,13 @@ class Watching:
         self.rpcs += rpcs
 
 
-class Ring:
-    """Only the collector finds that it is garbage."""
-
-    def __init__(self) -> None:
-        self.itself = self
-
-
 class CollectingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.before = gc.get_threshold()
         self.addCleanup(gc.set_threshold, *self.before)
+        if gc.get_freeze_count():  # by tests/conftest.py
+            gc.unfreeze()
+            self.addCleanup(gc.freeze)
         self.addCleanup(gc.unfreeze)
         self.monitor = Watching()
 
@@ -58,18 +53,6 @@ class CollectingTests(SynchronousTestCase):
         one, two = self.monitor.frozen
         self.assertGreaterEqual(two - one, len(kept))
         self.assertEqual((self.monitor.steps, self.monitor.rpcs), (3, 5))
-
-    def test_networks_that_are_over_do_not_stay(self) -> None:
-        living: WeakSet[Ring] = WeakSet()
-        size = len(gc.get_objects())
-        most = 0
-        with collecting_seldom(self.monitor) as told:
-            for _ in range(8):
-                network = [Ring() for _ in range(size)]
-                living.update(network)
-                told.phase("playing", 1)
-                most = max(most, len(living))
-        self.assertLessEqual(most, 4 * size)
 
     def test_afterwards_all_is_as_before(self) -> None:
         gc.set_threshold(701, 9, 8)

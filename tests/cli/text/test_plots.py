@@ -28,18 +28,6 @@ class PictureTests(SynchronousTestCase):
         self.assertIn(f"kad: drew {self.directory}/new/hops.png\n", self.kad.said)
         self.assertIn(b"hops mean", self.kad.printed)
 
-    def test_a_saved_result_is_shown_and_drawn_again_to_the_byte(self) -> None:
-        document = self.mktemp() + ".json"
-        first, again = self.directory / "first", self.directory / "again"
-        self.kad(*SMALL, "--output", document, "--pictures", str(first))
-        later = Kad()
-        with patch.object(simulating, "run", None):
-            code = later("simulate", document, "--pictures", str(again))
-        self.assertEqual(code, 0)
-        self.assertEqual(later.printed, self.kad.printed)
-        for name in ("hops.png", "hops.svg"):
-            self.assertEqual((first / name).read_bytes(), (again / name).read_bytes())
-
     def test_a_saved_result_becomes_a_table_of_another_kind(self) -> None:
         document, rows = self.mktemp() + ".json", self.mktemp() + ".csv"
         self.kad(*SMALL, "--output", document)

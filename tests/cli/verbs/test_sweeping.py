@@ -28,7 +28,9 @@ parameters.k = [4, 5]
 """
 
 
-class SweepTests(SynchronousTestCase):
+class SweepingTestCase(SynchronousTestCase):
+    """Tests with the file of a sweep of four runs."""
+
     def setUp(self) -> None:
         self.kad = Kad()
         self.place = Path(self.mktemp())
@@ -39,6 +41,8 @@ class SweepTests(SynchronousTestCase):
         directory = str(self.place)
         return self.kad("simulate", "sweep", self.file, "--directory", directory, *more)
 
+
+class SweepTests(SweepingTestCase):
     def test_for_people(self) -> None:
         saved = self.mktemp() + ".json"
         self.assertEqual(self.sweep("--jobs", "1", "--output", saved), 0)
@@ -49,14 +53,6 @@ class SweepTests(SynchronousTestCase):
         again = Kad()
         self.assertEqual(again("simulate", saved), 0)
         self.assertEqual(again.printed.decode(), text)
-
-    def test_as_json_and_as_pictures(self) -> None:
-        pictures = self.mktemp()
-        self.assertEqual(self.sweep("--jobs", "1", "--json", "--pictures", pictures), 0)
-        self.assertEqual([row["parameters.k"] for row in self.kad.json["rows"]], [4, 5])
-        self.assertEqual(
-            sorted(each.name for each in Path(pictures).iterdir()), ["mine.png", "mine.svg"]
-        )
 
     def test_its_file_names_the_place_of_its_results(self) -> None:
         place = Path(self.file).name.removesuffix(".toml") + ".results"

@@ -12,14 +12,13 @@ from kadtwisted.errors import ConfigurationProblems
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.scenario.scenario import Scenario
 
-LOOKUPS = """
+FEW_LOOKUPS = """
 import sys
 from kadtwisted.simulation.experiments.registry import run
 from kadtwisted.simulation.results.results import document, to_json
 from kadtwisted.simulation.scenario.scenario import Scenario
-for name in ("hops", "latency"):
-    scenario = Scenario(experiment=name, nodes=(25,), operations=6, dead=(20,))
-    sys.stdout.write(to_json(document(scenario, run(scenario))))
+scenario = Scenario(nodes=(12,), operations=3)
+sys.stdout.write(to_json(document(scenario, run(scenario))))
 """
 
 
@@ -44,7 +43,7 @@ class RunTests(SynchronousTestCase):
         ):
             self.assertRaises(ConfigurationProblems, run, scenario)
 
-    def test_lookups_give_the_same_bytes_whatever_the_hash_seed(self) -> None:
-        one, other = printed(LOOKUPS)
-        self.assertGreater(len(one), 1500)
+    def test_few_lookups_give_the_same_bytes_whatever_the_hash_seed(self) -> None:
+        one, other = printed(FEW_LOOKUPS)
+        self.assertGreater(len(one), 1000)
         self.assertEqual(one, other)

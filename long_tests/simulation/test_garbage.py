@@ -1,0 +1,41 @@
+"""Of networks that are over nothing stays."""
+
+from __future__ import annotations
+
+import gc
+from weakref import WeakSet
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from kadtwisted.simulation.garbage import collecting_seldom
+from tests.simulation.test_garbage import Watching
+
+
+class Ring:
+    """Only the collector finds that it is garbage."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class CollectingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.before = gc.get_threshold()
+        self.addCleanup(gc.set_threshold, *self.before)
+        if gc.get_freeze_count():  # by tests/conftest.py
+            gc.unfreeze()
+            self.addCleanup(gc.freeze)
+        self.addCleanup(gc.unfreeze)
+        self.monitor = Watching()
+
+    def test_networks_that_are_over_do_not_stay(self) -> None:
+        living: WeakSet[Ring] = WeakSet()
+        size = len(gc.get_objects())
+        most = 0
+        with collecting_seldom(self.monitor) as told:
+            for _ in range(8):
+                network = [Ring() for _ in range(size)]
+                living.update(network)
+                told.phase("playing", 1)
+                most = max(most, len(living))
+        self.assertLessEqual(most, 4 * size)

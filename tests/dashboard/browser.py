@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +61,10 @@ class Nodes:
 
     def _read(self) -> Any:
         assert self._process.stdout is not None
+        late = threading.Timer(PATIENCE / 1000, self._process.kill)  # then the line is empty
+        late.start()
         line = self._process.stdout.readline()
+        late.cancel()
         if not line:
             raise AssertionError("the process with the nodes has ended")
         return json.loads(line)

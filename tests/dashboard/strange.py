@@ -26,6 +26,22 @@ class IllTests(BrowserCase):
         page.locator("#health[data-tone=good]").wait_for()
         self.was_good()
 
+    def test_a_lookup_is_shown_while_it_runs(self) -> None:
+        nodes = self.nodes("ill")
+        page = self.open(nodes.url)
+        self.until(page, "#routing-says", "2 contacts")
+        nodes.do("answer", "lookup", "began")
+        self.until(page, "#lookup-list .badge", "running")
+        self.until(page, "#lookup-list .says", "1 node asked, 0 answered")
+        self.assertEqual(page.locator("#ring-path .asked").count(), 1)
+        self.assertEqual(page.locator("#ring-path .answered").count(), 0)
+        nodes.do("answer", "lookup", "ended")
+        self.until(page, "#lookup-list .badge", "ended")
+        self.until(page, "#lookup-list .says", "2 nodes asked, 1 answered")
+        self.assertEqual(page.locator("#lookup-list li").count(), 1)
+        self.assertEqual(page.locator("#ring-path .answered").count(), 1)
+        self.was_good()
+
     def test_it_can_be_read_by_all(self) -> None:
         nodes = self.nodes("ill")
         for scheme in ("light", "dark"):

@@ -9,8 +9,10 @@ from kadtwisted.errors import NotFound
 from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Endpoint, Family
 from kadtwisted.model.ids import NodeID
+from kadtwisted.model.observed import NODES, LookupBegan, LookupEnded, Observation
 from kadtwisted.model.publication import Audit, OwnRecord
 from kadtwisted.model.record import DatedRecord, RecordsPage, StorageKey
+from kadtwisted.model.results import Trace
 from kadtwisted.model.status import (
     BucketStatus,
     ContactStatus,
@@ -40,15 +42,27 @@ class StrangeNode(FakeNode):
         return self.asked
 
     def say(self, name: str, value: str) -> None:
-        """The health, what it was asked once more, or a change of what is watched, in base64."""
+        """The health, how a lookup goes, what it was asked once more, or a change of what is
+        watched, in base64."""
         status = self.answers["status"]
         if name == "health":
             self.answers["status"] = status._replace(health=value)
+        elif name == "lookup":
+            self.tell_of_lookup(value)
         elif name == "asked":
             self.answers["status"] = status._replace(counters={f"in.{value}": self.ask()})
         else:
             for each in self.watches:
                 each.tell(a_change(b64decode(value)))
+
+    def tell_of_lookup(self, state: str) -> None:
+        """A lookup begins, or has ended."""
+        path = Trace(TRACE.steps[1:], 0.5, 0)
+        told: Observation = LookupBegan(Family.IPV4, NAME_KEY, NODES, 7, lambda: path)
+        if state == "ended":
+            told = LookupEnded(Family.IPV4, NAME_KEY, NODES, TRACE, True, 7)
+        for each in self.observers:
+            each(told)
 
     def routing(self) -> RoutingStatus:
         return self.table if self.table is not None else super().routing()

@@ -9,6 +9,8 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from twisted.trial import unittest
 
+from kadtwisted.model.health import CLOCK_TOLERANCE, WORRYING, Health
+from kadtwisted.model.record import Kind
 from kadtwisted.web.dashboard import pages
 from kadtwisted.web.dashboard.pages import FILES, INDEX_FILE, POLICY
 from tests.source_trees import TOP
@@ -127,6 +129,19 @@ class FilesTests(unittest.SynchronousTestCase):
     def test_the_token_goes_into_no_address(self) -> None:
         for name in self.own:
             self.assertNotRegex(text_of(name), r"localStorage|document\.cookie|[?&]token", name)
+
+    def test_they_know_all_words_of_a_node(self) -> None:
+        page = text_of("overview.js")
+        tones = dict(re.findall(r'^  (\w+): "(good|waiting|bad)",$', page, re.M))
+        self.assertEqual(set(tones), {each.word for each in Health})
+        self.assertEqual(
+            {word for word, tone in tones.items() if tone == "bad"},
+            {each.word for each in (*WORRYING, Health.STOPPED)},
+        )
+        (tolerance,) = re.findall(r"const CLOCK_TOLERANCE = (\d+);", page)
+        self.assertEqual(int(tolerance), CLOCK_TOLERANCE)
+        kinds = dict(re.findall(r'(\d+): "(\w+)"', text_of("records.js")))
+        self.assertEqual({int(each) for each in kinds}, set(Kind))
 
     def test_a_distribution_has_all_of_them(self) -> None:
         wanted = {f"kadtwisted/web/dashboard/page/{name}" for name in (INDEX_FILE, *FILES)}

@@ -24,6 +24,9 @@ const MAY = {
   admin: "This page may do everything",
 };
 
+const CLOSED = byId("closed").textContent;
+const USELESS = "The node does not know the token that was typed in. Forget it, or type in another one.";
+
 let lostAt = 0;
 let nextTry = 0;
 let counting = 0;
@@ -61,18 +64,19 @@ const connection = new Connection({
     found();
     showVerdict(verdict.health, verdict.sentence);
   },
-  refused(problem) {
+  refused() {
     found();
     stop();
     open("none", token.get() ? "The token is of no use" : "This page may tell the verdict alone");
-    if (token.get()) byId("role").title = problem.message;
+    say(byId("closed"), token.get() ? USELESS : CLOSED);
   },
   lost(problem, seconds) {
     stop();
     lostAt ||= Date.now();
     nextTry = Date.now() + seconds * 1000;
     document.body.dataset.lost = "true";
-    say(byId("lost-why"), problem.message);
+    const what = problem.status ? "The node does not let us look" : "The node is lost";
+    say(byId("lost-why"), `${what}: ${problem.message}.`);
     byId("lost").hidden = false;
     document.title = "lost – kadtwisted";
     clearInterval(counting);

@@ -102,7 +102,7 @@ export async function follow(path, signal, heard, alive = () => {}) {
 // Keeps the stream of what the node does open, for as long as somebody looks at the page.
 //
 // `told` has functions: `event(name, data)`; `verdict(verdict)` while only that may be known;
-// `connected()`; `refused(problem)` where a token is missing; `lost(problem, seconds)`, after which
+// `connected()`; `refused()` where a token is missing, or not known; `lost(problem, seconds)`, after which
 // the node is asked again in so many seconds; and `paused()`.
 export class Connection {
   #told;
@@ -157,21 +157,21 @@ export class Connection {
       throw new Problem(0, "the node hung up");
     } catch (error) {
       if (this.#ending !== ending) return;
-      if (error.status === 401 || error.status === 403) await this.#lookFromOutside(error, ending);
+      if (error.status === 401 || error.status === 403) await this.#lookFromOutside(ending);
       else this.#lose(error);
     }
   }
 
   // Without a token that may read: the verdict, and no more.
-  async #lookFromOutside(problem, ending) {
+  async #lookFromOutside(ending) {
     clearTimeout(this.#watchdog);
-    this.#told.refused(problem);
+    this.#told.refused();
     try {
       const verdict = await readVerdict(ending.signal);
       if (this.#ending !== ending) return;
       this.#failures = 0;
       this.#told.verdict(verdict);
-      this.#timer = setTimeout(() => this.#lookFromOutside(problem, ending), 5000);
+      this.#timer = setTimeout(() => this.#lookFromOutside(ending), 5000);
     } catch (error) {
       if (this.#ending === ending) this.#lose(error);
     }

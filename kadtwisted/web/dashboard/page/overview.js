@@ -28,7 +28,7 @@ const NATS = {
   dependent: "behind a NAT that changes its port",
 };
 // Seconds that a clock may be off: half of what others forgive.
-const CLOCK_TOLERANCE = 300;
+const CLOCK_TOLERANCE = 150;
 
 export function showVerdict(word, sentence) {
   const tone = TONES[word] ?? "waiting";

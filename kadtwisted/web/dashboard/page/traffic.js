@@ -63,7 +63,7 @@ export function breakOff() {
   counters = null;
   served = {};
   const last = rates.data[0].at(-1);
-  if (last === undefined) return;
+  if (last === undefined || rates.data[1].at(-1) === null) return;
   rates.add(last + 0.001, null, null, null);
   times.add(last + 0.001, null, null);
 }

@@ -71,7 +71,9 @@ class Rooms:
             Route("GET", "/v1", Role.NONE, "What there is.", self._index),
             Route("GET", "/v1/openapi.json", Role.NONE, "This, for programs.", self._openapi),
         )
-        self._described = describe_routes(self.routes, __version__)
+        # Whoever likes may ask for these, so they are written once.
+        self._described = Answer(describe_routes(self.routes, __version__)).bytes()
+        self._listed = Answer({"routes": [_listed(each) for each in self.routes]}).bytes()
 
     def close(self) -> None:
         """Look at the node no more."""
@@ -80,16 +82,16 @@ class Rooms:
         self.metrics.stop()
 
     def _index(self, _: Call) -> Answer:
-        listed = [
-            {
-                "method": each.method,
-                "path": each.path,
-                "role": each.role.name.lower(),
-                "summary": each.summary,
-            }
-            for each in self.routes
-        ]
-        return Answer({"routes": listed})
+        return Answer(self._listed)
 
     def _openapi(self, _: Call) -> Answer:
         return Answer(self._described)
+
+
+def _listed(route: Route) -> dict[str, str]:
+    return {
+        "method": route.method,
+        "path": route.path,
+        "role": route.role.name.lower(),
+        "summary": route.summary,
+    }

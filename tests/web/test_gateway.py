@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from kadtwisted.errors import CannotListen, ConfigurationError
+from kadtwisted.web import calls
 from kadtwisted.web.gateway import Admission, Gateway, guarded
 from tests.daemon.fakes import a_get
 from tests.web.serving import ADMIN, FAR, READER, TOKENS, UNIX, WRITER, GatewayCase
@@ -231,6 +232,11 @@ class IndexTests(GatewayCase):
         self.assertEqual(operations, listed)
         self.assertEqual(len(listed), len(self.rooms.routes))
         self.assertIn("kadtwisted", json.dumps(described["info"]))
+
+    def test_what_anybody_may_ask_for_is_written_once(self) -> None:
+        self.patch(calls.json, "dumps", lambda _: self.fail("written again"))
+        for path in ("/v1", "/v1/openapi.json"):
+            self.assertEqual(self.ask("GET", path, token="").status, 200)
 
     def test_no_identifier_is_given_twice(self) -> None:
         paths = self.get("/v1/openapi.json").json["paths"]

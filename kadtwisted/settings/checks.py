@@ -7,6 +7,7 @@ only secret files are read.
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ WEAK_BELOW = 16
 what machines guess, but people choose words)."""
 FEW_CHARACTERS = 6
 """MAGIC: different bytes; a random secret of 16 hexadecimal digits nearly always has more."""
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://({_HOST.pattern})(:[0-9]{{1,5}})?/?")
 SECRET_FILE_BYTES = 65536
 """MAGIC: a secret file is a few lines; a larger file is a mistake (a wrong path)."""
 
@@ -47,6 +50,27 @@ def check_endpoint(text: str) -> str:
             f"{text!r:.200} says nowhere to listen: write tcp:8480:interface=127.0.0.1 or unix:…"
         )
     return text
+
+
+def check_host(text: str) -> str:
+    """A name by which HTTP clients call this machine, as it stands in a URL, without a port."""
+    if _HOST.fullmatch(text) is None:
+        raise ConfigurationError(
+            f"{text!r:.200} is no host name: write it as in a URL, without http:// and port, as "
+            "node.example, 192.0.2.7 or [2001:db8::7]"
+        )
+    return text.lower()
+
+
+def check_origin(text: str) -> str:
+    """Where pages come from, as browsers write it: a scheme, a host and a port that is not the
+    usual one.  All pages of no origin are ``null``, so that is nobody's name."""
+    if _ORIGIN.fullmatch(text) is None:
+        raise ConfigurationError(
+            f"{text!r:.200} is no origin: write SCHEME://HOST or SCHEME://HOST:PORT, as "
+            "https://app.example"
+        )
+    return text.removesuffix("/").lower()
 
 
 def check_address(text: str) -> str:

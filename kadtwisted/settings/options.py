@@ -161,8 +161,8 @@ _EVERYDAY = (
     _of(LogSettings, "format", argument="log-format"),
     _of(HttpSettings, "listen", {"check": checks.check_endpoint}, argument="http"),
     _of(HttpSettings, "tokens", argument="http-tokens", example="/etc/kademlia/http-tokens"),
-    _of(HttpSettings, "hosts"),
-    _of(HttpSettings, "origins"),
+    _of(HttpSettings, "hosts", {"check": checks.check_host}),
+    _of(HttpSettings, "origins", {"check": checks.check_origin}),
 )  # fmt: skip
 
 

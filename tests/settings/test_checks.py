@@ -31,6 +31,20 @@ class OptionTests(unittest.SynchronousTestCase):
         for bad in ("", "8480", "http://localhost", "localhost:8480"):
             self.assert_refused(config.check_endpoint, bad)
 
+    def test_hosts_that_never_come_are_refused(self) -> None:
+        for good in ("node.example", "my_node", "192.0.2.7", "[2001:db8::7]"):
+            self.assertEqual(config.check_host(good), good)
+        self.assertEqual(config.check_host("Node.Example"), "node.example")
+        for bad in ("", "node.example:8480", "http://node.example", "2001:db8::7", "*", "a b"):
+            self.assertIn("no host name", self.assert_refused(config.check_host, bad))
+
+    def test_origins_that_never_come_are_refused_and_those_that_anybody_has(self) -> None:
+        for good in ("https://app.example", "http://localhost:3000", "moz-extension://ab-1"):
+            self.assertEqual(config.check_origin(good), good)
+        self.assertEqual(config.check_origin("HTTPS://App.Example/"), "https://app.example")
+        for bad in ("", "null", "*", "app.example", "https://a.example/b", "https://*.example"):
+            self.assertIn("no origin", self.assert_refused(config.check_origin, bad))
+
     def test_network_names(self) -> None:
         self.assertEqual(config.check_network("fleet 7"), "fleet 7")
         self.assertIn("reserved", self.assert_refused(config.check_network, "mainline"))

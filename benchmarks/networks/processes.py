@@ -52,8 +52,13 @@ class KadtwistedNetwork:
             node = Node(self._reactor, self._settings, key)
             await node.start()
             if self._nodes:
-                await node.bootstrap([str(self._nodes[0].status().links[0].listening)])
+                await node.bootstrap([self.first_address])
             self._nodes.append(node)
+
+    @property
+    def first_address(self) -> str:
+        """Where the first node listens."""
+        return str(self._nodes[0].status().links[0].listening)
 
     async def put(self, node: int, key: str, value: bytes) -> bool:
         receipt = await self._patiently(self._nodes[node].put(key, value, wait="all"))

@@ -13,8 +13,8 @@ near a target name the same k, and of those behind them some would be missed (``
 
 Rules of this file.  It never guesses: where a part of a key's ball was not searched, or not lately,
 it says so.  A region is believed for :data:`BELIEVED` seconds; who joins it meanwhile gets its
-records from their holders, as after a single write.  Who is reported as lost is not named any more,
-and the next closest takes its place.  Regions and nodes are bounded, by forgetting all of them.
+records from their holders, as after a single write.  Who is reported as lost is not named until a
+lookup finds him again.  Regions and nodes are bounded, by forgetting all of them.
 
 Pure: it asks nobody, and ``now`` is an argument.
 """
@@ -75,7 +75,7 @@ class Regions:
         if len(self._stretches) > MOST_REGIONS or len(self._nodes) > MOST_NODES:
             self.forget()
         for start, end in stretches_of(target, reach, round_up=False):
-            self._search(Stretch(start, end, now))
+            self._replace(start, end, [Stretch(start, end, now)])
         for each in known:
             self._nodes[each.node_id] = each
         self._order = sorted(self._nodes)
@@ -86,10 +86,20 @@ class Regions:
             self._order.insert(bisect_left(self._order, contact.node_id), contact.node_id)
         self._nodes[contact.node_id] = contact
 
-    def lost(self, contact: Contact) -> None:
-        """Somebody does not answer any more."""
-        if self._nodes.pop(contact.node_id, None) is not None:
-            del self._order[bisect_left(self._order, contact.node_id)]
+    def lost(self, contact: Contact, since: float) -> None:
+        """Somebody who was asked at this moment does not answer.
+
+        He may be dead, or late.  So his place counts as one that was not searched, unless he was
+        found there since.
+        """
+        node_id = contact.node_id
+        place = bisect_right(self._stretches, (node_id, float("inf"))) - 1
+        found = self._stretches[place] if place >= 0 else None
+        if node_id not in self._nodes or (found and node_id < found.end and found.at > since):
+            return
+        del self._nodes[node_id]
+        del self._order[bisect_left(self._order, node_id)]
+        self._replace(node_id, node_id + 1, ())
 
     def forget(self) -> None:
         """Everything."""
@@ -163,17 +173,15 @@ class Regions:
             start = stretch.end
         return (start, end) if start < end else None
 
-    def _search(self, new: Stretch) -> None:
-        """Note a stretch in place of what it overlaps."""
+    def _replace(self, start: int, end: int, by: Sequence[Stretch]) -> None:
+        """These instead of what was known from ``start`` to just before ``end``."""
         kept: list[Stretch] = []
         for each in self._stretches:
-            if each.start < new.start < each.end:
-                kept.append(each._replace(end=new.start))
-            if each.start < new.end < each.end:
-                kept.append(each._replace(start=new.end))
-            if each.end <= new.start or each.start >= new.end:
-                kept.append(each)
-        self._stretches = list(_joined(sorted([*kept, new])))
+            if each.start < start:
+                kept.append(each._replace(end=min(each.end, start)))
+            if each.end > end:
+                kept.append(each._replace(start=max(each.start, end)))
+        self._stretches = list(_joined(sorted([*kept, *by])))
 
 
 def _joined(stretches: Iterable[Stretch]) -> Iterator[Stretch]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
+from kadtwisted.errors import KadtwistedError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.interfaces import INode
 from kadtwisted.model.announcing import Provider, Providers
@@ -42,6 +44,7 @@ from kadtwisted.model.status import (
     NodeStatus,
     RoutingStatus,
 )
+from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.watching.watch import Watch
 
 KEY = NodeKey.from_seed(bytes(32))
@@ -236,6 +239,9 @@ class FakeNode:
         """Each is answered as a put of its own."""
         given = list(entries)
         self.calls.append(("put_many", given, *_waits(wait)))
+        answers = self.answers.get("put_many")
+        if answers and isinstance(answer := answers.pop(0), Exception):
+            return fail(answer)
         return self._many([self.put(*each[:2], lifetime=each.lifetime) for each in given])
 
     def get_many(
@@ -247,11 +253,13 @@ class FakeNode:
         return self._many([self.get(each, mode=mode) for each in given])
 
     def _many(self, asked: list[Deferred[Any]]) -> Deferred[Any]:
-        made = [
-            each.addCallbacks(BulkResult, lambda failure: BulkResult(None, failure.value))
-            for each in asked
-        ]
-        return gatherResults(made).addCallback(tuple)
+        def failed(failure: Failure) -> BulkResult[Any]:
+            error = failure.value
+            if not isinstance(error, KadtwistedError):
+                failure.raiseException()
+            return BulkResult(None, error)
+
+        return all_of([each.addCallbacks(BulkResult, failed) for each in asked]).addCallback(tuple)
 
     def delete(self, key: str | bytes, *, wait: Wait = "quorum") -> Deferred[Receipt]:
         return self._answer("delete", key, *_waits(wait))

@@ -12,6 +12,7 @@ from kadtwisted.model.printable import described
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import BulkEntry, BulkResult, GetResult, Receipt, Wait
 from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.bulk.pool import Pool
 from kadtwisted.node.bulk.reading import BulkReading
 from kadtwisted.node.bulk.writing import BulkWriting, Draft
@@ -41,9 +42,10 @@ class Bulk:
     ) -> None:
         self._context = context
         self._neighbourhoods = Neighbourhoods(context, links)
-        self._writing = BulkWriting(context, operations, self._neighbourhoods)
-        self._reading = BulkReading(context, operations, values, self._neighbourhoods)
-        self._pool = Pool()
+        writes, reads = Pace(), Pace()
+        self._writing = BulkWriting(context, operations, self._neighbourhoods, writes)
+        self._reading = BulkReading(context, operations, values, self._neighbourhoods, reads)
+        self._writers, self._readers = Pool(writes), Pool(reads)
 
     async def put(
         self, entries: Sequence[BulkEntry], wait: Wait, go_on: GoOn
@@ -60,7 +62,7 @@ class Bulk:
                 return await self._writing.whole(draft, crowd, written)
             return written.published.receipt
 
-        return await self._pool.work_through(drafts, put, _by_key)
+        return await self._writers.work_through(drafts, put, _by_key)
 
     async def get(
         self, keys: Sequence[str | bytes | Reference], mode: Mode | None
@@ -76,7 +78,7 @@ class Bulk:
                 raise reference
             return await self._reading.get(key, mode, crowd)
 
-        return await self._pool.work_through(asked, get, lambda piece: _by_key(piece[1]))
+        return await self._readers.work_through(asked, get, lambda piece: _by_key(piece[1]))
 
     async def _gather(self, keys: Sequence[NodeID]) -> Crowd:
         return await self._neighbourhoods.gather(keys)

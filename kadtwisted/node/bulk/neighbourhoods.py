@@ -139,10 +139,10 @@ class Neighbourhoods:
         bits = self._context.parameters.id_bits
         return self._regions.setdefault(link.family, Regions(bits))
 
-    def lost(self, link: Link, contact: Contact) -> None:
-        """Somebody did not answer."""
+    def lost(self, link: Link, contact: Contact, since: float) -> None:
+        """Somebody who was asked at this moment did not answer."""
         if link.family in self._regions:
-            self._regions[link.family].lost(contact)
+            self._regions[link.family].lost(contact, since)
 
 
 def _end_of(waiting: list[Deferred[None]]) -> Deferred[None]:

@@ -1,30 +1,30 @@
-"""Many pieces of work, a few at a time, for all who have such work."""
+"""Many pieces of work, some at a time, for all who have such work."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred
 
 from kadtwisted.errors import KadtwistedError, NodeStopped
 from kadtwisted.model.results import BulkResult
+from kadtwisted.node.bulk.pace import MOST, Pace
 from kadtwisted.node.operations.searches import all_of
 
 T = TypeVar("T")
 W = TypeVar("W")
 
-AT_ONCE = 32
-"""MAGIC: values under way at once in one node, each with at most 60 requests: a quarter of what may
-be in flight, and more than enough where a round trip takes a fifth of a second."""
-
 
 class Pool:
-    """Does pieces of work, :data:`AT_ONCE` at a time, whoever's they are."""
+    """Does pieces of work of one sort, whoever's they are, as many at a time as its pace says."""
 
-    def __init__(self) -> None:
-        self._places = DeferredSemaphore(AT_ONCE)
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._under_way = 0
+        self._waiting: deque[Deferred[None]] = deque()
 
     async def work_through(
         self,
@@ -41,7 +41,8 @@ class Pool:
         results: dict[int, BulkResult[T]] = {}
         ordered = sorted(enumerate(pieces), key=lambda each: order(each[1]))
         left = iter([list(same) for _, same in groupby(ordered, lambda each: order(each[1]))])
-        workers = [self._worker(left, work, results) for _ in range(min(AT_ONCE, len(pieces)))]
+        count = min(int(MOST), len(pieces))
+        workers = [self._worker(left, work, results) for _ in range(count)]
         await all_of([Deferred.fromCoroutine(each) for each in workers])
         return tuple(results[number] for number in range(len(pieces)))
 
@@ -52,7 +53,7 @@ class Pool:
         results: dict[int, BulkResult[T]],
     ) -> None:
         for number, piece in chain.from_iterable(left):
-            await self._places.acquire()
+            await self._place()
             try:
                 results[number] = BulkResult(await work(piece))
             except (NodeStopped, CancelledError):
@@ -60,4 +61,17 @@ class Pool:
             except KadtwistedError as error:
                 results[number] = BulkResult(None, error)
             finally:
-                self._places.release()
+                self._under_way -= 1
+                self._go_on()
+
+    async def _place(self) -> None:
+        """Wait until one more may be under way; then it is."""
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        self._go_on()
+        await waiting
+
+    def _go_on(self) -> None:
+        while self._waiting and self._under_way < self._pace.at_once:
+            self._under_way += 1
+            self._waiting.popleft().callback(None)

@@ -26,6 +26,7 @@ from kadtwisted.model.messages import FindValue, Records, ReplyBody, Store
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import GetResult
 from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import Read, RecordOperations
 from kadtwisted.node.operations.storing import Home
@@ -50,11 +51,13 @@ class BulkReading:
         operations: RecordOperations,
         values: Values,
         neighbourhoods: Neighbourhoods,
+        pace: Pace,
     ) -> None:
         self._context = context
         self._operations = operations
         self._values = values
         self._neighbourhoods = neighbourhoods
+        self._pace = pace
 
     async def get(
         self, asked: str | bytes | Reference, mode: Mode | None, crowd: Crowd
@@ -77,10 +80,15 @@ class BulkReading:
         homes = await self._neighbourhoods.homes(reference.key, crowd)
         if homes is None:
             return None
+        began = self._context.world.now()
         asking = _Asking(self._context, rules, reference.key, homes)
         found = await asking.first() if mode == "first" else await asking.latest()
+        now = self._context.world.now()
         for link, contact in asking.silent:
-            self._neighbourhoods.lost(link, contact)
+            self._neighbourhoods.lost(link, contact, began)
+            self._pace.lost(began, now)
+        if not asking.silent:
+            self._pace.took(began, now)
         if found is None or any(rules.supersedes(each.record, found.record) for each in local):
             return None
         return Read((found,), (), local)

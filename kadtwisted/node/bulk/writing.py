@@ -20,6 +20,7 @@ from kadtwisted.model.messages import Store
 from kadtwisted.model.record import Value
 from kadtwisted.model.results import Acknowledgement, Receipt
 from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import RecordOperations
 from kadtwisted.node.operations.storing import Home
@@ -43,6 +44,7 @@ class Written(NamedTuple):
 
     published: Published
     homes: Sequence[Home] = ()
+    began: float = 0.0
 
 
 class BulkWriting:
@@ -53,10 +55,13 @@ class BulkWriting:
         context: NodeContext,
         operations: RecordOperations,
         neighbourhoods: Neighbourhoods,
+        pace: Pace,
     ) -> None:
         self._context = context
         self._operations = operations
         self._neighbourhoods = neighbourhoods
+        self._pace = pace
+        self._now = context.world.now
 
     async def put(self, draft: Draft, crowd: Crowd) -> Written:
         """Store a value; fails as a single put does."""
@@ -72,20 +77,22 @@ class BulkWriting:
     async def _direct(self, draft: Draft, homes: Sequence[Home]) -> Written | None:
         """Store it on its keepers; ``None`` if that is not enough."""
         key, v, lifetime = draft
+        began = self._now()
         rules = VALUE.remembering()
         wanted = Value(key, 0, False, v)
         data = next(records_to_try(rules, wanted, (), self._context.clock.network_time()))
         body = Store(data, self._operations.remaining(rules, data, lifetime))
         spread = await self._operations.storing.store_known(homes, key, body)
-        self._note_lost(spread.outcomes, homes)
+        if not self._note_lost(spread.outcomes, homes, began):
+            self._pace.took(began, self._now())
         if not _is_good(spread.outcomes, homes):
             spread.cancel()
             return None
         stored = published(rules, Attempt(body, (spread,)), (), self._operations.storing)
-        return Written(stored, homes)
+        return Written(stored, homes, began)
 
-    def _note_lost(self, outcomes: Sequence[Outcome], homes: Sequence[Home]) -> bool:
-        """Who is silent is not asked for the values that follow; whether anybody is."""
+    def _note_lost(self, outcomes: Sequence[Outcome], homes: Sequence[Home], began: float) -> bool:
+        """Who is silent is looked for again before the values that follow; whether anybody is."""
         silent = {
             each.where
             for each in outcomes
@@ -94,7 +101,9 @@ class BulkWriting:
         for home in homes if silent else ():
             for contact in home.keepers:
                 if str(contact) in silent:
-                    self._neighbourhoods.lost(home.link, contact)
+                    self._neighbourhoods.lost(home.link, contact, began)
+        if silent:
+            self._pace.lost(began, self._now())
         return bool(silent)
 
     async def whole(self, draft: Draft, crowd: Crowd, written: Written) -> Receipt:
@@ -104,12 +113,12 @@ class BulkWriting:
         silent, it is stored on those who take their places.  Cancelling this cancels the STOREs
         that are left.
         """
-        stored, homes = written
+        stored, homes, began = written
         receipt = await stored.whole()
         outcomes = [each for spread in stored.spreads for each in spread.outcomes]
         if homes and any(map(_is_newer, outcomes)):
             return await (await self._alone(draft)).whole()
-        if homes and self._note_lost(outcomes, homes):
+        if homes and self._note_lost(outcomes, homes, began):
             await self._stand_in(draft, crowd, written)
         return receipt
 

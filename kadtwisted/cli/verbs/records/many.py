@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -45,6 +46,12 @@ AT_A_TIME = 4096
 """MAGIC: lines that are sorted together; with values of 1,000 bytes they take some 10 MB."""
 REQUEST_BYTES = 48 * 1024
 """MAGIC: of the lines in one request; its own line may have 64 KiB."""
+
+FIRST_VALUES = 32
+"""MAGIC: values of the first request."""
+QUICK = (1.0, 3.0)
+"""MAGIC: seconds; of a request that takes less the next is larger, of one that takes more it is
+smaller."""
 
 
 class Work(NamedTuple):
@@ -143,6 +150,7 @@ class _Run:
         self._node = node
         self._journal = journal
         self.progress = Progress(session.world.stderr)
+        self._size = FIRST_VALUES
         self.counts: dict[str, int] = dict.fromkeys(("done", "failed", "missing", "before"), 0)
 
     async def take(self, chunk: Sequence[Line]) -> None:
@@ -150,9 +158,22 @@ class _Run:
         left = [each for each in chunk if not self._journal.has(each)]
         self.counts["before"] += len(chunk) - len(left)
         self.progress.step(len(chunk) - len(left))
-        for request in _requests(sorted(left, key=lambda each: (each.key, each.number))):
+        left.sort(key=lambda each: (each.key, each.number))
+        while left:
+            request = left[: _fitting(left, self._size)]
+            del left[: len(request)]
+            began = time.monotonic()
             await self._send(request)
+            self._adapt(len(request), time.monotonic() - began)
             self.progress.step(len(request))
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        """Let the next request take one to three seconds: an interruption loses no more than one,
+        and what is done is seen soon."""
+        if seconds > QUICK[1]:
+            self._size = max(count // 2, 1)
+        elif seconds < QUICK[0]:
+            self._size = min(2 * self._size, MAX_VALUES)
 
     async def _send(self, lines: Sequence[Line]) -> None:
         work = self._work
@@ -183,19 +204,14 @@ class _Run:
         return f"interrupted: {count_of(done, 'line')} done{then}"
 
 
-def _requests(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """The lines that are sent together."""
-    request: list[Line] = []
+def _fitting(lines: Sequence[Line], most: int) -> int:
+    """How many of the first lines fit into one request, at least 1 and at most so many."""
     size = 0
-    for each in lines:
-        length = len(json.dumps(each.request)) + 2
-        if request and (size + length > REQUEST_BYTES or len(request) == MAX_VALUES):
-            yield request
-            request, size = [], 0
-        request.append(each)
-        size += length
-    if request:
-        yield request
+    for count, each in enumerate(lines[:most]):
+        size += len(json.dumps(each.request)) + 2
+        if count and size > REQUEST_BYTES:
+            return count
+    return min(most, len(lines))
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""What --from notes while it works: what is done stays done, whatever happens to the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial import unittest
+
+from kadtwisted.cli.verbs.records.journal import BadJournal, Done, Journal
+from kadtwisted.cli.verbs.records.lines import Line, to_get
+
+NOW = 1000.0
+
+
+def line(number: int, name: str = "name") -> Line:
+    return to_get(number, name.encode())
+
+
+class JournalTests(unittest.SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+
+    def journal(self, verb: str = "put", network: str = "kad", now: float = NOW) -> Journal:
+        opened = Journal(self.path, verb, network, now)
+        self.addCleanup(opened.close)
+        return opened
+
+    def test_what_is_done_is_done(self) -> None:
+        first = self.journal()
+        first.note([Done(line(2), 0.0), Done(line(70), NOW + 5)])
+        first.note([])
+        first.close()
+        again = self.journal()
+        self.assertEqual([again.has(line(e)) for e in (1, 2, 3, 70, 71)], [0, 1, 0, 1, 0])
+        self.assertFalse(again.has(line(2, "changed")))
+
+    def test_what_has_expired_is_not(self) -> None:
+        first = self.journal()
+        first.note([Done(line(1), NOW + 5), Done(line(2), NOW + 50), Done(line(3), 0.0)])
+        first.close()
+        again = self.journal(now=NOW + 10)
+        self.assertEqual([again.has(line(e)) for e in (1, 2, 3)], [False, True, True])
+
+    def test_the_last_word_counts(self) -> None:
+        first = self.journal()
+        first.note([Done(line(1, "old"), 0.0)])
+        first.note([Done(line(1, "new"), 0.0)])
+        first.close()
+        again = self.journal()
+        self.assertEqual([again.has(line(1, e)) for e in ("old", "new")], [False, True])
+
+    def test_wherever_it_was_torn(self) -> None:
+        first = self.journal()
+        first.note([Done(line(number), 0.0) for number in range(1, 4)])
+        first.close()
+        whole = self.path.read_bytes()
+        head = whole.index(b"\n") + 1
+        for length in range(head, len(whole) + 1):
+            self.path.write_bytes(whole[:length])
+            again = self.journal()
+            done = whole[head:length].count(b"\n")
+            self.assertEqual([again.has(line(e)) for e in (1, 2, 3)], [done > e for e in range(3)])
+            again.note([Done(line(9), 0.0)])
+            again.close()
+            self.assertTrue(self.journal().has(line(9)))
+
+    def test_of_something_else(self) -> None:
+        self.journal().close()
+        for verb, network in (("get", "kad"), ("put", "other")):
+            self.assertRaises(BadJournal, self.journal, verb, network)
+        head = self.path.read_bytes()
+        for text in (
+            b"my thesis",
+            b"my thesis\n",
+            head + b"nonsense\n",
+            head + b"1 xyz 0\n",
+            head + b"-1 0 0\n",
+            head + b"9999999999999 0 0\n",
+            head + b"1 " + b"f" * 17 + b" 0\n",
+        ):
+            self.path.write_bytes(text)
+            error = self.assertRaises(BadJournal, self.journal)
+            self.assertIn("--resume", str(error))
+            self.assertEqual(self.path.read_bytes(), text)
+
+    def test_where_nothing_can_be_written(self) -> None:
+        error = self.assertRaises(BadJournal, Journal, Path("/nowhere/file"), "put", "kad", NOW)
+        self.assertIn("/nowhere/file", str(error))
+
+    def test_none_at_all(self) -> None:
+        none = Journal(None, "put", "kad", NOW)
+        none.note([Done(line(1), 0.0)])
+        self.assertFalse(none.has(line(1)))
+        none.remove()
+
+    def test_when_all_is_done_it_goes(self) -> None:
+        done = self.journal()
+        done.remove()
+        done.remove()
+        self.assertFalse(self.path.exists())

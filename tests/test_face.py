@@ -30,7 +30,8 @@ FACES = ("kadtwisted", "kadtwisted.simulation", "kadtwisted.testing")
 ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
-        *("BadExport", "BadInput", "CannotWrite", "CannotWriteExport", "ControlRefused"),
+        *("BadExport", "BadInput", "BadJournal", "BadLines", "CannotWrite"),
+        *("CannotWriteExport", "ControlRefused"),
         *("CannotLog", "ControlUnavailable", "NoCluster", "NoCompletion", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "OtherProgram", "Unreadable", "UsageError"),
         # The web door, whose clients see problems.

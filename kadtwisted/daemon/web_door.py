@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError
 from kadtwisted.interfaces import INode
-from kadtwisted.model.contact import Endpoint
+from kadtwisted.model.contact import Endpoint, is_loopback
 from kadtwisted.settings.daemon_settings import DaemonSettings, HttpSettings
 from kadtwisted.state.keyring import KEYS_DIRECTORY, KeyRing
 from kadtwisted.web.access import Role, Tokens, load_tokens, make_tokens_file
@@ -62,7 +62,7 @@ class WebDoor:
             opening: Deferred[Any] = gateway.listen(each).addErrback(failures.append)
             if failures:
                 failures[0].raiseException()
-            opening.addCallback(self._opened, failures).addErrback(self._lost)
+            opening.addCallback(self._opened, failures, each).addErrback(self._lost)
 
     def close(self) -> Deferred[Any]:
         """Hang up on everybody.  Never fails."""
@@ -114,10 +114,16 @@ class WebDoor:
     def _lost(self, failure: Failure) -> None:
         self._tell_failure(failure.value or ConnectionError("HTTP"))
 
-    def _opened(self, port: IListeningPort, failures: list[Failure]) -> None:
+    def _opened(self, port: IListeningPort, failures: list[Failure], description: str) -> None:
         for failure in failures:
             failure.raiseException()
         place: Any = port.getHost()
         is_path = isinstance(place, UNIXAddress)
         where = os.fsdecode(place.name) if is_path else Endpoint(place.host, place.port)
         self._log.info("HTTP is answered at {where}", where=where)
+        if not (is_path or is_loopback(place.host) or description.startswith("ssl:")):
+            self._log.warn(
+                "{description}: other machines can ask there, and whoever hears it on its way has "
+                "the tokens: take ssl:, or add interface=127.0.0.1",
+                description=description,
+            )

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, capturedLogs
+from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.trial import unittest
 
 from kadtwisted.daemon.web_door import TOKENS_FILE, WebDoor
@@ -21,11 +21,12 @@ from tests.daemon.fakes import FakeNode
 
 
 class OpenedPort:
-    def __init__(self, opened: list[Any]) -> None:
+    def __init__(self, opened: list[Any], interface: str) -> None:
         self._opened = opened
+        self._host = interface or "127.0.0.1"
 
     def getHost(self) -> IPv4Address:
-        return IPv4Address("TCP", "127.0.0.1", 8480)
+        return IPv4Address("TCP", self._host, 8480)
 
     def stopListening(self) -> Deferred[None]:
         self._opened.remove(self)
@@ -39,10 +40,10 @@ class ListeningReactor(Clock):
         super().__init__()
         self.opened: list[Any] = []
 
-    def listenTCP(self, port: int, *_: object, **__: object) -> OpenedPort:
+    def listenTCP(self, port: int, *_: object, interface: str = "", **__: object) -> OpenedPort:
         if port == 1:
             raise CannotListen("taken")
-        opened = OpenedPort(self.opened)
+        opened = OpenedPort(self.opened, interface)
         self.opened.append(opened)
         return opened
 
@@ -81,6 +82,18 @@ class WebDoorTests(unittest.SynchronousTestCase):
         self.successResultOf(door.close())
         self.successResultOf(door.close())
         self.assertEqual((self.reactor.opened, self.reactor.getDelayedCalls()), ([], []))
+
+    def test_a_place_where_tokens_can_be_heard_is_warned_of(self) -> None:
+        warned = {}
+        for place in ("tcp:8480:interface=127.0.0.1", "tcp:8480:interface=0.0.0.0"):
+            door = self.door(place)
+            with capturedLogs() as told:
+                door.open(FakeNode())
+            warned[place] = [each for each in told if each["log_level"] is LogLevel.warn]
+            self.successResultOf(door.close())
+        near, far = warned.values()
+        self.assertEqual((len(near), len(far)), (0, 1))
+        self.assertIn("0.0.0.0", far[0]["description"])
 
     def said(self, events: list[LogEvent]) -> list[LogEvent]:
         return [each for each in events if "where" in each]

@@ -32,6 +32,7 @@ from kadtwisted.parameters import NodeSettings
 from kadtwisted.web.access import Role, Token, Tokens
 from kadtwisted.web.gateway import Admission, Gateway
 from kadtwisted.web.index import Rooms, Served
+from kadtwisted.web.live import activity
 from tests.dashboard.strange_nodes import STRANGE
 
 LOOPBACK = "127.0.0.1"
@@ -89,6 +90,10 @@ class Host:
     async def do_reopen(self) -> None:
         """Answer at the same port again."""
         await self.open(self.port)
+
+    async def do_upgrade(self, version: str) -> None:
+        """Be another version of the program, as far as one can see."""
+        activity.__version__ = version  # type: ignore[attr-defined]
 
     async def do_stop(self, number: str) -> str:
         """A node ends without a word to the others; its ID."""

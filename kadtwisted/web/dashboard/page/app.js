@@ -11,7 +11,7 @@ import { breakOff, hearRequests, hearStatus } from "./traffic.js";
 
 // The status comes by itself; the rest is asked for in turn, one request in two seconds.
 const POLL = 2000;
-const LONGEST_POLL = 20000;
+const LONGEST_POLL = 20_000;
 const TURNS = [
   ["/v1/routing", showRouting],
   [`/v1/own?limit=${MOST_SHOWN}`, showOwn],
@@ -31,7 +31,10 @@ let lostAt = 0;
 let nextTry = 0;
 let counting = 0;
 let polling = 0;
+let polls = 0; // the number of the present row of polls: what is left of an earlier one ends
+let polledAt = -POLL;
 let turn = 0;
+let version = "";
 let uptime = 0;
 
 const events = {
@@ -53,9 +56,11 @@ const connection = new Connection({
   connected(hello) {
     found();
     open(hello.role, MAY[hello.role] ?? hello.role);
-    say(byId("version"), hello.version);
-    clearTimeout(polling);
-    poll();
+    // Another version of the program has another page.
+    if (version && version !== hello.version) location.reload();
+    version = hello.version;
+    say(byId("version"), version);
+    beginPolls();
   },
   event(name, data) {
     events[name]?.(data);
@@ -106,23 +111,28 @@ function found() {
 
 function stop() {
   clearTimeout(polling);
-  polling = 0;
+  polls += 1;
   breakOff();
 }
 
-async function poll() {
+function beginPolls() {
+  clearTimeout(polling);
+  polls += 1;
+  polling = setTimeout(poll, Math.max(0, polledAt + POLL - performance.now()), polls);
+}
+
+async function poll(row) {
   const [path, show] = TURNS[turn % TURNS.length];
   turn += 1;
-  const mine = (polling = setTimeout(poll, 2 * LONGEST_POLL));
+  polledAt = performance.now();
   try {
     show(await askJson(path, { signal: AbortSignal.timeout(LONGEST_POLL) }));
   } catch (error) {
-    if (!(error instanceof Problem) && error.name !== "TimeoutError") throw error;
+    if (!(error instanceof Problem)) throw error;
     // The stream tells whether the node is lost.
+  } finally {
+    if (row === polls) polling = setTimeout(poll, POLL, row);
   }
-  if (polling !== mine) return;
-  clearTimeout(mine);
-  polling = setTimeout(poll, POLL);
 }
 
 function count() {

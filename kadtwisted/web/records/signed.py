@@ -15,7 +15,7 @@ from kadtwisted.api import describe
 from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.arguments import SEQUENCE_END
 from kadtwisted.api.operations import Operations
-from kadtwisted.errors import InvalidInput, Superseded
+from kadtwisted.errors import InvalidInput, SigningKeyError, Superseded
 from kadtwisted.identity.signing import SigningKey
 from kadtwisted.interfaces import INode
 from kadtwisted.state.keyring import KeyExists, KeyRing, NoSuchKey
@@ -87,9 +87,15 @@ class Signed:
         return tuple(routes)
 
     def keys(self, _: Call) -> Answer:
-        """All keys, as far as their files can be read."""
+        """All keys; those whose files cannot be used are named apart."""
         ring = self._ring()
-        return Answer({"keys": [_described(each, ring.key(each)) for each in ring.names()]})
+        keys, unusable = [], []
+        for name in ring.names():
+            try:
+                keys.append(_described(name, ring.key(name)))
+            except SigningKeyError:
+                unusable.append(name)
+        return Answer({"keys": keys, **({"unusable": unusable} if unusable else {})})
 
     def key(self, call: Call) -> Answer:
         """One of them."""

@@ -34,6 +34,14 @@ class KeyTests(GatewayCase):
         self.ask("POST", "/v1/keys/registry", token=ADMIN)
         self.refused(self.ask("POST", "/v1/keys/registry", token=ADMIN), 409, "already")
 
+    def test_one_whose_file_cannot_be_used_hides_no_other(self) -> None:
+        made = self.ask("POST", "/v1/keys/registry", token=ADMIN).json
+        (self.path / "keys" / "broken").write_text("no key")
+        (self.path / "keys" / "folder").mkdir()
+        told = self.get("/v1/keys")
+        self.assertEqual(told.status, 200)
+        self.assertEqual(told.json, {"keys": [made], "unusable": ["broken", "folder"]})
+
     def test_names(self) -> None:
         self.refused(self.ask("POST", "/v1/keys/..%2Fx", token=ADMIN), 400, "letters")
         self.refused(self.get("/v1/keys/none"), 404, "POST /v1/keys/none")

@@ -57,5 +57,5 @@ class OrderTests(ProcessesTestCase):
 class RestartTests(ProcessesTestCase):
     async def test_daemons_come_back_together(self) -> None:
         sizes = ("--daemons", "4", "--records", "400", "--within", "1")
-        times = ("--watch", "0.2", "--alone", "0.15", "--spread", "0")
+        times = ("--watch", "1.5", "--alone", "1.4", "--spread", "0")  # minutes, of a busy machine
         await self.assert_kept("restart", *sizes, *times)

@@ -13,7 +13,14 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.integration.processes import OF_COVERAGE, TWISTD, ProcessTestCase, Program, Result
+from tests.integration.processes import (
+    OF_COVERAGE,
+    TWISTD,
+    ProcessTestCase,
+    Program,
+    Result,
+    patiently,
+)
 
 IS_ROOT = os.geteuid() == 0
 SERVANT = "daemon" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
@@ -79,7 +86,7 @@ class UsersTestCase(ProcessTestCase):
         return "kademlia", "--state-dir", str(self.state), *where
 
     async def kad_as(self, user: str, *argv: str) -> Result:
-        command = (sys.executable, "-c", _KAD, user, *argv)
+        command = (sys.executable, "-c", _KAD, user, *patiently(argv))
         result = await self.run_to_end(*command, "--state-dir", str(self.state))
         self.assertNotIn("Traceback", result.err)
         return result

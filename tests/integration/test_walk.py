@@ -6,7 +6,7 @@ import json
 import shlex
 import socket
 
-from tests.integration.processes import KAD, ProcessTestCase, free_port
+from tests.integration.processes import KAD, PATIENCE, ProcessTestCase, free_port
 
 
 class WalkTests(ProcessTestCase):
@@ -153,7 +153,7 @@ class EndingTests(ProcessTestCase):
         """Fires when the first datagram arrives at the silent port."""
         from twisted.internet import reactor, threads
 
-        self.silent.settimeout(60)
+        self.silent.settimeout(PATIENCE)
         return threads.deferToThreadPool(
             reactor,
             reactor.getThreadPool(),

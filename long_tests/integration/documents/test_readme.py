@@ -21,13 +21,13 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from tests.integration.processes import OPERATORS_OWN, ROOT, free_port
+from tests.integration.processes import IMPATIENT, OPERATORS_OWN, PATIENCE, ROOT, free_port
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(
     r"[0-9a-f]{8}…[0-9a-f]{8}|[0-9a-f]{10,}…?|\d+(?:[.,]\d+)? m?s\b|:\d{5}\b|\d+ s ago"
 )
-PATIENCE = 150.0
+_IMPATIENT = re.compile(rf"^kad ({'|'.join(IMPATIENT)})\b")
 
 
 class Step:
@@ -58,7 +58,7 @@ def tour() -> Iterator[Step]:
 
 
 class TourTests(unittest.TestCase):
-    timeout = 900.0
+    timeout = 3600.0
 
     def setUp(self) -> None:
         self.place = Path(tempfile.mkdtemp())  # short: sockets lie in it
@@ -92,7 +92,7 @@ class TourTests(unittest.TestCase):
 
     def run_line(self, line: str) -> str:
         # Who types has more patience than kad where the machine is busy.
-        patient = re.sub(r"^kad (get|put|delete|ping|find-node)\b", r"kad \1 --timeout 100", line)
+        patient = re.sub(_IMPATIENT, rf"kad \1 --timeout {PATIENCE}", line)
         done = subprocess.run(
             ["bash", "-c", patient],
             cwd=self.here,

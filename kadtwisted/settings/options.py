@@ -159,7 +159,10 @@ _EVERYDAY = (
     _of(NodeSettings, "agent", {"check": checks.check_agent}, example="my node"),
     _of(LogSettings, "level", argument="log-level", reloadable=True),
     _of(LogSettings, "format", argument="log-format"),
-    _of(HttpSettings, "listen", {"check": checks.check_endpoint}, argument="http"),
+    _of(
+        HttpSettings, "listen",
+        {"check": checks.check_endpoint, "together": checks.each_once}, argument="http",
+    ),
     _of(HttpSettings, "tokens", argument="http-tokens", example="/etc/kademlia/http-tokens"),
     _of(HttpSettings, "hosts", {"check": checks.check_host}),
     _of(HttpSettings, "origins", {"check": checks.check_origin}),

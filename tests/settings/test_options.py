@@ -77,6 +77,12 @@ class TableTests(unittest.SynchronousTestCase):
             [each.key for each in OPTIONS.values() if each.reloadable], ["bootstrap", "log.level"]
         )
 
+    def test_a_place_for_http_that_is_given_twice_is_one(self) -> None:
+        given = ["tcp:1", "unix:/x", "tcp:1"]
+        self.assertEqual(
+            OPTIONS["http.listen"].kind.of_toml(given, Path("/")), ("tcp:1", "unix:/x")
+        )
+
     def test_what_is_shown_is_the_default_or_an_example(self) -> None:
         self.assertEqual(OPTIONS["network"].shown, '"kad"')
         self.assertEqual(OPTIONS["state_dir"].shown, '"/var/lib/kademlia"')

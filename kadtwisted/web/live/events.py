@@ -76,7 +76,8 @@ class NodeEvents:
             call, self._clock, lambda: self._gone(stream), lambda: self._go_on(stream)
         )
         self._listeners[stream] = missed
-        if missed == self._number:
+        if missed == self._number or missed < self._number - len(self._kept):
+            # A newcomer, or one that has missed events that are not kept: maybe a verdict.
             stream.send(
                 "verdict", describe_status.of_verdict(self._node.health()), self._identifier(missed)
             )

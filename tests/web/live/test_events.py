@@ -61,6 +61,19 @@ class EventsTests(StreamCase):
         self.assertEqual((len(found), found[0]["data"]), (KEPT, {"number": 10}))
         connection.leave()
 
+    def test_who_missed_more_than_is_kept_hears_the_verdict_too(self) -> None:
+        connection, _ = self.listen()
+        connection.leave()
+        for number in range(KEPT + 10):
+            self.rooms.events.tell("lookup", {"number": number})
+        connection, told = self.listen("run-5")
+        self.assertEqual([each["event"] for each in told[:2]], ["verdict", "lookup"])
+        self.assertEqual(len(told), 1 + KEPT)
+        connection.leave()
+        connection, told = self.listen("run-10")
+        self.assertEqual([each["event"] for each in told], ["lookup"] * KEPT)
+        connection.leave()
+
     def test_nothing_is_looked_at_before_the_first_and_after_the_end(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
         connection, _ = self.listen()

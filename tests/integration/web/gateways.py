@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, NamedTuple
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -14,18 +12,7 @@ from twisted.python.failure import Failure
 
 from tests.integration.daemons import DaemonsTestCase
 from tests.integration.processes import PATIENCE, Program
-
-
-class Heard(NamedTuple):
-    """One answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+from tests.web.serving import Response, response_from
 
 
 class Client(Protocol):
@@ -89,7 +76,7 @@ class GatewaysTestCase(DaemonsTestCase):
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", where: str = "", **headers: str
-    ) -> Heard:
+    ) -> Response:
         """The answer to one request, as an admin's unless it says otherwise."""
         client = await self.connect(where)
         told = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body))}
@@ -98,7 +85,4 @@ class GatewaysTestCase(DaemonsTestCase):
         lines = [f"{method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in told.items()), "", ""]
         client.transport.write("\r\n".join(lines).encode() + body)
         await client.closed.addTimeout(PATIENCE, reactor)
-        head, _, answer = client.heard.partition(b"\r\n\r\n")
-        first, *rest = head.decode().split("\r\n")
-        known = {n.lower(): v.strip() for n, _, v in (each.partition(":") for each in rest)}
-        return Heard(int(first.split()[1]), known, answer)
+        return response_from(client.heard)

@@ -127,6 +127,8 @@ def assemble(lasting: LastingParts) -> Assembly:
         link.watch(_ToHandlers(links, handlers))
         link.watch(_ToUpkeep(maintenance, link.family))
         link.watch(_ToPortmapper(portmapper))
+    reaching = Reaching(context, links, portmapper)
+    bootstrap.before_joining = reaching.probe_first
     return Assembly(
         links,
         operations,
@@ -139,7 +141,7 @@ def assemble(lasting: LastingParts) -> Assembly:
         watches,
         portmapper,
         introducing,
-        Reaching(context, links, portmapper),
+        reaching,
     )
 
 

@@ -1,16 +1,17 @@
 """Bootstrapping: saying hello to given addresses, finding our place, making ourselves known.
 
-After the hellos a node looks up its own ID, then an ID in each of its farther buckets (paper,
+After the hellos, and what its owner wants done before others hear from it, a node looks up its own
+ID, then an ID in each of its farther buckets (paper,
 section 2.3).  A full node then pings all its contacts with the token it was given, because other
 nodes remember only a sender that has shown a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import (
@@ -44,6 +45,10 @@ MAX_BUCKET_LOOKUPS = 16
 """Lookups of farther buckets in a bootstrap: a network of 2 ** 16 x k nodes fills no more."""
 
 
+def _nothing(_: Family) -> Deferred[None]:
+    return succeed(None)
+
+
 class First(NamedTuple):
     """The first answer to several hellos, or ``None``; and the failures that came before it."""
 
@@ -60,11 +65,16 @@ class Greeting(NamedTuple):
 
 
 class Bootstrap:
-    """The bootstrap operation of one node, and the parts of it that others need."""
+    """The bootstrap operation of one node, and the parts of it that others need.
+
+    Its owner may set ``before_joining``: it is called for each link over which a hello was
+    answered, and what it returns is waited for.
+    """
 
     def __init__(self, context: NodeContext, links: Links) -> None:
         self._context = context
         self._links = links
+        self.before_joining: Callable[[Family], Deferred[None]] = _nothing
         self._short_lived = context.read_only
         self.found_itself = False
         """Whether the node itself was among the addresses to join through: it is one of those that
@@ -81,6 +91,7 @@ class Bootstrap:
         if not answered:
             raise BootstrapFailed(_nobody(failures), failures, own)
         links = dict.fromkeys(answered.values())
+        await all_of([self.before_joining(link.family) for link in links])
         await all_of([Deferred.fromCoroutine(self._settle(link, gently)) for link in links])
         known = sum(len(link.table) for link in self._links.values())
         return BootstrapResult(tuple(answered), failures, known)

@@ -12,10 +12,12 @@ an earlier run, too, for its NAT may still know them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, islice
 from math import inf
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +34,7 @@ from kadtwisted.node.context import NodeContext
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.observer import LinkObserver
 from kadtwisted.node.port.protocol import Hear
+from kadtwisted.node.reaching.arrivals import Arrivals
 
 AT_ONCE = 2
 """Probes of a round that are under way at the same time."""
@@ -39,8 +42,12 @@ PATIENCE = 3.0
 """Seconds for a promised PING: it is sent when the promise is."""
 SETTLE = 2.0
 """MAGIC: seconds until the first round, after a start and a move: a join takes about as long."""
-NOTED = 64
-"""Senders of a round that are remembered: a PING may come before the promise of it."""
+FIRST = 4
+"""Probes before a node joins.  MAGIC: two must come from hosts to which it has not written."""
+FIRST_PATIENCE = 0.5
+"""MAGIC: seconds for the PING of such a probe after the promise of it, which goes a longer way."""
+FIRST_AT_MOST = 2.0
+"""Seconds by which this delays a join at most.  MAGIC: a few round trips, or one that is lost."""
 
 
 class Measuring(LinkObserver):
@@ -74,8 +81,7 @@ class Measuring(LinkObserver):
         self._not_before = 0.0
         self._timer: IDelayedCall | None = None
         self._round: Deferred[Any] | None = None
-        self._noted: dict[bytes, bool] = {}
-        self._awaited: dict[bytes, Deferred[bool]] = {}
+        self._arrivals = Arrivals(context.reactor)
         self._log = Logger(namespace="kadtwisted.node")
         link.watch(self)
 
@@ -235,11 +241,45 @@ class Measuring(LinkObserver):
             self._attend()
             self._arm()
         if self._round is not None:
-            if len(self._noted) < NOTED:
-                self._noted[key] = quiet
-            waiting = self._awaited.pop(key, None)
-            if waiting is not None:
-                waiting.callback(quiet)
+            self._arrivals.came(key, quiet)
+
+    # --- Before it joins ---------------------------------------------------------------------
+
+    def probe_first(self) -> Deferred[None]:
+        """Before a node behind a NAT joins, have those through which it joins send it probes: in a
+        small network it will soon have written to everybody, and it has to nobody else yet.
+
+        Fires when others have reached it, or when it does not look so; it judges nothing else.
+        """
+        done: Deferred[None] = Deferred()
+        if self._running and self._round is None and self._waits_for_a_verdict():
+            probing: Deferred[Any] = Deferred.fromCoroutine(self._probe_first())
+            self._round = probing
+            probing.addTimeout(FIRST_AT_MOST, self._reactor)
+            probing.addBoth(self._first_ended).addBoth(done.callback)
+        else:
+            done.callback(None)
+        return done
+
+    def _waits_for_a_verdict(self) -> bool:
+        """Whether it serves nobody because nothing was measured yet."""
+        nothing_known = self.verdict.verdict is Reachability.UNKNOWN and not self.verdict.measured
+        return nothing_known and self.behind_nat and not self.is_mapped()
+
+    async def _probe_first(self) -> None:
+        for introducer in islice(cycle(self._introducers(self._public())), FIRST):
+            if self.verdict.verdict is not Reachability.UNKNOWN:
+                return
+            third = await self._asked_for_probe(introducer)
+            if third and await self._arrivals.of(third, FIRST_PATIENCE) is None:
+                return
+
+    def _first_ended(self, result: object) -> None:
+        self._round = None
+        self._arrivals.forget()
+        if isinstance(result, Failure) and not result.check(CancelledError, TookTooLong):
+            self._faults.report("reaching", "a probe could not be made", result)
+        self._arm()
 
     # --- Rounds ------------------------------------------------------------------------------
 
@@ -302,7 +342,7 @@ class Measuring(LinkObserver):
     def _ended(self, results: object) -> None:
         """A round has ended, by itself."""
         self._round = None
-        self._noted.clear()
+        self._arrivals.forget()
         if isinstance(results, list):
             for ok, result in results:
                 if not ok and not result.check(CancelledError):
@@ -329,35 +369,25 @@ class Measuring(LinkObserver):
 
     async def _probe(self, introducer: Contact) -> None:
         """Ask one introducer for a probe, and wait for it."""
-        try:
-            answer = await self._link.ask(introducer, Probe(), known=True)
-        except KadtwistedError as error:  # that is no evidence
-            if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_METHOD:
-                self.verdict.untried()
+        third = await self._asked_for_probe(introducer)
+        if third is None:
             return
-        body = answer.reply.body
-        if not isinstance(body, Probed) or body.key in self._awaited:
-            return
-        came = await self._arrival(body.key)
+        came = await self._arrivals.of(third, PATIENCE)
         if came is None:
             self.verdict.lost(provider_of(introducer.endpoint.host))
         elif not came:
             self.verdict.unclear()
 
-    def _arrival(self, key: bytes) -> Deferred[bool | None]:
-        """Whether a PING under this key came from a host to which we had not written; ``None`` if
-        none came in time."""
-        if key in self._noted:
-            return succeed(self._noted[key])
-        waiting: Deferred[bool] = Deferred()
-        self._awaited[key] = waiting
-        given_up = self._reactor.callLater(PATIENCE, waiting.cancel)
-
-        def ended(result: bool | Failure) -> bool | Failure | None:
-            self._awaited.pop(key, None)
-            if given_up.active():
-                given_up.cancel()
-                return result
-            return None if isinstance(result, Failure) else result
-
-        return waiting.addBoth(ended)
+    async def _asked_for_probe(self, introducer: Contact) -> bytes | None:
+        """The key of the third node that sends us a PING, as an introducer says; ``None`` if it
+        says something else, which is no evidence."""
+        try:
+            answer = await self._link.ask(introducer, Probe(), known=True)
+        except KadtwistedError as error:
+            if isinstance(error, ErrorReply) and error.code == ErrorCode.UNKNOWN_METHOD:
+                self.verdict.untried()
+            return None
+        body = answer.reply.body
+        if not isinstance(body, Probed) or self._arrivals.awaits(body.key):
+            return None
+        return body.key

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from twisted.internet.defer import Deferred
+
 from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.status import ReachStatus
 from kadtwisted.node.context import NodeContext
@@ -44,6 +46,10 @@ class Reaching:
         for family in self._measuring:
             self._keeping[family].stop()
             self._measuring[family].stop()
+
+    def probe_first(self, family: Family) -> Deferred[None]:
+        """See :meth:`Measuring.probe_first`."""
+        return self._measuring[family].probe_first()
 
     def _is_mapped(self, link: Link) -> bool:
         """Whether a gateway maps the port of this link, and others see us there."""

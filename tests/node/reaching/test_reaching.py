@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from kadtwisted.dialects.door import Received
+from kadtwisted.errors import NodeStopped
 from kadtwisted.model.messages import (
     METHODS,
     Error,
@@ -21,6 +22,7 @@ from kadtwisted.model.messages import (
     ReplyBody,
 )
 from kadtwisted.node.port.protocol import Handle
+from kadtwisted.node.reaching.measuring import FIRST_AT_MOST
 from kadtwisted.rpc.bitmaps import bitmap_of
 from kadtwisted.simulation.models.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC, Nat
 from kadtwisted.testing.inspect import link_of, records_of
@@ -98,6 +100,70 @@ class VerdictTests(TownCase):
         self.assertEqual(reach_of(member).verdict, UNKNOWN)
         self.assertFalse(member.node.status().read_only)
         town.until(lambda: reach_of(member).verdict == REACHABLE)
+
+
+class BeforeJoiningTests(TownCase):
+    """In a small network a node has soon written to everybody, and before it joins to nobody."""
+
+    def test_a_node_behind_a_forwarded_port_serves_as_soon_as_it_has_joined(self) -> None:
+        town = self.town(ENOUGH)
+        town.clock.advance(600.0)  # so that they have verified each other
+        cone = town.add(Nat(FULL_CONE, LIFETIME))
+        self.assertEqual((reach_of(cone).verdict, reach_of(cone).read_only), (REACHABLE, ""))
+        begun = town.clock.seconds()
+        restricted = town.add(Nat(PORT_RESTRICTED, LIFETIME))
+        self.assertLess(town.clock.seconds() - begun, FIRST_AT_MOST)
+        self.assertEqual(reach_of(restricted).verdict, UNKNOWN)
+        town.until(lambda: reach_of(restricted).verdict != UNKNOWN)
+        self.assertEqual(reach_of(restricted).verdict, UNREACHABLE)
+        self.assertGreater(town.knowing(cone), 0)
+        self.assertEqual(town.knowing(restricted), 0)
+
+    def hold(self, answer: ReplyBody | None) -> Town:
+        """A town whose first node answers so to who asks for a probe."""
+        self.asked = 0
+
+        def holding(honest: Handle) -> Handle:
+            def handle(received: Received) -> ReplyBody | Deferred[ReplyBody] | None:
+                if isinstance(received.body, Probe):
+                    self.asked += 1
+                    return answer
+                return honest(received)
+
+            return handle
+
+        town = self.town()
+        town.add(parts={"wrap_handler": holding})
+        town.grow(2)
+        return town
+
+    def test_who_promises_or_is_silent_delays_nobody_for_long(self) -> None:
+        for answer in (Probed(b"k" * 32), Error(ErrorCode.BUSY), None):
+            town = self.hold(answer)
+            begun = town.clock.seconds()
+            member = town.add(Nat(FULL_CONE, LIFETIME))
+            self.assertLess(town.clock.seconds() - begun, FIRST_AT_MOST + 1.0)
+            self.assertEqual(reach_of(member).verdict, UNKNOWN)
+            self.assertGreater(self.asked, 0)
+
+    def test_a_stop_ends_it(self) -> None:
+        town = self.hold(None)
+        member = town.add(Nat(FULL_CONE, LIFETIME))
+        wait_for(town.clock, member.node.stop())
+        wait_for(town.clock, member.node.start())
+        before = self.asked
+        joining = member.node.bootstrap([town.members[0].address])
+        town.clock.advance(0.5)
+        self.assertGreater(self.asked, before)
+        wait_for(town.clock, member.node.stop(), 1.0)
+        self.failureResultOf(joining, NodeStopped)
+        wait_for(town.clock, member.node.start())
+
+    def test_who_is_in_no_doubt_asks_for_nothing(self) -> None:
+        town = self.hold(None)
+        town.add()
+        wait_for(town.clock, town.members[-1].node.bootstrap([town.members[0].address]))
+        self.assertEqual(self.asked, 0)
 
 
 OLDER = bitmap_of(METHODS[each] for each in METHODS if each not in (Probe, Punch, Introduce))

@@ -263,8 +263,9 @@ class Measuring(LinkObserver):
 
     def _waits_for_a_verdict(self) -> bool:
         """Whether it serves nobody because nothing was measured yet."""
-        nothing_known = self.verdict.verdict is Reachability.UNKNOWN and not self.verdict.measured
-        return nothing_known and self.behind_nat and not self.is_mapped()
+        verdict = self.verdict
+        is_open = verdict.verdict is Reachability.UNKNOWN and verdict.measured is None
+        return is_open and self.behind_nat and not self.is_mapped()
 
     async def _probe_first(self) -> None:
         for introducer in islice(cycle(self._introducers(self._public())), FIRST):

@@ -22,6 +22,7 @@ from kadtwisted.web.node import NodeRoutes
 from kadtwisted.web.openapi import describe_routes
 from kadtwisted.web.opendht import OpenDht
 from kadtwisted.web.records.announcing import Announcing
+from kadtwisted.web.records.many import Many
 from kadtwisted.web.records.raw import Raw
 from kadtwisted.web.records.signed import Signed
 from kadtwisted.web.records.values import Values
@@ -58,6 +59,7 @@ class Rooms:
             Values(node, operations, polls),
             Signed(node, operations, polls, served.keys),
             Raw(operations),
+            Many(operations),
             Announcing(operations),
             watching,
             self.events,

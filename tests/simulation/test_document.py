@@ -23,7 +23,6 @@ from kadtwisted.simulation.results.swept import SWEEP
 from kadtwisted.simulation.scenario.catalogue import presets, scenario_of
 from kadtwisted.simulation.scenario.scenario import TABLES, Scenario, read_scenario
 from kadtwisted.simulation.sweeps.plan import plan_of
-from tests.simulation.playing import played
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = (DOCS / "simulation.md").read_text("utf-8")
@@ -138,16 +137,3 @@ class NameTests(SynchronousTestCase):
             self.assertIn(f"`{name}`", section("Scenario files"))
         for name in MODELS:
             self.assertIn(f"| `{name}` |", section("The models"))
-
-    def test_results(self) -> None:
-        text = section("Results")
-        named = dict.fromkeys(re.findall(r"`(\w+)`", text))
-        for preset in presets():
-            found = played(preset)
-            for name in (*found, *found["rows"][0]):
-                ending = next((each for each in ("_p95", "_mean") if name.endswith(each)), "_p50")
-                start = name.removesuffix(ending)
-                self.assertTrue(
-                    name in named or (f"{start}_p50" in named and f"`{ending}`" in text),
-                    f"{preset}: {name}",
-                )

@@ -30,14 +30,9 @@ def dies_once(scenario: Scenario, program: str) -> Answer:
     return attempt(scenario, program)
 
 
-def fails(scenario: Scenario, program: str) -> Answer:
-    """Something that even an attempt does not expect."""
-    if scenario.parameters.k == 5:
-        raise SystemExit("never mind")
-    return attempt(scenario, program)
+class SweptTestCase(SynchronousTestCase):
+    """Tests that play a small sweep."""
 
-
-class ProcessesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.told: list[str] = []
 
@@ -50,6 +45,8 @@ class ProcessesTests(SynchronousTestCase):
     def with_work(self, work: Attempt) -> tuple[Harvest, dict[str, bytes]]:
         return self.swept(Processes(2, work))
 
+
+class ProcessesTests(SweptTestCase):
     def test_one_dies_midway(self) -> None:
         _, serial = self.swept(Here(NullMonitor()))
         with patch.dict(os.environ, {MARK: str(Path(self.mktemp()).absolute())}):
@@ -59,8 +56,3 @@ class ProcessesTests(SynchronousTestCase):
         (said,) = self.told
         self.assertIn("its process died", said)
         self.assertIn("it is tried again", said)
-
-    def test_one_fails_again_and_again(self) -> None:
-        harvest, _ = self.with_work(fails)
-        self.assertEqual(sorted(harvest.documents), [0, 2])
-        self.assertEqual(harvest.troubles, dict.fromkeys([1, 3], "SystemExit: never mind"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kadtwisted.errors import NotFound
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.record import Kind, StorageKey
 from kadtwisted.parameters import Parameters
@@ -91,21 +90,6 @@ class ReplicationTests(UpkeepCase):
         self.assertLess(offered, 3 * 480)
         self.assertGreater(offered, 300)
         self.assertLess(stored, 60)
-
-    def test_passing_on_never_lengthens_a_life(self) -> None:
-        self.clock.advance(600)
-        self.swarm.wait(self.swarm.nodes[0].put("k", b"v", lifetime=4 * HOUR))
-        self.assertGreaterEqual(len(self.holders("k")), 8)
-        self.clock.advance(4 * HOUR - 5)
-        self.assertEqual(self.swarm.wait(self.swarm.nodes[9].get("k")).value, b"v")
-        self.clock.advance(5.1)
-        self.assertEqual(self.holders("k"), [])
-        self.assertRaises(NotFound, self.swarm.wait, self.swarm.nodes[9].get("k"))
-        self.clock.advance(120)
-        for node in self.swarm.nodes:
-            usage = self.successResultOf(node._storage.usage())
-            self.assertEqual((usage.records, usage.size), (0, 0))
-            self.assertEqual(node.status().stored_records, 0)
 
     def test_a_newcomer_among_the_closest_is_handed_its_records(self) -> None:
         self.clock.advance(600)

@@ -40,7 +40,7 @@ export function forgetLookups() {
 function show() {
   const running = shown.filter((each) => each.running).length;
   const more = passedOver ? ` ${several(passedOver, "more lookup")} ended too quickly to be shown.` : "";
-  const none = shown.length ? `The last ${several(shown.length, "lookup")}, ${running} running.` : "None yet.";
+  const none = shown.length ? `${several(shown.length, "lookup")} shown, ${running} running.` : "None yet.";
   say(byId("lookups-says"), none + more);
   keyed(byId("lookup-list"), shown, (each) => each.number, build, update);
 }

@@ -147,6 +147,15 @@ class StartTests(StatesTestCase):
         await self.side_by_side("state", cases)
         await self.assert_whole("state")
 
+    async def test_what_is_no_file_keeps_nobody_waiting(self) -> None:
+        """Nobody writes into these pipes."""
+        words = "it is a named pipe, not a file"
+        cases = (("identity.key", 78), ("version", 73), ("lock", 73), ("records.sqlite", 73))
+        for each, _ in cases:
+            (self.directory / each).mkdir(mode=0o700)
+            os.mkfifo(self.directory / each / each)
+        await together(self.refused(each, code=code, words=words) for each, code in cases)
+
     async def test_a_damaged_lmdb_file(self) -> None:
         await self.state("state", "lmdb")
         cases: tuple[tuple[Alter, int, str], ...] = (

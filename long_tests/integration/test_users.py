@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import pwd
+import json
 import stat
+import sys
 
 from tests.integration.processes import KAD, TWISTD, Program
-from tests.integration.test_users import IS_ROOT, SERVANT, UsersTestCase, modes_below
+from tests.integration.test_users import (
+    BECOME,
+    IS_ROOT,
+    SERVANT,
+    ServantTestCase,
+    UsersTestCase,
+    modes_below,
+)
+
+STRANGER = "bin"
+"""Another user, who should get nothing."""
+
+_ASK = (
+    BECOME
+    + """
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect(sys.argv[2])
+    asking.sendall(b'{"verb":"status"}\\n')
+    sys.stdout.write(asking.makefile().readline())
+"""
+)
 
 
 def with_umask(mask: str) -> tuple[str, ...]:
@@ -15,14 +35,51 @@ def with_umask(mask: str) -> tuple[str, ...]:
     return "sh", "-c", f'umask {mask}; exec "$@"', "sh"
 
 
-class ImportTests(UsersTestCase):
-    """What root does for a stopped node leaves nothing of root's behind."""
+class UserTests(ServantTestCase):
+    """``twistd --uid`` with a state directory of that user."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.state.mkdir(mode=0o700)
+    async def test_a_node_of_another_user(self) -> None:
+        twistd = ("--uid", SERVANT) if IS_ROOT else ()
+        daemon = await self.daemon(*twistd)
+        for each in self.state.iterdir():
+            self.assertEqual(each.owner(), SERVANT, each)
+        self.assertEqual(modes_below(self.state), {})
+        for user in (SERVANT, "root" if IS_ROOT else SERVANT):
+            result = await self.kad_as(user, "status", "--json")
+            self.assertEqual(result.code, 0, result.err)
+            self.assertIn("node_id", json.loads(result.out))
+        self.assertEqual(
+            (await self.kad_as(SERVANT, "store", "--key", "k", "--value", "v")).code, 0
+        )
         if IS_ROOT:
-            os.chown(self.state, pwd.getpwnam(SERVANT).pw_uid, pwd.getpwnam(SERVANT).pw_gid)
+            await self.strangers(daemon)
+        await daemon.end()
+        self.assertNotIn(b"Traceback", daemon.output)
+        self.assertNotIn(b"Unhandled", daemon.output)
+        again = await self.daemon(*twistd)
+        self.assertEqual((await self.kad_as(SERVANT, "get", "--key", "k")).out, b"v")
+        await again.end()
+
+    async def strangers(self, daemon: Program) -> None:
+        """What another user gets: nothing, and whoever opens the way changes nothing."""
+        refused = await self.kad_as(STRANGER, "status")
+        self.assertEqual(refused.code, 77, refused)
+        self.assertIn(f"run kad with sudo, or as {SERVANT}", refused.err)
+        self.state.chmod(0o755)
+        socket = self.state / "control.sock"
+        socket.chmod(0o666)
+        for _ in range(2):
+            asked = await self.run_to_end(sys.executable, "-c", _ASK, STRANGER, str(socket))
+            error = json.loads(asked.out)["error"]
+            self.assertEqual(error["type"], "ControlRefused")
+        self.assertEqual(daemon.output.count(b"refused bin at the control socket"), 1)
+        self.assertEqual((await self.kad_as("root", "status")).code, 78)
+        socket.chmod(0o600)
+        self.state.chmod(0o700)
+
+
+class ImportTests(ServantTestCase):
+    """What root does for a stopped node leaves nothing of root's behind."""
 
     async def test_after_the_records_were_moved_away(self) -> None:
         twistd = ("--uid", SERVANT) if IS_ROOT else ()

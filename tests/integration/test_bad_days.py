@@ -14,7 +14,7 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.identity.keys import NodeKey
 from kadtwisted.model.contact import Contact, Endpoint
 from kadtwisted.state.contacts import encode_contacts
-from tests.integration.daemons import DaemonsTestCase, get, put, status_of, together
+from tests.integration.daemons import DaemonsTestCase, get, put, status_of
 
 Alter = Callable[[Path], object]
 
@@ -45,15 +45,6 @@ class StatesTestCase(DaemonsTestCase):
 
 
 class StartTests(StatesTestCase):
-    async def test_what_is_no_file_keeps_nobody_waiting(self) -> None:
-        """Nobody writes into these pipes."""
-        words = "it is a named pipe, not a file"
-        cases = (("identity.key", 78), ("version", 73), ("lock", 73), ("records.sqlite", 73))
-        for each, _ in cases:
-            (self.directory / each).mkdir(mode=0o700)
-            os.mkfifo(self.directory / each / each)
-        await together(self.refused(each, code=code, words=words) for each, code in cases)
-
     async def test_contacts_that_were_cut_off(self) -> None:
         """They are a convenience: moved aside, and the daemon starts."""
         await self.state("state")

@@ -6,7 +6,6 @@ one may do.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import stat
@@ -25,10 +24,8 @@ from tests.integration.processes import (
 IS_ROOT = os.geteuid() == 0
 SERVANT = "daemon" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
 """The user of the node; a name that every Linux has."""
-STRANGER = "bin"
-"""Another user, who should get nothing."""
 
-_BECOME = """
+BECOME = """
 import os, pkgutil, pwd, socket, sys
 from importlib import import_module
 import kadtwisted.cli
@@ -44,19 +41,10 @@ if os.geteuid() != user.pw_uid:
 """
 """Everything is imported first: another user need not be able to read root's Python."""
 _KAD = (
-    _BECOME
+    BECOME
     + """
 from kadtwisted.cli.main import main
 sys.exit(main(sys.argv[2:]))
-"""
-)
-_ASK = (
-    _BECOME
-    + """
-with socket.socket(socket.AF_UNIX) as asking:
-    asking.connect(sys.argv[2])
-    asking.sendall(b'{"verb":"status"}\\n')
-    sys.stdout.write(asking.makefile().readline())
 """
 )
 
@@ -92,8 +80,8 @@ class UsersTestCase(ProcessTestCase):
         return result
 
 
-class UserTests(UsersTestCase):
-    """``twistd --uid`` with a state directory of that user."""
+class ServantTestCase(UsersTestCase):
+    """Tests with a state directory of another user."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -101,44 +89,9 @@ class UserTests(UsersTestCase):
         if IS_ROOT:
             os.chown(self.state, pwd.getpwnam(SERVANT).pw_uid, pwd.getpwnam(SERVANT).pw_gid)
 
-    async def test_a_node_of_another_user(self) -> None:
-        twistd = ("--uid", SERVANT) if IS_ROOT else ()
-        daemon = await self.daemon(*twistd)
-        for each in self.state.iterdir():
-            self.assertEqual(each.owner(), SERVANT, each)
-        self.assertEqual(modes_below(self.state), {})
-        for user in (SERVANT, "root" if IS_ROOT else SERVANT):
-            result = await self.kad_as(user, "status", "--json")
-            self.assertEqual(result.code, 0, result.err)
-            self.assertIn("node_id", json.loads(result.out))
-        self.assertEqual(
-            (await self.kad_as(SERVANT, "store", "--key", "k", "--value", "v")).code, 0
-        )
-        if IS_ROOT:
-            await self.strangers(daemon)
-        await daemon.end()
-        self.assertNotIn(b"Traceback", daemon.output)
-        self.assertNotIn(b"Unhandled", daemon.output)
-        again = await self.daemon(*twistd)
-        self.assertEqual((await self.kad_as(SERVANT, "get", "--key", "k")).out, b"v")
-        await again.end()
 
-    async def strangers(self, daemon: Program) -> None:
-        """What another user gets: nothing, and whoever opens the way changes nothing."""
-        refused = await self.kad_as(STRANGER, "status")
-        self.assertEqual(refused.code, 77, refused)
-        self.assertIn(f"run kad with sudo, or as {SERVANT}", refused.err)
-        self.state.chmod(0o755)
-        socket = self.state / "control.sock"
-        socket.chmod(0o666)
-        for _ in range(2):
-            asked = await self.run_to_end(sys.executable, "-c", _ASK, STRANGER, str(socket))
-            error = json.loads(asked.out)["error"]
-            self.assertEqual(error["type"], "ControlRefused")
-        self.assertEqual(daemon.output.count(b"refused bin at the control socket"), 1)
-        self.assertEqual((await self.kad_as("root", "status")).code, 78)
-        socket.chmod(0o600)
-        self.state.chmod(0o700)
+class UserTests(ServantTestCase):
+    """``twistd --uid`` with a state directory of that user."""
 
     async def test_a_node_of_another_user_that_is_not_said_so(self) -> None:
         """Without ``--uid`` root does not take the directory of somebody else for its own."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 
 from kadtwisted.constants import ATTRIBUTES_LIMIT, LONGEST_ANNOUNCEMENT, MINUTE, PROVIDERS_LIMIT
 from kadtwisted.errors import (
@@ -36,6 +36,7 @@ from kadtwisted.node.operations.records import Read, RecordOperations
 from kadtwisted.node.operations.searches import all_of
 from kadtwisted.node.operations.values import check_lifetime, key_id
 from kadtwisted.node.operations.writes.receipts import Published, merged_receipt
+from kadtwisted.node.operations.writes.turns import Turns
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
 from kadtwisted.parameters import Parameters
@@ -110,18 +111,13 @@ class Announcing:
         self._context = context
         self._links = links
         self._records = records
-        self._busy: dict[NodeID, DeferredLock] = {}
+        self._turns = Turns()
         self.withdrawn: Callable[[StorageKey], object] = lambda _: None
 
     async def alone(self, key: NodeID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something about our announcements under a key when nothing else is done about them: of
         an announcement and its withdrawal the later one must win."""
-        lock = self._busy.setdefault(key, DeferredLock())
-        try:
-            return await lock.run(lambda: Deferred.fromCoroutine(work()))
-        finally:
-            if not lock.locked and not lock.waiting:
-                self._busy.pop(key, None)
+        return await self._turns.alone(key, work)
 
     # --- Announcing --------------------------------------------------------------------------
 
@@ -170,7 +166,7 @@ class Announcing:
         Fails as :meth:`announce`, and with ``NotStored`` if something else is done about it.
         """
         key = decode(record).key
-        if key in self._busy:
+        if self._turns.taken(key):
             raise NotStored("its node is announcing it, or withdrawing it", {})
         return await self.alone(key, lambda: self._renew(record))
 

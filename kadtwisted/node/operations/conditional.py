@@ -13,11 +13,15 @@ That alone would not do.  A record that came second may stand on some nodes, and
 hash; then it would win over the first one wherever the two are compared.  So the writer reads
 again, and believes that it has won only if its own record is the winner.
 
+Writers at one node take turns: the second one finds what the first one wrote.
+
 This holds while the holders answer and all writers find the same ones.  Where a writer cannot know,
 it is told so: ``docs/protocol.md``, Conditional writes.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from kadtwisted.errors import CasConflict, Unavailable, Uncertain
 from kadtwisted.model.messages import Store
@@ -25,6 +29,7 @@ from kadtwisted.model.record import StorageKey
 from kadtwisted.node.operations.records import RecordOperations, at_place
 from kadtwisted.node.operations.writes.outcomes import check_stored
 from kadtwisted.node.operations.writes.receipts import Attempt, Published, published
+from kadtwisted.node.operations.writes.turns import Turns
 from kadtwisted.records.findings import Finding
 from kadtwisted.records.kinds import RecordKind
 
@@ -34,6 +39,7 @@ class ConditionalWrites:
 
     def __init__(self, records: RecordOperations) -> None:
         self._records = records
+        self._turns = Turns()
 
     async def put_record(self, record: bytes, lifetime: float, cas: int | None) -> Published:
         """Store a record, if ``cas`` is given only in place of the one with that sequence number.
@@ -41,10 +47,18 @@ class ConditionalWrites:
         Fails as :meth:`RecordOperations.put_record`; with a condition also with
         ``NotConditional``, ``CasConflict`` or ``Uncertain``.
         """
-        if cas is None:
-            return await self._records.put_record(record, lifetime)
         rules, where = self._records.identified(record)
-        rules.check_condition(cas)
+        if cas is not None:
+            rules.check_condition(cas)
+            return await self._turns.alone(
+                where.key, lambda: self._replace(rules, where, record, lifetime, cas)
+            )
+        store = partial(self._records.put_identified, rules, where, record, lifetime)
+        return await (store() if rules.sequence is None else self._turns.alone(where.key, store))
+
+    async def _replace(
+        self, rules: RecordKind, where: StorageKey, record: bytes, lifetime: float, cas: int
+    ) -> Published:
         storing = self._records.storing
         founds, there = await self._records.search_place(rules, where)
         if there is None or there.record != record:

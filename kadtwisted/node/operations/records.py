@@ -292,7 +292,12 @@ class RecordOperations:
         found at its place, or another one with its sequence number, or as :func:`check_stored`
         does.
         """
-        rules, where = self.identified(record)
+        return await self.put_identified(*self.identified(record), record, lifetime)
+
+    async def put_identified(
+        self, rules: RecordKind, where: StorageKey, record: bytes, lifetime: float
+    ) -> Published:
+        """The same, for a record whose kind and place are known."""
         if not rules.passed_on:
             check_owner(rules, record, self._links, self._context.public_key)
         return await self._put(rules, where, record, lifetime)

@@ -308,6 +308,23 @@ class NumberTests(SignedCase):
         if won:
             self.assertEqual([found.raw], won)
 
+    def test_of_writers_at_one_node_exactly_one_wins(self) -> None:
+        for how, kind in (({"seq": 1}, Superseded), ({"cas": 1}, CasConflict)):
+            writing = [
+                self.writer.put_mutable(KEY, b"%d of %s" % (number, str(how).encode()), **how)
+                for number in range(9)
+            ]
+            outcomes: list[Any] = []
+            for each in writing:
+                each.addBoth(outcomes.append)
+            self.swarm.clock.advance(60.0)
+            won = [each.record.v for each in outcomes if not hasattr(each, "value")]
+            lost = [each.value for each in outcomes if hasattr(each, "value")]
+            self.assertEqual((len(won), len(lost)), (1, 8))
+            for each in lost:
+                self.assertIsInstance(each, kind)
+            self.assertEqual([self.swarm.wait(self.reader.get(KEY.reference())).raw], won)
+
     def test_holders_that_lack_the_record_get_it_first(self) -> None:
         self.put(b"five", seq=5)
         near = sorted(self.swarm.nodes, key=lambda each: each.node_id ^ KEY.reference().key)

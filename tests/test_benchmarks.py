@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks import http, lookup, serve, startup
+from benchmarks import bulk, http, lookup, serve, startup
 from benchmarks.harness.load import Sample
 from benchmarks.harness.others_datagrams import query
 from benchmarks.servers import nodes
@@ -89,6 +89,22 @@ class LookupTests(SynchronousTestCase):
         watch.end()
         self.assertEqual(watch.seconds, {"making": 2.0, "looking": 5.0})
         self.assertEqual(watch.rpcs, {"looking": 8})
+
+
+class BulkTests(SynchronousTestCase):
+    def test_ratios_are_to_those_one_by_one(self) -> None:
+        def measured(requests: float, speed: float) -> dict[str, float]:
+            return {"requests_a_value": requests, "values_a_second": speed}
+
+        told = bulk.with_ratios(
+            {
+                "many": {"put": measured(20.0, 30.0), "get": measured(10.0, 60.0)},
+                "one_by_one": {"put": measured(40.0, 20.0), "get": measured(20.0, 20.0)},
+            }
+        )
+        self.assertEqual(told["ratios"]["put"], {"requests": 0.5, "speed": 1.5})
+        self.assertEqual(told["ratios"]["get"], {"requests": 0.5, "speed": 3.0})
+        self.assertEqual(told["ratios"]["requests_of_both"], 0.5)
 
 
 class StartupTests(SynchronousTestCase):

@@ -46,6 +46,18 @@ class PutTests(ManyTests):
         self.assertEqual([len(each[1]) for each in requests], [32, 38])
         self.assertTrue(all(each[-1] == "wait for all" for each in requests))
 
+    def test_a_terminal_sees_how_far_it_is(self) -> None:
+        self.write(70)
+        kad = Kad()
+        self.patch(kad.stderr, "isatty", lambda: True)
+        kad("put", *VIA, "--from", str(self.file))
+        shown = kad.said.split("\r\x1b[K")
+        self.assertEqual(
+            [each for each in shown if each.startswith("kad: storing")],
+            [f"kad: storing 70 values {done}/70" for done in (0, 0, 32, 70)],
+        )
+        self.assertEqual(shown[-1], "kad: stored 70 values\n")
+
     def test_at_a_running_node(self) -> None:
         names = self.write(3)
         kad = Kad()

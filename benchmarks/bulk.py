@@ -3,7 +3,7 @@
 Sixty real nodes on loopback sockets run in this process; one of them has a state directory, and so
 a control socket.  ``kad put --from`` stores a file of values through it, is interrupted by SIGINT
 halfway, and goes on; ``kad get --from`` fetches them all, is interrupted and goes on, too.  Every
-value that comes back is compared.  Beside it, as many values as ``--alone`` says are put and got
+value that comes back is compared.  Before that as many values as ``--alone`` says are put and got
 one by one, in the same network and through the same node.
 
 Requests are those that the node has sent to others and that have ended.  A value is *doubled* if
@@ -117,6 +117,7 @@ class Bench:
         entries = [{"key": name, "value": value} for name, value in self._values.items()]
         lines.write_text("".join(f"{json.dumps(each)}\n" for each in entries))
         found = self._directory / "found.jsonl"
+        alone = await self._one_by_one()
         put = await self._in_two("put", ["put", "--from", str(lines)], self._directory / "nothing")
         journal = ["--resume", str(self._directory / "got")]
         get = await self._in_two("get", ["get", "--from", str(names), *journal], found)
@@ -128,7 +129,7 @@ class Bench:
             "lost": len(self._values) - len(right),
             "wrong": sum(self._values[each["key"]] != each.get("value") for each in back),
             "came_back_twice": len(back) - len({each["key"] for each in back}),
-            "one_by_one": await self._one_by_one(),
+            "one_by_one": alone,
         }
 
     async def _in_two(self, what: str, words: list[str], output: Path) -> dict[str, Any]:

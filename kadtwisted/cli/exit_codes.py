@@ -39,8 +39,8 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         NOT_FOUND: "nothing was found; after the demo: a value was lost",
         os.EX_USAGE: "the command line is wrong",
         os.EX_DATAERR: "the data are bad: a value or a salt is too long, a signature is wrong, a "
-        "reference is mistyped, a record is from the future, or a file is no sound export or no "
-        "result of a simulation",
+        "reference is mistyped, a record is from the future, or a file is no sound export, no "
+        "result of a simulation, or has bad lines",
         os.EX_UNAVAILABLE: "no node answered, or no node took the record",
         os.EX_SOFTWARE: "a bug in this program, or runs of a sweep failed",
         os.EX_OSERR: "the port cannot be bound, or a file cannot be written",

@@ -171,9 +171,9 @@ class INode(Interface):
     ) -> Deferred[tuple[BulkResult[Receipt], ...]]:
         """Store many values, at most 4,096 at once: what came of each, in their order.
 
-        Keys that are neighbours share a lookup, so it costs half of as many puts; each receipt says
-        as much as that of :meth:`put`.  Of two values under one key the later one stays.  Fails
-        with :class:`~kadtwisted.errors.InvalidInput` for what are no entries.
+        Keys that are neighbours share a lookup, so it costs about half of as many puts; each
+        receipt says as much as that of :meth:`put`.  Of two values under one key the later one
+        stays.  Fails with :class:`~kadtwisted.errors.InvalidInput` for what are no entries.
         """
 
     def get_many(

@@ -180,6 +180,15 @@ the node gets what is signed.
 The receipt names a reference, which
 .Cm get
 takes in place of a name.
+.Pp
+With
+.Fl -from
+many values are stored, one on each line of a file.
+All lines are checked before anything is sent: if any is bad, the exit code is 65.
+What could not be stored is told with the number of its line, and the exit code is 69.
+What is stored is noted in a file beside it, or in that of
+.Fl -resume :
+after an interruption, or to do what failed, run the same command again.
 """,
         "get": r"""
 A
@@ -188,6 +197,16 @@ that begins with
 .Ql kad:
 is a reference: of a name, of a value by its hash, or of what a key has signed.
 A mistyped one is noticed, and the exit code is 65.
+.Pp
+With
+.Fl -from
+many values are fetched, in the order of their keys, and written as lines that
+.Cm put Fl -from
+takes.
+What was not found is told with the number of its line.
+With
+.Fl -resume
+it is noted what was written, and the same command goes on there.
 """,
         "key": r"""
 .Cm new

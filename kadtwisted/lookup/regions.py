@@ -132,7 +132,8 @@ class Regions:
         near, whole = self._near(key, count), (1 << self._bits) - 1
         reach = near[count - 1] ^ key if len(near) >= count else whole
         if radius > reach:
-            reach, near = min(radius, whole), sorted(self._order, key=lambda each: each ^ key)
+            reach = min(radius, whole)
+            near = self._sharing(key, self._bits - reach.bit_length())
         return near, reach
 
     def _near(self, key: NodeID, count: int) -> list[int]:
@@ -145,7 +146,11 @@ class Regions:
                 low = middle
             else:
                 high = middle - 1
-        found = self._ids(*_block(key, self._bits - low))
+        return self._sharing(key, low)
+
+    def _sharing(self, key: NodeID, leading: int) -> list[int]:
+        """The IDs that share so many leading bits with a key, closest first."""
+        found = self._ids(*_block(key, self._bits - leading))
         return sorted(found, key=lambda each: each ^ key)
 
     def _ids(self, start: int, end: int) -> list[int]:

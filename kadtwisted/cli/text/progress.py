@@ -6,6 +6,8 @@ one line when it begins, so that a log stays readable.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from kadtwisted.model.printable import printable
@@ -49,3 +51,14 @@ class Progress:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+@contextmanager
+def progress_of(stream: TextIO, text: str, total: int) -> Iterator[Progress]:
+    """One phase of ``total`` steps."""
+    progress = Progress(stream)
+    progress.phase(text, total)
+    try:
+        yield progress
+    finally:
+        progress.clear()

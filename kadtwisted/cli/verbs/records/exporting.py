@@ -20,12 +20,8 @@ from kadtwisted.api.arguments import MAX_RECORDS
 from kadtwisted.cli.export_file import ByteSink, Writer, record_from
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import count_of
-from kadtwisted.cli.verbs.records.storage_access import (
-    BATCH,
-    breathe,
-    opened_storage,
-    progress_of,
-)
+from kadtwisted.cli.text.progress import progress_of
+from kadtwisted.cli.verbs.records.storage_access import BATCH, breathe, opened_storage
 from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.ids import id_from_hex, id_to_hex
@@ -78,7 +74,8 @@ async def _write(session: Session, source: Source, stream: ByteSink) -> tuple[in
     """How many records were written, and how many announcements were not."""
     left_out = 0
     writer = Writer(stream, time.time(), source.node_id)
-    with progress_of(session, f"reading {count_of(source.total, 'record')}", source.total) as told:
+    text = f"reading {count_of(source.total, 'record')}"
+    with progress_of(session.world.stderr, text, source.total) as told:
         after: StorageKey | None = None
         while True:
             page = await source.page(after)

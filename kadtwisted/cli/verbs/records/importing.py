@@ -8,34 +8,25 @@ keeps the moment at which it arrived.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
-from kadtwisted.cli.export_file import BadExport, read
+from kadtwisted.cli.export_file import read
 from kadtwisted.cli.session import Session
-from kadtwisted.cli.streams import pieces
 from kadtwisted.cli.text.output import Described, count_of
-from kadtwisted.cli.verbs.records.storage_access import (
-    BATCH,
-    breathe,
-    opened_storage,
-    progress_of,
-)
-from kadtwisted.errors import ClockSkew, StorageError, StorageFull, reason_of
+from kadtwisted.cli.text.progress import progress_of
+from kadtwisted.cli.verbs.records.read_twice import copy_input, opened
+from kadtwisted.cli.verbs.records.storage_access import BATCH, breathe, opened_storage
+from kadtwisted.errors import ClockSkew, StorageError, StorageFull
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.model.record import DatedRecord, StoredRecord
 from kadtwisted.parameters import Parameters
 from kadtwisted.records.floor import FLOOR_KIND, floor_among, floor_left
 from kadtwisted.records.kinds import NATIVE_KINDS
 from kadtwisted.records.lifetime import deadline
-from kadtwisted.storage.guard import open_file
 
 ROUNDING = 0.01
 """Two deadlines that differ by fewer seconds are the same: files and clocks round moments."""
@@ -43,13 +34,13 @@ ROUNDING = 0.01
 
 async def import_records(session: Session) -> int:
     """Import the records of a file, except those for which there is a better one."""
-    with _file(session) as stream:
+    with opened(session, session.arguments.file) as stream:
         total = await _count(session, stream)
         async with opened_storage(session) as (storage, context):
             session.somebody_answered = True
             importing = Import(storage, context, total)
             text = f"importing {count_of(total, 'record')}"
-            with progress_of(session, text, total) as told:
+            with progress_of(session.world.stderr, text, total) as told:
                 records = read(stream, NATIVE_KINDS.identify)
                 while batch := list(islice(records, BATCH)):
                     await importing.take(batch)
@@ -162,29 +153,6 @@ async def _count(session: Session, stream: IO[bytes]) -> int:
     return count
 
 
-@contextmanager
-def _file(session: Session) -> Iterator[IO[bytes]]:
-    """The file to import, or the copy of standard input."""
-    name = session.arguments.file
-    if session.input is not None:
-        with session.input as copy:
-            yield copy
-        return
-    try:
-        opened = open_file(Path(name))
-    except OSError as error:
-        raise BadExport(f"cannot read {name}: {reason_of(error)}") from error
-    with opened:
-        yield opened
-
-
 def take_input(session: Session) -> None:
-    """Copy standard input, because all of it is read twice.  It may be silent, so this is done
-    before anything else runs."""
-    if session.arguments.file != "-":
-        return
-    session.input = tempfile.TemporaryFile()  # noqa: SIM115  # _file closes it
-    with session.waiting_for("standard input has not ended"):
-        for data in pieces(session.world.stdin):
-            session.input.write(data)
-    session.input.seek(0)
+    """Copy standard input, because all of it is read twice."""
+    copy_input(session, session.arguments.file)

@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kadtwisted.api.arguments import MAX_VALUES
 from kadtwisted.cli.exit_codes import NOT_FOUND
 from kadtwisted.cli.performing import performer
 from kadtwisted.cli.session import Session
-from kadtwisted.cli.streams import pieces
 from kadtwisted.cli.text.output import Described, count_of
-from kadtwisted.cli.text.progress import Progress
+from kadtwisted.cli.text.progress import Progress, progress_of
 from kadtwisted.cli.verb_table import waiting_for
 from kadtwisted.cli.verbs.records.journal import Done, Journal
 from kadtwisted.cli.verbs.records.lines import (
@@ -36,7 +33,7 @@ from kadtwisted.cli.verbs.records.lines import (
     to_get,
     to_put,
 )
-from kadtwisted.errors import reason_of
+from kadtwisted.cli.verbs.records.read_twice import copy_input, opened
 from kadtwisted.model.printable import json_line
 
 if TYPE_CHECKING:
@@ -117,7 +114,7 @@ async def get_many(session: Session) -> int:
 
 async def _work(session: Session, work: Work, path: str | None, doing: str) -> Described:
     """Do all lines that are not done; how many of them went well, failed, and were done before."""
-    with _lines(session) as stream:
+    with opened(session, session.arguments.lines_from) as stream:
         total = check_all(stream, work.read, lambda told: session.output.note(f"kad: {told}"))
         async with performer(session) as node:
             session.somebody_answered = True
@@ -125,12 +122,12 @@ async def _work(session: Session, work: Work, path: str | None, doing: str) -> D
             place = None if path is None else Path(path)
             journal = Journal(place, work.verb, network, session.world.unix_time())
             run = _Run(session, work, node, journal)
+            text = f"{doing} {count_of(total, 'value')}"
             try:
-                with _progress(session, f"{doing} {count_of(total, 'value')}", total) as progress:
+                with progress_of(session.world.stderr, text, total) as progress:
                     lines = read_all(stream, work.read)
-                    run.progress = progress
                     while chunk := list(islice(lines, AT_A_TIME)):
-                        await run.take(chunk)
+                        await run.take(chunk, progress)
             except BaseException:
                 session.output.note(f"kad: {run.interrupted()}")
                 raise
@@ -149,23 +146,22 @@ class _Run:
         self._work = work
         self._node = node
         self._journal = journal
-        self.progress = Progress(session.world.stderr)
         self._size = FIRST_VALUES
         self.counts: dict[str, int] = dict.fromkeys(("done", "failed", "missing", "before"), 0)
 
-    async def take(self, chunk: Sequence[Line]) -> None:
+    async def take(self, chunk: Sequence[Line], progress: Progress) -> None:
         """Do these lines, in the order of their keys; of one key in that of the file."""
         left = [each for each in chunk if not self._journal.has(each)]
         self.counts["before"] += len(chunk) - len(left)
-        self.progress.step(len(chunk) - len(left))
+        progress.step(len(chunk) - len(left))
         left.sort(key=lambda each: (each.key, each.number))
         while left:
             request = left[: _fitting(left, self._size)]
             del left[: len(request)]
             began = time.monotonic()
-            await self._send(request)
+            await self._send(request, progress)
             self._adapt(len(request), time.monotonic() - began)
-            self.progress.step(len(request))
+            progress.step(len(request))
 
     def _adapt(self, count: int, seconds: float) -> None:
         """Let the next request take one to three seconds: an interruption loses no more than one,
@@ -175,7 +171,7 @@ class _Run:
         elif seconds < QUICK[0]:
             self._size = min(2 * self._size, MAX_VALUES)
 
-    async def _send(self, lines: Sequence[Line]) -> None:
+    async def _send(self, lines: Sequence[Line], progress: Progress) -> None:
         work = self._work
         asked = {work.listed: [each.request for each in lines], **work.arguments}
         results = (await self._node.perform(work.verb, asked))["results"]
@@ -191,7 +187,7 @@ class _Run:
             except BadLines as bad:
                 word, told = "failed", str(bad)
             self.counts[word] += 1
-            self.progress.clear()
+            progress.clear()
             self._session.output.note(f"kad: line {line.number}, {line.name}: {told}")
         self._journal.note(done)
         self.counts["done"] += len(done)
@@ -214,16 +210,6 @@ def _fitting(lines: Sequence[Line], most: int) -> int:
     return min(most, len(lines))
 
 
-@contextmanager
-def _progress(session: Session, text: str, total: int) -> Iterator[Progress]:
-    progress = Progress(session.world.stderr)
-    progress.phase(text, total)
-    try:
-        yield progress
-    finally:
-        progress.clear()
-
-
 def _stored_text(counts: Described) -> str:
     before = f"; {counts['before']:,} were stored before" if counts["before"] else ""
     failed = f"; {counts['failed']:,} failed, as told above" if counts["failed"] else ""
@@ -236,34 +222,6 @@ def _gotten_text(counts: Described) -> str:
     return f"fetched {count_of(counts['done'], 'value')}{missing}{failed}, as told above"
 
 
-# --- The file ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _lines(session: Session) -> Iterator[IO[bytes]]:
-    """The file, or the copy of standard input."""
-    name = session.arguments.lines_from
-    if session.input is not None:
-        with session.input as copy:
-            yield copy
-        return
-    try:
-        opened = Path(name).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise BadLines(f"cannot read {name}: {reason_of(error)}") from error
-    with opened:
-        if not opened.seekable():
-            raise BadLines(f"{name} cannot be read twice: give it on standard input, with --from -")
-        yield opened
-
-
 def take_lines(session: Session) -> None:
-    """Copy standard input, because all of it is read twice.  It may be silent, so this is done
-    before anything else runs."""
-    if session.arguments.lines_from != "-":
-        return
-    session.input = tempfile.TemporaryFile()  # noqa: SIM115  # _lines closes it
-    with session.waiting_for("standard input has not ended"):
-        for data in pieces(session.world.stdin):
-            session.input.write(data)
-    session.input.seek(0)
+    """Copy standard input, because all of it is read twice."""
+    copy_input(session, session.arguments.lines_from)

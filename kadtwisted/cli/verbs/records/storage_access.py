@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from twisted.internet.task import deferLater
 
 from kadtwisted.cli.session import Session, UsageError
-from kadtwisted.cli.text.progress import Progress
 from kadtwisted.interfaces import IStorage, StorageContext
 from kadtwisted.plugins.builtin import DURABLE
 from kadtwisted.settings.daemon_settings import DEFAULT_STORAGE, DaemonSettings
@@ -86,17 +85,6 @@ def _check_is_there(storage: IStorage, state_dir: Path | None) -> None:
     for path in (state_dir, getattr(storage, "path", None)):
         if isinstance(path, Path) and not path.exists():
             raise UsageError(f"there are no records: {path} does not exist")
-
-
-@contextmanager
-def progress_of(session: Session, text: str, total: int) -> Iterator[Progress]:
-    """One phase of ``total`` steps, shown on standard error."""
-    progress = Progress(session.world.stderr)
-    progress.phase(text, total)
-    try:
-        yield progress
-    finally:
-        progress.clear()
 
 
 def breathe(session: Session) -> Awaitable[None]:

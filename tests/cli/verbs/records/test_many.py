@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -71,6 +72,12 @@ class PutTests(ManyTests):
         self.assertEqual(kad("--json", "put", *VIA, "--from", "-", "--lifetime", "2h"), 0)
         self.assertIn(("put", "a", b"v", 60.0), kad.node.calls)
         self.assertEqual(kad.json, {"done": 1, "failed": 0, "missing": 0, "before": 0})
+
+    def test_a_pipe_to_which_nobody_writes_holds_nobody_up(self) -> None:
+        os.mkfifo(self.file)
+        kad = Kad()
+        self.assertEqual(kad("put", *VIA, "--from", str(self.file)), 65)
+        self.assertIn("it is a named pipe, not a file", kad.said)
 
     def test_bad_lines_are_told_before_anything_is_sent(self) -> None:
         self.file.write_text('{"key": "a", "value": "v"}\nnonsense\n')

@@ -64,6 +64,22 @@ class OperationTests(unittest.SynchronousTestCase):
             [("put", "name", b"value", 60), ("put", "name", b"", None), ("delete", "name")],
         )
 
+    def test_many_at_once(self) -> None:
+        self.node.answers["put"] = [a_receipt(), NotFound("no")]
+        values = [{"key": "a", "value": "v"}, {"key_hex": "ab" * 20, "value_base64": "/w=="}]
+        stored, failed = self.perform("put-many", values=values, wait="all")["results"]
+        self.assertEqual((stored["remote_acks"], stored["remaining_seconds"]), (1, 3600))
+        self.assertEqual(failed["error"], {"type": "NotFound", "message": "no"})
+        self.assertEqual(self.node.calls[0][2:], ("wait for all",))
+        (got,) = self.perform("get-many", keys=["a"])["results"]
+        self.assertEqual((got["value"], got["holders"]), ("value", 2))
+
+    def test_many_that_are_wrong(self) -> None:
+        for wrong in ([], [7], [{}], "a", [{"key": "a", "key_hex": "ab" * 20}], ["a"] * 257):
+            self.refused("get-many", keys=wrong)
+        for wrong in ([], ["a"], [{"key": "a"}], [{"key": "a", "value": "v", "x": 1}]):
+            self.refused("put-many", values=wrong)
+
     def test_get_by_reference(self) -> None:
         reference = Reference(3, bytes(32), b"salt")
         self.perform("get", reference=str(reference))

@@ -43,7 +43,7 @@ class Watcher:
 
 
 class BulkTests(SynchronousTestCase):
-    def swarm(self, secrets: tuple[bytes, ...] = SECRET, size: int = 16) -> Swarm:
+    def swarm(self, secrets: tuple[bytes, ...] = SECRET, size: int = 12) -> Swarm:
         made = Swarm(size, sealer="plain", parameters=Parameters(k=K), network_secrets=secrets)
         self.addCleanup(made.stop)
         return made

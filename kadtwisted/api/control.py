@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
@@ -41,6 +41,7 @@ from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import STREAMS, Operations
 from kadtwisted.api.peers import PeerUser, Sparingly, peer_user, refusal_of
 from kadtwisted.api.streams import MAX_STREAMS, MOST_STREAMS, Pump
+from kadtwisted.api.strict_json import read_json
 from kadtwisted.errors import CannotListen, KadtwistedError, NodeStopped, TooManyRequests, reason_of
 from kadtwisted.storage.guard import user_name
 
@@ -373,7 +374,7 @@ def listen(reactor: Any, path: Path, factory: ControlFactory) -> IListeningPort:
 def _parse_request(line: bytes) -> tuple[Any, str, dict[str, Any]]:
     """A request's ID, its verb and its arguments."""
     try:
-        request = json.loads(line, parse_constant=_no_number)
+        request = read_json(line)
     except (ValueError, RecursionError):
         raise InvalidRequest("a request is one line of JSON") from None
     if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
@@ -382,11 +383,6 @@ def _parse_request(line: bytes) -> tuple[Any, str, dict[str, Any]]:
     if not _is_id(identifier):
         raise InvalidRequest(f'an "id" is a number, null, or text of at most {MAX_ID} characters')
     return identifier, request.pop("verb"), request
-
-
-def _no_number(name: str) -> NoReturn:
-    """NaN and the infinities, which Python's ``json`` would take."""
-    raise ValueError(f"{name} is no JSON")
 
 
 def _is_id(value: Any) -> bool:

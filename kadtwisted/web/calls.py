@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from kadtwisted.api.answers import InvalidRequest
+from kadtwisted.api.strict_json import NameTwice, read_json
 from kadtwisted.web.access import Role
 from kadtwisted.web.site import BoundedRequest
 
@@ -69,9 +70,9 @@ class Call:
         if not self.body:
             return {}
         try:
-            found = json.loads(self.body, object_pairs_hook=_once, parse_constant=_no_number)
-        except InvalidRequest:
-            raise
+            found = read_json(self.body)
+        except NameTwice as error:
+            raise InvalidRequest(f"the body has {error}") from None
         except (ValueError, RecursionError):
             raise InvalidRequest(
                 "the body is no JSON; raw bytes need another Content-Type, as "
@@ -90,21 +91,6 @@ class Call:
     def wants_bytes(self) -> bool:
         """Whether the client prefers raw bytes to JSON."""
         return BYTES in self.header("accept").lower()
-
-
-def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of an object.  Which of two of one name counts differs from parser to parser
-    (RFC 8259, 4), so neither does."""
-    found: dict[str, Any] = {}
-    for name, value in members:
-        if name in found:
-            raise InvalidRequest(f"the body has {name!r:.60} twice")
-        found[name] = value
-    return found
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"JSON has no {word}")
 
 
 def parts_of_query(uri: bytes) -> list[tuple[str, str]]:

@@ -102,6 +102,7 @@ class ServerTests(ControlTestCase):
             b"[" * 9999 + b"\n",
             b'{"id":' + b"[" * 900 + b"]" * 900 + b',"verb":"status"}\n',
             b'{"verb":"put","key":"k","value_base64":"","lifetime":NaN}\n',
+            b'{"verb":"status","verb":"status"}\n',
             b'{"verb":"put","key":"k","value_base64":"","lifetime":' + b"9" * 5000 + b"}\n",
         ):
             self.assertEqual(self.error_of(line)["type"], "InvalidRequest")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
@@ -17,6 +17,7 @@ from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.arguments import MAX_VALUES, read_entry, read_want
 from kadtwisted.api.describe import Described
 from kadtwisted.api.operations import Operations
+from kadtwisted.api.strict_json import NameTwice, read_json
 from kadtwisted.errors import InvalidInput
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
@@ -72,10 +73,12 @@ def lines_of(call: Call, check: Callable[[Any], object]) -> list[Any]:
         if not line.strip():
             continue
         try:
-            found.append(json.loads(line, parse_constant=_no_number))
+            found.append(read_json(line))
             check(found[-1])
         except InvalidInput as error:
             raise InvalidRequest(f"line {number}: {error}; nothing was done") from None
+        except NameTwice as error:
+            raise InvalidRequest(f"line {number} has {error}; nothing was done") from None
         except (TypeError, ValueError, OverflowError, RecursionError):
             raise InvalidRequest(
                 f"line {number} is not as GET /v1/openapi.json says; nothing was done"
@@ -89,8 +92,3 @@ def results(described: Described) -> Answer:
     """A line for each."""
     lines = "".join(f"{json.dumps(each)}\n" for each in described["results"])
     return Answer(lines.encode(), content_type=NDJSON)
-
-
-def _no_number(name: str) -> NoReturn:
-    """NaN and the infinities, which Python's ``json`` would take."""
-    raise ValueError(f"{name} is no JSON")

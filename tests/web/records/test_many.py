@@ -45,6 +45,7 @@ class ManyTests(GatewayCase):
             ("put", b"\xff", "line 1 is not as"),
             ("put", b'{"key": "a", "value": "v", "lifetime": NaN}', "line 1 is not as"),
             ("put", b'\n{"key": "a"}', "line 2 is not as"),
+            ("put", b'{"key": "a", "value": "v", "value": "w"}', "line 1 has 'value' twice"),
             ("get", b'{"reference": "kad:x"}', "line 1: "),
             ("get", b"7", "line 1 is not as"),
             ("get", b"\n", "1 to 256 lines, not 0"),

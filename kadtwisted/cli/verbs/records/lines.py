@@ -10,13 +10,13 @@ One line is in memory at a time.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import IO, Any, NamedTuple
 
 from kadtwisted.api.arguments import read_entry, read_want
+from kadtwisted.api.strict_json import NameTwice, read_json
 from kadtwisted.cli.export_file import BadExport
 from kadtwisted.constants import RECORD_LIMIT
 from kadtwisted.errors import InvalidInput
@@ -110,6 +110,8 @@ def _expected(what: str) -> Iterator[None]:
         raise BadLines(str(error)) from error
     except UnicodeError:
         raise BadLines("it is no text in UTF-8") from None
+    except NameTwice as error:
+        raise BadLines(f"it has {error}") from None
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise BadLines(f"it is no {what}") from None
 
@@ -117,7 +119,7 @@ def _expected(what: str) -> Iterator[None]:
 def to_put(number: int, text: bytes) -> Line:
     """A value to put."""
     with _expected('object like {"key": "name", "value": "text"}'):
-        given = json.loads(text, parse_constant=_no_number)
+        given = read_json(text)
         key, value, lifetime = read_entry(given)
         length = len(bencode.encode(value))
         if length > RECORD_LIMIT:
@@ -132,7 +134,7 @@ def to_get(number: int, text: bytes) -> Line:
     with _expected('name, and no object like {"key": "name"}'):
         words = text.decode("utf-8").strip("\r\n")
         if words.lstrip().startswith("{"):
-            given = json.loads(words, parse_constant=_no_number)
+            given = read_json(words)
         else:
             given = {"reference" if words[:4].lower() == "kad:" else "key": words}
         wanted = read_want(given)
@@ -152,8 +154,3 @@ def _shown(named: str | bytes | Reference) -> str:
 def _digest(*said: Any) -> int:
     """Of what a line says; two lines that say the same have the same."""
     return int.from_bytes(blake2b(repr(said).encode(), digest_size=DIGEST_BYTES).digest(), "big")
-
-
-def _no_number(name: str) -> Any:
-    """NaN and the infinities, which Python's ``json`` would take."""
-    raise ValueError(name)

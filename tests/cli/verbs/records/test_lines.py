@@ -56,6 +56,7 @@ class LineTests(unittest.SynchronousTestCase):
             (b'{"key": "a", "value": 7}', "it is no object like"),
             (b'{"key": "a", "value": "v", "lifetime": NaN}', "it is no object like"),
             (b'{"key": "a", "value": "v", "life": 7}', "it is no object like"),
+            (b'{"key": "a", "value": "v", "value": "w"}', "it has 'value' twice"),
             (b'{"key": "a", "value": "\\ud800"}', "no text in UTF-8"),
             (b'{"key": "", "value": "v"}', "a key cannot be empty"),
             (b'{"key": "\xff", "value": "v"}', "no text in UTF-8"),

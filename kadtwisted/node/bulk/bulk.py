@@ -7,11 +7,10 @@ from typing import Any
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.records import Mode
-from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import described
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import BulkEntry, BulkResult, GetResult, Receipt, Wait
-from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.neighbourhoods import Neighbourhoods
 from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.bulk.pool import Pool
 from kadtwisted.node.bulk.reading import BulkReading
@@ -52,7 +51,8 @@ class Bulk:
     ) -> tuple[BulkResult[Receipt], ...]:
         """See :meth:`INode.put_many`."""
         drafts = [_attempted(self._draft, each) for each in entries]
-        crowd = await self._gather([each.key for each in drafts if isinstance(each, Draft)])
+        keys = [each.key for each in drafts if isinstance(each, Draft)]
+        crowd = await self._neighbourhoods.gather(keys)
 
         async def put(draft: Draft | InvalidInput) -> Receipt:
             if isinstance(draft, InvalidInput):
@@ -69,7 +69,8 @@ class Bulk:
     ) -> tuple[BulkResult[GetResult], ...]:
         """See :meth:`INode.get_many`."""
         references = [_attempted(reference_to, each) for each in keys]
-        crowd = await self._gather([e.key for e in references if isinstance(e, Reference)])
+        known = [each.key for each in references if isinstance(each, Reference)]
+        crowd = await self._neighbourhoods.gather(known)
         asked = list(zip(keys, references, strict=True))
 
         async def get(piece: tuple[str | bytes | Reference, Reference | InvalidInput]) -> GetResult:
@@ -80,9 +81,6 @@ class Bulk:
 
         return await self._readers.work_through(asked, get, lambda piece: _by_key(piece[1]))
 
-    async def _gather(self, keys: Sequence[NodeID]) -> Crowd:
-        return await self._neighbourhoods.gather(keys)
-
     def _draft(self, entry: BulkEntry) -> Draft:
         parameters = self._context.parameters
         lifetime = parameters.default_lifetime if entry.lifetime is None else entry.lifetime
@@ -91,8 +89,8 @@ class Bulk:
 
 
 def check_entries(entries: Any) -> list[BulkEntry]:
-    """What a caller wants to put; :class:`InvalidInput` if it is no series of entries, or too many
-    or if two have one key."""
+    """What a caller wants to put; :class:`InvalidInput` if it is no series of entries, or too
+    many."""
     found = _series(entries, "the values to put")
     for each in found:
         if not isinstance(each, tuple) or len(each) not in (2, 3):

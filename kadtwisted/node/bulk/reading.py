@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import KadtwistedError, NodeStopped, RequestTimedOut
@@ -29,7 +29,8 @@ from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
 from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import Read, RecordOperations
-from kadtwisted.node.operations.storing import Home
+from kadtwisted.node.operations.searches import all_of
+from kadtwisted.node.operations.storing import Home, repair
 from kadtwisted.node.operations.values import Values, reference_to, usual_mode
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.requests import Answer
@@ -151,16 +152,7 @@ class _Asking:
         return len(self._heard) >= wanted and len(versions) == 1 and () not in versions
 
     async def _ask(self, keepers: Sequence[Keeper]) -> None:
-        asking = [self._ask_one(each) for each in keepers]
-        together = DeferredList(asking, consumeErrors=True)
-        try:
-            for _, result in await together:
-                if isinstance(result, Failure):
-                    result.raiseException()
-        except CancelledError:
-            for each in asking:
-                each.cancel()
-            raise
+        await all_of([self._ask_one(each) for each in keepers])
 
     def _ask_one(self, keeper: Keeper) -> Deferred[None]:
         link, contact = keeper
@@ -203,6 +195,4 @@ class _Asking:
         body = Store(winner.record, winner.remaining)
         for (link, contact), versions in self._heard:
             if winner.version not in versions:
-                self._context.counters.add("repair.stored")
-                repairing = link.ask(contact, body, known=True)
-                repairing.addErrback(lambda failure: failure.trap(KadtwistedError, CancelledError))
+                repair(self._context, link, contact, body)

@@ -8,7 +8,6 @@ a receipt says as much as that of a single put.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -132,7 +131,8 @@ class BulkWriting:
         ]
         if not any(home.keepers for home in new):
             return
-        body = Store(written.published.record, math.ceil(draft.lifetime))
+        record = written.published.record
+        body = Store(record, self._operations.remaining(VALUE, record, draft.lifetime))
         spread = await self._operations.storing.store_also(new, draft.key, body)
         try:
             await spread.ended()

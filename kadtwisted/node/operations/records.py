@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 
 from kadtwisted.errors import (
     InvalidInput,
     InvalidRecord,
-    KadtwistedError,
     NoContacts,
     Superseded,
     Unavailable,
@@ -43,7 +42,7 @@ from kadtwisted.node.operations.searches import (
     merge_traces,
 )
 from kadtwisted.node.operations.sizes import disjoint_paths
-from kadtwisted.node.operations.storing import Storing, check_owner
+from kadtwisted.node.operations.storing import Storing, check_owner, repair
 from kadtwisted.node.operations.writes.outcomes import is_acknowledged, is_contested
 from kadtwisted.node.operations.writes.receipts import Attempt, Published, published
 from kadtwisted.node.port.link import Link
@@ -230,18 +229,15 @@ class RecordOperations:
             return
         body = Store(winner.record, winner.remaining)
 
-        def bring(link: Link, contact: Contact, versions: Sequence[bytes] | None = ()) -> None:
-            if versions is None or winner.version in versions:
-                return
-            self._context.counters.add("repair.stored")
-            repairing = link.ask(contact, body, known=True)
-            repairing.addErrback(lambda failure: failure.trap(KadtwistedError, CancelledError))
+        def repair_late(link: Link, contact: Contact, versions: Sequence[bytes] | None) -> None:
+            if versions is not None and winner.version not in versions:
+                repair(self._context, link, contact, body)
 
         for found in founds:
             for contact in found.lacking(winner.version):
-                bring(found.link, contact)
+                repair(self._context, found.link, contact, body)
             for contact in found.late.contacts:
-                found.late.when(contact, partial(bring, found.link, contact))
+                found.late.when(contact, partial(repair_late, found.link, contact))
 
     # --- Publishing --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
 from kadtwisted.errors import InvalidRecord, KadtwistedError, NodeStopped, NotStored
@@ -180,6 +180,13 @@ class Storing:
 
         asking = ask_patiently(self._context, lambda: link.ask(contact, body, known=True))
         return asking.addCallbacks(take, lose)
+
+
+def repair(context: NodeContext, link: Link, contact: Contact, body: Store) -> None:
+    """Bring a record to somebody that turned out to lack it: one write, unawaited."""
+    context.counters.add("repair.stored")
+    repairing = link.ask(contact, body, known=True)
+    repairing.addErrback(lambda failure: failure.trap(KadtwistedError, CancelledError))
 
 
 def check_owner(rules: RecordKind, record: bytes, links: Links, public_key: bytes) -> None:

@@ -34,7 +34,7 @@ class CollectingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.before = gc.get_threshold()
         self.addCleanup(gc.set_threshold, *self.before)
-        if gc.get_freeze_count():  # by tests/conftest.py
+        if gc.get_freeze_count():  # by conftest.py
             gc.unfreeze()
             self.addCleanup(gc.freeze)
         self.addCleanup(gc.unfreeze)

@@ -1,4 +1,4 @@
-"""What pytest needs to know; trial never reads this file."""
+"""What pytest needs to know of ``tests`` and ``long_tests``; trial never reads this file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Put away the modules of all tests, which live to the end.
+
     Python's collector else looks through them again and again: networks in memory took twice as
     long here as in a process with their tests alone.
     """

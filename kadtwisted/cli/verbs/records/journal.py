@@ -4,14 +4,17 @@ A text file.  Its first line says what was done, and in which network.  Each oth
 of the input that is done: its number, a digest of what it says, and until when that holds in Unix
 seconds (0: for ever).  A line that says something else now, or stands elsewhere, or whose value has
 expired, is done anew.  The file grows by whole lines; the last one may be torn by a crash, and is
-cut off then.
+cut off then.  While a run goes on it is locked: a second one with the same file would do all of it,
+too, and tear the lines of the first.
 
 In memory a line of the input takes 8 bytes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +25,8 @@ from kadtwisted.errors import InvalidInput, reason_of
 
 MAX_LINE = 1024
 """MAGIC: bytes of a line; the longest has a name of a network of 64 bytes."""
+MOST_LINES = 1 << 40
+"""MAGIC: no file has so many lines."""
 
 
 class BadJournal(InvalidInput):
@@ -38,17 +43,30 @@ class Done(NamedTuple):
 class Journal:
     """The file of one run, open; ``verb`` and ``network`` are what it is about."""
 
-    def __init__(self, path: Path | None, verb: str, network: str, unix_now: float) -> None:
-        """Read what is done.  Without a ``path`` nothing is noted.  :class:`BadJournal` for another
-        verb's or network's, and for what is none."""
+    def __init__(
+        self,
+        path: Path | None,
+        verb: str,
+        network: str,
+        unix_now: float,
+        last: int = MOST_LINES,
+    ) -> None:
+        """Read what is done, up to the ``last`` line of the input.  Without a ``path`` nothing is
+        noted.  :class:`BadJournal` for another verb's or network's, for what is none, and for one
+        that is in use."""
         self.path = path
+        self._last = last
         self._head = json.dumps({"kad": verb, "network": network})
         self._digests = array("Q")
         self._file: IO[bytes] | None = None
         if path is not None:
             try:
-                self._file = path.open("a+b")
+                self._file = _opened(path)
                 self._read(self._file, unix_now)
+            except BlockingIOError:
+                raise BadJournal(
+                    f"{path} is in use: another kad does the same; wait until it has ended"
+                ) from None
             except OSError as error:
                 self.close()
                 raise BadJournal(
@@ -80,9 +98,10 @@ class Journal:
             is_good = float(until) == 0 or float(until) > unix_now
         except (ValueError, IndexError):
             raise self._foreign() from None
-        if not (0 < number < 1 << 40 and 0 <= digest < 1 << 64):
+        if not (0 < number < MOST_LINES and 0 <= digest < 1 << 64):
             raise self._foreign()
-        self._keep(number, digest if is_good else 0)
+        if number <= self._last:
+            self._keep(number, digest if is_good else 0)
 
     def _foreign(self) -> BadJournal:
         self.close()
@@ -96,6 +115,11 @@ class Journal:
         if missing > 0:
             self._digests.frombytes(bytes(8 * missing))
         self._digests[number] = digest
+
+    @property
+    def noted(self) -> int:
+        """Behind which line nothing was done before this run."""
+        return max(len(self._digests) - 1, 0)
 
     def has(self, line: Line) -> bool:
         """Whether a line is done."""
@@ -120,6 +144,37 @@ class Journal:
 
     def remove(self) -> None:
         """All is done: the next run does everything anew."""
+        if self._file is not None and self.path is not None:
+            self.path.unlink(missing_ok=True)  # while it is locked, so it is this one
         self.close()
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file, locked; ``BlockingIOError`` if somebody else has locked it."""
+    while True:
+        file = path.open("a+b")
+        try:
+            _lock(file)
+            if _is_at(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # whoever had locked it has just removed it
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass  # this file system has no locks
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

@@ -10,6 +10,8 @@ One line is in memory at a time.
 
 from __future__ import annotations
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -27,6 +29,8 @@ from kadtwisted.model.reference import Reference
 MAX_LINE = 32768
 """MAGIC: bytes of a line; a value of 1,000 bytes as escapes has 6,000, and names may be long.  Two
 such lines still fit into one request."""
+ESCAPED = 8
+"""MAGIC: no line becomes longer than so many times as JSON in ASCII: a byte becomes 6 at most."""
 DIGEST_BYTES = 8
 TOLD = 10
 """MAGIC: bad lines that are told one by one; of the others only the number."""
@@ -60,12 +64,19 @@ def read_all(stream: IO[bytes], read: Read) -> Iterator[Line]:
             raise BadLines(f"line {number}: {error}") from error
 
 
-def check_all(stream: IO[bytes], read: Read, tell: Callable[[str], None]) -> int:
+class Checked(NamedTuple):
+    """How many lines there are, without the empty ones, and the number of the last one."""
+
+    lines: int
+    last: int
+
+
+def check_all(stream: IO[bytes], read: Read, tell: Callable[[str], None]) -> Checked:
     """Check all lines, and go back to the start; how many there are.
 
     The first bad lines are told, each in a sentence; :class:`BadLines` if there are any.
     """
-    good = bad = 0
+    good = bad = number = 0
     for number, text in _numbered(stream):
         try:
             _good(read, number, text)
@@ -78,7 +89,7 @@ def check_all(stream: IO[bytes], read: Read, tell: Callable[[str], None]) -> int
     if bad:
         lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
         raise BadLines(f"{lines} bad, of {good + bad:,}: nothing was sent")
-    return good
+    return Checked(good, number)
 
 
 def _numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -86,7 +97,7 @@ def _numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     number = 0
     while text := stream.readline(MAX_LINE + 1):
         number += 1
-        begun = text
+        begun = text if number > 1 else text.removeprefix(BOM_UTF8)
         while len(text) > MAX_LINE and not text.endswith(b"\n"):
             text = stream.readline(MAX_LINE + 1)
         if begun.strip():
@@ -96,7 +107,10 @@ def _numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def _good(read: Read, number: int, text: bytes) -> Line:
     if len(text) > MAX_LINE:
         raise BadLines(f"it has more than {MAX_LINE:,} bytes")
-    return read(number, text)
+    line = read(number, text)
+    if ESCAPED * len(text) > MAX_LINE and len(json.dumps(line.request)) > MAX_LINE:
+        raise BadLines(f"it has more than {MAX_LINE:,} bytes where JSON is ASCII, as requests are")
+    return line
 
 
 @contextmanager

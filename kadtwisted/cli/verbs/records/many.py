@@ -23,6 +23,7 @@ from kadtwisted.cli.session import Session
 from kadtwisted.cli.text.output import Described, count_of
 from kadtwisted.cli.text.progress import Progress, progress_of
 from kadtwisted.cli.verb_table import waiting_for
+from kadtwisted.cli.verbs.records.again import Keys
 from kadtwisted.cli.verbs.records.journal import Done, Journal
 from kadtwisted.cli.verbs.records.lines import (
     BadLines,
@@ -53,13 +54,15 @@ smaller."""
 
 class Work(NamedTuple):
     """What is done with lines: how one is ``read``, the verb and the name of its list, other
-    arguments, and what becomes of an answer: until when it holds, and how."""
+    arguments, what becomes of an answer: until when it holds, and how, and whether one line
+    ``replaces`` what another one with its key has done."""
 
     read: Read
     verb: str
     listed: str
     arguments: dict[str, Any]
     take: Callable[[Line, Described], float]
+    replaces: bool
 
 
 async def put_many(session: Session) -> int:
@@ -78,7 +81,7 @@ async def put_many(session: Session) -> int:
 
     # A node of our own goes when this is over, so it hears all nodes out.
     waits = waiting_for(given) if session.client is not None else {"wait": "all"}
-    work = Work(read, "put-many", "values", waits, take)
+    work = Work(read, "put-many", "values", waits, take, replaces=True)
     path = given.resume or (None if given.lines_from == "-" else f"{given.lines_from}.progress")
     counts = await _work(session, work, path, "storing")
     session.output.report(counts, _stored_text)
@@ -100,7 +103,7 @@ async def get_many(session: Session) -> int:
         return 0.0
 
     mode = {"mode": "first"} if given.first else {}
-    work = Work(to_get, "get-many", "keys", mode, take)
+    work = Work(to_get, "get-many", "keys", mode, take, replaces=False)
     counts = await _work(session, work, given.resume, "fetching")
     if counts["failed"] or counts["missing"]:
         session.output.note(f"kad: {_gotten_text(counts)}")
@@ -115,12 +118,12 @@ async def get_many(session: Session) -> int:
 async def _work(session: Session, work: Work, path: str | None, doing: str) -> Described:
     """Do all lines that are not done; how many of them went well, failed, and were done before."""
     with opened(session, session.arguments.lines_from) as stream:
-        total = check_all(stream, work.read, lambda told: session.output.note(f"kad: {told}"))
+        total, last = check_all(stream, work.read, lambda told: session.output.note(f"kad: {told}"))
         async with performer(session) as node:
             session.somebody_answered = True
             network = str((await node.perform("status", {}))["network"])
             place = None if path is None else Path(path)
-            journal = Journal(place, work.verb, network, session.world.unix_time())
+            journal = Journal(place, work.verb, network, session.world.unix_time(), last)
             run = _Run(session, work, node, journal)
             text = f"{doing} {count_of(total, 'value')}"
             try:
@@ -128,13 +131,15 @@ async def _work(session: Session, work: Work, path: str | None, doing: str) -> D
                     lines = read_all(stream, work.read)
                     while chunk := list(islice(lines, AT_A_TIME)):
                         await run.take(chunk, progress)
+                if sum(run.counts.values()) < total:
+                    raise BadLines("the file has become shorter while it was read")
+                if not (run.counts["failed"] or run.counts["missing"]):
+                    journal.remove()
             except BaseException:
                 session.output.note(f"kad: {run.interrupted()}")
                 raise
             finally:
                 journal.close()
-            if not (run.counts["failed"] or run.counts["missing"]):
-                journal.remove()
     return run.counts
 
 
@@ -146,12 +151,13 @@ class _Run:
         self._work = work
         self._node = node
         self._journal = journal
+        self._again = Keys(journal.noted)
         self._size = FIRST_VALUES
         self.counts: dict[str, int] = dict.fromkeys(("done", "failed", "missing", "before"), 0)
 
     async def take(self, chunk: Sequence[Line], progress: Progress) -> None:
         """Do these lines, in the order of their keys; of one key in that of the file."""
-        left = [each for each in chunk if not self._journal.has(each)]
+        left = [each for each in chunk if not self._is_done(each)]
         self.counts["before"] += len(chunk) - len(left)
         progress.step(len(chunk) - len(left))
         left.sort(key=lambda each: (each.key, each.number))
@@ -162,6 +168,15 @@ class _Run:
             await self._send(request, progress)
             self._adapt(len(request), time.monotonic() - began)
             progress.step(len(request))
+
+    def _is_done(self, line: Line) -> bool:
+        """Whether a run before did it, and it stays done: what is put anew would replace what
+        later lines have put under its key, so these are put anew, too."""
+        if self._journal.has(line) and not (self._work.replaces and line.key in self._again):
+            return True
+        if line.number <= self._journal.noted:
+            self._again.add(line.key)
+        return False
 
     def _adapt(self, count: int, seconds: float) -> None:
         """Let the next request take one to three seconds: an interruption loses no more than one,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial import unittest
 
@@ -62,7 +65,8 @@ class JournalTests(unittest.SynchronousTestCase):
             self.assertEqual([again.has(line(e)) for e in (1, 2, 3)], [done > e for e in range(3)])
             again.note([Done(line(9), 0.0)])
             again.close()
-            self.assertTrue(self.journal().has(line(9)))
+            with closing(self.journal()) as third:
+                self.assertTrue(third.has(line(9)))
 
     def test_of_something_else(self) -> None:
         self.journal().close()
@@ -82,6 +86,40 @@ class JournalTests(unittest.SynchronousTestCase):
             error = self.assertRaises(BadJournal, self.journal)
             self.assertIn("--resume", str(error))
             self.assertEqual(self.path.read_bytes(), text)
+
+    def test_nobody_else_uses_it_meanwhile(self) -> None:
+        first = self.journal()
+        first.note([Done(line(1), 0.0)])
+        error = self.assertRaises(BadJournal, self.journal)
+        self.assertIn("in use", str(error))
+        first.note([Done(line(2), 0.0)])
+        first.close()
+        again = self.journal()
+        self.assertTrue(again.has(line(1)) and again.has(line(2)))
+
+    def test_whoever_opens_it_just_before_it_goes_has_another_one(self) -> None:
+        first = self.journal()
+        late = self.path.open("a+b")
+        first.remove()
+        with late, mock.patch.object(Path, "open", side_effect=[late, self.path.open("a+b")]):
+            second = self.journal()
+        second.note([Done(line(1), 0.0)])
+        self.assertEqual(self.path.read_bytes().count(b"\n"), 2)
+
+    def test_where_there_are_no_locks(self) -> None:
+        with mock.patch("fcntl.flock", side_effect=OSError(errno.ENOLCK, "no locks")):
+            first = self.journal()
+        first.note([Done(line(1), 0.0)])
+        self.assertEqual(self.path.read_bytes().count(b"\n"), 2)
+
+    def test_lines_that_the_input_does_not_have_take_no_memory(self) -> None:
+        first = self.journal()
+        first.note([Done(line(3), 0.0), Done(line(4)._replace(number=(1 << 40) - 1), 0.0)])
+        first.close()
+        again = Journal(self.path, "put", "kad", NOW, 3)
+        self.addCleanup(again.close)
+        self.assertEqual(again.noted, 3)
+        self.assertTrue(again.has(line(3)))
 
     def test_where_nothing_can_be_written(self) -> None:
         error = self.assertRaises(BadJournal, Journal, Path("/nowhere/file"), "put", "kad", NOW)

@@ -82,7 +82,7 @@ class LineTests(unittest.SynchronousTestCase):
 
     def test_all_are_checked_before_any_is_read(self) -> None:
         stream = io.BytesIO(b"a\n\n  \nb\nlast")
-        self.assertEqual(check_all(stream, to_get, self.fail), 3)
+        self.assertEqual(check_all(stream, to_get, self.fail), (3, 5))
         found = [(each.number, each.name) for each in read_all(stream, to_get)]
         self.assertEqual(found, [(1, "a"), (4, "b"), (5, "last")])
 
@@ -102,3 +102,16 @@ class LineTests(unittest.SynchronousTestCase):
         self.assertEqual(told, [f"line 1: it has more than {MAX_LINE:,} bytes"])
         error = self.assertRaises(BadLines, list, read_all(stream, to_get))
         self.assertIn("line 1: it has more than", str(error))
+
+    def test_what_a_request_could_not_carry(self) -> None:
+        """Requests are ASCII, and there a name of other letters is up to three times as long."""
+        name = json.dumps({"key": "é" * 8000, "value": "v"}, ensure_ascii=False).encode()
+        for text, read in ((name, to_put), ("é".encode() * 8000, to_get), (b"\x01" * 8000, to_get)):
+            told: list[str] = []
+            self.assertRaises(BadLines, check_all, io.BytesIO(text), read, told.append)
+            self.assertIn(f"line 1: it has more than {MAX_LINE:,} bytes where", told[0])
+        self.assertEqual(check_all(io.BytesIO("é".encode() * 5000), to_get, self.fail), (1, 1))
+
+    def test_a_byte_order_mark_is_no_part_of_a_name(self) -> None:
+        stream = io.BytesIO("\ufeffa\n\ufeffb\n".encode())
+        self.assertEqual([each.name for each in read_all(stream, to_get)], ["a", "\ufeffb"])

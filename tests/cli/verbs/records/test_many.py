@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
 from kadtwisted.cli.exit_codes import INTERRUPTED
+from kadtwisted.cli.verbs.records.journal import Journal
+from kadtwisted.cli.verbs.records.many import AT_A_TIME
 from kadtwisted.errors import NotFound, NotStored, Unavailable
+from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.results import Receipt
 from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import FakeNode, a_get, a_receipt
@@ -120,6 +124,46 @@ class PutTests(ManyTests):
         again = Kad()
         self.assertEqual(again("put", *VIA, "--from", str(self.file)), 0)
         self.assertEqual(sorted([*done, *self.put(again)]), sorted(names))
+
+    def test_the_last_line_of_a_key_wins_even_if_the_first_is_done_anew(self) -> None:
+        lines = [("a", "old"), ("a", "new"), *((f"b{number}", "v") for number in range(20))]
+        texts = [json.dumps({"key": key, "value": value}) for key, value in lines]
+        self.file.write_text("".join(f"{each}\n" for each in texts))
+        answers: list[Receipt | Exception] = [a_receipt() for _ in lines]
+        before = sum(key_of_name(f"b{number}") < key_of_name("a") for number in range(20))
+        answers[before] = NotStored("no", {})
+        self.assertEqual(Kad(FakeNode(put=answers))("put", *VIA, "--from", str(self.file)), 69)
+        again = Kad()
+        self.assertEqual(again("put", *VIA, "--from", str(self.file)), 0)
+        put = [each[1:3] for each in again.node.calls if each[0] == "put"]
+        self.assertEqual(put, [("a", b"old"), ("a", b"new")])
+        self.assertIn("kad: stored 2 values; 20 were stored before\n", again.said)
+
+    def test_a_file_that_becomes_shorter(self) -> None:
+        self.write(AT_A_TIME + 2000)
+        kad = Kad()
+        client = FakeClient(kad.node)
+        perform = client.perform
+
+        def truncate(verb: str, arguments: dict[str, Any]) -> Any:
+            self.file.write_bytes(b"")
+            return perform(verb, arguments)
+
+        client.perform = truncate  # type: ignore[method-assign]
+        kad.connect = lambda path: client
+        self.assertEqual(kad("put", "--from", str(self.file)), 65)
+        self.assertIn("kad: the file has become shorter while it was read\n", kad.said)
+        self.assertTrue(self.journal.exists())
+
+    def test_two_at_once(self) -> None:
+        self.write(2)
+        first = Journal(self.journal, "put-many", "kad", 0.0)
+        kad = Kad()
+        self.assertEqual(kad("put", *VIA, "--from", str(self.file)), 64)
+        self.assertIn(f"{self.journal} is in use", kad.said)
+        self.assertEqual(self.put(kad), [])
+        first.close()
+        self.assertEqual(kad("put", *VIA, "--from", str(self.file)), 0)
 
     def test_a_line_that_was_changed_is_stored_again(self) -> None:
         self.write(2)

@@ -69,12 +69,12 @@ class Dashboard:
         of_files = dict.fromkeys((each.partition(";")[0] for each in FILES.values()), BINARY)
         return (
             Route(
-                "GET", "/", Role.NONE, "The dashboard, for people.", self.index, (), None,
-                Gives((200, 304), {"text/html": BINARY}), kept,
+                "GET", "/", Role.NONE, "The dashboard, for people.", self.index,
+                gives=Gives((200, 304), {"text/html": BINARY}), conditions=kept,
             ),
             Route(
-                "GET", "/dashboard/{file}", Role.NONE, "Its scripts and its style.", self.file, (),
-                None, Gives((200, 304), of_files), kept,
+                "GET", "/dashboard/{file}", Role.NONE, "Its scripts and its style.", self.file,
+                gives=Gives((200, 304), of_files), conditions=kept,
             ),
         )  # fmt: skip
 

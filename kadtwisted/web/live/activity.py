@@ -75,7 +75,7 @@ class Activity:
         """The one."""
         route = Route(
             "GET", "/v1/activity/events", Role.READ, "What the node does, as it does it: its "
-            "status, its requests, its lookups.", self.listen, (), None, A_STREAM,
+            "status, its requests, its lookups.", self.listen, gives=A_STREAM,
         )  # fmt: skip
         return (route,)
 
@@ -133,9 +133,9 @@ class Activity:
             self._requests.hear(told)
 
     def _follow(self, about: LookupBegan | LookupEnded, look: Callable[[], Trace]) -> None:
-        followed = self._followed.get(about.number)
         if not about.number:
             return  # it began before anybody looked on
+        followed = self._followed.get(about.number)
         if followed is not None:
             followed.about, followed.look = about, look
         elif len(self._followed) < MOST_FOLLOWED:

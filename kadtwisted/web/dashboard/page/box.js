@@ -2,13 +2,12 @@
 
 import { byId, keyed, make, say } from "./dom.js";
 import { milliseconds, printable, several, span } from "./format.js";
-import { Problem, askJson, follow } from "./node.js";
+import { Problem, askJson, follow, waitAfter } from "./node.js";
 
 // A browser opens six connections to one host, and each stream holds one.
 const MOST_WATCHES = 2;
 // Changes of one watch that stay on the page.
 const MOST_CHANGES = 20;
-const LONGEST_WAIT = 30;
 
 let role = "none";
 const watches = new Map(); // at most MOST_WATCHES, by key
@@ -107,7 +106,7 @@ async function hold(watching) {
     if (watching.ending !== ending) return;
     tell(watching, error.message);
     if (error.status >= 400 && error.status < 500 && error.status !== 429) return;
-    const seconds = Math.min(LONGEST_WAIT, 2 ** watching.failures);
+    const seconds = waitAfter(watching.failures);
     watching.failures += 1;
     watching.timer = setTimeout(() => hold(watching), seconds * 1000);
   }

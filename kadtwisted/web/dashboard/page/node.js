@@ -13,6 +13,9 @@ const SILENCE = 20;
 // A stream whose events are longer is no stream of ours.
 const LONGEST_EVENT = 4_000_000;
 
+// The seconds until something is tried again that has failed so often since it went well.
+export const waitAfter = (failures) => Math.min(LONGEST_WAIT, 2 ** failures);
+
 export const token = {
   get: () => sessionStorage.getItem(TOKEN) ?? "",
   set(text) {
@@ -39,17 +42,20 @@ async function problemOf(response) {
   return new Problem(response.status, sentence);
 }
 
-// Asks the gateway; the response, or a `Problem`.
-export async function ask(path, options = {}) {
-  const headers = new Headers(options.headers);
-  if (token.get()) headers.set("Authorization", `Bearer ${token.get()}`);
-  let response;
+async function reach(path, options) {
   try {
-    response = await fetch(path, { cache: "no-store", ...options, headers });
+    return await fetch(path, { cache: "no-store", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "the node does not answer");
   }
+}
+
+// Asks the gateway; the response, or a `Problem`.
+export async function ask(path, options = {}) {
+  const headers = new Headers(options.headers);
+  if (token.get()) headers.set("Authorization", `Bearer ${token.get()}`);
+  const response = await reach(path, { ...options, headers });
   if (!response.ok) throw await problemOf(response);
   return response;
 }
@@ -58,13 +64,7 @@ export const askJson = async (path, options) => (await ask(path, options)).json(
 
 // The verdict needs no token.  A node that is not ready answers 503, and with its verdict.
 export async function readVerdict(signal) {
-  let response;
-  try {
-    response = await fetch("/readyz", { cache: "no-store", signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem(0, "the node does not answer");
-  }
+  const response = await reach("/readyz", { signal });
   if (response.status !== 200 && response.status !== 503) throw await problemOf(response);
   return response.json();
 }
@@ -179,7 +179,7 @@ export class Connection {
 
   #lose(problem) {
     this.#end();
-    const seconds = Math.min(LONGEST_WAIT, 2 ** this.#failures);
+    const seconds = waitAfter(this.#failures);
     this.#failures += 1;
     this.#told.lost(problem, seconds);
     this.#timer = setTimeout(() => this.#open(), seconds * 1000);

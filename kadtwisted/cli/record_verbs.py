@@ -140,11 +140,13 @@ def is_of_many(found: argparse.Namespace, program: str) -> bool:
         if getattr(found, "resume", None) is not None:
             raise Misuse("--resume goes with --from only", program)
         return False
-    single = ("key", "value", "words", "keep", "pin", "mutable", "immutable", "trace")
-    for name in (*single, "key_file", "salt", "cas"):
-        if getattr(found, name, None):
-            shown = "a NAME" if name == "words" else f"--{name.replace('_', '-')}"
-            raise Misuse(f"--from takes everything from the file: leave out {shown}", program)
+    switches = ("words", "keep", "pin", "mutable", "immutable", "trace")
+    texts = ("key", "value", "key_file", "salt", "cas")
+    given = [name for name in switches if getattr(found, name, None)]
+    given += [name for name in texts if getattr(found, name, None) is not None]  # "" and 0 count
+    if given:
+        shown = "a NAME" if given[0] == "words" else f"--{given[0].replace('_', '-')}"
+        raise Misuse(f"--from takes everything from the file: leave out {shown}", program)
     stores = hasattr(found, "mutable")
     found.module, found.before = "records.many", "take_lines"
     found.function = "put_many" if stores else "get_many"

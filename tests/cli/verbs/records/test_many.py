@@ -191,6 +191,8 @@ class PutTests(ManyTests):
             ("put", "--from", "f", "name"),
             ("put", "--from", "f", "--keep"),
             ("put", "--from", "f", "--immutable"),
+            ("put", "--from", "f", "--cas", "0"),
+            ("put", "--from", "f", "--value", ""),
             ("get", "--from", "f", "--key", "k"),
             ("get", "--from", "f", "--trace"),
         ):

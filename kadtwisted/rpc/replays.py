@@ -4,9 +4,8 @@ A datagram is known by the 16 random bytes of its nonce.  This file decides two 
 
 :class:`AnsweredOnce`: a request with a valid token whose answer may be longer is served once, so
 that an observer cannot have the answer sent again and again to the address of the asker; so is one
-of a read-only node, which says where that node is.  What was
-served is remembered for as long as its token may be valid, in two generations that change with the
-secrets of the tokens.
+of a read-only node, which says where that node is.  What was served is remembered for as long as
+its token may be valid, in two generations that change with the secrets of the tokens.
 
 :class:`Strangers`: a node of a network with a secret serves hellos, and requests without a valid
 token, only while the clock that they show is near its own, and once.  So an outsider who recorded

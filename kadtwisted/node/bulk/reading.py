@@ -29,7 +29,7 @@ from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
 from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import Read, RecordOperations
-from kadtwisted.node.operations.searches import all_of
+from kadtwisted.node.operations.searches import FIRST_WAVE, all_of
 from kadtwisted.node.operations.storing import Home, repair
 from kadtwisted.node.operations.values import Values, reference_to, usual_mode
 from kadtwisted.node.port.link import Link
@@ -38,9 +38,6 @@ from kadtwisted.records.findings import Finding, Findings
 from kadtwisted.records.kinds import RecordKind
 
 Keeper = tuple[Link, Contact]
-FIRST_TRIES = 3
-"""Keepers that are asked for the first record, one after the other, before it is searched: as many
-as a search asks at once (:data:`~kadtwisted.node.operations.searches.FIRST_WAVE`)."""
 
 
 class BulkReading:
@@ -121,9 +118,10 @@ class _Asking:
         self.silent: list[Keeper] = []
 
     async def first(self) -> Finding | None:
-        """The first sound record of one of the nearest; ``None`` if there is none."""
+        """The first sound record of one of the nearest; ``None`` if there is none.  As many are
+        tried, one after the other, as a search asks at once."""
         for family in self._families:
-            for keeper in family[:FIRST_TRIES]:
+            for keeper in family[:FIRST_WAVE]:
                 await self._ask([keeper])
                 if found := self._winner():
                     return found

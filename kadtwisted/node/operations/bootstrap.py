@@ -1,9 +1,9 @@
 """Bootstrapping: saying hello to given addresses, finding our place, making ourselves known.
 
 After the hellos, and what its owner wants done before others hear from it, a node looks up its own
-ID, then an ID in each of its farther buckets (paper,
-section 2.3).  A full node then pings all its contacts with the token it was given, because other
-nodes remember only a sender that has shown a token.
+ID, then an ID in each of its farther buckets (paper, section 2.3).  A full node then pings all its
+contacts with the token it was given, because other nodes remember only a sender that has shown a
+token.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import islice
 from typing import Any
 
 from kadtwisted.errors import InvalidInput
@@ -109,11 +110,11 @@ def _series(given: Any, what: str) -> list[Any]:
     if isinstance(given, str | bytes):
         raise InvalidInput(f"{what} are several, not {described(given)}")
     try:
-        found = list(given)
+        found = list(islice(given, MOST_AT_ONCE + 1))  # it may have no end
     except TypeError:
         raise InvalidInput(f"{what} are several, not {described(given)}") from None
     if len(found) > MOST_AT_ONCE:
-        raise InvalidInput(f"{what} are at most {MOST_AT_ONCE} at once, not {len(found)}")
+        raise InvalidInput(f"{what} are at most {MOST_AT_ONCE} at once, and these are more")
     return found
 
 

@@ -13,6 +13,7 @@ from kadtwisted.errors import InvalidInput, InvalidKey, NodeStopped, NotFound, R
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.observed import LookupEnded, RequestEnded
 from kadtwisted.model.results import BulkEntry, Receipt
+from kadtwisted.node.bulk.bulk import MOST_AT_ONCE
 from kadtwisted.node.node import Node
 from kadtwisted.parameters import Parameters
 from kadtwisted.testing.inspect import context_of, records_of
@@ -122,6 +123,14 @@ class BulkTests(SynchronousTestCase):
         self.failureResultOf(node.get_many(["a"], mode="last"), InvalidInput)
         self.failureResultOf(node.put_many([], wait="never"), InvalidInput)
         self.assertEqual(self.successResultOf(node.put_many([])), ())
+
+    def test_a_series_without_end(self) -> None:
+        """No more of it is taken than what shows that it is too much."""
+        node = self.swarm(size=1).nodes[0]
+        for ask, one in ((node.put_many, BulkEntry("a", b"b")), (node.get_many, "a")):
+            endless = iter([one] * 3 * MOST_AT_ONCE)
+            self.failureResultOf(ask(endless), InvalidInput)
+            self.assertGreater(len(list(endless)), MOST_AT_ONCE)
 
     def test_of_two_values_under_one_key_the_later_stays(self) -> None:
         swarm = self.swarm()

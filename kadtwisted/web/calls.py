@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from twisted.web.http import datetimeToString
+
 from kadtwisted.api.answers import InvalidRequest
 from kadtwisted.api.strict_json import NameTwice, read_json
 from kadtwisted.web.access import Role
@@ -112,4 +114,5 @@ def begin(
     request.setResponseCode(status)
     for name, value in (*HEADERS, *headers.items()):
         request.setHeader(name, value)
+    request.setHeader("Date", datetimeToString())
     request.setHeader("Content-Type", content_type)

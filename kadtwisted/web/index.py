@@ -52,7 +52,7 @@ class Rooms:
         self.metrics = Metrics(node)
         watching = Watching(operations, places, clock)
         self.events = NodeEvents(node, places, clock, served.run)
-        self.activity = Activity(node, places, clock)
+        self.activity = Activity(node, places, clock, served.run)
         rooms = (
             Dashboard(),
             NodeRoutes(node, operations),

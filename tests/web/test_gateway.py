@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -126,6 +128,11 @@ class AnswerTests(GatewayCase):
         self.assertEqual(head.body, b"")
         for name in ("etag", "content-length", "content-type", "x-kad-index"):
             self.assertEqual(head.headers[name], got.headers[name])
+
+    def test_every_answer_says_when_it_was_made(self) -> None:
+        for path in ("/v1/node", "/nowhere", "/"):
+            made = parsedate_to_datetime(self.get(path).headers["date"])
+            self.assertEqual(made.utcoffset(), timedelta(0))
 
     def test_every_answer_says_how_it_is_to_be_taken(self) -> None:
         for path in ("/healthz", "/nowhere", "/v1"):

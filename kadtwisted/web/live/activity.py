@@ -1,6 +1,7 @@
 """What the node does, as it does it: one stream for all who look on, ``/v1/activity/events``.
 
-* ``hello``, once: what this client may do, and how often the node is looked at;
+* ``hello``, once: what this client may do, how often the node is looked at, and which run of it
+  this is: the numbers of lookups begin anew with each;
 * ``status``, every :data:`BEAT` seconds: the status of the node;
 * ``requests``, with it: the requests to other nodes that have ended since, and which lookups run;
 * ``lookup``: its path so far, as it goes on, and the whole of it when it has ended.
@@ -28,7 +29,7 @@ from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.recent import RecentRequests
-from kadtwisted.web.live.sse import EVENTS, EventStream
+from kadtwisted.web.live.sse import EVENTS, EventStream, event
 from kadtwisted.web.live.watching import A_STREAM
 from kadtwisted.web.routing import Route
 
@@ -59,8 +60,9 @@ class Followed:
 class Activity:
     """What one node does, for whoever listens."""
 
-    def __init__(self, node: INode, places: Places, clock: Any) -> None:
+    def __init__(self, node: INode, places: Places, clock: Any, run: str) -> None:
         self._node = node
+        self._run = run
         self._places = places
         self._clock = clock
         self._listeners: list[EventStream] = []  # each has one of the places
@@ -91,6 +93,7 @@ class Activity:
             "role": call.role.name.lower(),
             "version": __version__,
             "beat_seconds": BEAT,
+            "run": self._run,
         }
         stream.send("hello", hello)
         stream.send("status", self._status())
@@ -170,9 +173,10 @@ class Activity:
         return describe_status.of_status(self._node.status())
 
     def _tell(self, name: str, data: Described) -> None:
+        written = event(name, data)  # once, however many listen
         for each in list(self._listeners):
             if each.is_read:
-                each.send(name, data)
+                each.write(written)
 
 
 def _of_lookup(followed: Followed, path: Trace) -> Described:

@@ -28,6 +28,14 @@ RETRY_MILLISECONDS: Final = 2000
 """MAGIC: after this a browser connects again."""
 
 
+def event(name: str, data: Described, identifier: str = "") -> bytes:
+    """One event on the wire."""
+    lines = f"event: {name}\ndata: {json.dumps(data)}\n"
+    if identifier:
+        lines += f"id: {identifier}\n"
+    return lines.encode() + b"\n"
+
+
 @implementer(IPushProducer)
 class EventStream:
     """The answer to one call.  ``go_on`` is called when its client can read on, ``ended`` once:
@@ -64,15 +72,16 @@ class EventStream:
 
     def send(self, name: str, data: Described, identifier: str = "") -> None:
         """Write one event; nothing if the stream is over."""
+        self.write(self.written(name, data, identifier))
+
+    def write(self, written: bytes) -> None:
+        """Write what :func:`event` has made; nothing if the stream is over."""
         if not self.is_over:
-            self._request.write(self.written(name, data, identifier))
+            self._request.write(written)
 
     def written(self, name: str, data: Described, identifier: str) -> bytes:
         """The bytes of one event."""
-        lines = f"event: {name}\ndata: {json.dumps(data)}\n"
-        if identifier:
-            lines += f"id: {identifier}\n"
-        return lines.encode() + b"\n"
+        return event(name, data, identifier)
 
     def fail(self, failure: Failure) -> None:
         """Tell of an error, and end."""

@@ -58,6 +58,8 @@ class ServedTests(GatewayCase):
             self.assertEqual((again.status, again.body), (304, b""))
             self.assertEqual(again.headers["etag"], first.headers["etag"])
             self.assertEqual(self.fetch(path, If_None_Match='"other"').status, 200)
+            weak = self.fetch(path, If_None_Match=f"W/{first.headers['etag']}")
+            self.assertEqual(weak.status, 304)  # as a proxy makes it that packs what it passes on
         tags = {self.fetch(f"/dashboard/{name}").headers["etag"] for name in ("app.js", "dom.js")}
         self.assertEqual(len(tags), 2)
 

@@ -51,7 +51,7 @@ class ActivityTests(StreamCase):
     def test_at_first_what_the_client_may_do_and_how_the_node_is(self) -> None:
         _, (hello, status) = self.listen()
         self.assertEqual((hello["event"], hello["data"]["role"]), ("hello", "read"))
-        self.assertEqual(hello["data"]["beat_seconds"], BEAT)
+        self.assertEqual((hello["data"]["beat_seconds"], hello["data"]["run"]), (BEAT, "run"))
         self.assertEqual((status["event"], status["data"]["health"]), ("status", "serving"))
 
     def test_the_status_and_the_requests_come_with_each_beat(self) -> None:

@@ -91,6 +91,11 @@ class Host:
         """Answer at the same port again."""
         await self.open(self.port)
 
+    async def do_revoke(self) -> None:
+        """The tokens from before are good no more."""
+        assert self._gateway is not None
+        self._gateway.admission = Admission(Tokens(), (OUTSIDE,))
+
     async def do_upgrade(self, version: str) -> None:
         """Be another version of the program, as far as one can see."""
         activity.__version__ = version  # type: ignore[attr-defined]

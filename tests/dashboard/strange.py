@@ -54,6 +54,26 @@ class IllTests(BrowserCase):
         self.was_good()
 
 
+class ForcedColoursTests(BrowserCase):
+    def test_shapes_are_told_apart(self) -> None:
+        nodes = self.nodes("ill")
+        page = self.open(nodes.url)
+        page.emulate_media(forced_colors="active")
+        is_filled = """each => getComputedStyle(each).backgroundColor ===
+            getComputedStyle(each).borderTopColor"""
+        dots = page.locator(".legend .dot")
+        verified, tentative = (dots.nth(number).evaluate(is_filled) for number in (1, 2))
+        self.assertEqual((verified, tentative), (True, False))
+        style = "each => getComputedStyle(each).borderTopStyle"
+        lines = (
+            page.locator("#traffic figure")
+            .first.locator(".line")
+            .evaluate_all(f"lines => lines.map({style})")
+        )
+        self.assertEqual(len(set(lines)), 3)
+        self.was_good()
+
+
 class HostileTests(BrowserCase):
     def test_what_others_say_stays_text(self) -> None:
         nodes = self.nodes("hostile")
@@ -75,6 +95,8 @@ class HostileTests(BrowserCase):
         change = b64encode(b"30:<svg onload=alert(1)>{{7*7}}xx").decode()
         nodes.do("answer", "change", change)
         self.until(page, "#watches ol", "<svg onload=alert(1)>{{7*7}}xx")
+        suspect = page.locator("#ring-contacts .suspect").get_attribute("d") or ""
+        self.assertNotIn("a", suspect)  # no arc: it is square, for those who see no colours
         nodes.do("answer", "asked", HARM)
         self.until(page, "#rpcs", "<img")
         self.assertNotIn("harmed", page.title())

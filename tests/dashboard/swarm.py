@@ -20,6 +20,20 @@ POLLS = """performance.getEntriesByType('resource').map(each => [each.name, each
     .filter(([name]) => /v1.(node|routing|own|records)/.test(name)).map(([, start]) => start)"""
 
 
+AHEAD = "const right = Date.now; Date.now = () => right() + 5 * 3600 * 1000;"
+KEYED = """async ([before, after]) => {
+    const { keyed, make } = await import('/dashboard/dom.js');
+    const list = make('ul');
+    document.body.append(list);
+    const show = (text) => keyed(list, [...text], (each) => each,
+        (each) => make('li', { tabindex: 0 }, each), () => {});
+    show(before);
+    [...list.children].find((each) => each.textContent === 'b').focus();
+    show(after);
+    return [document.activeElement.textContent, list.textContent];
+}"""
+
+
 def answer(url: str) -> Any:
     with urlopen(url, timeout=60) as response:
         return json.load(response)
@@ -41,7 +55,7 @@ class SwarmTests(BrowserCase):
         facts = page.locator("#facts").text_content() or ""
         for each in (node["node_id"], node["addresses"][0], "dashboard (open)"):
             self.assertIn(each, facts)
-        self.assertEqual(page.locator("#ring-contacts circle").count(), SIZE - 1)
+        self.assertEqual(page.locator("#ring-contacts path").count(), SIZE - 1)
         self.assertEqual(page.locator("#buckets .contacts li").count(), SIZE - 1)
         self.assertEqual(page.locator("#ring .suspect").count(), 0)
         dead = nodes.do("stop", "7")
@@ -135,9 +149,81 @@ class SwarmTests(BrowserCase):
         page.locator("#token-box > summary").click()
         page.get_by_role("button", name="Forget it").click()
         page.locator("#closed").wait_for()
+        self.assertEqual(page.locator("#facts").text_content(), "")
         self.assertEqual(self.hosts, {nodes.outside.split("/")[2]})
         self.assertIn(OUTSIDE, nodes.outside)
         self.was_good("401")
+
+    def test_a_token_may_be_revoked_while_the_page_is_open(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "3")
+        page = self.open(nodes.outside)
+        self.type_token(page, nodes.tokens["write"])
+        self.until(page, "#routing-says", "2 contacts")
+        page.get_by_label("Key", exact=True).fill("watched")
+        page.get_by_role("button", name="Watch").click()
+        self.until(page, "#watches", "nothing is there")
+        nodes.do("revoke")
+        self.until(page, "#role", "of no use")
+        self.assertFalse(page.locator("#inside").is_visible())
+        self.assertEqual(page.locator("#facts").text_content(), "")
+        self.assertEqual(page.locator("#watches li").count(), 0)
+        self.until(page, "#verdict", "serving")
+        self.was_good("401")
+
+    def test_what_is_no_token_is_told_so(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "2")
+        page = self.open(nodes.url)
+        self.until(page, "#role", "may read")
+        self.type_token(page, "a “token” of a word processor")
+        self.until(page, "#closed", "does not know the token")
+        self.assertFalse(page.locator("#lost").is_visible())
+        self.was_good()
+
+    def test_what_cannot_be_asked_for_is_said_to_be_old(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "2")
+        page = self.open(nodes.url)
+        self.until(page, "#routing-says", "1 contact")
+        page.route("**/v1/routing", lambda route: route.fulfill(status=500, body="no JSON"))
+        self.until(page, "#routing-says", "From before: 500")
+        self.assertFalse(page.locator("#lost").is_visible())
+        page.unroute("**/v1/routing")
+        self.until(page, "#routing-says", "1 contact")
+        self.was_good("500")
+
+    def test_moments_are_told_by_the_clock_of_the_node(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "3")
+        nodes.do("put", "name", "32 bytes in all, with the frame?")
+        page = self.open(nodes.url, script=AHEAD)
+        self.until(page, "#stored", "in 24 h")
+        came = page.locator("#stored td").nth(3).text_content() or ""
+        self.assertRegex(came, r"^\d+ m?s ago$")
+        size = page.locator("#stored td").nth(2).text_content()
+        self.assertEqual(size, f"{answer(f'{nodes.url}v1/node')['stored_bytes']} bytes")
+        self.was_good()
+
+    def test_who_uses_the_box_keeps_the_focus(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "2")
+        page = self.open(nodes.url)
+        key = page.get_by_label("Key", exact=True)
+        for name, told in (("nothing", "not found"), ("..", "cannot stand in an address")):
+            key.fill(name)
+            key.press("Enter")
+            self.until(page, "#result", told)
+            self.assertEqual(page.evaluate("document.activeElement.id"), "key")
+        get = page.get_by_role("button", name="Get", exact=True)
+        key.fill("nothing")
+        get.press("Enter")
+        self.until(page, "#result", "not found")
+        self.assertEqual(page.evaluate("document.activeElement.value"), "get")
+        self.was_good("404")
+
+    def test_what_stays_in_a_list_keeps_the_focus(self) -> None:
+        nodes = self.nodes("swarm", "--nodes", "2")
+        page = self.open(nodes.url)
+        for before, after in (("ab", "b"), ("abc", "bca"), ("bc", "abc"), ("abcd", "dbxa")):
+            told = page.evaluate(KEYED, [before, after])
+            self.assertEqual(told, ["b", after])
+        self.was_good()
 
     def test_the_node_goes_and_returns(self) -> None:
         nodes = self.nodes("swarm", "--nodes", "3")

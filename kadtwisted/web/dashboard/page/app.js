@@ -1,10 +1,10 @@
 // The page as a whole: what the node tells goes to the parts that show it.
 
-import { allow } from "./box.js";
+import { allow, forgetAnswers } from "./box.js";
 import { byId, say } from "./dom.js";
 import { forgetLookups, hearLookup, hearRunning } from "./lookups.js";
 import { Connection, Problem, askJson, token } from "./node.js";
-import { showStatus, showVerdict } from "./overview.js";
+import { forgetStatus, showStatus, showVerdict } from "./overview.js";
 import { MOST_SHOWN, showOwn, showStored, showUsage } from "./records.js";
 import { showRouting } from "./routing.js";
 import { breakOff, hearRequests, hearStatus } from "./traffic.js";
@@ -13,10 +13,10 @@ import { breakOff, hearRequests, hearStatus } from "./traffic.js";
 const POLL = 2000;
 const LONGEST_POLL = 20_000;
 const TURNS = [
-  ["/v1/routing", showRouting],
-  [`/v1/own?limit=${MOST_SHOWN}`, showOwn],
-  ["/v1/routing", showRouting],
-  [`/v1/records?limit=${MOST_SHOWN}`, showStored],
+  ["/v1/routing", showRouting, "routing-says"],
+  [`/v1/own?limit=${MOST_SHOWN}`, showOwn, "own-says"],
+  ["/v1/routing", showRouting, "routing-says"],
+  [`/v1/records?limit=${MOST_SHOWN}`, showStored, "stored-says"],
 ];
 const MAY = {
   read: "This page may read",
@@ -35,12 +35,10 @@ let polls = 0; // the number of the present row of polls: what is left of an ear
 let polledAt = -POLL;
 let turn = 0;
 let version = "";
-let uptime = 0;
+let run = "";
 
 const events = {
   status(status) {
-    if (status.uptime_seconds < uptime) forgetLookups(); // it has started again
-    uptime = status.uptime_seconds;
     showStatus(status);
     showUsage(status);
     hearStatus(status);
@@ -59,6 +57,8 @@ const connection = new Connection({
     // Another version of the program has another page.
     if (version && version !== hello.version) location.reload();
     version = hello.version;
+    if (run !== hello.run) forgetLookups(); // it has started again, or is another node
+    run = hello.run;
     say(byId("version"), version);
     beginPolls();
   },
@@ -72,6 +72,8 @@ const connection = new Connection({
   refused() {
     found();
     stop();
+    forgetStatus();
+    forgetAnswers();
     open("none", token.get() ? "The token is of no use" : "This page may tell the verdict alone");
     say(byId("closed"), token.get() ? USELESS : CLOSED);
   },
@@ -122,14 +124,16 @@ function beginPolls() {
 }
 
 async function poll(row) {
-  const [path, show] = TURNS[turn % TURNS.length];
+  const [path, show, says] = TURNS[turn % TURNS.length];
   turn += 1;
   polledAt = performance.now();
   try {
     show(await askJson(path, { signal: AbortSignal.timeout(LONGEST_POLL) }));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // The stream tells whether the node is lost.
+    if (row !== polls) return; // the stream has told that the node is lost
+    if (error.status === 401 || error.status === 403) connection.again(); // the token is good no more
+    else say(byId(says), `From before: ${error.message}.`);
   } finally {
     if (row === polls) polling = setTimeout(poll, POLL, row);
   }

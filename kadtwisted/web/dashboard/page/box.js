@@ -23,7 +23,20 @@ export function allow(newRole) {
   say(byId("box-role"), may ? "" : needs);
 }
 
-const path = (kind, key, query = "") => `/v1/${kind}/${encodeURIComponent(key)}${query}`;
+// What was read with a token that is no longer good, or was forgotten, goes.
+export function forgetAnswers() {
+  for (const each of watches.values()) letGo(each);
+  watches.clear();
+  showWatches();
+  byId("result").replaceChildren();
+}
+
+function path(kind, key, query = "") {
+  if (key === "." || key === "..") {
+    throw new Problem(400, "this name cannot stand in an address: write hex: and the SHA-1 of the name");
+  }
+  return `/v1/${kind}/${encodeURIComponent(key)}${query}`;
+}
 
 const actions = {
   async get(key) {
@@ -61,7 +74,7 @@ function shown(found) {
     `found in ${milliseconds(found.trace.duration_seconds)} over ${several(found.trace.hops, "hop")}`,
   ];
   const value = found.value ?? `base64 ${found.value_base64 ?? found.raw_base64}`;
-  return [make("pre", {}, value), make("p", {}, `${facts.join(", ")}.`), reference(found)];
+  return [value === "" ? make("p", {}, "The value is empty.") : make("pre", {}, value), make("p", {}, `${facts.join(", ")}.`), reference(found)];
 }
 
 function stored(receipt, word) {
@@ -187,6 +200,7 @@ byId("box-form").addEventListener("submit", async (event) => {
   } finally {
     for (const each of buttons) each.disabled = false;
     allow(role);
-    event.submitter?.focus();
+    // A button that was disabled has lost the focus; whoever is elsewhere by now stays there.
+    if (document.activeElement === document.body || !document.activeElement) event.submitter?.focus();
   }
 });

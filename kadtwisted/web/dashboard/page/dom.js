@@ -32,11 +32,11 @@ export function say(element, text) {
 
 // Makes the children of `parent` those of `items`, in their order.  An item that was there before
 // keeps its element, and with it the focus and what is opened; `update` writes what has changed.
+// An element that is moved loses the focus and what is selected in it, so few are: what has gone goes
+// first, and where one has moved down, it moves, and not all that came after it.
 export function keyed(parent, items, keyOf, build, update) {
   const old = new Map([...parent.children].map((each) => [each.dataset.key, each]));
-  const used = new Set();
-  let before = parent.firstElementChild;
-  for (const item of items) {
+  const elements = items.map((item) => {
     const key = String(keyOf(item));
     let element = old.get(key);
     if (element === undefined) {
@@ -45,10 +45,15 @@ export function keyed(parent, items, keyOf, build, update) {
     } else {
       old.delete(key);
     }
-    used.add(element);
     update(element, item);
+    return element;
+  });
+  const used = new Set(elements);
+  for (const each of [...parent.children]) if (!used.has(each)) each.remove();
+  let before = parent.firstElementChild;
+  for (const element of elements) {
+    if (before && element === before.nextElementSibling) before = element;
     if (element === before) before = before.nextElementSibling;
     else parent.insertBefore(element, before);
   }
-  for (const each of [...parent.children]) if (!used.has(each)) each.remove();
 }

@@ -33,13 +33,14 @@ export function hearRunning(told) {
 // The numbers of a node that has started again are others.
 export function forgetLookups() {
   shown = [];
+  passedOver = 0;
   show();
   drawPath(null);
 }
 
 function show() {
   const running = shown.filter((each) => each.running).length;
-  const more = passedOver ? ` ${several(passedOver, "more lookup")} ended too quickly to be shown.` : "";
+  const more = passedOver ? ` ${several(passedOver, "more lookup")} not shown.` : "";
   const none = shown.length ? `${several(shown.length, "lookup")} shown, ${running} running.` : "None yet.";
   say(byId("lookups-says"), none + more);
   keyed(byId("lookup-list"), shown, (each) => each.number, build, update);

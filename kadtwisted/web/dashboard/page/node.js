@@ -16,13 +16,37 @@ const LONGEST_EVENT = 4_000_000;
 // The seconds until something is tried again that has failed so often since it went well.
 export const waitAfter = (failures) => Math.min(LONGEST_WAIT, 2 ** failures);
 
+let typedIn = ""; // where a browser keeps nothing for pages
+
 export const token = {
-  get: () => sessionStorage.getItem(TOKEN) ?? "",
+  get() {
+    try {
+      return sessionStorage.getItem(TOKEN) ?? "";
+    } catch {
+      return typedIn;
+    }
+  },
   set(text) {
-    if (text) sessionStorage.setItem(TOKEN, text);
-    else sessionStorage.removeItem(TOKEN);
+    typedIn = text;
+    try {
+      if (text) sessionStorage.setItem(TOKEN, text);
+      else sessionStorage.removeItem(TOKEN);
+    } catch {
+      // Then it is kept until the page is left.
+    }
   },
 };
+
+// A browser's clock may be off; moments that the node tells are by the node's.
+const CLOCKS_DIFFER = 5000;
+let ahead = 0; // milliseconds by which the node's clock is ahead of ours
+
+export const nodeNow = () => (Date.now() + ahead) / 1000;
+
+function compareClocks(response) {
+  const told = Date.parse(response.headers.get("Date") ?? "") - Date.now();
+  if (!Number.isNaN(told)) ahead = Math.abs(told) > CLOCKS_DIFFER ? told : 0;
+}
 
 // What went wrong, in a sentence; `status` is 0 if the node did not answer at all.
 export class Problem extends Error {
@@ -54,13 +78,28 @@ async function reach(path, options) {
 // Asks the gateway; the response, or a `Problem`.
 export async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
-  if (token.get()) headers.set("Authorization", `Bearer ${token.get()}`);
+  if (token.get()) {
+    try {
+      headers.set("Authorization", `Bearer ${token.get()}`);
+    } catch {
+      throw new Problem(401, "the token has characters that no token has"); // a header cannot hold them
+    }
+  }
   const response = await reach(path, { ...options, headers });
+  compareClocks(response);
   if (!response.ok) throw await problemOf(response);
   return response;
 }
 
-export const askJson = async (path, options) => (await ask(path, options)).json();
+export async function askJson(path, options) {
+  const response = await ask(path, options);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "the answer broke off");
+  }
+}
 
 // The verdict needs no token.  A node that is not ready answers 503, and with its verdict.
 export async function readVerdict(signal) {

@@ -57,6 +57,12 @@ export function showStatus(status) {
   );
 }
 
+// Who may no longer know them sees no old ones.
+export function forgetStatus() {
+  byId("notes").replaceChildren();
+  byId("facts").replaceChildren();
+}
+
 // What somebody may want to do something about, beside the verdict itself.
 function notes(status) {
   const found = [];

@@ -2,6 +2,7 @@
 
 import { byId, keyed, make, say } from "./dom.js";
 import { brief, count, printable, several, size, span } from "./format.js";
+import { nodeNow } from "./node.js";
 
 // So many of each are asked for and shown.
 export const MOST_SHOWN = 25;
@@ -22,7 +23,7 @@ function meter(id, used, most, told) {
   say(byId(`${id}-says`), most ? `${told(used)} of ${told(most)}` : told(used));
 }
 
-export function showOwn(page, now = Date.now() / 1000) {
+export function showOwn(page, now = nodeNow()) {
   say(byId("own-says"), saysOf(page.own.length, page.next));
   rows(byId("own"), page.own, (each) => each.place.join("-"), 6, (each) => [
     kindText(each.place[0]),
@@ -34,16 +35,19 @@ export function showOwn(page, now = Date.now() / 1000) {
   ]);
 }
 
-export function showStored(page, now = Date.now() / 1000) {
+export function showStored(page, now = nodeNow()) {
   say(byId("stored-says"), saysOf(page.records.length, page.next));
   rows(byId("stored"), page.records, (each) => `${each.kind}-${each.key}-${each.sub}`, 5, (each) => [
     kindText(each.kind),
     each.key,
-    size(Math.floor((each.data.length * 3) / 4)),
+    size(bytesOf(each.data)),
     `${span(Math.max(0, now - each.arrived_unix))} ago`,
     until(each.expires_unix - now),
   ]);
 }
+
+// Of base64: three bytes in four digits, and the last of them may be none.
+const bytesOf = (base64) => (base64.length / 4) * 3 - base64.match(/=*$/)[0].length;
 
 const until = (seconds) => (seconds > 0 ? `in ${span(seconds)}` : "now");
 

@@ -40,6 +40,10 @@ export function showRouting(table) {
   keyed(byId("buckets"), filled, (each) => `${each.family}-${each.prefix}-${each.length}`, buildBucket, updateBucket);
 }
 
+// A square for a suspect, as in the list of buckets; a round dot for others.
+const shape = ([x, y], state) =>
+  state === "suspect" ? `M${at([x - 3.5, y - 3.5])}h7v7h-7z` : `M${at([x - 3.5, y])}a3.5 3.5 0 1 1 7 0a3.5 3.5 0 1 1 -7 0z`;
+
 function drawContacts(contacts) {
   const [x, y] = place(own);
   keyed(
@@ -54,11 +58,13 @@ function drawContacts(contacts) {
     contacts,
     (each) => `${each.node_id}-${each.endpoint}`,
     (each) => {
-      const [cx, cy] = place(each.node_id);
       const title = draw("title", {}, `${brief(each.node_id)} at ${printable(each.endpoint)}`);
-      return draw("circle", { cx, cy, r: 3.5 }, title);
+      return draw("path", {}, title);
     },
-    (dot, each) => dot.setAttribute("class", each.state),
+    (dot, each) => {
+      dot.setAttribute("class", each.state);
+      dot.setAttribute("d", shape(place(each.node_id), each.state));
+    },
   );
 }
 

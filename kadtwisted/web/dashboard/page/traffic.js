@@ -53,7 +53,8 @@ export function hearRequests(told, now = Date.now() / 1000) {
   rates.add(now, sent / seconds, total(served) / seconds, failed / seconds);
   const inMs = (each) => (each === null ? null : each * 1000);
   times.add(now, inMs(told.median_seconds), inMs(told.p95_seconds));
-  beats = [...beats, { seconds, rpcs: told.rpcs, served }].slice(-TABLE_SPAN / 2);
+  beats = [...beats, { at: now, seconds, rpcs: told.rpcs, served }].slice(-TABLE_SPAN / 2);
+  beats = beats.filter((each) => Math.abs(now - each.at) < TABLE_SPAN); // before a break may be long ago
   showTable();
   showCharts();
 }
@@ -111,6 +112,13 @@ function showTable() {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// As in the legend: who sees no colours tells the lines by their dashes.
+const LINES = [
+  ["--first", []],
+  ["--second", [7, 3]],
+  ["--third", [2, 3]],
+];
+
 function build(id, data, lines, dots) {
   const where = byId(id);
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
@@ -126,7 +134,7 @@ function build(id, data, lines, dots) {
     ],
     series: [
       {},
-      ...lines.map((name) => ({ stroke: colour(name), width: 1.75, points: { show: dots, size: 4 }, spanGaps: false })),
+      ...lines.map(([name, dash]) => ({ stroke: colour(name), dash, width: 1.75, points: { show: dots, size: 4 }, spanGaps: false })),
     ],
   };
   return new uPlot(options, data, where);
@@ -134,8 +142,8 @@ function build(id, data, lines, dots) {
 
 function showCharts() {
   if (charts.size === 0) {
-    charts.set("rates", build("rates", rates.data, ["--first", "--second", "--third"], false));
-    charts.set("times", build("times", times.data, ["--first", "--second"], true));
+    charts.set("rates", build("rates", rates.data, LINES, false));
+    charts.set("times", build("times", times.data, LINES.slice(0, 2), true));
     return;
   }
   charts.get("rates").setData(rates.data);

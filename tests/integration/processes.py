@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
@@ -147,6 +149,11 @@ class ProcessTestCase(unittest.TestCase):
 
         self.addCleanup(kill)
         return program
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait for what no output tells; it is as patient as the test."""
+        while not happened():
+            await deferLater(reactor, 0.05, lambda: None)
 
     async def run_to_end(self, *argv: str, stdin: bytes = b"") -> Result:
         """Run a process with this standard input until it ends."""

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from tests.integration.processes import ProcessTestCase
 
@@ -44,11 +40,6 @@ class EndTests(ProcessesTestCase):
             if bytes(self.directory) in words and b"--state-dir" in words:
                 found.append(path.parent.name)
         return found
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        """Wait for what no output tells."""
-        while not happened():
-            await deferLater(reactor, 0.05, lambda: None)
 
     async def end_driver(self, signal: str) -> None:
         words = ("kill", "--storage", "memory", "--directory", str(self.directory))

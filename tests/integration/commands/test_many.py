@@ -12,7 +12,11 @@ from kadtwisted.cli.verbs.records.lines import to_put
 from tests.integration.daemons import DaemonsTestCase
 from tests.integration.processes import KAD, free_port
 
-VALUES = 400
+VALUES = 900
+"""Several requests."""
+HEAD = 200
+"""More bytes than the first line of what is noted, and fewer than that of one request."""
+TERMINATED = 128 + 15
 
 
 class ManyTests(DaemonsTestCase):
@@ -45,27 +49,29 @@ class ManyTests(DaemonsTestCase):
             journal.close()
 
     async def test_interrupted_and_resumed(self) -> None:
-        """Whichever signal ends it, and at whichever moment: what was noted is stored, and what is
-        stored by the second run is the rest."""
+        """By either signal, as soon as something is noted: that is stored, and the rest is what the
+        second run stores."""
         state, address = await self.set_up()
         lines, names, values = self.write()
-        for signal, where in (("INT", ("--state-dir", state)), ("TERM", ("--bootstrap", address))):
+        progress = Path(f"{lines}.progress")
+        for signal, code, where in (
+            ("INT", INTERRUPTED, ("--state-dir", state)),
+            ("TERM", TERMINATED, ("--bootstrap", address)),
+        ):
             command = (*KAD, "put", "--from", str(lines), *where)
             first = self.start(*command)
-            await first.says("storing")
+            await self.until(lambda: progress.exists() and len(progress.read_bytes()) > HEAD)
             result = await first.end(signal)
-            if result.code == 0:  # it was over before; nothing is left to resume
-                self.assertFalse(Path(f"{lines}.progress").exists())
-            else:
-                self.assertIn(result.code, (INTERRUPTED, 143, -2, -15), result)
-                self.assertNotIn("Traceback", result.err)
-            done = 0 if result.code == 0 else self.done(lines)
+            self.assertEqual(result.code, code, result)
+            self.assertNotIn("Traceback", result.err)
+            done = self.done(lines)
+            self.assertTrue(0 < done < VALUES, done)
             again = await self.run_to_end(*command)
             self.assertEqual(again.code, 0, again)
-            before = f"; {done} were stored before" if done else ""
-            left = VALUES - done
-            self.assertIn(f"kad: stored {left} value{'s' * (left != 1)}{before}\n", again.err)
-            self.assertFalse(Path(f"{lines}.progress").exists())
+            self.assertIn(
+                f"kad: stored {VALUES - done} values; {done} were stored before\n", again.err
+            )
+            self.assertFalse(progress.exists())
         result = await self.kad("get", "--from", str(names), "--state-dir", state)
         self.assertEqual(result.code, 0, result)
         found = {each["key"]: each["value"] for each in self.found(result.out)}

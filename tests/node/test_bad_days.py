@@ -24,7 +24,7 @@ from kadtwisted.model.contact import Family
 from kadtwisted.model.ids import NodeID, key_of_name
 from kadtwisted.model.record import Kind, StorageKey, StoredRecord
 from kadtwisted.node.node import Node
-from kadtwisted.parameters import NodeSettings
+from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.storage.memory import MemoryStorage
 from kadtwisted.testing.inspect import storage_of
@@ -36,10 +36,13 @@ from tests.node.upkeep.cases import upkeep_of
 
 
 class SwarmCase(SynchronousTestCase):
-    SIZE = 30
+    """Nodes that have contacts in several buckets."""
+
+    SIZE = 16
+    PARAMETERS = Parameters(k=8)
 
     def setUp(self) -> None:
-        self.swarm = Swarm(self.SIZE)
+        self.swarm = Swarm(self.SIZE, parameters=self.PARAMETERS)
         self.clock = self.swarm.clock
         self.network = self.swarm.network
         self.addCleanup(self.swarm.stop)
@@ -108,7 +111,7 @@ class OutageTests(SwarmCase):
         self.clock.advance(600)
         node = self.swarm.nodes[3]
         before = node.status().links[0]
-        self.assertGreaterEqual(before.contacts, 20)
+        self.assertGreaterEqual(before.contacts, 10)
         upkeep_of(self.swarm, node)
         self.isolate(3)
         states = set()
@@ -168,6 +171,7 @@ class LossTests(SwarmCase):
 
 class ClockTests(SwarmCase):
     SIZE = 12
+    PARAMETERS = Parameters()
 
     def test_a_full_node_with_a_clock_ahead_publishes_by_the_networks_clock(self) -> None:
         host = self.network.host("198.51.100.1")

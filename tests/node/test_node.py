@@ -305,10 +305,10 @@ class BadInputTests(SynchronousTestCase):
 
 
 class NetworkTests(SynchronousTestCase):
-    """Thirty nodes."""
+    """A few nodes more than k."""
 
     def setUp(self) -> None:
-        self.swarm = Swarm(30)
+        self.swarm = Swarm(24)
         self.clock = self.swarm.clock
         self.addCleanup(self.swarm.stop)
 
@@ -320,7 +320,7 @@ class NetworkTests(SynchronousTestCase):
             self.assertEqual(link.observed, link.listening)
 
     def test_put_get_overwrite_delete(self) -> None:
-        writer, reader, other = self.swarm.nodes[3], self.swarm.nodes[17], self.swarm.nodes[29]
+        writer, reader, other = self.swarm.nodes[3], self.swarm.nodes[17], self.swarm.nodes[22]
         receipt = self.swarm.wait(writer.put("k", b"one", wait="all"))
         self.assertGreaterEqual(receipt.remote_acks, 19)
         self.assertEqual(receipt.failures, {})
@@ -366,7 +366,7 @@ class NetworkTests(SynchronousTestCase):
         self.assertEqual(receipt.remote_acks, 20)
         self.assertEqual(guest.status().stored_records, 0)
         self.clock.advance(200)
-        for node in self.swarm.nodes[:30]:
+        for node in self.swarm.nodes[:-1]:
             known = [c.node_id for b in node.routing().buckets for c in b.contacts]
             self.assertNotIn(guest.node_id, known)
 
@@ -431,7 +431,7 @@ class NetworkTests(SynchronousTestCase):
 
     def test_when_nobody_stores_the_put_says_who_refused_and_why(self) -> None:
         guest = self.swarm.add(read_only=True)
-        for node in self.swarm.nodes[:30]:
+        for node in self.swarm.nodes[:-1]:
             self.patch(node._storage, "_fits", lambda _: False)
         error = None
         try:

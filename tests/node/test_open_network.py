@@ -40,7 +40,7 @@ from kadtwisted.testing.nodes import (
 K = 8
 SIZE = 48
 SECRETS = (b"known to the members alone, 32 b",)
-SETTINGS = MappingProxyType({"parameters": Parameters(k=K, alpha=3)})
+SETTINGS = MappingProxyType({"parameters": Parameters(k=K, alpha=3), "sealer": "plain"})
 
 
 def paths_of(node: Node) -> int:
@@ -68,7 +68,8 @@ class SiteTests(SynchronousTestCase):
         """What protects the block of a victim does not bind where all live in one."""
         clock = HeapClock()
         network = Network(clock, 1, latency=0.01)
-        builder = NodeBuilder.seeded(network, 7, {}, lambda number: f"10.7.7.{number}")
+        plain = {"sealer": "plain"}
+        builder = NodeBuilder.seeded(network, 7, plain, lambda number: f"10.7.7.{number}")
         members = [builder.build() for _ in range(40)]
         for each in members:
             each.start()

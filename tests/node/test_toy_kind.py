@@ -36,7 +36,7 @@ from kadtwisted.parameters import NodeSettings, Parameters
 from kadtwisted.records.value import encode, value_of
 from kadtwisted.testing.inspect import records_of
 from kadtwisted.testing.network.network import Datagram
-from kadtwisted.testing.nodes import PORT, Swarm, seeded_key, simulated_world
+from kadtwisted.testing.nodes import PORT, NodeParts, Swarm, seeded_key, simulated_world
 from tests.node.upkeep.cases import upkeep_of
 from tests.records.toys import (
     COUNTER,
@@ -50,7 +50,7 @@ from tests.records.toys import (
 )
 
 K = 8
-SIZE = 20
+SIZE = 14
 COUNT = 60
 PARAMETERS = Parameters(k=K, alpha=3, replication_period=600.0)
 KEY = key_of_name("the guest book")
@@ -76,7 +76,8 @@ class GuestBookCase(SynchronousTestCase):
     """A network in whose nodes the upkeep brings records to new holders within minutes."""
 
     def setUp(self) -> None:
-        self.swarm = Swarm(SIZE, parts={"dialect": speaking(Notary())}, parameters=PARAMETERS)
+        parts: NodeParts = {"dialect": speaking(Notary())}
+        self.swarm = Swarm(SIZE, parts=parts, parameters=PARAMETERS, sealer="plain")
         self.addCleanup(self.swarm.stop)
         self.started: list[Node] = []
 
@@ -102,7 +103,11 @@ class GuestBookCase(SynchronousTestCase):
         node = Node(
             host,
             NodeSettings(
-                port=PORT, interfaces=(address,), parameters=PARAMETERS, read_only=read_only
+                port=PORT,
+                interfaces=(address,),
+                parameters=PARAMETERS,
+                read_only=read_only,
+                sealer="plain",
             ),
             seeded_key(seed),
             world=simulated_world(host, seed),
@@ -306,7 +311,7 @@ class ReplicationTests(GuestBookCase):
             spoken = speaking(Notary())(key, settings, random)
             return replace(spoken, messages=spoken.messages - {Have})
 
-        swarm = Swarm(12, 2, parts={"dialect": make}, parameters=PARAMETERS)
+        swarm = Swarm(12, 2, parts={"dialect": make}, parameters=PARAMETERS, sealer="plain")
         self.addCleanup(swarm.stop)
         swarm.wait(swarm.nodes[0].put_record(NOTES[0], lifetime=7000.0))
         first, *others = sorted(swarm.nodes, key=lambda node: node.node_id ^ KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -55,9 +56,12 @@ class SweepTests(SweepingTestCase):
         self.assertEqual(again.printed.decode(), text)
 
     def test_its_file_names_the_place_of_its_results(self) -> None:
-        place = Path(self.file).name.removesuffix(".toml") + ".results"
-        self.assertEqual(self.kad("simulate", "sweep", self.file, "--jobs", "1"), 0)
-        self.assertEqual(len(list(Path(place).glob("*.json"))), 5)
+        file = Path(self.file).resolve()
+        self.place.mkdir(parents=True)
+        with contextlib.chdir(self.place):  # the place is relative
+            self.assertEqual(self.kad("simulate", "sweep", str(file), "--jobs", "1"), 0)
+        place = self.place / f"{file.stem}.results"
+        self.assertEqual(len(list(place.glob("*.json"))), 5)
 
     def test_failures_have_an_exit_code(self) -> None:
         engine = Stub(lambda run: Ended(run, trouble="Boom"))

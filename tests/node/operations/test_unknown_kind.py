@@ -48,7 +48,11 @@ class MixedCase(SynchronousTestCase):
         host = self.network.host(f"{10 + number}.1.0.1")
         where = (host.addresses[0],)
         settings = NodeSettings(
-            port=PORT, interfaces=where, parameters=PARAMETERS, read_only=read_only
+            port=PORT,
+            interfaces=where,
+            parameters=PARAMETERS,
+            read_only=read_only,
+            sealer="plain",
         )
         dialect = speaking(Notary()) if knows else None
         world = simulated_world(host, seed)
@@ -76,7 +80,7 @@ class MixedCase(SynchronousTestCase):
 class HalfTests(MixedCase):
     def setUp(self) -> None:
         super().setUp()
-        self.grow(18)
+        self.grow(14)
 
     def test_the_k_closest_that_know_it_keep_it_and_all_read_it(self) -> None:
         reader = self.start(-1, knows=True, read_only=True)

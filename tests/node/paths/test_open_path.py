@@ -31,10 +31,10 @@ LIFETIME = 60.0
 
 
 class PathCase(SynchronousTestCase):
-    """Twenty nodes that anybody can reach, and two that are tried."""
+    """Ten nodes that anybody can reach, and two that are tried."""
 
     def setUp(self) -> None:
-        self.swarm = Swarm(20, seed=3)
+        self.swarm = Swarm(10, seed=3)
         self.addCleanup(self.swarm.stop)
         self.swarm.clock.advance(300.0)
 

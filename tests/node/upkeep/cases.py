@@ -31,11 +31,11 @@ def upkeep_of(swarm: Swarm, *wanted: Node) -> None:
 
 
 class UpkeepCase(SynchronousTestCase):
-    SIZE = 30
+    SIZE = 16
     PARAMETERS = Parameters(k=8)
 
     def setUp(self) -> None:
-        self.swarm = Swarm(self.SIZE, parameters=self.PARAMETERS)
+        self.swarm = Swarm(self.SIZE, parameters=self.PARAMETERS, sealer="plain")
         self.clock = self.swarm.clock
         self.addCleanup(self.swarm.stop)
 
@@ -84,7 +84,7 @@ class RestartCase(SynchronousTestCase):
     size = 12
 
     def setUp(self) -> None:
-        self.swarm = Swarm(self.size)
+        self.swarm = Swarm(self.size, sealer="plain")
         self.clock = self.swarm.clock
         self.clock.advance(400)  # verified
         upkeep_of(self.swarm)
@@ -96,7 +96,10 @@ class RestartCase(SynchronousTestCase):
     def node(self, **parameters: int) -> Node:
         """A run of the node with the state, started."""
         settings = NodeSettings(
-            port=PORT, interfaces=self.host.addresses, parameters=Parameters(**parameters)
+            port=PORT,
+            interfaces=self.host.addresses,
+            parameters=Parameters(**parameters),
+            sealer="plain",
         )
         node = simulated_node(self.host, 7, settings, state=self.state)
         wait_for(self.clock, node.start())

@@ -52,7 +52,7 @@ class LifetimeTests(UpkeepCase):
         self.swarm.wait(publisher.put("not kept", b"v", lifetime=HOUR))
         self.assertEqual(publisher.status().own_records, 1)
         self.clock.advance(5 * HOUR)
-        reader = self.swarm.nodes[20]
+        reader = self.swarm.nodes[12]
         self.assertEqual(self.swarm.wait(reader.get("kept")).value, b"v")
         self.assertRaises(NotFound, self.swarm.wait, reader.get("not kept"))
         self.swarm.wait(publisher.delete("kept"))

@@ -17,6 +17,7 @@ import json
 import os
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -137,10 +138,11 @@ class Journal:
             raise BadJournal(f"cannot write {self.path}: {reason_of(error)}") from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Let go of the file.  What could not be written has been told."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
 
     def remove(self) -> None:
         """All is done: the next run does everything anew."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 from unittest import mock
 
 from twisted.trial import unittest
@@ -17,6 +19,13 @@ NOW = 1000.0
 
 def line(number: int, name: str = "name") -> Line:
     return to_get(number, name.encode())
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk that takes nothing more."""
+
+    def write(self, data: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class JournalTests(unittest.SynchronousTestCase):
@@ -124,6 +133,21 @@ class JournalTests(unittest.SynchronousTestCase):
     def test_where_nothing_can_be_written(self) -> None:
         error = self.assertRaises(BadJournal, Journal, Path("/nowhere/file"), "put", "kad", NOW)
         self.assertIn("/nowhere/file", str(error))
+
+    def test_a_full_disk(self) -> None:
+        """Python would write once more when the file is closed; that fails, too."""
+        full = io.BufferedRandom(FullDisk(self.path, "a+"))
+        with mock.patch.object(Path, "open", return_value=full):
+            error = self.assertRaises(BadJournal, self.journal)
+        self.assertIn("no space left", str(error).lower())
+        self.journal().close()
+        full = io.BufferedRandom(FullDisk(self.path, "a+"))
+        with mock.patch.object(Path, "open", return_value=full):
+            journal = self.journal()
+        error = self.assertRaises(BadJournal, journal.note, [Done(line(1), 0.0)])
+        self.assertIn("no space left", str(error).lower())
+        journal.close()
+        self.assertTrue(full.closed)
 
     def test_none_at_all(self) -> None:
         none = Journal(None, "put", "kad", NOW)

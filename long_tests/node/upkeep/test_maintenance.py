@@ -1,4 +1,4 @@
-"""Passing records on never lengthens their life."""
+"""Passing records on never lengthens their life, and one holder does it for all."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ class ReplicationTests(UpkeepCase):
             usage = self.successResultOf(node._storage.usage())
             self.assertEqual((usage.records, usage.size), (0, 0))
             self.assertEqual(node.status().stored_records, 0)
+
+    def test_one_holder_speaks_for_all_and_what_is_there_is_not_sent(self) -> None:
+        self.clock.advance(600)
+        for number in range(20):
+            self.swarm.wait(self.swarm.nodes[number % self.SIZE].put(f"k{number}", b"v"))
+        self.clock.advance(3 * HOUR)
+        offered, stored = self.counted("replication.offered"), self.counted("replication.stored")
+        # Three periods, twenty records, eight targets each: about 480 if one holder speaks.
+        self.assertLess(offered, 3 * 480)
+        self.assertGreater(offered, 300)
+        self.assertLess(stored, 60)

@@ -20,11 +20,14 @@ def copy_input(session: Session, name: str) -> None:
     else runs."""
     if name != "-":
         return
-    session.input = tempfile.TemporaryFile()  # noqa: SIM115  # opened() closes it
-    with session.waiting_for("standard input has not ended"):
-        for data in pieces(session.world.stdin):
-            session.input.write(data)
-    session.input.seek(0)
+    try:
+        copy = session.input = tempfile.TemporaryFile()  # noqa: SIM115  # opened() closes it
+        with session.waiting_for("standard input has not ended"):
+            for data in pieces(session.world.stdin):
+                copy.write(data)
+        copy.seek(0)
+    except OSError as error:
+        raise BadExport(f"cannot copy standard input: {reason_of(error)}") from error
 
 
 @contextmanager

@@ -6,26 +6,19 @@ import errno
 import io
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 from unittest import mock
 
 from twisted.trial import unittest
 
 from kadtwisted.cli.verbs.records.journal import BadJournal, Done, Journal
 from kadtwisted.cli.verbs.records.lines import Line, to_get
+from tests.cli.full_disk import FullDisk
 
 NOW = 1000.0
 
 
 def line(number: int, name: str = "name") -> Line:
     return to_get(number, name.encode())
-
-
-class FullDisk(io.FileIO):
-    """A file on a disk that takes nothing more."""
-
-    def write(self, data: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class JournalTests(unittest.SynchronousTestCase):

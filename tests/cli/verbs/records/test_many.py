@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
@@ -16,6 +19,7 @@ from kadtwisted.cli.verbs.records.many import AT_A_TIME
 from kadtwisted.errors import NotFound, NotStored, Unavailable
 from kadtwisted.model.ids import key_of_name
 from kadtwisted.model.results import Receipt
+from tests.cli.full_disk import FullDisk
 from tests.cli.harness import FakeClient, Kad
 from tests.daemon.fakes import FakeNode, a_get, a_receipt
 
@@ -82,6 +86,17 @@ class PutTests(ManyTests):
         kad = Kad()
         self.assertEqual(kad("put", *VIA, "--from", str(self.file)), 65)
         self.assertIn("it is a named pipe, not a file", kad.said)
+
+    def test_standard_input_where_no_copy_can_be_made(self) -> None:
+        kad = Kad(stdin=b'{"key": "a", "value": "v"}\n')
+        for broken in (
+            {"side_effect": OSError(errno.ENOSPC, "No space left on device")},
+            {"return_value": io.BufferedRandom(FullDisk(self.journal, "a+"))},
+        ):
+            with mock.patch("tempfile.TemporaryFile", **broken):
+                self.assertEqual(kad("put", *VIA, "--from", "-"), os.EX_DATAERR)
+            self.assertIn("cannot copy standard input: no space left on device\n", kad.said)
+            self.assertEqual(kad.node.calls, [])
 
     def test_bad_lines_are_told_before_anything_is_sent(self) -> None:
         self.file.write_text('{"key": "a", "value": "v"}\nnonsense\n')

@@ -128,7 +128,7 @@ function linkText(link) {
     if (NATS[reach.nat]) parts.push(NATS[reach.nat]);
   }
   if (link.mapping?.outer) parts.push(`mapped to ${printable(link.mapping.outer)}`);
-  parts.push(several(link.contacts, "contact"));
+  parts.push(several(link.contacts, "verified contact"));
   if (link.tentative) parts.push(`${count(link.tentative)} to be verified`);
   if (link.network_size) parts.push(`a network of about ${several(link.network_size, "node")}`);
   return parts.join("; ");

@@ -6,6 +6,7 @@ of three in simulated time, so that nothing waits for a clock on the wall.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from kadtwisted.state.keyring import KeyRing
 from kadtwisted.testing.nodes import Swarm
 from kadtwisted.web.gateway import Admission, Gateway
 from kadtwisted.web.index import Rooms, Served
+from kadtwisted.web.records.many import NDJSON
 from tests.web.serving import ADMIN, TOKENS, Connection, response_from
 
 EXAMPLES = 5
@@ -32,6 +34,13 @@ HELD = (
     *("status_code_conformance", "content_type_conformance", "response_schema_conformance"),
     *("response_headers_conformance", "negative_data_rejection"),
 )
+
+
+@schemathesis.serializer(NDJSON)
+def serialize_lines(_: Any, value: Any) -> bytes:
+    """A line for each of several values, or one."""
+    lines = value if isinstance(value, list) else [value]
+    return b"".join(json.dumps(each).encode() + b"\n" for each in lines)
 
 
 class DescriptionTests(unittest.SynchronousTestCase):

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from twisted.internet.task import LoopingCall
-
 from kadtwisted import __version__
 from kadtwisted.api import describe, describe_status
 from kadtwisted.api.describe import Described
@@ -27,6 +25,7 @@ from kadtwisted.model.observed import LookupBegan, LookupEnded, Observation
 from kadtwisted.model.results import Trace
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.live.lookout import Lookout
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.recent import RecentRequests
 from kadtwisted.web.live.sse import EVENTS, EventStream, event
@@ -70,8 +69,7 @@ class Activity:
         self._followed: dict[int, Followed] = {}  # at most MOST_FOLLOWED
         self._passed_over = 0
         self._looks = 0
-        self._look: LoopingCall | None = None
-        self._unobserve: Callable[[], None] | None = None
+        self._lookout = Lookout(self._look_on, LOOK, clock)
 
     def routes(self) -> tuple[Route, ...]:
         """The one."""
@@ -101,23 +99,15 @@ class Activity:
 
     def close(self) -> None:
         """Look no more."""
-        look, self._look = self._look, None
-        if look is not None and look.running:
-            look.stop()
-        unobserve, self._unobserve = self._unobserve, None
-        if unobserve is not None:
-            unobserve()
+        self._lookout.end()
         self._followed.clear()
 
     def _begin(self) -> None:
-        if self._look is not None:
+        if self._lookout.has_begun:
             return
         self._requests.take()  # what was heard for those who listened before
         self._passed_over = self._looks = 0
-        self._unobserve = self._node.observe(self._hear)
-        self._look = LoopingCall(self._look_on)
-        self._look.clock = self._clock
-        self._look.start(LOOK, now=False)
+        self._lookout.begin(self._node.observe(self._hear))
 
     def _gone(self, stream: EventStream) -> None:
         self._listeners.remove(stream)

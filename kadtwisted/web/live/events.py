@@ -11,10 +11,7 @@ none of them.  Nothing is looked at before the first client comes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
-
-from twisted.internet.task import LoopingCall
 
 from kadtwisted.api import describe, describe_status
 from kadtwisted.api.describe import Described
@@ -23,6 +20,7 @@ from kadtwisted.model.health import Health
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.web.access import Role
 from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.live.lookout import Lookout
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.sse import EVENTS, EventStream
 from kadtwisted.web.live.watching import A_STREAM, SINCE_EVENT
@@ -54,8 +52,7 @@ class NodeEvents:
         self._number = 0
         self._listeners: dict[EventStream, int] = {}
         self._verdict: Health | None = None
-        self._look: LoopingCall | None = None
-        self._unwatch: Callable[[], None] | None = None
+        self._lookout = Lookout(self._look_at_verdict, LOOK_EVERY, clock)
 
     def routes(self) -> tuple[Route, ...]:
         """The one."""
@@ -93,21 +90,13 @@ class NodeEvents:
 
     def close(self) -> None:
         """Look no more."""
-        look, self._look = self._look, None
-        if look is not None and look.running:
-            look.stop()
-        unwatch, self._unwatch = self._unwatch, None
-        if unwatch is not None:
-            unwatch()
+        self._lookout.end()
 
     def _begin(self) -> None:
-        if self._look is not None:
+        if self._lookout.has_begun:
             return
         self._verdict = self._node.health()
-        self._unwatch = self._node.watch_own(self._own)
-        self._look = LoopingCall(self._look_at_verdict)
-        self._look.clock = self._clock
-        self._look.start(LOOK_EVERY, now=False)
+        self._lookout.begin(self._node.watch_own(self._own))
 
     def _look_at_verdict(self) -> None:
         verdict = self._node.health()

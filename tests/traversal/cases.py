@@ -12,7 +12,7 @@ from kadtwisted.errors import KadtwistedError
 from kadtwisted.testing.campaigns.report import Report
 from tests.traversal.homes import KINDS, Kind
 from tests.traversal.internet import Internet, Member
-from tests.traversal.waiting import let_pass, until
+from tests.traversal.waiting import until, watch
 
 SETTLED = 200.0
 """Seconds within which a node has to know whether it is reachable: two rounds of probes, and the
@@ -105,7 +105,7 @@ def _settle(internet: Internet, report: Report) -> None:
         waiting = [member for member in waiting if took[member] == SETTLED]
         return not waiting
 
-    until(have_all, SETTLED, every=1.0)
+    until(have_all, SETTLED, [member.daemon for member in took], every=1.0)
     for member in internet.private:
         if member.kind is not None:
             _verdicts[member.kind, _verdict(member)] += 1
@@ -178,7 +178,7 @@ def idle(internet: Internet, report: Report, seconds: float) -> None:
 
     before = [bytes_of(member) for member in counted]
     began = time.monotonic()
-    let_pass(seconds)
+    watch([member.daemon for member in counted], seconds)
     took = time.monotonic() - began
     rates: dict[str, list[float]] = {}
     for member, earlier in zip(counted, before, strict=True):

@@ -60,6 +60,11 @@ class ForkedProcess:
     def runs(self) -> bool:
         return self._process is not None and self._process.is_alive()
 
+    @property
+    def sentinel(self) -> int:
+        """What is ready to be read when it has ended; it has been started."""
+        return int(self._process.sentinel)
+
 
 class Word:
     """One word from a process that was forked: that it is ready."""
@@ -132,6 +137,11 @@ class Daemon:
     @property
     def runs(self) -> bool:
         return self._process.runs
+
+    @property
+    def sentinel(self) -> int:
+        """See :class:`ForkedProcess`."""
+        return self._process.sentinel
 
     def ask(self, verb: str, /, **arguments: Any) -> dict[str, Any]:
         """What ``kad VERB --json`` shows; fails as the verb does, or with

@@ -136,7 +136,7 @@ class Internet:
             return sum(link["contacts"] for link in status["links"]) >= least
 
         for member in members:
-            if not until(partial(_succeeds, knows, member), JOINED):
+            if not until(partial(_succeeds, knows, member), JOINED, [member.daemon]):
                 raise RuntimeError(f"{what}: {member.daemon.namespace} knows too few others")
 
     def of(self, kind: Kind) -> list[Member]:

@@ -69,7 +69,7 @@ def _public(internet: Internet, report: Report) -> None:
     what = "public machine, new address"
     _measure(internet, report, what, member, move)
     asking = internet.public[0].daemon
-    until(lambda: _is_found(asking, member, new), PATIENCE)
+    until(lambda: _is_found(asking, member, new), PATIENCE, [asking, member.daemon])
     report.figure(f"{what}: seconds until others were seen to find it", time.monotonic() - began)
 
 

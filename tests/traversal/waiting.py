@@ -1,28 +1,39 @@
-"""Waiting in real time, in one place.
-
-A daemon's control socket tells how the node is only when it is asked, so whoever waits for that has
-to look again; and what a node sends while nobody wants anything of it is counted over a time.
+"""Waiting for daemons, in one place: for what they tell only when they are asked, and for time to
+go by.  Each wait is one for the end of a process, too, so a daemon that dies ends it at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+
+from tests.traversal.daemons import Daemon
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at a daemon: more looks would take its processor."""
 
 
-def until(happened: Callable[[], bool], within: float, every: float = LOOK_EVERY) -> bool:
-    """Look until something has happened; whether it has, within so many seconds."""
+def until(
+    happened: Callable[[], bool],
+    within: float,
+    daemons: Sequence[Daemon],
+    every: float = LOOK_EVERY,
+) -> bool:
+    """Look until something has happened at these daemons; whether it has, within so many seconds.
+
+    ``RuntimeError`` as :func:`watch`.
+    """
     ends = time.monotonic() + within
     while not happened():
         if time.monotonic() > ends:
             return False
-        let_pass(every)
+        watch(daemons, every)
     return True
 
 
-def let_pass(seconds: float) -> None:
-    """So much time goes by."""
-    time.sleep(seconds)
+def watch(daemons: Sequence[Daemon], seconds: float) -> None:
+    """For so long all of these run; ``RuntimeError`` as soon as one of them ends."""
+    running = {daemon.sentinel: daemon for daemon in daemons}
+    for ended in wait(running, seconds):
+        raise RuntimeError(f"{running[ended].namespace} has ended")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import gc
 from weakref import WeakSet
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from kadtwisted.simulation.garbage import collecting_seldom
-from tests.simulation.test_garbage import Watching
+from tests.simulation.test_garbage import GarbageTestCase
 
 
 class Ring:
@@ -18,16 +16,7 @@ class Ring:
         self.itself = self
 
 
-class CollectingTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.before = gc.get_threshold()
-        self.addCleanup(gc.set_threshold, *self.before)
-        if gc.get_freeze_count():  # by conftest.py
-            gc.unfreeze()
-            self.addCleanup(gc.freeze)
-        self.addCleanup(gc.unfreeze)
-        self.monitor = Watching()
-
+class CollectingTests(GarbageTestCase):
     def test_networks_that_are_over_do_not_stay(self) -> None:
         living: WeakSet[Ring] = WeakSet()
         size = len(gc.get_objects())

@@ -30,7 +30,9 @@ class Watching:
         self.rpcs += rpcs
 
 
-class CollectingTests(SynchronousTestCase):
+class GarbageTestCase(SynchronousTestCase):
+    """Tests after which the collector is set as before, and nothing that lives is kept from it."""
+
     def setUp(self) -> None:
         self.before = gc.get_threshold()
         self.addCleanup(gc.set_threshold, *self.before)
@@ -40,6 +42,8 @@ class CollectingTests(SynchronousTestCase):
         self.addCleanup(gc.unfreeze)
         self.monitor = Watching()
 
+
+class CollectingTests(GarbageTestCase):
     def test_inside_it_is_seldom_and_what_lives_is_put_away_at_each_phase(self) -> None:
         with collecting_seldom(self.monitor) as told:
             self.assertEqual(gc.get_freeze_count(), 0)

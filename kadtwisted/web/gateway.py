@@ -184,7 +184,12 @@ class Gateway:
         return problem(500, "a fault of this program; its log says more")
 
     def _write(self, answer: Answer | None, request: BoundedRequest) -> None:
-        if answer is None or request.is_gone:
+        if request.is_gone or request.finished:
+            return
+        if answer is None:
+            if request.method == b"HEAD":  # of a stream, which has begun: its head is all
+                request.unregisterProducer()
+                request.end()
             return
         body = answer.bytes()
         begin(request, answer.status, answer.content_type, answer.headers)

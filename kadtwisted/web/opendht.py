@@ -64,9 +64,9 @@ class OpenDht:
         """The value."""
         return self._operations.perform("get", _key(call)).addCallback(_value)
 
-    def listen(self, call: Call) -> Answer | None:
+    def listen(self, call: Call) -> None:
         """What is there, and each change."""
-        return self._watching.begin(call, _key(call), Shape(LineStream, _changed))
+        self._watching.begin(call, _key(call), Shape(LineStream, _changed))
 
     def post(self, call: Call) -> Deferred[Answer | None]:
         """Store it, and say it again."""

@@ -24,11 +24,11 @@ from kadtwisted.model.ids import id_to_hex
 from kadtwisted.model.observed import LookupBegan, LookupEnded, Observation
 from kadtwisted.model.results import Trace
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.calls import Call
 from kadtwisted.web.live.lookout import Lookout
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.recent import RecentRequests
-from kadtwisted.web.live.sse import EVENTS, EventStream, event
+from kadtwisted.web.live.sse import EventStream, event
 from kadtwisted.web.live.watching import A_STREAM
 from kadtwisted.web.routing import Route
 
@@ -79,10 +79,8 @@ class Activity:
         )  # fmt: skip
         return (route,)
 
-    def listen(self, call: Call) -> Answer | None:
+    def listen(self, call: Call) -> None:
         """A stream that tells of all that happens from now on."""
-        if call.request.method == b"HEAD":
-            return Answer(None, 200, EVENTS)
         self._places.take()
         self._begin()
         stream = EventStream(call, self._clock, lambda: self._gone(stream))
@@ -95,7 +93,6 @@ class Activity:
         }
         stream.send("hello", hello)
         stream.send("status", self._status())
-        return None
 
     def close(self) -> None:
         """Look no more."""

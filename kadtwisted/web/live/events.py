@@ -19,10 +19,10 @@ from kadtwisted.interfaces import INode
 from kadtwisted.model.health import Health
 from kadtwisted.model.publication import OwnRecord
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.calls import Call
 from kadtwisted.web.live.lookout import Lookout
 from kadtwisted.web.live.places import Places
-from kadtwisted.web.live.sse import EVENTS, EventStream
+from kadtwisted.web.live.sse import EventStream
 from kadtwisted.web.live.watching import A_STREAM, SINCE_EVENT
 from kadtwisted.web.routing import Route
 
@@ -62,10 +62,8 @@ class NodeEvents:
         )  # fmt: skip
         return (route,)
 
-    def listen(self, call: Call) -> Answer | None:
+    def listen(self, call: Call) -> None:
         """The verdict, what was missed, and then each event."""
-        if call.request.method == b"HEAD":
-            return Answer(None, 200, EVENTS)
         self._places.take()
         self._begin()
         missed = self._after(call.header("last-event-id"))
@@ -79,7 +77,6 @@ class NodeEvents:
                 "verdict", describe_status.of_verdict(self._node.health()), self._identifier(missed)
             )
         self._go_on(stream)
-        return None
 
     def tell(self, name: str, data: Described) -> None:
         """Tell everybody who listens."""

@@ -12,7 +12,7 @@ from kadtwisted.api.operations import Operations
 from kadtwisted.api.streams import Events, Pump
 from kadtwisted.model.record import Kind
 from kadtwisted.web.access import Role
-from kadtwisted.web.calls import Answer, Call
+from kadtwisted.web.calls import Call
 from kadtwisted.web.forms import index_of
 from kadtwisted.web.live.places import Places
 from kadtwisted.web.live.sse import EVENTS, EventStream
@@ -53,22 +53,20 @@ class Watching:
             ),
         )  # fmt: skip
 
-    def value(self, call: Call) -> Answer | None:
+    def value(self, call: Call) -> None:
         """What is there, unless the client has seen it, and then each change."""
-        return self._begin(call, named(call.path["key"]), call.header("last-event-id") or None)
+        self._begin(call, named(call.path["key"]), call.header("last-event-id") or None)
 
-    def providers(self, call: Call) -> Answer | None:
+    def providers(self, call: Call) -> None:
         """Each announcement that is there, and then each that comes or goes."""
         arguments = {**key_only(call.path["key"]), "kind": int(Kind.ANNOUNCEMENT)}
-        return self._begin(call, arguments, None)
+        self._begin(call, arguments, None)
 
-    def _begin(self, call: Call, arguments: dict[str, Any], seen: str | None) -> Answer | None:
-        return self.begin(call, arguments, Shape(seen=seen))
+    def _begin(self, call: Call, arguments: dict[str, Any], seen: str | None) -> None:
+        self.begin(call, arguments, Shape(seen=seen))
 
-    def begin(self, call: Call, arguments: dict[str, Any], shape: Shape) -> Answer | None:
+    def begin(self, call: Call, arguments: dict[str, Any], shape: Shape) -> None:
         """Answer with the changes of a watch, for as long as its client stays."""
-        if call.request.method == b"HEAD":
-            return Answer(None, 200, shape.stream.content_type)
         self._places.take()
         try:
             events = self._operations.stream("watch", arguments)
@@ -76,7 +74,6 @@ class Watching:
             self._places.leave()
             raise
         _Watched(call, events, self._places, self._clock, shape)
-        return None
 
 
 class _Watched:

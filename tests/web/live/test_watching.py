@@ -99,4 +99,18 @@ class WatchingTests(StreamCase):
         for path in (PATH, "/v1/events"):
             answer = self.ask("HEAD", path)
             self.assertEqual(answer.headers["content-type"], "text/event-stream")
-        self.assertEqual(self.node.calls, [])
+            self.assertEqual(answer.body, b"")
+        self.assertEqual(self.node.calls[1], ("unwatch",))
+
+    def test_head_has_the_status_that_get_has(self) -> None:
+        self.assertEqual(self.ask("HEAD", "/v1/values/hex:1/events").status, 400)
+        self.node.answers["watch"] = InvalidKey("no key")
+        self.assertEqual(self.ask("HEAD", PATH).status, 400)
+        self.node.answers["watch"] = ()
+        for path in (PATH, "/v1/events", "/v1/activity/events"):
+            self.assertEqual(self.ask("HEAD", path).status, 200)
+        opened = [self.open()[0] for _ in range(MOST_STREAMS)]  # no place was lost
+        for path in (PATH, "/v1/events", "/v1/activity/events"):
+            self.assertEqual(self.ask("HEAD", path).status, 429)
+        for each in opened:
+            each.leave()

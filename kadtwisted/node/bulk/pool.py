@@ -24,6 +24,7 @@ class Pool:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._under_way = 0
+        self._going_on = False
         self._waiting: deque[Deferred[None]] = deque()
 
     async def work_through(
@@ -72,6 +73,14 @@ class Pool:
         await waiting
 
     def _go_on(self) -> None:
+        """Begin as many as may be.
+
+        One that ends at once comes here again and begins none, so none is begun inside another.
+        """
+        if self._going_on:
+            return
+        self._going_on = True
         while self._waiting and self._under_way < self._pace.at_once:
             self._under_way += 1
             self._waiting.popleft().callback(None)
+        self._going_on = False

@@ -59,6 +59,25 @@ class PoolTests(SynchronousTestCase):
             self.waiting[piece].callback(str(piece))
         self.assertEqual([e.result for e in self.successResultOf(other)], ["40", "50", "60"])
 
+    def test_however_many_are_done_at_once(self) -> None:
+        """Work that waits for nothing, such as reads of what this node holds itself."""
+
+        async def echo(piece: int) -> str:
+            return str(piece)
+
+        busy = self.through(10, 20, 30, 40)
+        pieces = range(1000)
+        echoing = [
+            Deferred.fromCoroutine(self.pool.work_through(pieces, echo, int)) for _ in range(20)
+        ]
+        self.waiting[10].callback("10")
+        for each in echoing:
+            results = self.successResultOf(each)
+            self.assertEqual([e.result for e in results], [str(number) for number in pieces])
+        for piece in (20, 30, 40):
+            self.waiting[piece].callback(str(piece))
+        self.successResultOf(busy)
+
     def test_a_stop_ends_all(self) -> None:
         working = self.through(10, 20, 30, 40, 50)
         self.waiting[20].errback(NodeStopped())

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.records import Mode
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import BulkEntry, BulkResult, GetResult, Receipt, Wait
 from kadtwisted.node.arguments import check_mode, check_wait
@@ -27,16 +28,12 @@ class ManyOperations(NodeLife):
             check_wait(wait)
         except InvalidInput as error:
             return fail(error)
-        return self._operations.run(self._put_many(given, wait))
+        putting = self._bulk.put(given, wait, self._operations.go_on, self._stored)
+        return self._operations.run(putting)
 
-    async def _put_many(
-        self, entries: list[BulkEntry], wait: Wait
-    ) -> tuple[BulkResult[Receipt], ...]:
-        results = await self._bulk.put(entries, wait, self._operations.go_on)
-        for each in results:
-            if each.result is not None:  # in place of what was kept published there
-                self._upkeep.publisher.withdraw(self._values.place(each.result.key))
-        return results
+    def _stored(self, key: NodeID) -> None:
+        """A value is stored there, in place of what was kept published."""
+        self._upkeep.publisher.withdraw(self._values.place(key))
 
     def get_many(
         self, keys: Iterable[str | bytes | Reference], *, mode: Mode | None = None

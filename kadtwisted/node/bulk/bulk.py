@@ -8,6 +8,7 @@ from typing import Any
 
 from kadtwisted.errors import InvalidInput
 from kadtwisted.lookup.records import Mode
+from kadtwisted.model.ids import NodeID
 from kadtwisted.model.printable import described
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import BulkEntry, BulkResult, GetResult, Receipt, Wait
@@ -48,9 +49,13 @@ class Bulk:
         self._writers, self._readers = Pool(writes), Pool(reads)
 
     async def put(
-        self, entries: Sequence[BulkEntry], wait: Wait, go_on: GoOn
+        self,
+        entries: Sequence[BulkEntry],
+        wait: Wait,
+        go_on: GoOn,
+        stored: Callable[[NodeID], object],
     ) -> tuple[BulkResult[Receipt], ...]:
-        """See :meth:`INode.put_many`."""
+        """See :meth:`INode.put_many`; ``stored`` is told each key as soon as its value is."""
         drafts = [_attempted(self._draft, each) for each in entries]
         keys = [each.key for each in drafts if isinstance(each, Draft)]
         crowd = await self._neighbourhoods.gather(keys)
@@ -59,6 +64,7 @@ class Bulk:
             if isinstance(draft, InvalidInput):
                 raise draft
             written = await self._writing.put(draft, crowd)
+            stored(draft.key)
             if wait == "all" or not go_on(self._writing.whole(draft, crowd, written)):
                 return await self._writing.whole(draft, crowd, written)
             return written.published.receipt

@@ -194,6 +194,19 @@ class BulkTests(SynchronousTestCase):
         swarm.wait(node.put_many(ENTRIES))
         self.assertEqual(node.status().own_records, 0)
 
+    def test_nor_over_one_that_was_stored_before_the_others_were_given_up(self) -> None:
+        swarm = self.swarm()
+        node = swarm.nodes[0]
+        first = min(NAMES, key=key_of_name)  # they are begun in this order
+        swarm.wait(node.put(first, b"old", keep=True))
+        putting = node.put_many(ENTRIES)
+        while node.counters.counts["bulk.put_directly"] < 10:
+            swarm.clock.advance(0.01)
+        self.assertNoResult(putting)
+        putting.cancel()
+        self.failureResultOf(putting, CancelledError)
+        self.assertEqual(node.status().own_records, 0)
+
     def test_a_stop_and_a_cancel_end_it(self) -> None:
         swarm = self.swarm()
         node = swarm.nodes[0]

@@ -48,8 +48,10 @@ def read_command_line(given: Sequence[str]) -> argparse.Namespace:
     except (Misuse, Wanted):  # help and advice know all verbs
         parser = make_parser()
         found = parsed(parser, given)
+    program = parser.verbs[found.verb].prog
+    if hasattr(found, "watch") and found.watch is None and found.count is not None:
+        raise Misuse("--count goes with --watch only", program)
     if hasattr(found, "words"):
-        program = parser.verbs[found.verb].prog
         if is_of_many(found, program):
             return found
         settle_words(found, program, nameless=is_nameless(found, program))

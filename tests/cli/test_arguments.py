@@ -126,6 +126,12 @@ class UsageTests(unittest.SynchronousTestCase):
         ):
             self.assertIn(meant, self.complaint(*argv), argv)
 
+    def test_what_counts_needs_something_to_count(self) -> None:
+        said = self.complaint("status", "--count", "3")
+        self.assertEqual(said, "kad: --count goes with --watch only (see kad status --help)\n")
+        watched = read_command_line(["status", "--watch", "--count", "3"])
+        self.assertEqual((watched.watch, watched.count), (2.0, 3))
+
     def test_what_is_like_nothing_gets_no_guess(self) -> None:
         for argv in (("qqqqqq",), ("status", "--qqqqqq"), ("wait", "--for", "qqqqqq")):
             self.assertNotIn("did you mean", self.complaint(*argv), argv)

@@ -100,14 +100,14 @@ class NodeStatus(NamedTuple):
     """The whole node: ``health`` is the verdict on it (a word of
     :class:`~kadtwisted.model.health.Health`), ``counters`` are totals since the start, dropped
     datagrams by reason under ``dropped.REASON``; ``uptime`` and ``replication_period`` are in
-    seconds, ``storage_full`` says that the storage has no room for one more large record within its
-    capacity, ``replication_kept`` says whether the upkeep's budget suffices for it; ``own_records``
-    counts the records kept published, ``own_records_kept`` says whether the budget suffices to
-    publish all of them again before they expire, ``lost_records`` counts those whose place another
-    record has taken, ``pinned_records`` those that are pinned, ``records_below_pin`` those of them
-    that had too few holders when they were last counted; ``clock_ahead`` is how many seconds the
-    node's clock is ahead of the network's, ``None`` while fewer than three networks have told;
-    ``most_records`` and ``most_bytes`` are what the storage holds at most."""
+    seconds; ``most_records`` and ``most_bytes`` are what the storage holds at most,
+    ``storage_full`` says that it has no room for one more large record within that;
+    ``replication_kept`` says whether the upkeep's budget suffices to pass records on;
+    ``own_records`` counts those kept published, ``own_records_kept`` says whether it suffices to
+    publish them again before they expire, ``lost_records`` counts those whose place another record
+    has taken, ``pinned_records`` those that are pinned, ``records_below_pin`` those of them that
+    had too few holders when they were last counted; ``clock_ahead`` is how many seconds the node's
+    clock is ahead of the network's, ``None`` while fewer than three networks have told."""
 
     node_id: NodeID
     public_key: bytes
@@ -130,8 +130,8 @@ class NodeStatus(NamedTuple):
     pinned_records: int
     records_below_pin: int
     counters: dict[str, int]
-    most_records: int = 0
-    most_bytes: int = 0
+    most_records: int
+    most_bytes: int
 
 
 class RoutingStatus(NamedTuple):

@@ -49,6 +49,8 @@ def node_status(
         links=tuple(link_status(link, lasting.context, parts) for link in parts.links.values()),
         stored_records=usage.records,
         stored_bytes=usage.size,
+        most_records=lasting.records.ledger.capacity.records,
+        most_bytes=lasting.records.ledger.capacity.size,
         storage_full=lasting.records.ledger.is_full(),
         replication_period=parts.maintenance.replication_period(),
         replication_kept=parts.maintenance.keeps_up(usage.records),
@@ -58,8 +60,6 @@ def node_status(
         records_below_pin=lasting.publications.below_pin,
         own_records_kept=parts.upkeep.publisher.keeps_up(),
         counters=context.counters.snapshot(),
-        most_records=lasting.records.ledger.capacity.records,
-        most_bytes=lasting.records.ledger.capacity.size,
     )
 
 

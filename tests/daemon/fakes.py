@@ -104,6 +104,8 @@ def a_status(key: NodeKey = KEY, **changes: Any) -> NodeStatus:
         ),
         stored_records=1234,
         stored_bytes=5000,
+        most_records=100_000,
+        most_bytes=64_000_000,
         storage_full=False,
         replication_period=3600.0,
         replication_kept=True,

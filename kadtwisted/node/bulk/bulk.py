@@ -58,15 +58,15 @@ class Bulk:
         """See :meth:`INode.put_many`; ``stored`` is told each key as soon as its value is."""
         drafts = [_attempted(self._draft, each) for each in entries]
         keys = [each.key for each in drafts if isinstance(each, Draft)]
-        crowd = await self._neighbourhoods.gather(keys)
+        batch = await self._neighbourhoods.gather(keys)
 
         async def put(draft: Draft | InvalidInput) -> Receipt:
             if isinstance(draft, InvalidInput):
                 raise draft
-            written = await self._writing.put(draft, crowd)
+            written = await self._writing.put(draft, batch)
             stored(draft.key)
-            if wait == "all" or not go_on(self._writing.whole(draft, crowd, written)):
-                return await self._writing.whole(draft, crowd, written)
+            if wait == "all" or not go_on(self._writing.whole(draft, batch, written)):
+                return await self._writing.whole(draft, batch, written)
             return written.published.receipt
 
         return await self._writers.work_through(drafts, put, _by_key)
@@ -77,14 +77,14 @@ class Bulk:
         """See :meth:`INode.get_many`."""
         references = [_attempted(reference_to, each) for each in keys]
         known = [each.key for each in references if isinstance(each, Reference)]
-        crowd = await self._neighbourhoods.gather(known)
+        batch = await self._neighbourhoods.gather(known)
         asked = list(zip(keys, references, strict=True))
 
         async def get(piece: tuple[str | bytes | Reference, Reference | InvalidInput]) -> GetResult:
             key, reference = piece
             if isinstance(reference, InvalidInput):
                 raise reference
-            return await self._reading.get(key, mode, crowd)
+            return await self._reading.get(key, mode, batch)
 
         return await self._readers.work_through(asked, get, lambda piece: _by_key(piece[1]))
 

@@ -33,7 +33,7 @@ MOST_TURNS = 6
 are enough for any key; who has lost more has its own search."""
 
 
-class Reach(NamedTuple):
+class LinkView(NamedTuple):
     """Over one link: who keeps a record, and the distance within which a key's keepers are expected
     to be."""
 
@@ -42,11 +42,11 @@ class Reach(NamedTuple):
     expected: int
 
 
-class Crowd(NamedTuple):
-    """The keys at hand, in ascending order, and what is to be known of each link."""
+class Batch(NamedTuple):
+    """The keys of one call, in ascending order, and what is to be known of each link."""
 
     keys: Sequence[NodeID]
-    reaches: Sequence[Reach]
+    views: Sequence[LinkView]
 
 
 class Neighbourhoods:
@@ -58,64 +58,64 @@ class Neighbourhoods:
         self._regions: dict[Family, Regions] = {}
         self._looking: dict[tuple[Family, NodeID], list[Deferred[None]]] = {}
 
-    async def gather(self, keys: Sequence[NodeID]) -> Crowd:
-        """These keys are at hand; on an open network it may take lookups to learn how large it is.
+    async def gather(self, keys: Sequence[NodeID]) -> Batch:
+        """The keys of one call; on an open network it may take lookups to learn how large it is.
         Fails with ``NodeStopped``."""
         links = self._links.connected()
         await all_of([measure_network(self._context, each) for each in links])
-        return Crowd(sorted(keys), [self._reach(each) for each in links])
+        return Batch(sorted(keys), [self._view(each) for each in links])
 
-    def _reach(self, link: Link) -> Reach:
+    def _view(self, link: Link) -> LinkView:
         context = self._context
         keeping = keeping_of(context, link)
         space, size = 1 << context.parameters.id_bits, network_size(context, link)
         expected = int(space * context.parameters.k / max(size.nodes, 1.0))
-        return Reach(link, keeping, min(expected, space - 1))
+        return LinkView(link, keeping, min(expected, space - 1))
 
-    async def homes(self, key: NodeID, crowd: Crowd) -> list[Home] | None:
+    async def homes(self, key: NodeID, batch: Batch) -> list[Home] | None:
         """Who should keep the record of a key, in each family; ``None`` if it needs a search of its
         own.  Fails with ``NodeStopped``."""
         homes: list[Home] = []
-        for reach in crowd.reaches:
-            keepers = await self._keepers(key, reach, crowd.keys)
+        for view in batch.views:
+            keepers = await self._keepers(key, view, batch.keys)
             if not keepers:
                 return None
-            homes.append(Home(reach.link, keepers))
+            homes.append(Home(view.link, keepers))
         return homes or None
 
     async def _keepers(
-        self, key: NodeID, reach: Reach, keys: Sequence[NodeID]
+        self, key: NodeID, view: LinkView, keys: Sequence[NodeID]
     ) -> Sequence[Contact] | None:
-        found = self._known(key, reach)
-        if found is None and neighbours(keys, key, reach.expected) < WORTH:
+        found = self._known(key, view)
+        if found is None and neighbours(keys, key, view.expected) < WORTH:
             return None
         turns = 0
         while found is None and turns < MOST_TURNS:
-            if not await self._others_look(key, reach):
-                await self._look(key, reach)
-            found = self._known(key, reach)
+            if not await self._others_look(key, view):
+                await self._look(key, view)
+            found = self._known(key, view)
             turns += 1
         return found
 
-    def _known(self, key: NodeID, reach: Reach) -> Sequence[Contact] | None:
-        regions = self._regions.get(reach.link.family)
+    def _known(self, key: NodeID, view: LinkView) -> Sequence[Contact] | None:
+        regions = self._regions.get(view.link.family)
         if regions is None:
             return None
-        least, radius = reach.keeping
+        least, radius = view.keeping
         found = regions.closest(key, self._context.world.now(), least, radius)
         return None if found is None else found[: WIDEST * self._context.parameters.k]
 
-    async def _others_look(self, key: NodeID, reach: Reach) -> bool:
+    async def _others_look(self, key: NodeID, view: LinkView) -> bool:
         """Wait for a lookup under way that will probably tell; whether there was one."""
         for (family, target), waiting in self._looking.items():
-            if family is reach.link.family and target ^ key <= reach.expected:
+            if family is view.link.family and target ^ key <= view.expected:
                 await _end_of(waiting)
                 return True
         return False
 
-    async def _look(self, key: NodeID, reach: Reach) -> None:
+    async def _look(self, key: NodeID, view: LinkView) -> None:
         """Look up what is to be known of a key."""
-        link, (least, radius) = reach.link, reach.keeping
+        link, (least, radius) = view.link, view.keeping
         regions = self._of(link)
         target = regions.target(key, self._context.world.now(), least, radius)
         place = link.family, target

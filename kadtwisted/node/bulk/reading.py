@@ -25,7 +25,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import FindValue, Records, ReplyBody, Store
 from kadtwisted.model.reference import Reference
 from kadtwisted.model.results import GetResult
-from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.neighbourhoods import Batch, Neighbourhoods
 from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import Read, RecordOperations
@@ -58,24 +58,24 @@ class BulkReading:
         self._pace = pace
 
     async def get(
-        self, asked: str | bytes | Reference, mode: Mode | None, crowd: Crowd
+        self, asked: str | bytes | Reference, mode: Mode | None, batch: Batch
     ) -> GetResult:
         """The value that the caller asked for; fails as a single get does."""
         reference = reference_to(asked)
         mode = mode or usual_mode(reference)
-        read = await self._directly(reference, mode, crowd)
+        read = await self._directly(reference, mode, batch)
         self._context.counters.add("bulk.get_alone" if read is None else "bulk.get_directly")
         if read is None:
             return await self._values.get(asked, mode)
         return self._values.result_of(asked, read)
 
-    async def _directly(self, reference: Reference, mode: Mode, crowd: Crowd) -> Read | None:
+    async def _directly(self, reference: Reference, mode: Mode, batch: Batch) -> Read | None:
         """What this node and the keepers hold; ``None`` if that leaves a doubt."""
         rules = self._operations.rules(reference.kind).remembering()
         local = await self._operations.local(rules, reference.key)
         if local and mode == "first":
             return Read(local, (), local)
-        homes = await self._neighbourhoods.homes(reference.key, crowd)
+        homes = await self._neighbourhoods.homes(reference.key, batch)
         if homes is None:
             return None
         began = self._context.world.now()

@@ -18,7 +18,7 @@ from kadtwisted.model.ids import NodeID
 from kadtwisted.model.messages import Store
 from kadtwisted.model.record import Value
 from kadtwisted.model.results import Acknowledgement, Receipt
-from kadtwisted.node.bulk.neighbourhoods import Crowd, Neighbourhoods
+from kadtwisted.node.bulk.neighbourhoods import Batch, Neighbourhoods
 from kadtwisted.node.bulk.pace import Pace
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.records import RecordOperations
@@ -62,9 +62,9 @@ class BulkWriting:
         self._pace = pace
         self._now = context.world.now
 
-    async def put(self, draft: Draft, crowd: Crowd) -> Written:
+    async def put(self, draft: Draft, batch: Batch) -> Written:
         """Store a value; fails as a single put does."""
-        homes = await self._neighbourhoods.homes(draft.key, crowd)
+        homes = await self._neighbourhoods.homes(draft.key, batch)
         stored = None if homes is None else await self._direct(draft, homes)
         self._context.counters.add("bulk.put_alone" if stored is None else "bulk.put_directly")
         return Written(await self._alone(draft)) if stored is None else stored
@@ -105,7 +105,7 @@ class BulkWriting:
             self._pace.lost(began, self._now())
         return bool(silent)
 
-    async def whole(self, draft: Draft, crowd: Crowd, written: Written) -> Receipt:
+    async def whole(self, draft: Draft, batch: Batch, written: Written) -> Receipt:
         """The receipt when all have decided.
 
         If one of them has a newer value, the draft is put once more, later than that.  If some are
@@ -118,12 +118,12 @@ class BulkWriting:
         if homes and any(map(_is_newer, outcomes)):
             return await (await self._alone(draft)).whole()
         if homes and self._note_lost(outcomes, homes, began):
-            await self._stand_in(draft, crowd, written)
+            await self._stand_in(draft, batch, written)
         return receipt
 
-    async def _stand_in(self, draft: Draft, crowd: Crowd, written: Written) -> None:
+    async def _stand_in(self, draft: Draft, batch: Batch, written: Written) -> None:
         """Store a record on those who are keepers since others turned out to be silent."""
-        homes = await self._neighbourhoods.homes(draft.key, crowd)
+        homes = await self._neighbourhoods.homes(draft.key, batch)
         asked = {each.node_id for home in written.homes for each in home.keepers}
         new = [
             Home(home.link, [each for each in home.keepers if each.node_id not in asked])

@@ -27,13 +27,18 @@ PERIOD = NodeSettings().upkeep.pin_check_every
 COUNTED = 1.3 * PERIOD
 """Seconds within which holders are counted once: a period and its jitter."""
 PIN = 6
+K = 8
+SPARED, TIMES = 3, 3
+"""So many holders are left when the others are killed, and so often that happens."""
+SIZE = TIMES * (K - SPARED) + PIN
+"""The fewest nodes of which PIN are left then: with one less, no repair could find so many."""
 
 
 class PinCase(SynchronousTestCase):
     """A network in which one node alone has upkeep: nobody else repairs anything."""
 
     def setUp(self) -> None:
-        self.swarm = Swarm(24, parameters=Parameters(k=8, alpha=3))
+        self.swarm = Swarm(SIZE, parameters=Parameters(k=K, alpha=3), sealer="plain")
         self.addCleanup(self.swarm.stop)
         self.clock = self.swarm.clock
         self.told: list[OwnRecord] = []
@@ -71,7 +76,7 @@ class RepairTests(PinCase):
         self.clock.advance(60)
         audit = self.own().audit
         assert audit is not None
-        self.assertEqual((audit.found, audit.held), (8, 8))
+        self.assertEqual((audit.found, audit.held), (K, K))
         status = self.publisher.status()
         self.assertEqual((status.pinned_records, status.records_below_pin), (1, 0))
         self.assertEqual(status.own_records, 1)
@@ -79,8 +84,8 @@ class RepairTests(PinCase):
     def test_killed_one_after_another_they_are_enough_again_within_a_period(self) -> None:
         self.put(pin=PIN)
         self.clock.advance(60)
-        for _ in range(3):
-            self.kill(self.holders()[3:])
+        for _ in range(TIMES):
+            self.kill(self.holders()[SPARED:])
             self.assertLess(len(self.holders()), PIN)
             self.clock.advance(COUNTED)
             self.assertGreaterEqual(len(self.holders()), PIN)
@@ -102,7 +107,7 @@ class RepairTests(PinCase):
     def test_without_a_pin_they_stay_too_few(self) -> None:
         """What the tests above see is the pin's doing."""
         self.put()
-        self.kill(self.holders()[3:])
+        self.kill(self.holders()[SPARED:])
         self.clock.advance(COUNTED)
         self.assertLess(len(self.holders()), PIN)
 

@@ -31,7 +31,7 @@ ERRORS_OF_OTHERS = frozenset(
     {
         # What the command, the daemon and the simulations raise, and no method of a node.
         *("BadExport", "BadInput", "BadJournal", "BadLines", "CannotWrite"),
-        *("CannotWriteExport", "ControlRefused"),
+        *("CannotCopy", "CannotNote", "CannotWriteExport", "ControlRefused"),
         *("CannotLog", "ControlUnavailable", "NoCluster", "NoCompletion", "NoPictures"),
         *("DamagedContacts", "InvalidRequest", "OtherProgram", "Unreadable", "UsageError"),
         # The web door, whose clients see problems.

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from kadtwisted.cli.verbs.records.lines import Line
-from kadtwisted.errors import InvalidInput, reason_of
+from kadtwisted.errors import InvalidInput, LocalError, reason_of
 
 MAX_LINE = 1024
 """MAGIC: bytes of a line; the longest has a name of a network of 64 bytes."""
@@ -31,7 +31,11 @@ MOST_LINES = 1 << 40
 
 
 class BadJournal(InvalidInput):
-    """A file with what is done cannot be used."""
+    """A file says something else than what is done, or is in use."""
+
+
+class CannotNote(LocalError):
+    """What is done cannot be written down."""
 
 
 class Done(NamedTuple):
@@ -54,7 +58,7 @@ class Journal:
     ) -> None:
         """Read what is done, up to the ``last`` line of the input.  Without a ``path`` nothing is
         noted.  :class:`BadJournal` for another verb's or network's, for what is none, and for one
-        that is in use."""
+        that is in use; :class:`CannotNote` where nothing can be written."""
         self.path = path
         self._last = last
         self._head = json.dumps({"kad": verb, "network": network})
@@ -70,7 +74,7 @@ class Journal:
                 ) from None
             except OSError as error:
                 self.close()
-                raise BadJournal(
+                raise CannotNote(
                     f"cannot write {path}, where it is noted what is done: {reason_of(error)}; "
                     "--resume FILE names another file"
                 ) from error
@@ -127,7 +131,7 @@ class Journal:
         return line.number < len(self._digests) and self._digests[line.number] == line.digest
 
     def note(self, done: Iterable[Done]) -> None:
-        """These lines are done; :class:`BadJournal` if that cannot be written."""
+        """These lines are done; :class:`CannotNote` if that cannot be written."""
         if self._file is None:
             return
         text = "".join(f"{e.line.number} {e.line.digest:016x} {e.until:.0f}\n" for e in done)
@@ -135,7 +139,7 @@ class Journal:
             self._file.write(text.encode())
             self._file.flush()
         except OSError as error:
-            raise BadJournal(f"cannot write {self.path}: {reason_of(error)}") from error
+            raise CannotNote(f"cannot write {self.path}: {reason_of(error)}") from error
 
     def close(self) -> None:
         """Let go of the file.  What could not be written has been told."""

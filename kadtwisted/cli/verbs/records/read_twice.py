@@ -11,8 +11,12 @@ from typing import IO
 from kadtwisted.cli.export_file import BadExport
 from kadtwisted.cli.session import Session
 from kadtwisted.cli.streams import pieces
-from kadtwisted.errors import reason_of
+from kadtwisted.errors import LocalError, reason_of
 from kadtwisted.storage.guard import open_file
+
+
+class CannotCopy(LocalError):
+    """No copy of standard input can be made."""
 
 
 def copy_input(session: Session, name: str) -> None:
@@ -27,7 +31,7 @@ def copy_input(session: Session, name: str) -> None:
                 copy.write(data)
         copy.seek(0)
     except OSError as error:
-        raise BadExport(f"cannot copy standard input: {reason_of(error)}") from error
+        raise CannotCopy(f"cannot copy standard input: {reason_of(error)}") from error
 
 
 @contextmanager

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 from contextlib import closing
 from pathlib import Path
 from unittest import mock
 
 from twisted.trial import unittest
 
-from kadtwisted.cli.verbs.records.journal import BadJournal, Done, Journal
+from kadtwisted.cli.exit_codes import exit_code_of
+from kadtwisted.cli.verbs.records.journal import BadJournal, CannotNote, Done, Journal
 from kadtwisted.cli.verbs.records.lines import Line, to_get
 from tests.cli.full_disk import FullDisk
 
@@ -124,21 +126,22 @@ class JournalTests(unittest.SynchronousTestCase):
         self.assertTrue(again.has(line(3)))
 
     def test_where_nothing_can_be_written(self) -> None:
-        error = self.assertRaises(BadJournal, Journal, Path("/nowhere/file"), "put", "kad", NOW)
+        error = self.assertRaises(CannotNote, Journal, Path("/nowhere/file"), "put", "kad", NOW)
         self.assertIn("/nowhere/file", str(error))
 
     def test_a_full_disk(self) -> None:
         """Python would write once more when the file is closed; that fails, too."""
         full = io.BufferedRandom(FullDisk(self.path, "a+"))
         with mock.patch.object(Path, "open", return_value=full):
-            error = self.assertRaises(BadJournal, self.journal)
+            error = self.assertRaises(CannotNote, self.journal)
         self.assertIn("no space left", str(error).lower())
         self.journal().close()
         full = io.BufferedRandom(FullDisk(self.path, "a+"))
         with mock.patch.object(Path, "open", return_value=full):
             journal = self.journal()
-        error = self.assertRaises(BadJournal, journal.note, [Done(line(1), 0.0)])
+        error = self.assertRaises(CannotNote, journal.note, [Done(line(1), 0.0)])
         self.assertIn("no space left", str(error).lower())
+        self.assertEqual(exit_code_of(error), os.EX_OSERR)
         journal.close()
         self.assertTrue(full.closed)
 

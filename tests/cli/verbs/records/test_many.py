@@ -94,7 +94,7 @@ class PutTests(ManyTests):
             {"return_value": io.BufferedRandom(FullDisk(self.journal, "a+"))},
         ):
             with mock.patch("tempfile.TemporaryFile", **broken):
-                self.assertEqual(kad("put", *VIA, "--from", "-"), os.EX_DATAERR)
+                self.assertEqual(kad("put", *VIA, "--from", "-"), os.EX_OSERR)
             self.assertIn("cannot copy standard input: no space left on device\n", kad.said)
             self.assertEqual(kad.node.calls, [])
 

@@ -19,6 +19,7 @@ from kadtwisted.api.peers import ControlRefused
 from kadtwisted.errors import InvalidInput, KadtwistedError, reason_of
 from kadtwisted.model.ids import id_to_hex, key_of_name
 from kadtwisted.model.record import Kind
+from kadtwisted.model.reference import is_reference
 
 _REFUSED = (401, 403)
 _FAILED = "error"
@@ -161,10 +162,19 @@ def _path_of_watch(verb: str, arguments: Mapping[str, Any]) -> str:
     if verb != "watch" or kind not in (None, Kind.VALUE, Kind.ANNOUNCEMENT):
         raise InvalidInput("through HTTP kad watches values and announcements only")
     what = "providers" if kind == Kind.ANNOUNCEMENT else "values"
-    named = str(arguments.get("key") or arguments.get("reference") or "")
-    if named.startswith(_HEX):  # a name like that would be taken for a key
-        named = _HEX + id_to_hex(key_of_name(named))
-    return f"/v1/{what}/{quote(named, safe='')}/events"
+    return f"/v1/{what}/{quote(_named(arguments), safe='')}/events"
+
+
+def _named(arguments: Mapping[str, Any]) -> str:
+    """How a path names what these arguments of a verb name."""
+    if "key_hex" in arguments:
+        return f"{_HEX}{arguments['key_hex']}"
+    if "reference" in arguments:
+        return str(arguments["reference"])
+    name = str(arguments.get("key", ""))
+    if name.startswith(_HEX) or is_reference(name):  # it would be taken for that
+        return _HEX + id_to_hex(key_of_name(name))
+    return name
 
 
 def _connection_to(url: str) -> tuple[HTTPConnection, str]:

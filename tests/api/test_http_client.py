@@ -196,10 +196,14 @@ class HttpClientTests(SynchronousTestCase):
         self.assertEqual(server.asked[0][1], "/v1/values/kad%3Aabc/events")
 
     def test_a_name_that_looks_like_a_key_stays_a_name(self) -> None:
-        name = "hex:" + "0" * 40
-        server, _ = self.watched(b"", key=name)
-        digits = id_to_hex(key_of_name(name))
-        self.assertEqual(server.asked[0][1], f"/v1/values/hex%3A{digits}/events")
+        for name in ("hex:" + "0" * 40, "kad:abc", "KAD:abc"):
+            server, _ = self.watched(b"", key=name)
+            digits = id_to_hex(key_of_name(name))
+            self.assertEqual(server.asked[0][1], f"/v1/values/hex%3A{digits}/events")
+
+    def test_a_key_that_is_no_name(self) -> None:
+        server, _ = self.watched(b"", key_hex="ab" * 20)
+        self.assertEqual(server.asked[0][1], f"/v1/values/hex%3A{'ab' * 20}/events")
 
     def test_an_error_ends_a_watch_as_what_it_is(self) -> None:
         body = b'event: error\ndata: {"type": "NodeStopped", "message": "it stops"}\n\n'

@@ -46,6 +46,9 @@ def main(
         return streams.give_up(128 + signal.SIGPIPE)
     except (KeyboardInterrupt, Interrupted) as ending:
         return ending.code if isinstance(ending, Interrupted) else 128 + signal.SIGINT
+    finally:
+        if argv is None:  # the process ends now; one more ^C would only show a traceback
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ended(given: Sequence[str], make_world: Callable[[], CommandWorld] | None) -> int:

@@ -54,3 +54,15 @@ class ModuleTests(unittest.SynchronousTestCase):
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             self.assertEqual((done.returncode, done.stdout), (0, f"kad {__version__}\n"))
+
+    def test_an_interruption_that_comes_when_all_is_done_changes_nothing(self) -> None:
+        lines = (
+            "import signal, sys",
+            "from kadtwisted.cli.main import main",
+            "code = main()",
+            "signal.raise_signal(signal.SIGINT)",
+            "sys.exit(code)",
+        )
+        command = (sys.executable, "-c", "\n".join(lines), "--version")
+        ended = subprocess.run(command, capture_output=True, check=False)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))

@@ -55,7 +55,7 @@ class LookupEnded(NamedTuple):
     wanted: str
     trace: Trace
     completed: bool
-    number: int = 0
+    number: int
 
 
 Observation = RequestEnded | LookupBegan | LookupEnded

@@ -4,8 +4,8 @@ Too few waste time where round trips are long.  Too many fill queues, in a modem
 is slow, until requests are given up that were only late; then more is sent, and less is done.  So
 the number follows what the values take, as TCP Vegas follows round trips (Brakmo and Peterson 1995,
 section 3.2): of the values under way, those wait in queues for which they take longer than the
-fastest.  While that are few there may be one more, while it are many one less; at first the number
-doubles.  Where somebody was silent it is halved, once for all that were under way together.
+fastest.  While those are few there may be one more, while they are many one less; at first the
+number doubles.  Where somebody was silent it is halved, once for all that were under way together.
 
 Pure: seconds are arguments.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.processes import TWISTD, Program
@@ -24,25 +23,19 @@ class LogFileTests(RunnersTestCase):
             return path.exists() and words in path.read_text()
 
         await self.until(told, f"{words!r} is not in {path}")
+        await self.assert_answers()
         return path.read_text()
-
-    async def until(self, happened: Callable[[], bool], otherwise: str) -> None:
-        """Wait for what no output tells, while the daemon answers."""
-        for _ in range(600):
-            answer = await self.kad("status", "--state-dir", "state")
-            self.assertEqual(answer.code, 0, answer.err)
-            if happened():
-                return
-        raise AssertionError(otherwise)
 
     async def started(self) -> tuple[Program, Path]:
         daemon = self.start(*self.daemon())
         path = self.directory / "node.log"
-        for _ in range(600):
-            if path.exists() and "the node is serving" in path.read_text():
-                return daemon, path
-            await self.kad("--version")
-        raise AssertionError("it does not serve")
+        await self.until(lambda: path.exists() and "the node is serving" in path.read_text())
+        await self.assert_answers()
+        return daemon, path
+
+    async def assert_answers(self) -> None:
+        answer = await self.kad("status", "--state-dir", "state")
+        self.assertEqual(answer.code, 0, answer.err)
 
     async def test_the_three_ways_of_logrotate(self) -> None:
         daemon, path = await self.started()
@@ -61,6 +54,7 @@ class LogFileTests(RunnersTestCase):
         daemon.transport.signalProcess(signal.SIGUSR1)
         # Of two signals that wait, Python hands on the one with the lower number first.
         await self.until(path.exists, "no new file after SIGUSR1")
+        await self.assert_answers()
         text = await self.logged(daemon, path, first)
         self.assertEqual(text.count(first), 1)
         for name in ("moved.1", "moved.2"):

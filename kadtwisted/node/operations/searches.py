@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from kadtwisted.lookup.disjoint import DisjointLookup
 from kadtwisted.lookup.farther import Farther
-from kadtwisted.lookup.iterative import WIDEST, Lookup
+from kadtwisted.lookup.iterative import WIDEST, Breadth, Lookup
 from kadtwisted.lookup.latecomers import Latecomers
 from kadtwisted.lookup.records import Mode, RecordSearch
 from kadtwisted.model.contact import Contact, Family
@@ -136,12 +136,7 @@ def find_region(context: NodeContext, link: Link, target: NodeID) -> Deferred[Lo
     """Look up the closest nodes to ``target`` for all keys near it: on as many paths as a search
     that liars must not mislead.  The driver whose lookup has ended."""
     paths = disjoint_paths(context, link)
-    breadth = breadth_of(context)
-    started = context.world.now()
-    lookup: Lookup | DisjointLookup = Lookup(target, breadth, started)
-    if paths > 1:
-        wider = breadth._replace(alpha=paths * breadth.alpha)
-        lookup = DisjointLookup(target, wider, paths, started)
+    lookup = _lookup(target, breadth_of(context), paths, context.world.now())
     driver = LookupDriver(context, link, lookup)
     return driver.run().addCallback(lambda _: driver)
 
@@ -226,17 +221,22 @@ def _lacks_nodes(search: RecordSearch, farther: Farther) -> bool:
 def _record_search(
     context: NodeContext, link: Link, query: Query, paths: int, started: float
 ) -> RecordSearch:
-    """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
-    one slot would be waited for one after the other."""
     breadth = breadth_of(context)._replace(patient=query.patient or query.gently)
     if query.mode == "first" and paths == 1:
         breadth = breadth._replace(first_wave=FIRST_WAVE)
     if query.mode != "first" or paths > 1:
         breadth = breadth._replace(radius=radius_of(context, link))
+    return RecordSearch(_lookup(query.key, breadth, paths, started), query.mode)
+
+
+def _lookup(
+    target: NodeID, breadth: Breadth, paths: int, started: float
+) -> Lookup | DisjointLookup:
+    """Every path gets the whole alpha: each must find its k nodes, and dead contacts on a path with
+    one slot would be waited for one after the other."""
     if paths == 1:
-        return RecordSearch(Lookup(query.key, breadth, started), query.mode)
-    wider = breadth._replace(alpha=paths * breadth.alpha)
-    return RecordSearch(DisjointLookup(query.key, wider, paths, started), query.mode)
+        return Lookup(target, breadth, started)
+    return DisjointLookup(target, breadth._replace(alpha=paths * breadth.alpha), paths, started)
 
 
 def all_of(running: Sequence[Deferred[T]]) -> Deferred[list[T]]:

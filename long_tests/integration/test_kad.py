@@ -38,11 +38,12 @@ class StreamTests(DaemonsTestCase):
 
     async def test_silent_input(self) -> None:
         await self.set_up()
-        silent = [(kind, "2", ("put", "k", "-")) for kind in SILENT]
-        silent.append(("pipe", "8", ("import", "--storage", "sqlite:x", "-")))
+        silent = [(kind, "2", ("--timeout", "2", "put", "k", "-")) for kind in SILENT]
+        silent.append(("pipe", "8", ("--timeout", "8", "import", "--storage", "sqlite:x", "-")))
+        silent.append(("pipe", "10", ("put", "k", "-")))  # what counts if nothing is said
         programs = [
-            self.start(sys.executable, "-c", SILENCE, kind, *KAD, "--timeout", limit, *words)
-            for kind, limit, words in silent
+            self.start(sys.executable, "-c", SILENCE, kind, *KAD, *words)
+            for kind, _, words in silent
         ]
         for (kind, limit, words), program in zip(silent, programs, strict=True):
             result = await program.ended.addTimeout(PATIENCE, reactor)

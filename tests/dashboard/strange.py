@@ -7,6 +7,9 @@ from base64 import b64encode
 from tests.dashboard.browser import PHONE, WIDE, BrowserCase
 from tests.dashboard.strange_nodes import HARM, SCRIPT
 
+HURRY = """const usual = AbortSignal.timeout;
+    AbortSignal.timeout = (most) => usual.call(AbortSignal, most > 60_000 ? 500 : most);"""
+
 
 class IllTests(BrowserCase):
     def test_it_says_what_is_wrong(self) -> None:
@@ -40,6 +43,17 @@ class IllTests(BrowserCase):
         self.until(page, "#lookup-list .says", "2 nodes asked, 1 answered")
         self.assertEqual(page.locator("#lookup-list li").count(), 1)
         self.assertEqual(page.locator("#ring-path .answered").count(), 1)
+        self.was_good()
+
+    def test_an_answer_that_does_not_come_is_not_waited_for_without_end(self) -> None:
+        nodes = self.nodes("ill")
+        page = self.open(nodes.url, script=HURRY)
+        self.until(page, "#verdict", "isolated")
+        nodes.do("answer", "get", "never")
+        page.get_by_label("Key", exact=True).fill("name")
+        page.get_by_role("button", name="Get", exact=True).click()
+        self.until(page, "#result[data-tone=bad]", "the node does not answer")
+        self.assertTrue(page.get_by_role("button", name="Get", exact=True).is_enabled())
         self.was_good()
 
     def test_it_can_be_read_by_all(self) -> None:

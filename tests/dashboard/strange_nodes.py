@@ -5,6 +5,8 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from kadtwisted.errors import NotFound
 from kadtwisted.model.announcing import Provider, Providers
 from kadtwisted.model.contact import Endpoint, Family
@@ -42,8 +44,8 @@ class StrangeNode(FakeNode):
         return self.asked
 
     def say(self, name: str, value: str) -> None:
-        """The health, how a lookup goes, what it was asked once more, or a change of what is
-        watched, in base64."""
+        """The health, how a lookup goes, what it was asked once more, that a get has no answer, or
+        a change of what is watched, in base64."""
         status = self.answers["status"]
         if name == "health":
             self.answers["status"] = status._replace(health=value)
@@ -51,6 +53,8 @@ class StrangeNode(FakeNode):
             self.tell_of_lookup(value)
         elif name == "asked":
             self.answers["status"] = status._replace(counters={f"in.{value}": self.ask()})
+        elif name == "get":
+            self.answers["get"] = Deferred()
         else:
             for each in self.watches:
                 each.tell(a_change(b64decode(value)))

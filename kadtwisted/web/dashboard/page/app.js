@@ -128,7 +128,7 @@ async function poll(row) {
   turn += 1;
   polledAt = performance.now();
   try {
-    show(await askJson(path, { signal: AbortSignal.timeout(LONGEST_POLL) }));
+    show(await askJson(path, LONGEST_POLL));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (row !== polls) return; // the stream has told that the node is lost

@@ -8,6 +8,8 @@ import { Problem, askJson, follow, waitAfter } from "./node.js";
 const MOST_WATCHES = 2;
 // Changes of one watch that stay on the page.
 const MOST_CHANGES = 20;
+// Milliseconds after which an answer is waited for no more; what the network is asked takes seconds.
+const LONGEST_ASK = 120_000;
 
 let role = "none";
 const watches = new Map(); // at most MOST_WATCHES, by key
@@ -40,23 +42,18 @@ function path(kind, key, query = "") {
 
 const actions = {
   async get(key) {
-    return shown(await askJson(path("values", key)));
+    return shown(await askJson(path("values", key), LONGEST_ASK));
   },
   async put(key) {
     const keep = byId("keep").checked ? "?keep=true" : "";
-    const body = new TextEncoder().encode(byId("value").value);
-    const headers = { "Content-Type": "application/octet-stream" };
-    return stored(await askJson(path("values", key, keep), { method: "PUT", body, headers }), "Stored");
+    return stored(await sendValue(path("values", key, keep)), "Stored");
   },
   async announce(key) {
     const port = byId("port").value ? `?port=${Number(byId("port").value)}` : "";
-    const body = new TextEncoder().encode(byId("value").value);
-    const headers = { "Content-Type": "application/octet-stream" };
-    const told = await askJson(path("announcements", key, port), { method: "PUT", body, headers });
-    return stored(told, "Announced");
+    return stored(await sendValue(path("announcements", key, port)), "Announced");
   },
   async providers(key) {
-    const found = await askJson(path("providers", key, "?limit=20"));
+    const found = await askJson(path("providers", key, "?limit=20"), LONGEST_ASK);
     const lines = found.providers.map((each) => {
       const attributes = each.attributes ? `: ${printable(each.attributes, 300)}` : "";
       return make("li", {}, make("code", {}, printable(each.endpoint)), attributes);
@@ -66,6 +63,12 @@ const actions = {
   },
   watch,
 };
+
+function sendValue(where) {
+  const body = new TextEncoder().encode(byId("value").value);
+  const headers = { "Content-Type": "application/octet-stream" };
+  return askJson(where, LONGEST_ASK, { method: "PUT", body, headers });
+}
 
 function shown(found) {
   const facts = [

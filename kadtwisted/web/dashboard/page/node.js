@@ -91,12 +91,12 @@ export async function ask(path, options = {}) {
   return response;
 }
 
-export async function askJson(path, options) {
-  const response = await ask(path, options);
+// The answer as JSON; `most` milliseconds are waited for it.
+export async function askJson(path, most, options = {}) {
+  const response = await ask(path, { ...options, signal: AbortSignal.timeout(most) });
   try {
     return await response.json();
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     throw new Problem(0, "the answer broke off");
   }
 }

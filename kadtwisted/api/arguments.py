@@ -33,7 +33,7 @@ MAX_HOLDERS = 1024
 """MAGIC: more holders than any k asks for; the node has the last word."""
 MAX_VALUES = 256
 """MAGIC: values of one request: a line of the control socket has 64 KiB; with 1,000 bytes each the
-answer has at most 700 kB."""
+answer has at most 1.6 MB: of bytes below 32 each takes six characters of JSON."""
 _ENTRY = frozenset({"key", "key_hex", "value", "value_base64", "lifetime"})
 """The fields of one value to put."""
 _WANT = frozenset({"key", "key_hex", "reference"})

@@ -21,7 +21,7 @@ from kadtwisted.model.contact import Contact, Family
 from kadtwisted.model.ids import NodeID
 from kadtwisted.node.context import NodeContext
 from kadtwisted.node.operations.searches import all_of, find_region, measure_network
-from kadtwisted.node.operations.sizes import Keeping, keeping_of, network_size
+from kadtwisted.node.operations.sizes import Placement, network_size, placement_of
 from kadtwisted.node.operations.storing import Home
 from kadtwisted.node.port.link import Link
 from kadtwisted.node.port.links import Links
@@ -38,7 +38,7 @@ class LinkView(NamedTuple):
     to be."""
 
     link: Link
-    keeping: Keeping
+    placement: Placement
     expected: int
 
 
@@ -67,10 +67,10 @@ class Neighbourhoods:
 
     def _view(self, link: Link) -> LinkView:
         context = self._context
-        keeping = keeping_of(context, link)
+        placement = placement_of(context, link)
         space, size = 1 << context.parameters.id_bits, network_size(context, link)
         expected = int(space * context.parameters.k / max(size.nodes, 1.0))
-        return LinkView(link, keeping, min(expected, space - 1))
+        return LinkView(link, placement, min(expected, space - 1))
 
     async def homes(self, key: NodeID, batch: Batch) -> list[Home] | None:
         """Who should keep the record of a key, in each family; ``None`` if it needs a search of its
@@ -101,7 +101,7 @@ class Neighbourhoods:
         regions = self._regions.get(view.link.family)
         if regions is None:
             return None
-        least, radius = view.keeping
+        least, radius = view.placement
         found = regions.closest(key, self._context.world.now(), least, radius)
         return None if found is None else found[: WIDEST * self._context.parameters.k]
 
@@ -115,7 +115,7 @@ class Neighbourhoods:
 
     async def _look(self, key: NodeID, view: LinkView) -> None:
         """Look up what is to be known of a key."""
-        link, (least, radius) = view.link, view.keeping
+        link, (least, radius) = view.link, view.placement
         regions = self._of(link)
         target = regions.target(key, self._context.world.now(), least, radius)
         place = link.family, target

@@ -38,7 +38,7 @@ class Draft(NamedTuple):
     lifetime: float
 
 
-class Written(NamedTuple):
+class StoredValue(NamedTuple):
     """A value that was stored; on these ``homes``, if no search of its own was made."""
 
     published: Published
@@ -62,18 +62,18 @@ class BulkWriting:
         self._pace = pace
         self._now = context.world.now
 
-    async def put(self, draft: Draft, batch: Batch) -> Written:
+    async def put(self, draft: Draft, batch: Batch) -> StoredValue:
         """Store a value; fails as a single put does."""
         homes = await self._neighbourhoods.homes(draft.key, batch)
         stored = None if homes is None else await self._direct(draft, homes)
         self._context.counters.add("bulk.put_alone" if stored is None else "bulk.put_directly")
-        return Written(await self._alone(draft)) if stored is None else stored
+        return StoredValue(await self._alone(draft)) if stored is None else stored
 
     async def _alone(self, draft: Draft) -> Published:
         key, v, lifetime = draft
         return await self._operations.publish(VALUE, key, Value(key, 0, False, v), lifetime)
 
-    async def _direct(self, draft: Draft, homes: Sequence[Home]) -> Written | None:
+    async def _direct(self, draft: Draft, homes: Sequence[Home]) -> StoredValue | None:
         """Store it on its keepers; ``None`` if that is not enough."""
         key, v, lifetime = draft
         began = self._now()
@@ -88,7 +88,7 @@ class BulkWriting:
             spread.cancel()
             return None
         stored = published(rules, Attempt(body, (spread,)), (), self._operations.storing)
-        return Written(stored, homes, began)
+        return StoredValue(stored, homes, began)
 
     def _note_lost(self, outcomes: Sequence[Outcome], homes: Sequence[Home], began: float) -> bool:
         """Who is silent is looked for again before the values that follow; whether anybody is."""
@@ -105,7 +105,7 @@ class BulkWriting:
             self._pace.lost(began, self._now())
         return bool(silent)
 
-    async def whole(self, draft: Draft, batch: Batch, written: Written) -> Receipt:
+    async def whole(self, draft: Draft, batch: Batch, written: StoredValue) -> Receipt:
         """The receipt when all have decided.
 
         If one of them has a newer value, the draft is put once more, later than that.  If some are
@@ -121,7 +121,7 @@ class BulkWriting:
             await self._stand_in(draft, batch, written)
         return receipt
 
-    async def _stand_in(self, draft: Draft, batch: Batch, written: Written) -> None:
+    async def _stand_in(self, draft: Draft, batch: Batch, written: StoredValue) -> None:
         """Store a record on those who are keepers since others turned out to be silent."""
         homes = await self._neighbourhoods.homes(draft.key, batch)
         asked = {each.node_id for home in written.homes for each in home.keepers}

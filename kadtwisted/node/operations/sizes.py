@@ -77,24 +77,24 @@ def keepers_of(
     So nodes that crowd nearer than chance allows push nobody out who would have kept the record
     without them.  Where the size of the network is in doubt, so is the radius: then at least 2k.
     """
-    least, radius = keeping_of(context, link)
+    least, radius = placement_of(context, link)
     most = WIDEST * context.parameters.k
     near = [each for each in reached[:most] if distance(each.node_id, key) <= radius]
     return near if len(near) > least else list(reached[:least])
 
 
-class Keeping(NamedTuple):
+class Placement(NamedTuple):
     """Who should keep a record: the ``least`` closest, and whoever else is within the radius."""
 
     least: int
     radius: int
 
 
-def keeping_of(context: NodeContext, link: Link) -> Keeping:
+def placement_of(context: NodeContext, link: Link) -> Placement:
     """What :func:`keepers_of` goes by."""
     k, radius = context.parameters.k, radius_of(context, link)
     doubtful = radius and network_size(context, link).doubtful
-    return Keeping(LEAST_IF_DOUBTFUL * k if doubtful else k, radius)
+    return Placement(LEAST_IF_DOUBTFUL * k if doubtful else k, radius)
 
 
 def note_size(context: NodeContext, link: Link, target: NodeID, found: Sequence[Contact]) -> None:
